@@ -1,0 +1,83 @@
+"""Accelerated twins: one decorator that finds a kernel by name and otherwise runs the readable body.
+
+The body is the specification. A twin has the same name and signature and lives in
+``diffmath.kernels.<engine>.<sub-package>``; engine is `numba` for NumPy arrays and `cuda` for CuPy arrays.
+Nobody imports a twin but this file, and a missing engine only means that the body runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import array_api_compat as compat
+
+__all__ = ["Accelerated", "accelerated", "reference_only"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_reference_only: ContextVar[bool] = ContextVar("diffmath_reference_only", default=False)
+
+
+@contextmanager
+def reference_only() -> Iterator[None]:
+    """Run only the readable array code inside this block: no numba, no CUDA kernels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import diffmath as dm
+    >>> with dm.reference_only():
+    ...     z = dm.random.normal(dm.random.key(0), (2, 3), like=np.empty(0))
+    >>> z.shape
+    (2, 3)
+    """
+    token = _reference_only.set(True)
+    try:
+        yield
+    finally:
+        _reference_only.reset(token)
+
+
+class Accelerated(Generic[P, R]):
+    """A function with a readable body (`reference`) and possibly faster twins."""
+
+    def __init__(self, body: Callable[P, R]) -> None:
+        functools.update_wrapper(self, body)
+        self.reference = body
+        self._package = body.__module__.split(".")[1]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        twin = None if _reference_only.get() else self.twin(*args, **kwargs)
+        return self.reference(*args, **kwargs) if twin is None else twin(*args, **kwargs)
+
+    def twin(self, *args: Any, **kwargs: Any) -> Callable[P, R] | None:
+        """Return the kernel that would serve these arguments, or None."""
+        arrays = [a for a in (*args, *kwargs.values()) if compat.is_array_api_obj(a)]
+        if arrays and all(compat.is_numpy_array(a) for a in arrays):
+            return _find("numba", self._package, self.reference.__name__)
+        if arrays and all(compat.is_cupy_array(a) for a in arrays):
+            return _find("cuda", self._package, self.reference.__name__)
+        return None
+
+
+def accelerated(body: Callable[P, R]) -> Accelerated[P, R]:
+    """Let a kernel of the same name serve this function where there is one; the body stays the specification."""
+    return Accelerated(body)
+
+
+@functools.cache
+def _find(engine: str, package: str, name: str) -> Any:
+    try:
+        module = importlib.import_module(f"diffmath.kernels.{engine}.{package}")
+    except ModuleNotFoundError as missing:
+        # The engine itself (numba, cupy) or its folder of kernels may be absent; anything else is a bug.
+        if missing.name in ("numba", "cupy") or (missing.name or "").startswith("diffmath.kernels"):
+            return None
+        raise
+    return getattr(module, name, None)

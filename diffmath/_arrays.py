@@ -1,0 +1,263 @@
+"""Arrays of any library: namespaces, devices, dtypes, and the only doors between host and device.
+
+`array_api_compat` knows the libraries; this file adds the rules of diffmath: one library and one device per
+call, real dtypes float32 and float64, and no copy to the host that the caller did not ask for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import array_api_compat as compat
+import numpy as np
+import numpy.typing as npt
+
+from diffmath._typing import Array, Scalar
+
+__all__ = [
+    "array_namespace",
+    "asarray_like",
+    "check_array",
+    "default_float",
+    "device",
+    "elementary",
+    "expand_like",
+    "host_times",
+    "is_real_float",
+    "real_dtype",
+    "same_kind",
+    "to_numpy",
+]
+
+
+def array_namespace(*arrays: Array, names: Sequence[str] = ()) -> Any:
+    """Return the array-API namespace shared by all `arrays`.
+
+    Parameters
+    ----------
+    *arrays : array
+        Arrays of one library on one device.
+    names : sequence of str, optional
+        What the caller names them, for the error message.
+
+    Returns
+    -------
+    module
+        The namespace, completed by array-api-compat.
+
+    Raises
+    ------
+    TypeError
+        For a list, a masked array, a matrix, an object array, or arrays of two libraries or devices.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath._arrays import array_namespace
+    >>> array_namespace(np.zeros(2)).exp(np.zeros(1))
+    array([1.])
+    """
+    labels = [names[i] if i < len(names) else f"argument {i}" for i in range(len(arrays))]
+    for label, array in zip(labels, arrays, strict=True):
+        _refuse_non_arrays(label, array)
+    for label, array in zip(labels[1:], arrays[1:], strict=True):
+        same_kind(labels[0], arrays[0], label, array)
+    return compat.array_namespace(arrays[0])
+
+
+def _refuse_non_arrays(label: str, array: Any) -> None:
+    kind = type(array).__name__
+    if not compat.is_array_api_obj(array):
+        raise TypeError(
+            f"{label} must be an array (NumPy, CuPy, PyTorch, JAX, ...); got {kind}: wrap it, np.asarray({label})"
+        )
+    if isinstance(array, np.matrix | np.ma.MaskedArray):
+        raise TypeError(f"{label} must be a plain array; got {kind}: convert it with np.asarray({label})")
+    if compat.is_numpy_array(array) and array.dtype.kind in "OSUV":
+        raise TypeError(f"{label} must hold numbers; got dtype {array.dtype}")
+
+
+def same_kind(label: str, array: Array, other_label: str, other: Array) -> None:
+    """Refuse two arrays that live in different libraries or on different devices."""
+    xp, other_xp = compat.array_namespace(array), compat.array_namespace(other)
+    if xp is not other_xp:
+        raise TypeError(
+            f"{label} and {other_label} must come from one array library; got {_library(xp)} and "
+            f"{_library(other_xp)}: convert one of them explicitly"
+        )
+    if compat.device(array) != compat.device(other):
+        raise TypeError(
+            f"{label} and {other_label} must live on one device; got {compat.device(array)} and "
+            f"{compat.device(other)}: move one of them explicitly"
+        )
+
+
+def _library(xp: ModuleType) -> str:
+    return xp.__name__.removeprefix("array_api_compat.").partition(".")[0]
+
+
+def device(array: Array) -> Any:
+    """Return the device of an array."""
+    return compat.device(array)
+
+
+def default_float(like: Array) -> Any:
+    """Return the library's default real dtype on the device of `like` (float64 for NumPy)."""
+    xp = compat.array_namespace(like)
+    info = xp.__array_namespace_info__()
+    return info.default_dtypes(device=compat.device(like))["real floating"]
+
+
+def is_real_float(dtype: Any, xp: Any) -> bool:
+    """Whether a dtype is float32 or float64, the two that the numerics are stated for."""
+    return bool(dtype == xp.float32 or dtype == xp.float64)
+
+
+def real_dtype(array: Array) -> Any:
+    """Return the real dtype of the precision of `array`: its own, a complex one's parts', or the default."""
+    xp = compat.array_namespace(array)
+    dtype = array.dtype
+    if is_real_float(dtype, xp):
+        return dtype
+    if xp.isdtype(dtype, "complex floating"):
+        return xp.float32 if dtype == xp.complex64 else xp.float64
+    return default_float(array)
+
+
+def check_array(
+    name: str, array: Array, *, ndim: int | None = None, min_ndim: int = 0, allow_complex: bool = False
+) -> Array:
+    """Return `array` as finite floating numbers of its own precision, or refuse it by `name`.
+
+    Integers and booleans become the library's default real dtype; float32 and float64 are kept.
+
+    Raises
+    ------
+    TypeError
+        Not an array, or a dtype other than float32, float64, an integer (or complex where allowed).
+    ValueError
+        Wrong number of dimensions, or a value that is not finite (its index is named).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath._arrays import check_array
+    >>> check_array("x0", np.array([[1, 2]]), ndim=2)
+    array([[1., 2.]])
+    """
+    xp = array_namespace(array, names=[name])
+    dims = "x".join(map(str, array.shape)) or "scalar"
+    if ndim is not None and array.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} dimension{'s' * (ndim != 1)}; got shape {tuple(array.shape)}")
+    if array.ndim < min_ndim:
+        raise ValueError(
+            f"{name} must have shape (batch, dim) or (batch, ...); got {dims}: for one row use {name}[None, ...]"
+        )
+    array = _as_floating(name, array, xp, allow_complex)
+    finite = xp.isfinite(array)
+    if not bool(xp.all(finite)):
+        flat = int(xp.argmin(xp.reshape(xp.astype(finite, xp.int8), (-1,))))
+        index = tuple(int(i) for i in np.unravel_index(flat, array.shape))
+        raise ValueError(f"{name} must be finite; {name}{list(index)} is {array[index]}")
+    return array
+
+
+def _as_floating(name: str, array: Array, xp: Any, allow_complex: bool) -> Array:
+    if is_real_float(array.dtype, xp):
+        return array
+    if xp.isdtype(array.dtype, "complex floating"):
+        if allow_complex:
+            return array
+        raise TypeError(f"{name} must be real; got dtype {array.dtype}")
+    if xp.isdtype(array.dtype, ("integral", "bool")):
+        return xp.astype(array, default_float(array))
+    raise TypeError(f"{name} must be float32 or float64; got dtype {array.dtype}: convert it explicitly")
+
+
+def asarray_like(values: Any, like: Array, dtype: Any = None) -> Array:
+    """Send host values (numbers, lists, NumPy arrays) to the library, device and precision of `like`."""
+    xp = compat.array_namespace(like)
+    if dtype is None:
+        dtype = real_dtype(like)
+    return xp.asarray(values, dtype=dtype, device=compat.device(like))
+
+
+def to_numpy(array: Array) -> npt.NDArray[Any]:
+    """Copy an array to the host: the one explicit door from a device to NumPy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath._arrays import to_numpy
+    >>> to_numpy(np.ones(2))
+    array([1., 1.])
+    """
+    if compat.is_cupy_array(array):
+        return np.asarray(array.get())
+    if compat.is_torch_array(array):
+        return np.asarray(array.detach().cpu().numpy())
+    if compat.is_array_api_obj(array) and not compat.is_numpy_array(array):
+        xp = compat.array_namespace(array)
+        if compat.is_array_api_strict_namespace(xp):
+            array = compat.to_device(array, xp.Device("CPU_DEVICE"))
+    return np.asarray(array)
+
+
+def host_times(times: Any, name: str = "times", *, min_length: int = 2) -> npt.NDArray[np.float64]:
+    """Return `times` as a strictly monotone host float64 vector, increasing or decreasing.
+
+    Raises
+    ------
+    TypeError
+        `times` lives on a device; times are host numbers (only the state lives on the device).
+    ValueError
+        Wrong shape, too few, not finite, or not strictly monotone; the first bad index is named.
+
+    Examples
+    --------
+    >>> from diffmath._arrays import host_times
+    >>> host_times([0, 0.5, 1])
+    array([0. , 0.5, 1. ])
+    """
+    if compat.is_array_api_obj(times) and not compat.is_numpy_array(times):
+        raise TypeError(
+            f"{name} must be a list or a NumPy array of host numbers; got an array of "
+            f"{_library(compat.array_namespace(times))}: time stays on the host, copy it there explicitly"
+        )
+    values = np.asarray(times)
+    if values.dtype.kind not in "fiu":
+        raise TypeError(f"{name} must be real numbers; got dtype {values.dtype}")
+    values = values.astype(np.float64)
+    if values.ndim != 1 or len(values) < min_length:
+        raise ValueError(f"{name} must be a vector of at least {min_length} times; got shape {values.shape}")
+    _refuse_non_monotone(name, values)
+    return values
+
+
+def _refuse_non_monotone(name: str, values: npt.NDArray[np.float64]) -> None:
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        raise ValueError(f"{name} must be finite; {name}[{bad[0]}] is {values[bad[0]]}")
+    steps = np.diff(values)
+    if not steps.size:
+        return
+    bad = np.flatnonzero(np.sign(steps) != (np.sign(steps[0]) or 1.0))
+    if bad.size:
+        i = int(bad[0])
+        raise ValueError(
+            f"{name} must be strictly monotone; {name}[{i}]={values[i]} and {name}[{i + 1}]={values[i + 1]}"
+        )
+
+
+def elementary(t: Scalar | Array) -> Any:
+    """Return the namespace that holds exp, log, sqrt, ... for `t`: `math` for a number, else its library's."""
+    return compat.array_namespace(t) if compat.is_array_api_obj(t) else math
+
+
+def expand_like(values: Array, x: Array) -> Array:
+    """Append axes to per-row `values` of shape (batch,) so that they broadcast against `x` (batch, ...)."""
+    xp = compat.array_namespace(values)
+    return xp.reshape(values, values.shape + (1,) * (x.ndim - values.ndim))

@@ -1,0 +1,117 @@
+"""Users' callables at the edge: read the parameter names, probe the shapes once, name the offender."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from diffmath._arrays import _library, array_namespace, same_kind
+from diffmath._typing import Array
+
+__all__ = ["check_dynamics", "check_model", "check_result"]
+
+_TIMES = frozenset({"t", "time", "tau", "s", "sigma", "timestep", "timesteps", "noise_level"})
+_STATES = frozenset({"x", "y", "z", "u", "state", "sample", "samples", "data", "points", "x_t", "xt", "theta"})
+
+
+def check_dynamics(function: Any, role: str = "drift") -> None:
+    """Refuse anything that is not called as ``role(t, x)``.
+
+    Examples
+    --------
+    >>> from diffmath._callables import check_dynamics
+    >>> check_dynamics(lambda x, t: -x)
+    Traceback (most recent call last):
+        ...
+    TypeError: a drift is called as drift(t, x), but its parameters are (x, t); wrap it: lambda t, x: drift(x, t)
+    """
+    first, second = _leading_parameters(function, role)
+    if first in _STATES and second in _TIMES:
+        raise TypeError(
+            f"a {role} is called as {role}(t, x), but its parameters are ({first}, {second}); "
+            f"wrap it: lambda t, x: {role}(x, t)"
+        )
+
+
+def check_model(function: Any, role: str = "score") -> None:
+    """Refuse anything that is not called as ``role(x, t)``.
+
+    Examples
+    --------
+    >>> from diffmath._callables import check_model
+    >>> check_model(lambda t, x: -x)
+    Traceback (most recent call last):
+        ...
+    TypeError: a score is called as score(x, t), but its parameters are (t, x); wrap it: lambda x, t: score(t, x)
+    """
+    first, second = _leading_parameters(function, role)
+    if first in _TIMES and second in _STATES:
+        raise TypeError(
+            f"a {role} is called as {role}(x, t), but its parameters are ({first}, {second}); "
+            f"wrap it: lambda x, t: {role}(t, x)"
+        )
+
+
+def _leading_parameters(function: Any, role: str) -> tuple[str, str]:
+    if not callable(function):
+        raise TypeError(f"{role} must be a callable; got {type(function).__name__}")
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # a builtin without a signature: nothing to read, the probe will tell
+        return "", ""
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return "", ""
+    required = [p for p in positional if p.default is p.empty]
+    if len(positional) < 2 or len(required) > 2:
+        raise TypeError(f"{role} must take two arguments; its signature is {inspect.signature(function)}")
+    return positional[0].name.lower(), positional[1].name.lower()
+
+
+def check_result(role: str, result: Any, x: Array, shape: tuple[int, ...] | None = None) -> Array:
+    """Refuse a callable's result whose library, device, shape or dtype does not fit the state `x`.
+
+    Parameters
+    ----------
+    role : str
+        The callable as the user knows it, for instance ``"score(x, t)"``.
+    result : object
+        What it returned.
+    x : array
+        The state it was called on.
+    shape : tuple of int, optional
+        The shape required; that of `x` by default.
+
+    Raises
+    ------
+    TypeError
+        Not an array of the library and device of `x`, or complex for a real state.
+    ValueError
+        Another shape.
+    """
+    array_namespace(result, names=[f"the result of {role}"])
+    same_kind("the state", x, f"the result of {role}", result)
+    wanted = tuple(x.shape) if shape is None else shape
+    if tuple(result.shape) != wanted:
+        raise ValueError(f"{role} must return shape {wanted}; got {tuple(result.shape)}")
+    xp = array_namespace(x)
+    if not xp.isdtype(result.dtype, ("real floating", "complex floating")):
+        raise TypeError(f"{role} must return floating numbers of {_library(xp)}; got dtype {result.dtype}")
+    if xp.isdtype(result.dtype, "complex floating") and not xp.isdtype(x.dtype, "complex floating"):
+        raise TypeError(f"{role} must return real numbers for a real state; got dtype {result.dtype}")
+    return result
+
+
+def annotate(error: BaseException, role: str, t: float) -> None:
+    """Attach to a user's own exception the call in which it was raised."""
+    error.add_note(f"raised by {role} at t={t!r}")
+
+
+def guarded(function: Callable[..., Any], role: str, t: float, *arguments: Any) -> Any:
+    """Call a user's function; its own exceptions pass through unchanged with the time attached as a note."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        annotate(error, role, t)
+        raise

@@ -1,0 +1,82 @@
+"""The stochastic differential equation as data: what every solver, density and check is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from diffmath._callables import check_dynamics
+from diffmath._typing import Diffusion, Drift
+
+__all__ = ["SDE", "Calculus", "Noise"]
+
+Noise = Literal["additive", "diagonal", "scalar", "commutative", "general"]
+Calculus = Literal["ito", "stratonovich"]
+
+
+@dataclass(frozen=True)
+class SDE:
+    r"""A stochastic differential equation :math:`dX = f(t, X)\,dt + g(t, X)\,dW`.
+
+    Parameters
+    ----------
+    drift : callable
+        ``drift(t, x)``, shape (batch, dim) -> (batch, dim).
+    diffusion : callable
+        ``diffusion(t, x)``. Its shape tells how it meets the increment: (batch, dim) is multiplied
+        elementwise with dW, (batch, dim, noise_dim) is a matrix per row.
+    noise : {"additive", "diagonal", "scalar", "commutative", "general"}
+        What the solver may rely on: `additive` g does not depend on x; `diagonal` row i of g depends on x_i
+        and meets dW_i only; `scalar` one dW for all components, g of shape (batch, dim) and dW (batch, 1);
+        `commutative`, `general` a matrix.
+    calculus : {"ito", "stratonovich"}
+        How the integral against dW is meant.
+    noise_dim : int, optional
+        Number of Brownian motions per row, for commutative and general noise (dim by default).
+    drift_jacobian : callable, optional
+        ``drift_jacobian(t, x)``: df_i/dx_j, shape (batch, dim, dim).
+    diffusion_derivative : callable, optional
+        ``diffusion_derivative(t, x)``: dg_i/dx_i of diagonal noise, shape (batch, dim); Milstein needs it.
+
+    Raises
+    ------
+    TypeError
+        A callable that takes data first, or is not callable.
+    ValueError
+        An unknown noise or calculus.
+
+    Notes
+    -----
+    Time is a Python float; the state is an array of any library, (batch, dim).
+
+    References
+    ----------
+    .. [1] Kloeden & Platen (1992), Numerical Solution of Stochastic Differential Equations, section 4.8.
+
+    Examples
+    --------
+    >>> from diffmath import sde
+    >>> sde.SDE(drift=lambda t, x: -x, diffusion=lambda t, x: 0.5 * x)
+    SDE(noise='diagonal', calculus='ito')
+    """
+
+    drift: Drift
+    diffusion: Diffusion
+    noise: Noise = "diagonal"
+    calculus: Calculus = "ito"
+    noise_dim: int | None = None
+    drift_jacobian: Drift | None = None
+    diffusion_derivative: Diffusion | None = None
+
+    def __post_init__(self) -> None:
+        if self.noise not in get_args(Noise):
+            raise ValueError(f"noise must be one of {get_args(Noise)}; got {self.noise!r}")
+        if self.calculus not in get_args(Calculus):
+            raise ValueError(f"calculus must be one of {get_args(Calculus)}; got {self.calculus!r}")
+        for role in ("drift", "diffusion", "drift_jacobian", "diffusion_derivative"):
+            if getattr(self, role) is not None:
+                check_dynamics(getattr(self, role), role)
+
+    def __repr__(self) -> str:
+        size = "" if self.noise_dim is None else f", noise_dim={self.noise_dim}"
+        return f"SDE(noise={self.noise!r}, calculus={self.calculus!r}{size})"

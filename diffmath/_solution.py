@@ -1,0 +1,93 @@
+"""What every time-stepping call returns: saved states, how it ended, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from diffmath._errors import SolveError
+from diffmath._typing import Array
+
+__all__ = ["Solution", "Status", "finish"]
+
+Status = Literal["ok", "max_steps", "step_too_small", "nonfinite"]
+
+
+def _no_stats() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """States saved at times, with the status and the statistics of the solve.
+
+    Parameters
+    ----------
+    t : numpy.ndarray, shape (times,)
+        Host float64 times of the saved states (a valid prefix of those asked for if the solve failed).
+    x : array, shape (times, batch, \\*state)
+        Saved states, in the dtype and on the device of the initial state.
+    status : {"ok", "max_steps", "step_too_small", "nonfinite"}
+        How the solve ended; a batch reports its first failure.
+    message : str
+        Empty if all is well, otherwise what happened and the remedy.
+    stats : mapping
+        Work done, by name (`evaluations`, `steps`, ...): integers, or one integer per row.
+    row_status : tuple of str, optional
+        One status per row where rows are solved independently.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import Solution
+    >>> Solution(t=np.linspace(0, 1, 3), x=np.zeros((3, 5, 2)), stats={"steps": 2})
+    Solution(ok, t: 0 -> 1 (3 times), x: (3, 5, 2) float64, steps=2)
+    """
+
+    t: npt.NDArray[np.float64]
+    x: Array
+    status: Status = "ok"
+    message: str = ""
+    stats: Mapping[str, Any] = field(default_factory=_no_stats)
+    row_status: tuple[Status, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for status in (self.status, *(self.row_status or ())):
+            if status not in get_args(Status):
+                raise ValueError(f"status must be one of {get_args(Status)}; got {status!r}")
+
+    @property
+    def success(self) -> bool:
+        """Whether every row reached its last time."""
+        return self.status == "ok"
+
+    def __repr__(self) -> str:
+        times = f"{self.t[0]:g} -> {self.t[-1]:g}" if len(self.t) else "none"
+        dtype = str(self.x.dtype).rpartition(".")[2]
+        stats = "".join(f", {name}={_brief(value)}" for name, value in self.stats.items())
+        message = f", message={self.message!r}" if self.message else ""
+        return (
+            f"Solution({self.status}, t: {times} ({len(self.t)} times), "
+            f"x: {tuple(self.x.shape)} {dtype}{stats}{message})"
+        )
+
+
+def _brief(value: Any) -> str:
+    values = np.asarray(value)
+    if values.ndim == 0:
+        return f"{value}"
+    return f"{values.min()}..{values.max()}" if values.size else "none"
+
+
+def finish(solution: Solution, on_failure: Literal["raise", "return"]) -> Solution:
+    """Return a solution, or raise `SolveError` if it failed and failures are to be raised."""
+    if on_failure not in ("raise", "return"):
+        raise ValueError(f"on_failure must be 'raise' or 'return'; got {on_failure!r}")
+    if on_failure == "raise" and not solution.success:
+        raise SolveError(solution.message, solution)
+    return solution

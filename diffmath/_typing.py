@@ -1,0 +1,49 @@
+"""The kinds of arrays and callables diffmath speaks, with their contracts in prose.
+
+Two ecosystems, two orders: dynamics take time first, as in SciPy; models take data first, as in every
+diffusion code base. `diffmath._callables` reads the parameter names and refuses a swapped callable.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeAlias
+
+__all__ = ["Array", "Diffusion", "Drift", "Scalar", "Score", "Time"]
+
+# An array of any array-API library (NumPy, CuPy, PyTorch, JAX, ...). There is no static type for "any of
+# them" (the standard defines behaviour, not a class), so mypy sees Any and tests see five libraries.
+Array: TypeAlias = Any
+
+Scalar: TypeAlias = float | int
+
+# A Python float, or one value per row, shaped to broadcast against the state: (batch, 1, ..., 1).
+Time: TypeAlias = Any
+
+
+class Drift(Protocol):
+    """``drift(t, x)``: dx/dt at time `t` (float, or one per row), for `x` of shape (batch, *state).
+
+    Returns an array of the shape, dtype and device of `x`. It must not modify `x`.
+    """
+
+    def __call__(self, t: Time, x: Array, /) -> Array: ...
+
+
+class Diffusion(Protocol):
+    """``diffusion(t, x)``: the factor g of dW at (t, x).
+
+    Returns shape (batch, *state) for additive, diagonal and scalar noise (multiplied elementwise with the
+    increment), or (batch, dim, noise_dim) for commutative and general noise (a matrix per row).
+    """
+
+    def __call__(self, t: Time, x: Array, /) -> Array: ...
+
+
+class Score(Protocol):
+    """``score(x, t)``: the gradient of log p_t at `x` of shape (batch, *state), at time `t`.
+
+    Data first. Noise, velocity and denoiser networks have the same form; `diffmath.diffusion.from_noise`
+    and its siblings turn them into one model. Returns the shape, dtype and device of `x`.
+    """
+
+    def __call__(self, x: Array, t: Time, /) -> Array: ...

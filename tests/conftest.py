@@ -1,0 +1,107 @@
+"""Shared fixtures: the `xp` backends, Hypothesis profiles, deselection of slow and GPU tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+from diffmath._arrays import to_numpy
+
+# Derandomised so that a failure is a fact about the change, not about the day; nightly explores.
+settings.register_profile(
+    "default", derandomize=True, database=None, deadline=None, max_examples=50, print_blob=True
+)
+settings.register_profile("ci", parent=settings.get_profile("default"))
+settings.register_profile(
+    "nightly",
+    parent=settings.get_profile("default"),
+    derandomize=False,
+    max_examples=500,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("DIFFMATH_PROFILE", "ci" if os.environ.get("CI") else "default"))
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An array library on a device, as a test sees it."""
+
+    name: str
+    xp: Any
+    device: Any = None
+    readonly: bool = False
+
+    def asarray(self, values: Any, dtype: str | None = "float64") -> Any:
+        """Send host values to this backend (read-only where the backend is the read-only one)."""
+        kind = None if dtype is None else getattr(self.xp, dtype)
+        array = self.xp.asarray(np.asarray(values), dtype=kind, device=self.device)
+        if self.readonly:
+            array = array.copy()
+            array.flags.writeable = False
+        return array
+
+    def empty(self, dtype: str = "float64") -> Any:
+        """Return the empty array that stands for this backend in `like=`."""
+        return self.asarray(np.empty(0), dtype)
+
+    def numpy(self, array: Any) -> Any:
+        """Copy a result to the host, having checked that it lives on this backend and device."""
+        import array_api_compat as compat
+
+        assert compat.array_namespace(array) is self.xp, f"{type(array)} is not of {self.name}"
+        if self.device is not None:
+            assert compat.device(array) == self.device
+        return to_numpy(array)
+
+
+def _backends() -> list[Any]:
+    import array_api_compat.numpy as numpy_xp
+    import array_api_strict as strict
+
+    found = [
+        Backend("numpy", numpy_xp),
+        Backend("numpy-readonly", numpy_xp, readonly=True),
+        Backend("strict", strict, device=strict.Device("device1")),
+    ]
+    # The frameworks are tested in the interop session; the light session never imports them.
+    if os.environ.get("DIFFMATH_INTEROP"):
+        if importlib.util.find_spec("torch"):
+            import array_api_compat.torch as torch_xp
+
+            found.append(Backend("torch", torch_xp))
+        if importlib.util.find_spec("jax"):
+            import jax
+
+            jax.config.update("jax_enable_x64", True)
+            import jax.numpy as jax_xp
+
+            found.append(Backend("jax", jax_xp))
+    if os.environ.get("DIFFMATH_GPU") and importlib.util.find_spec("cupy"):
+        import array_api_compat.cupy as cupy_xp
+
+        found.append(Backend("cupy", cupy_xp))
+    return [pytest.param(backend, id=backend.name) for backend in found]
+
+
+@pytest.fixture(scope="session", params=_backends())
+def xp(request: pytest.FixtureRequest) -> Backend:
+    """Every array library at hand: NumPy, read-only NumPy, array-api-strict on another device, and more."""
+    backend: Backend = request.param
+    return backend
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect slow tests outside nightly, GPU tests outside the gpu session."""
+    nightly, gpu = os.environ.get("DIFFMATH_PROFILE") == "nightly", os.environ.get("DIFFMATH_GPU")
+    kept, dropped = [], []
+    for item in items:
+        skip = ("slow" in item.keywords and not nightly) or ("gpu" in item.keywords and not gpu)
+        (dropped if skip else kept).append(item)
+    config.hook.pytest_deselected(items=dropped)
+    items[:] = kept
