@@ -59,15 +59,15 @@ class Accelerated(Generic[P, R]):
     def twin(self, *args: Any, **kwargs: Any) -> Callable[P, R] | None:
         """Return the kernel that would serve these arguments, or None."""
         arrays = [a for a in (*args, *kwargs.values()) if compat.is_array_api_obj(a)]
-        if arrays and all(compat.is_numpy_array(a) for a in arrays):
-            return _find("numba", self._package, self.reference.__name__)
-        if arrays and all(compat.is_cupy_array(a) for a in arrays):
-            return _find("cuda", self._package, self.reference.__name__)
+        for engine, served in (("numba", compat.is_numpy_array), ("cuda", compat.is_cupy_array)):
+            if arrays and all(served(a) for a in arrays):
+                kernel: Callable[P, R] | None = _find(engine, self._package, self.reference.__name__)
+                return kernel
         return None
 
 
 def accelerated(body: Callable[P, R]) -> Accelerated[P, R]:
-    """Let a kernel of the same name serve this function where there is one; the body stays the specification."""
+    """Let a kernel of the same name serve this function; the body stays the specification."""
     return Accelerated(body)
 
 

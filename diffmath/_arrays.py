@@ -72,7 +72,8 @@ def _refuse_non_arrays(label: str, array: Any) -> None:
     kind = type(array).__name__
     if not compat.is_array_api_obj(array):
         raise TypeError(
-            f"{label} must be an array (NumPy, CuPy, PyTorch, JAX, ...); got {kind}: wrap it, np.asarray({label})"
+            f"{label} must be an array (NumPy, CuPy, PyTorch, JAX, ...); got {kind}: "
+            f"wrap it, np.asarray({label})"
         )
     if isinstance(array, np.matrix | np.ma.MaskedArray):
         raise TypeError(f"{label} must be a plain array; got {kind}: convert it with np.asarray({label})")
@@ -151,17 +152,20 @@ def check_array(
     xp = array_namespace(array, names=[name])
     dims = "x".join(map(str, array.shape)) or "scalar"
     if ndim is not None and array.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} dimension{'s' * (ndim != 1)}; got shape {tuple(array.shape)}")
+        raise ValueError(
+            f"{name} must have {ndim} dimension{'s' * (ndim != 1)}; got shape {tuple(array.shape)}"
+        )
     if array.ndim < min_ndim:
         raise ValueError(
-            f"{name} must have shape (batch, dim) or (batch, ...); got {dims}: for one row use {name}[None, ...]"
+            f"{name} must have shape (batch, dim) or (batch, ...); got {dims}: "
+            f"for one row use {name}[None, ...]"
         )
     array = _as_floating(name, array, xp, allow_complex)
     finite = xp.isfinite(array)
     if not bool(xp.all(finite)):
         flat = int(xp.argmin(xp.reshape(xp.astype(finite, xp.int8), (-1,))))
         index = tuple(int(i) for i in np.unravel_index(flat, array.shape))
-        raise ValueError(f"{name} must be finite; {name}{list(index)} is {array[index]}")
+        raise ValueError(f"{name} must be finite; {name}{list(index)} is {to_numpy(array[index])}")
     return array
 
 
@@ -253,7 +257,7 @@ def _refuse_non_monotone(name: str, values: npt.NDArray[np.float64]) -> None:
 
 
 def elementary(t: Scalar | Array) -> Any:
-    """Return the namespace that holds exp, log, sqrt, ... for `t`: `math` for a number, else its library's."""
+    """Return the namespace of exp, log, sqrt, ... for `t`: `math` for a number, else its library."""
     return compat.array_namespace(t) if compat.is_array_api_obj(t) else math
 
 

@@ -12,7 +12,9 @@ from diffmath._typing import Array
 __all__ = ["check_dynamics", "check_model", "check_result"]
 
 _TIMES = frozenset({"t", "time", "tau", "s", "sigma", "timestep", "timesteps", "noise_level"})
-_STATES = frozenset({"x", "y", "z", "u", "state", "sample", "samples", "data", "points", "x_t", "xt", "theta"})
+_STATES = frozenset(
+    {"x", "y", "z", "u", "state", "sample", "samples", "data", "points", "x_t", "xt", "theta"}
+)
 
 
 def check_dynamics(function: Any, role: str = "drift") -> None:
@@ -24,7 +26,7 @@ def check_dynamics(function: Any, role: str = "drift") -> None:
     >>> check_dynamics(lambda x, t: -x)
     Traceback (most recent call last):
         ...
-    TypeError: a drift is called as drift(t, x), but its parameters are (x, t); wrap it: lambda t, x: drift(x, t)
+    TypeError: a drift is called as drift(t, x), but its parameters are (x, t); ...
     """
     first, second = _leading_parameters(function, role)
     if first in _STATES and second in _TIMES:
@@ -43,7 +45,7 @@ def check_model(function: Any, role: str = "score") -> None:
     >>> check_model(lambda t, x: -x)
     Traceback (most recent call last):
         ...
-    TypeError: a score is called as score(x, t), but its parameters are (t, x); wrap it: lambda x, t: score(t, x)
+    TypeError: a score is called as score(x, t), but its parameters are (t, x); ...
     """
     first, second = _leading_parameters(function, role)
     if first in _TIMES and second in _STATES:

@@ -47,8 +47,6 @@ def progress_bar(
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        raise ImportError(
-            'progress=True needs tqdm; install it with: pip install "diffmath[cli]"'
-        ) from None
+        raise ImportError('progress=True needs tqdm; install it with: pip install "diffmath[cli]"') from None
     bar: Iterator[T] = tqdm(steps, desc=description, total=total, leave=False, dynamic_ncols=True)
     return bar

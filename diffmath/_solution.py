@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -16,10 +15,6 @@ from diffmath._typing import Array
 __all__ = ["Solution", "Status", "finish"]
 
 Status = Literal["ok", "max_steps", "step_too_small", "nonfinite"]
-
-
-def _no_stats() -> Mapping[str, Any]:
-    return MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +48,7 @@ class Solution:
     x: Array
     status: Status = "ok"
     message: str = ""
-    stats: Mapping[str, Any] = field(default_factory=_no_stats)
+    stats: Mapping[str, Any] = field(default_factory=dict)
     row_status: tuple[Status, ...] | None = None
 
     def __post_init__(self) -> None:

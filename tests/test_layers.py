@@ -96,7 +96,9 @@ def test_files_and_functions_stay_readable(path: Path) -> None:
     assert len(source.splitlines()) <= 400
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef):
-            body = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+            body = [
+                s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
+            ]
             lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
             limit = 70 if "kernels" in path.parts else 40
             assert lines <= limit, f"{node.name}: {lines} lines"

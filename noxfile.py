@@ -1,0 +1,119 @@
+"""The one way to run anything: `nox -l` lists the sessions, `nox -s NAME` runs one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4"
+nox.options.sessions = ["tests"]
+nox.options.default_venv_backend = "virtualenv"
+
+# The deep-learning frameworks are never pulled in by accident: only `interop` and `bench` name them, as the
+# release whose CPU build is meant; a range would bring the multi-gigabyte CUDA build.
+TORCH = "torch==2.13.0"
+LIGHT = ["pytest", "--numprocesses", "auto", "--dist", "worksteal"]
+DOCS = Path("docs")
+
+
+def install(session: nox.Session, *groups: str, extras: str = "") -> None:
+    """Install the library (editable) with extras, and the named dependency groups of pyproject.toml."""
+    target = f".[{extras}]" if extras else "."
+    requirements = [
+        line
+        for group in groups
+        for line in nox.project.load_toml("pyproject.toml")["dependency-groups"][group]
+    ]
+    session.install("-e", target, *requirements)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the main job on real data; writes figures and a report to ./diffmath-demo (or --out DIR)."""
+    install(session, extras="all")
+    session.run("python", "-m", "diffmath", "demo", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the light suite: NumPy, read-only NumPy and array-api-strict; no deep-learning framework."""
+    install(session, "test")
+    session.run(*LIGHT, *session.posargs)
+
+
+@nox.session
+def interop(session: nox.Session) -> None:
+    """Run the array tests (those with the `xp` fixture) with PyTorch and JAX arrays as well."""
+    install(session, "test")
+    # Alone and exactly pinned, so that no other requirement can choose another build of it.
+    session.install(TORCH)
+    session.install("jax>=0.5")
+    selection = session.posargs or ["-k", "torch or jax", "tests"]
+    session.run("pytest", *selection, env={"DIFFMATH_INTEROP": "1"})
+
+
+@nox.session
+def minimums(session: nox.Session) -> None:
+    """Run the light suite with the lowest direct versions that pyproject.toml admits."""
+    project = nox.project.load_toml("pyproject.toml")["project"]
+    lowest = [requirement.replace(">=", "==") for requirement in project["dependencies"]]
+    install(session, "test")
+    session.install(*lowest, "numba==0.61.*")
+    session.run(*LIGHT, *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting with ruff."""
+    install_only(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy --strict."""
+    install(session, "types", "lint")
+    session.run("mypy")
+
+
+def install_only(session: nox.Session, group: str) -> None:
+    """Install a dependency group without the library."""
+    session.install(*nox.project.load_toml("pyproject.toml")["dependency-groups"][group])
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into docs/_build/html, executing every example; warnings are errors."""
+    install(session, "docs")
+    shutil.rmtree(DOCS / "reference" / "generated", ignore_errors=True)
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", str(DOCS), str(DOCS / "_build" / "html"))
+    session.log(f"open {DOCS / '_build' / 'html' / 'index.html'}")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks (`nox -s bench -- random` for one); ratios to the peers of the same run."""
+    install(session, "bench")
+    names = session.posargs or [
+        p.stem.removeprefix("bench_") for p in sorted(Path("tests/benchmarks").glob("bench_*.py"))
+    ]
+    for name in names:
+        session.run("python", f"tests/benchmarks/bench_{name}.py")
+
+
+@nox.session
+def nightly(session: nox.Session) -> None:
+    """Run everything, slow tests included, with ten times the Hypothesis examples, freshly drawn."""
+    install(session, "test")
+    session.run(*LIGHT, *session.posargs, env={"DIFFMATH_PROFILE": "nightly"})
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """Run the array tests and tests/gpu on CuPy; needs a CUDA device (extra cuda13, or DIFFMATH_CUDA=12)."""
+    install(session, "test", extras=f"cuda{os.environ.get('DIFFMATH_CUDA', '13')}")
+    session.run("pytest", "-k", "cupy or gpu", "tests", *session.posargs, env={"DIFFMATH_GPU": "1"})
