@@ -1,1 +1,24 @@
-"""Placeholder docstring: replaced by the sub-package."""
+"""Stochastic differential equations: steppers, reproducible paths, and ensembles of final states.
+
+A step is a pure function of (model, t, x, dt, dW): the Brownian increment is an argument, so that coarse and
+fine runs can share a path. `solve` saves the states at chosen times, `ensemble` keeps only the last one. The
+noise of a key refines: N, 2N, 4N, ... steps see the same path, whatever the batch, the chunks or the device.
+"""
+
+from diffmath._models import SDE
+from diffmath.sde._ensemble import ensemble
+from diffmath.sde._noise import brownian_increments
+from diffmath.sde._solve import solve
+from diffmath.sde._steppers import Method, euler_maruyama, euler_maruyama_step, milstein, milstein_step
+
+__all__ = [
+    "SDE",
+    "Method",
+    "brownian_increments",
+    "ensemble",
+    "euler_maruyama",
+    "euler_maruyama_step",
+    "milstein",
+    "milstein_step",
+    "solve",
+]
