@@ -1,1 +1,12 @@
-"""Placeholder docstring: replaced by the sub-package."""
+"""Counter-based random numbers: the same words on every backend, device, batch size and chunking.
+
+A `Key` is two 32-bit words on the host. `normal` and `uniform` apply the block function Philox4x32-10 to
+(row, column, purpose) under the key, so element (i, j) is a pure function of (key, i, j): the first n rows do
+not depend on how many rows are asked for, and any slice of rows can be made alone, on any machine.
+New keys come from old ones by `fold_in` (a number or a domain tag) and `split`. There is no global state.
+"""
+
+from diffmath.random._distributions import normal, uniform
+from diffmath.random._key import Key, fold_in, key, split
+
+__all__ = ["Key", "fold_in", "key", "normal", "split", "uniform"]

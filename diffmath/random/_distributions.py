@@ -1,0 +1,324 @@
+r"""Uniform and normal arrays: element (i, j) is a function of (key, row i, column j) and of nothing else.
+
+The block of counter words (row low, row high, column block, stream) gives four words. A pair :math:`(w, w')`
+is the fraction :math:`u = (w + f) / 2^{32}`, :math:`f = (w' + 1/2) / 2^{32}`, exact until it is rounded once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import array_api_compat as compat
+
+from diffmath._accelerate import Accelerated, accelerated
+from diffmath._arrays import array_namespace, device, is_real_float, real_dtype
+from diffmath._typing import Array
+from diffmath.random._key import Key, check_key, unsigned_64
+from diffmath.random._philox import MASK, Stream, Words, philox4x32, word_arithmetic
+
+__all__ = ["block_words", "box_muller", "normal", "normal_rows", "uniform", "uniform_rows", "unit_interval"]
+
+_HALF = 2**31 - 1  # the 31 low bits of a word
+_BLOCKS_NUMPY, _BLOCKS = 2**13, 2**20  # made at once: temporaries that fit the cache, or few large launches
+
+
+def uniform(
+    key: Key,
+    shape: int | Sequence[int],
+    *,
+    like: Array,
+    dtype: Any = None,
+    rows: slice | None = None,
+) -> Array:
+    r"""Draw uniform numbers from the open interval (0, 1).
+
+    .. math:: u_{ij} = \frac{w + f}{2^{32}}, \quad f = \frac{w' + 1/2}{2^{32}}
+
+    with the words :math:`w, w'` of block (i, j // 2), rounded to `dtype` and kept below 1.
+
+    Parameters
+    ----------
+    key, shape, like, dtype, rows
+        As for `normal`.
+
+    Returns
+    -------
+    array, shape `shape`, or ``(b - a, *shape[1:])`` with ``rows=slice(a, b)``
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `normal`.
+
+    Notes
+    -----
+    Never 0, never 1; all bits that `dtype` holds are random, also near 0. Independent of the key's normals.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath.random import key, uniform
+    >>> u = uniform(key(0), (1000, 3), like=np.empty(0))
+    >>> u.shape, bool(np.all((0 < u) & (u < 1)))
+    ((1000, 3), True)
+    """
+    return _draw(uniform_rows, Stream.UNIFORM, key, shape, like, dtype, rows)
+
+
+def normal(
+    key: Key,
+    shape: int | Sequence[int],
+    *,
+    like: Array,
+    dtype: Any = None,
+    rows: slice | None = None,
+    bits: int = 53,
+) -> Array:
+    r"""Draw standard normal numbers.
+
+    .. math:: (z_{2b}, z_{2b+1}) = \sqrt{-2 \ln u}\,(\cos 2\pi v, \sin 2\pi v)
+
+    with the fractions u, v of one block (Box and Muller [1]_ on Philox4x32-10 [2]_).
+
+    Parameters
+    ----------
+    key : Key
+        From `diffmath.random.key`, `fold_in` or `split`.
+    shape : int or sequence of int
+        Shape of the whole array: ``shape[0]`` rows, the other axes flattened to columns (one column where
+        there are none). An integer n means ``(n,)``; ``()`` is one number, that of row 0 and column 0.
+    like : array
+        Any array: gives library, device and default dtype.
+    dtype : dtype, optional
+        float32 or float64 of that library; default the real dtype of `like`.
+    rows : slice, optional
+        ``slice(a, b)`` gives exactly ``normal(key, shape, like=like)[a:b]`` at the cost of b - a rows.
+    bits : {53, 32}, optional
+        Random bits behind each radius and each angle: 53 fills a float64 and reaches 9.4 sigma; 32 is for
+        ensembles, costs half the blocks and ends at 6.7 sigma (a normal exceeds that once in 7e10 draws).
+        The two are independent streams.
+
+    Returns
+    -------
+    array, shape `shape`, or ``(b - a, *shape[1:])`` with ``rows=slice(a, b)``
+        Finite always.
+
+    Raises
+    ------
+    TypeError
+        Wrong kind of `key`, `shape`, `like`, `dtype`, `rows`.
+    ValueError
+        A negative or too large size, rows outside the shape or with a step, other `bits`.
+
+    Notes
+    -----
+    Element (i, j) depends on (key, i, j) only. The words are equal on every backend; the values agree to a
+    few ulp, float32 with float64 to float32 rounding. One key gives :math:`2^{64}` rows of :math:`2^{33}` columns
+    (:math:`2^{34}` with 32 bits) that share no block: within one key nothing can collide. For several
+    keys, see `fold_in`. Cost: one block of words for every started pair of columns (four with 32 bits).
+
+    References
+    ----------
+    .. [1] Box & Muller (1958), "A note on the generation of random normal deviates", Ann. Math. Stat. 29.
+    .. [2] Salmon, Moraes, Dror & Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3", SC'11.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath.random import key, normal
+    >>> z = normal(key(0), (1000, 3), like=np.empty(0))
+    >>> bool(np.all(normal(key(0), (1000, 3), like=np.empty(0), rows=slice(10, 20)) == z[10:20]))
+    True
+    """
+    if bits not in (53, 32):
+        raise ValueError(f"bits must be 53 or 32; got {bits}")
+    stream = Stream.NORMAL_53 if bits == 53 else Stream.NORMAL_32
+    return _draw(normal_rows, stream, key, shape, like, dtype, rows)
+
+
+def _draw(
+    fill: Accelerated[..., Array],
+    stream: Stream,
+    key: Key,
+    shape: int | Sequence[int],
+    like: Array,
+    dtype: Any,
+    rows: slice | None,
+) -> Array:
+    """Check the arguments, let `fill` make (rows, columns), and give it the shape asked for."""
+    check_key(key)
+    xp = array_namespace(like, names=["like"])
+    if dtype is None:
+        dtype = real_dtype(like)
+    elif not is_real_float(dtype, xp):
+        raise TypeError(f"dtype must be float32 or float64 of the library of like; got {dtype}")
+    sizes = _sizes(shape)
+    start, stop = _row_range(rows, sizes)
+    columns = math.prod(sizes[1:])
+    if columns > 2**33:
+        raise ValueError(f"shape must have at most 2**33 columns; got {columns}: use more rows")
+    out_shape = (stop - start, *sizes[1:]) if sizes else ()
+    if 0 in out_shape:
+        return xp.zeros(out_shape, dtype=dtype, device=device(like))
+    return xp.reshape(fill(like, key.words, (start, stop), columns, stream, dtype), out_shape)
+
+
+def _sizes(shape: int | Sequence[int]) -> tuple[int, ...]:
+    if isinstance(shape, tuple | list):
+        return tuple(unsigned_64(f"shape[{i}]", n) for i, n in enumerate(shape))
+    return (unsigned_64("shape", shape, "an int or a tuple of ints"),)
+
+
+def _row_range(rows: slice | None, sizes: tuple[int, ...]) -> tuple[int, int]:
+    whole = sizes[0] if sizes else 1
+    if rows is None:
+        return 0, whole
+    if not isinstance(rows, slice):
+        raise TypeError(f"rows must be a slice; got {type(rows).__name__}: use slice(a, b)")
+    if not sizes:
+        raise ValueError("rows needs a shape with rows; got shape ()")
+    if rows.step not in (None, 1):
+        raise ValueError(f"rows must have step 1; got {rows}")
+    start = 0 if rows.start is None else unsigned_64("rows.start", rows.start)
+    stop = whole if rows.stop is None else unsigned_64("rows.stop", rows.stop)
+    if not start <= stop <= whole:
+        raise ValueError(
+            f"rows must satisfy 0 <= start <= stop <= shape[0]={whole}; got slice({start}, {stop}): "
+            f"shape is that of the whole array, rows picks from it"
+        )
+    return start, stop
+
+
+@accelerated
+def uniform_rows(
+    like: Array, key: tuple[int, int], rows: tuple[int, int], columns: int, stream: Stream, dtype: Any
+) -> Array:
+    """Return the uniforms of some rows, shape (rows[1] - rows[0], columns)."""
+
+    def transform(words: Words) -> tuple[Array, ...]:
+        w0, w1, w2, w3 = words
+        return unit_interval(w0, w1, dtype), unit_interval(w2, w3, dtype)
+
+    return _fill(like, key, rows, columns, stream, 2, transform)
+
+
+@accelerated
+def normal_rows(
+    like: Array, key: tuple[int, int], rows: tuple[int, int], columns: int, stream: Stream, dtype: Any
+) -> Array:
+    """Return the normals of some rows, shape (rows[1] - rows[0], columns); the stream names the transform."""
+
+    def transform(words: Words) -> tuple[Array, ...]:
+        w0, w1, w2, w3 = words
+        if stream == Stream.NORMAL_53:
+            return box_muller(w0, w1, w2, w3, dtype)
+        return *box_muller(w0, None, w1, None, dtype), *box_muller(w2, None, w3, None, dtype)
+
+    return _fill(like, key, rows, columns, stream, 4 if stream == Stream.NORMAL_32 else 2, transform)
+
+
+def box_muller(
+    radius: Array, radius_low: Array | None, angle: Array, angle_low: Array | None, dtype: Any
+) -> tuple[Array, Array]:
+    """Turn 32-bit words into two independent standard normals.
+
+    Parameters
+    ----------
+    radius, angle : integer arrays of 32-bit words, shape s
+        Leading words of the fractions u and v.
+    radius_low, angle_low : integer arrays of shape s, or None
+        The words that refine them; None stands for the middle, 1/2.
+    dtype : dtype
+        float32 or float64.
+
+    Returns
+    -------
+    two arrays of shape s
+
+    Notes
+    -----
+    u is measured from the nearer end of (0, 1) and v from the nearest quarter turn, so that small radii,
+    tails and axis crossings keep their relative accuracy also in float32.
+    """
+    xp = compat.array_namespace(radius)
+    fraction = _fraction(radius_low, dtype, radius)
+    upper = radius > _HALF
+    leading = radius & _HALF
+    leading = xp.astype(xp.where(upper, _HALF - leading, leading), dtype)
+    near = (leading + xp.where(upper, 1.0 - fraction, fraction)) * 2.0**-32
+    r = xp.sqrt(-2.0 * xp.where(upper, xp.log1p(-near), xp.log(near)))
+    # Counting quarter turns of 2^30 from the nearest axis: |v| <= 2^29, an angle within pi/4.
+    quarter = ((angle >> 29) + 1) >> 1
+    v = xp.astype((angle + 2**29) & (2**30 - 1), xp.int32) - 2**29
+    phi = (xp.astype(v, dtype) + _fraction(angle_low, dtype, angle)) * (math.pi / 2**31)
+    sine, cosine = r * xp.sin(phi), r * xp.cos(phi)
+    odd = (quarter & 1) == 1
+    x, y = xp.where(odd, sine, cosine), xp.where(odd, cosine, sine)
+    # cos changes sign in quarters 1 and 2, sin in quarters 2 and 3.
+    return xp.where(((quarter + 1) & 2) == 2, -x, x), xp.where((quarter & 2) == 2, -y, y)
+
+
+def unit_interval(word: Array, low: Array, dtype: Any) -> Array:
+    """Turn two 32-bit words into a number of the open interval (0, 1)."""
+    xp = compat.array_namespace(word)
+    return _below_one((xp.astype(word, dtype) + _fraction(low, dtype, word)) * 2.0**-32)
+
+
+def _fraction(low: Array | None, dtype: Any, like: Array) -> Array:
+    """Return (low + 1/2) / 2^32, in (0, 1): exact in float64."""
+    xp = compat.array_namespace(like)
+    if low is None:
+        return xp.asarray(0.5, dtype=dtype, device=device(like))
+    return _below_one((xp.astype(low, dtype) + 0.5) * 2.0**-32)
+
+
+def _below_one(x: Array) -> Array:
+    """Undo a rounding to 1 from below."""
+    xp = compat.array_namespace(x)
+    largest = xp.asarray(1.0 - float(xp.finfo(x.dtype).eps) / 2, dtype=x.dtype, device=device(x))
+    return xp.minimum(x, largest)
+
+
+def _fill(
+    like: Array,
+    key: tuple[int, int],
+    rows: tuple[int, int],
+    columns: int,
+    stream: Stream,
+    per_block: int,
+    transform: Callable[[Words], tuple[Array, ...]],
+) -> Array:
+    """Transform the words of all blocks of some rows, tile by tile; each block gives `per_block` columns."""
+    xp = compat.array_namespace(like)
+    limit = _BLOCKS_NUMPY if compat.is_numpy_namespace(xp) else _BLOCKS
+    blocks = -(-columns // per_block)
+    bands = []
+    for row, n_rows in _pieces(*rows, max(1, limit // blocks)):
+        band = []
+        for block, n_blocks in _pieces(0, blocks, limit):
+            words = block_words(like, key, row, n_rows, block, n_blocks, stream)
+            tile = xp.stack(transform(words), axis=-1)
+            band.append(xp.reshape(tile, (n_rows, n_blocks * per_block)))
+        bands.append((band[0] if len(band) == 1 else xp.concat(band, axis=1))[:, :columns])
+    return bands[0] if len(bands) == 1 else xp.concat(bands, axis=0)
+
+
+def _pieces(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
+    for first in range(start, stop, size):
+        yield first, min(size, stop - first)
+
+
+def block_words(
+    like: Array, key: tuple[int, int], row: int, n_rows: int, block: int, n_blocks: int, stream: Stream
+) -> Words:
+    """Return the four words, each of shape (n_rows, n_blocks), of consecutive rows and column blocks."""
+    xp = compat.array_namespace(like)
+    dtype, multiply, word = word_arithmetic(xp, like)
+    base = word(row & MASK)
+    row_low = (xp.arange(n_rows, dtype=dtype, device=device(like)) + base) & word(MASK)
+    row_high = xp.astype(row_low < base, dtype) + word(row >> 32)
+    column = xp.arange(n_blocks, dtype=dtype, device=device(like)) + word(block)
+    counter = (row_low[:, None], row_high[:, None], column[None, :], word(int(stream)))
+    return philox4x32(counter, key, multiply, word)
