@@ -23,7 +23,7 @@ class Digits(NamedTuple):
 
 
 class CO2Record(NamedTuple):
-    """A weekly record: `year` (decimal), `ppm`, and whether each week was `measured`, all of shape (2284,)."""
+    """A weekly record: `year` (decimal), `ppm`, whether each week was `measured`; all of shape (2284,)."""
 
     year: npt.NDArray[np.float64]
     ppm: npt.NDArray[np.float64]
@@ -45,8 +45,8 @@ def digits() -> Digits:
 
     References
     ----------
-    .. [1] Alpaydin & Kaynak (1998), Optical Recognition of Handwritten Digits, UCI Machine Learning Repository,
-       doi:10.24432/C50P49.
+    .. [1] Alpaydin & Kaynak (1998), Optical Recognition of Handwritten Digits, UCI Machine Learning
+       Repository, doi:10.24432/C50P49.
 
     Examples
     --------
@@ -76,8 +76,8 @@ def mauna_loa_co2() -> CO2Record:
 
     References
     ----------
-    .. [1] Keeling & Whorf (2004), Atmospheric CO2 concentrations derived from flask air samples at sites in the
-       SIO network, in Trends, CDIAC, Oak Ridge National Laboratory.
+    .. [1] Keeling & Whorf (2004), Atmospheric CO2 concentrations derived from flask air samples at sites in
+       the SIO network, in Trends, CDIAC, Oak Ridge National Laboratory.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def _decimal_years(dates: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float64]
     years = dates.astype("datetime64[Y]")
     start, end = years.astype("datetime64[D]"), (years + 1).astype("datetime64[D]")
     fraction = (dates - start) / (end - start)
-    return years.astype(np.int64) + 1970 + fraction
+    return np.asarray(years.astype(np.int64) + 1970 + fraction, dtype=np.float64)
 
 
 def _read(name: str) -> bytes:
