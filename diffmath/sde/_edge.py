@@ -46,8 +46,8 @@ def noise_shape(model: SDE, t: float, x: Array) -> tuple[int, int]:
     g = _probe("diffusion", model.diffusion, t, x, None)
     if g.ndim == 3 and model.noise in ("diagonal", "scalar"):
         raise ValueError(
-            f"diffusion(t, x) of {model.noise} noise must return shape {tuple(x.shape)}; got {tuple(g.shape)}: "
-            "a matrix per row is noise='general' (or 'commutative', 'additive')"
+            f"diffusion(t, x) of {model.noise} noise must return shape {tuple(x.shape)}; got "
+            f"{tuple(g.shape)}: a matrix per row is noise='general' (or 'commutative', 'additive')"
         )
     if matrix or g.ndim == 3:
         width = model.noise_dim or (g.shape[2] if g.ndim == 3 else x.shape[1])

@@ -21,6 +21,7 @@ from diffmath.sde._steppers import Method, euler_maruyama, milstein
 
 __all__ = ["ensemble"]
 
+Clock = npt.NDArray[np.float64]
 _METHODS = {method.name: method for method in (euler_maruyama, milstein)}
 
 
@@ -95,17 +96,17 @@ def ensemble(
     model, x, method = as_sde(model), check_state(x0), _named(method)
     chunk, clock = check_count("chunk", chunk, 1), _clock(t_span, check_count("steps", steps, 1))
     lows = range(0, max(x.shape[0], 1), chunk)
-    tasks = [(model, x[low : low + chunk, :], clock, method, key, low) for low in lows]
+    tasks = [(model, x[low : min(low + chunk, x.shape[0]), :], clock, method, key, low) for low in lows]
     run_all: Any = map if executor is None else executor.map
     runs = run_all(_run_chunk, *zip(*tasks, strict=True))
-    finals = list(progress_bar(runs, enabled=progress, description=method.name, total=len(tasks)))
+    finals = list(progress_bar(runs, enabled=progress, description="ensemble", total=len(tasks)))
     return array_namespace(x).concat(finals, axis=0)
 
 
 def _run_chunk(
     model: SDE,
     initial: Array,
-    clock: npt.NDArray[np.float64],
+    clock: Clock,
     method: Method,
     key: random.Key,
     first_row: int,
@@ -130,7 +131,7 @@ def _named(method: Method | str) -> Method:
     return _METHODS[method]
 
 
-def _clock(t_span: tuple[float, float], steps: int) -> npt.NDArray[np.float64]:
+def _clock(t_span: tuple[float, float], steps: int) -> Clock:
     span = host_times(t_span, "t_span")
     if len(span) != 2:
         raise ValueError(f"t_span must be (first, last); got {len(span)} times")

@@ -76,7 +76,7 @@ def brownian_increments(
 
     References
     ----------
-    .. [1] Levy (1948), Processus stochastiques et mouvement brownien, section 1.
+    .. [1] Levy (1948), Processus stochastiques et mouvement brownien, Gauthier-Villars.
 
     Examples
     --------
@@ -96,9 +96,10 @@ def brownian_increments(
         raise ValueError(f"first_row must be a row number, 0 or more; got {first_row}")
     path_key = random.fold_in(key, "sde.brownian")
     rows = slice(first_row, first_row + shape[0])
+    whole = (rows.stop, *shape[1:])
 
     def draw(node_key: random.Key) -> Array:
-        return random.normal(node_key, shape, like=like, dtype=dtype, rows=rows)
+        return random.normal(node_key, whole, like=like, dtype=dtype, rows=rows)
 
     return _walk(path_key, times, draw)
 

@@ -174,7 +174,7 @@ def milstein_step(model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array
 
     References
     ----------
-    .. [1] Kloeden & Platen (1992), equations (10.3.1) and (10.3.9).
+    .. [1] Kloeden & Platen (1992), section 10.3.
 
     Examples
     --------
