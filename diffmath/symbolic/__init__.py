@@ -1,1 +1,34 @@
-"""Placeholder docstring: replaced by the sub-package."""
+"""Exact mathematics with SymPy: what the numerical packages state, this one derives.
+
+HiPPO matrices from a measure and its basis, with the proof that they close; stochastic differential equations
+with their generator, Fokker-Planck operator, Ito and Stratonovich forms; formulas lowered to callables on any
+array library; rooted trees and the order conditions of Runge-Kutta methods. Never floats. SymPy loads when a
+name that needs it is first used.
+"""
+
+from typing import TYPE_CHECKING
+
+from diffmath._lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from diffmath.symbolic._lower import lower as lower
+    from diffmath.symbolic._operators import fokker_planck_operator as fokker_planck_operator
+    from diffmath.symbolic._operators import generator as generator
+    from diffmath.symbolic._program import ArrayFunction as ArrayFunction
+    from diffmath.symbolic._sde import SDE as SDE
+
+_MODULES = {
+    "._lower": ("lower",),
+    "._operators": ("fokker_planck_operator", "generator"),
+    "._program": ("ArrayFunction",),
+    "._sde": ("SDE",),
+}
+__all__ = ["ArrayFunction", "SDE", "fokker_planck_operator", "generator", "lower"]
+
+__getattr__, _lazy_dir = lazy_attributes(
+    __name__, {name: module for module, names in _MODULES.items() for name in names}
+)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,55 @@
+"""Exact building blocks: numbers without floats, real derivatives, proofs that something is zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Rational, Real
+from typing import Any
+
+import sympy
+
+__all__ = ["differentiate", "exact", "is_zero", "real_symbols"]
+
+
+def exact(value: Any, name: str) -> sympy.Expr:
+    """Return a formula whose floats are read as the decimals they print: 0.7 is 7/10.
+
+    Examples
+    --------
+    >>> from diffmath.symbolic._exact import exact
+    >>> exact(0.7, "drift")
+    7/10
+    """
+    if isinstance(value, sympy.Expr):
+        return value.xreplace({number: sympy.Rational(str(number)) for number in value.atoms(sympy.Float)})
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(
+            f"{name} must be a SymPy expression or a number; got {type(value).__name__}: {value!r}"
+        )
+    if isinstance(value, Integral):
+        return sympy.Integer(int(value))
+    if isinstance(value, Rational):
+        return sympy.Rational(int(value.numerator), int(value.denominator))
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite; got {value!r}")
+    return sympy.Rational(repr(float(value)))
+
+
+def real_symbols(state: Sequence[sympy.Symbol], time: sympy.Symbol) -> dict[sympy.Symbol, sympy.Symbol]:
+    """Return stand-ins that SymPy knows to be real: |x| has the derivative sign(x) only then."""
+    return {symbol: sympy.Dummy(symbol.name, real=True) for symbol in (*state, time)}
+
+
+def differentiate(expression: sympy.Expr, symbol: sympy.Symbol, reals: Sequence[sympy.Symbol]) -> sympy.Expr:
+    """Differentiate with respect to `symbol` where all of `reals` are real variables."""
+    real = real_symbols(reals, symbol)
+    back = {stand_in: original for original, stand_in in real.items()}
+    return expression.xreplace(real).diff(real[symbol]).xreplace(back)
+
+
+def is_zero(expression: sympy.Expr) -> bool:
+    """Whether an expression is proven to vanish identically."""
+    if expression == 0 or sympy.expand(expression) == 0:
+        return True
+    return bool(expression.equals(0)) or bool(sympy.simplify(expression) == 0)

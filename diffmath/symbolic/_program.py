@@ -1,0 +1,133 @@
+"""Array programs: a formula as a list of instructions that runs on any array library.
+
+An instruction is an operation and its operands. No source text is generated and nothing is evaluated as
+text, so a program pickles to a worker process. `diffmath.symbolic.lower` writes them.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import array_api_compat as compat
+import numpy as np
+
+from diffmath._arrays import array_namespace, asarray_like, default_float
+from diffmath._typing import Array, Time
+
+__all__ = ["ArrayFunction", "Instruction", "Operand"]
+
+# An int is the number of a register, a float a literal. Registers: t, the state's columns, each result.
+Operand: TypeAlias = int | float
+Instruction: TypeAlias = tuple[str, tuple[Operand, ...]]
+
+
+@dataclass(frozen=True, repr=False)
+class ArrayFunction:
+    """A formula as a callable ``function(t, x)`` on arrays of any library; made by `lower`.
+
+    Parameters
+    ----------
+    dim : int
+        Number of state variables.
+    shape : tuple of int
+        Shape of the result per row.
+    instructions : tuple of (str, tuple)
+        Operations with their operands: an int is a register, a float a literal.
+    outputs : tuple of int or float
+        Operands that make up the result, flattened.
+    formula : str
+        The formula, for people.
+
+    Notes
+    -----
+    The result is non-finite where the formula is, without a warning: the solvers report it. Parts that depend
+    on time alone are computed once, as float64 numbers, when `t` is a number.
+    """
+
+    dim: int
+    shape: tuple[int, ...]
+    instructions: tuple[Instruction, ...]
+    outputs: tuple[Operand, ...]
+    formula: str
+
+    def __repr__(self) -> str:
+        return f"ArrayFunction({self.formula})"
+
+    def __call__(self, t: Time, x: Array) -> Array:
+        """Evaluate the formula.
+
+        Parameters
+        ----------
+        t : float or array, shape (batch, 1)
+            Time, or one time per row.
+        x : array, shape (batch, dim)
+            State.
+
+        Returns
+        -------
+        array, shape (batch, *shape)
+            In the dtype and on the device of `x`.
+        """
+        xp = array_namespace(x, names=["x"])
+        if x.ndim < 1 or x.shape[-1] != self.dim:
+            raise ValueError(f"x must have shape (batch, {self.dim}); got {tuple(x.shape)}")
+        if not xp.isdtype(x.dtype, "real floating"):
+            x = xp.astype(x, default_float(x))
+        registers: list[Any] = [_time_column(t, x), *(x[..., i] for i in range(self.dim))]
+        # Both branches of a Piecewise are computed and one is kept: NumPy must not warn about the other.
+        with np.errstate(all="ignore"):
+            for operation, operands in self.instructions:
+                values = [registers[o] if isinstance(o, int) else o for o in operands]
+                registers.append(_apply(operation, values, x, xp))
+        results = [registers[o] if isinstance(o, int) else o for o in self.outputs]
+        columns = [_full_column(value, x, xp) for value in results]
+        return xp.reshape(xp.stack(columns, axis=-1), (*x.shape[:-1], *self.shape))
+
+
+def _time_column(t: Time, x: Array) -> Any:
+    """Return a number as it is, and times per row, (batch, 1), as a column (batch,) in the dtype of `x`."""
+    if not compat.is_array_api_obj(t):
+        return float(t)
+    t = compat.array_namespace(t).astype(t, x.dtype)
+    return t[..., 0] if t.ndim else t
+
+
+def _full_column(value: Any, x: Array, xp: Any) -> Array:
+    rows = tuple(x.shape[:-1])
+    if isinstance(value, float):
+        return xp.full(rows, value, dtype=x.dtype, device=compat.device(x))
+    return value if tuple(value.shape) == rows else xp.broadcast_to(value, rows)
+
+
+_OPERATORS: dict[str, Callable[..., Any]] = {
+    "add": operator.add, "subtract": operator.sub, "multiply": operator.mul, "divide": operator.truediv,
+    "negative": operator.neg, "pow": operator.pow, "less": operator.lt, "less_equal": operator.le,
+    "equal": operator.eq, "not_equal": operator.ne,
+}  # fmt: skip
+_NUMPY: dict[str, Callable[..., Any]] = {
+    name: getattr(np, name)
+    for name in (
+        "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "divide",
+        "equal", "exp", "less", "less_equal", "log", "logical_and", "logical_not", "logical_or", "maximum",
+        "minimum", "multiply", "negative", "not_equal", "pow", "sign", "sin", "sinh", "sqrt", "subtract",
+        "tan", "tanh", "where",
+    )
+}  # fmt: skip
+
+
+def _apply(operation: str, values: list[Any], x: Array, xp: Any) -> Any:
+    """Carry out one instruction; numbers meet arrays as Python numbers, so that float32 stays float32."""
+    if not any(compat.is_array_api_obj(value) for value in values):
+        return _NUMPY[operation](*map(_float64, values)).item()
+    if operation in _OPERATORS:
+        return _OPERATORS[operation](*values)
+    dtypes = {bool: xp.bool, float: x.dtype}
+    arrays = [v if compat.is_array_api_obj(v) else asarray_like(v, x, dtypes[type(v)]) for v in values]
+    return getattr(xp, operation)(*arrays)
+
+
+def _float64(value: float | bool) -> Any:
+    return value if isinstance(value, bool) else np.float64(value)
