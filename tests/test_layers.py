@@ -15,7 +15,7 @@ ROOT = Path(diffmath.__file__).parent
 # validated by its rooted trees, which need no SymPy.
 FLOORS = {
     "random": 0, "data": 0, "symbolic": 1, "statespace": 2, "ode": 2, "sde": 3,
-    "diffusion": 4, "fokker_planck": 4, "testing": 5, "plot": 5, "cli": 6, "demo": 6, "__main__": 7,
+    "diffusion": 4, "fokker_planck": 4, "testing": 5, "plot": 5, "demo": 6, "cli": 7, "__main__": 8,
 }  # fmt: skip
 FILES = sorted(p for p in ROOT.rglob("*.py") if "kernels" not in p.parts)
 
