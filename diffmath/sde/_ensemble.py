@@ -39,8 +39,8 @@ def ensemble(
 ) -> Array:
     r"""Return the final states of many paths, without storing the paths.
 
-    Equal, bit for bit, to ``solve(model, x0, np.linspace(*t_span, steps + 1), ...).x[-1]`` with the same method
-    and key, for drifts and diffusions that treat rows alike whatever the batch (elementwise ones do).
+    Equal, bit for bit, to ``solve(model, x0, np.linspace(*t_span, steps + 1), ...).x[-1]`` with the same
+    method and key, for drifts and diffusions that treat rows alike whatever the batch (elementwise ones do).
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ def test_strong_order_one_for_additive_noise(method):
 @pytest.mark.parametrize("method", [sde.euler_maruyama, sde.milstein], ids=lambda m: m.name)
 @pytest.mark.parametrize("power", [1, 2])
 def test_weak_order_by_exact_moments(method, power):
-    """E[X^p] of a linear SDE is multiplied by the same factor in every step: Gauss-Hermite gives it exactly."""
+    """E[X^p] of a linear SDE is multiplied by one factor per step: Gauss-Hermite gives it exactly."""
     mu, sigma = 0.5, 0.8
     nodes, weights = np.polynomial.hermite_e.hermegauss(8)  # exact for polynomials of degree 15 in dW
     errors = []
@@ -145,8 +145,8 @@ def test_constant_coefficients_are_solved_exactly_by_both(x, dW, dt, f, g):
     ("method", "model", "error", "match"),
     [
         (sde.milstein, sde.SDE(lambda t, x: x, lambda t, x: x), TypeError, "needs diffusion_derivative"),
-        (sde.milstein, sde.SDE(lambda t, x: x, lambda t, x: x, noise="general"), ValueError, "got 'general'.*Levy"),
-        (sde.milstein, sde.SDE(lambda t, x: x, lambda t, x: x, noise="scalar"), ValueError, "use sde.euler_maruyama"),
+        (sde.milstein, sde.SDE(lambda t, x: x, lambda t, x: x, noise="general"), ValueError, "'general'.*Levy"),
+        (sde.milstein, sde.SDE(lambda t, x: x, lambda t, x: x, noise="scalar"), ValueError, "euler_maruyama"),
         (sde.euler_maruyama, geometric(1, 1, "stratonovich"), ValueError, "got 'stratonovich'.*to_ito"),
     ],
 )  # fmt: skip

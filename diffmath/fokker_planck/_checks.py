@@ -1,0 +1,349 @@
+r"""Do these samples follow that law? Verdicts with a stated probability of a false alarm.
+
+The empirical distribution function of n independent samples satisfies, for every n and every continuous law
+[1]_,
+
+.. math:: P\Big(\sup_x |F_n(x) - F(x)| > \sqrt{\ln(2/\alpha) / (2n)}\Big) \le \alpha,
+
+so that no asymptotics and no tables are needed. A `tolerance` is added where F itself is known up to an
+error, or where a small bias is acceptable.
+
+.. [1] Massart (1990), The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality, Ann. Probab. 18, 1269.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from diffmath import random
+from diffmath._arrays import array_namespace, to_numpy
+from diffmath._typing import Array
+from diffmath.fokker_planck._grid import Grid, Vector
+
+__all__ = ["Check", "check_cdf", "check_projections", "check_samples"]
+
+Cdf = Callable[[Vector], npt.ArrayLike]
+
+
+@dataclass(frozen=True)
+class Check:
+    """The verdict of a check.
+
+    Parameters
+    ----------
+    name : str
+        The check.
+    statistic : float
+        What was measured.
+    threshold : float
+        The largest value that passes.
+    false_positive_rate : float
+        Upper bound of the probability that a correct law is rejected.
+    n : int
+        Number of samples.
+    passed : bool
+        Whether ``statistic <= threshold``.
+    detail : str
+        Where the largest difference is, and what else was seen.
+
+    Examples
+    --------
+    >>> from diffmath.fokker_planck import Check
+    >>> print(Check("check_cdf", 0.002, 0.006, 1e-3, 100_000, True, "largest at x=0.3"))
+    check_cdf: passed, 0.002 <= 0.006 (n=100000, false-positive rate 0.001): largest at x=0.3
+    """
+
+    name: str
+    statistic: float
+    threshold: float
+    false_positive_rate: float
+    n: int
+    passed: bool
+    detail: str = ""
+
+    def __str__(self) -> str:
+        verdict, sign = ("passed", "<=") if self.passed else ("FAILED", ">")
+        detail = f": {self.detail}" if self.detail else ""
+        return (
+            f"{self.name}: {verdict}, {self.statistic:.4g} {sign} {self.threshold:.4g} "
+            f"(n={self.n}, false-positive rate {self.false_positive_rate:.3g}){detail}"
+        )
+
+
+def check_samples(
+    samples: Array, p: npt.ArrayLike, grid: Grid, *, false_positive_rate: float, tolerance: float = 0.0
+) -> Check:
+    r"""Check samples against a density on a grid.
+
+    .. math:: \max_i |F_n(e_i) - F(e_i)| \le \mathrm{tolerance} + \sqrt{\ln(2/\alpha) / (2n)}
+
+    Parameters
+    ----------
+    samples : array, shape (n,) or (n, 1)
+        Independent samples, of any array library; copied to the host.
+    p : array_like, shape (cells,)
+        Average densities of the cells, of mass 1.
+    grid : Grid
+        The cells, edges e.
+    false_positive_rate : float
+        Upper bound alpha of the probability that samples of exactly this law fail.
+    tolerance : float
+        Difference of distribution functions that is acceptable, for instance the error of `p`.
+
+    Returns
+    -------
+    Check
+        Samples outside the grid count as mass beyond its ends; `detail` tells how many.
+
+    Raises
+    ------
+    TypeError
+        Samples that are no array of numbers.
+    ValueError
+        Samples that are not one-dimensional or not finite, a density that is negative or whose mass is not 1,
+        or a false-positive rate outside (0, 1).
+
+    Notes
+    -----
+    The bound of Dvoretzky, Kiefer, Wolfowitz and Massart holds for the supremum over all x, hence over the
+    edges, for every n. It sees differences larger than about twice the threshold almost surely, and none
+    below :math:`n^{-1/2}`. Cost: one sort.
+
+    References
+    ----------
+    .. [1] Massart (1990), Ann. Probab. 18, 1269-1283.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import diffmath as dm
+    >>> from diffmath import fokker_planck as fp
+    >>> grid = fp.Grid.uniform((-6, 6), 100)
+    >>> z = dm.random.normal(dm.random.key(0), (10_000,), like=np.empty(0))
+    >>> fp.check_samples(z, fp.gaussian(grid, 0.0, 1.0), grid, false_positive_rate=1e-3).passed
+    True
+    >>> fp.check_samples(1.1 * z, fp.gaussian(grid, 0.0, 1.0), grid, false_positive_rate=1e-3).passed
+    False
+    """
+    x, edges = np.sort(_one_dimensional(samples)), grid.edges[0]
+    cumulative = np.concatenate([[0.0], np.cumsum(_unit_mass(p, grid))])
+    differences = np.abs(np.searchsorted(x, edges, side="right") / len(x) - cumulative)
+    worst = int(np.argmax(differences))
+    outside = int(np.count_nonzero((x < edges[0]) | (x > edges[-1])))
+    detail = f"largest difference at x={edges[worst]:.4g}; {outside} of {len(x)} samples outside the grid"
+    return _verdict("check_samples", differences[worst], len(x), false_positive_rate, 1, tolerance, detail)
+
+
+def check_cdf(samples: Array, cdf: Cdf, *, false_positive_rate: float, tolerance: float = 0.0) -> Check:
+    r"""Check samples against a distribution function (Kolmogorov-Smirnov, both sides, at every sample).
+
+    .. math:: \sup_x |F_n(x) - F(x)| \le \mathrm{tolerance} + \sqrt{\ln(2/\alpha) / (2n)}
+
+    Parameters
+    ----------
+    samples : array, shape (n,) or (n, 1)
+        Independent samples, of any array library; copied to the host.
+    cdf : callable
+        ``cdf(x)``: the continuous distribution function, host array of shape (n,) to values in [0, 1].
+    false_positive_rate : float
+        Upper bound alpha of the probability that samples of exactly this law fail.
+    tolerance : float
+        Difference of distribution functions that is acceptable.
+
+    Returns
+    -------
+    Check
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `check_samples`; or values of `cdf` that are not finite, not increasing, or outside [0, 1].
+
+    References
+    ----------
+    .. [1] Massart (1990), Ann. Probab. 18, 1269-1283.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import diffmath as dm
+    >>> from diffmath import fokker_planck as fp
+    >>> u = dm.random.uniform(dm.random.key(0), (1000,), like=np.empty(0))
+    >>> fp.check_cdf(u, lambda x: np.clip(x, 0, 1), false_positive_rate=1e-3).passed
+    True
+    """
+    x = np.sort(_one_dimensional(samples))
+    statistic, where = _largest_gap(x, cdf)
+    return _verdict(
+        "check_cdf",
+        statistic,
+        len(x),
+        false_positive_rate,
+        1,
+        tolerance,
+        f"largest difference at x={where:.4g}",
+    )
+
+
+def check_projections(
+    samples: Array,
+    projected_cdf: Callable[[Vector], Cdf],
+    *,
+    directions: int | npt.ArrayLike = 32,
+    key: random.Key | None = None,
+    false_positive_rate: float,
+    tolerance: float = 0.0,
+) -> Check:
+    r"""Check samples in many dimensions by their projections on unit vectors (Bonferroni over the directions).
+
+    .. math:: \max_{k \le K} \sup_s |F_{n,k}(s) - F_k(s)| \le \mathrm{tolerance} + \sqrt{\ln(2K/\alpha) /
+    (2n)}
+
+    Parameters
+    ----------
+    samples : array, shape (n, dim)
+        Independent samples, of any array library; copied to the host.
+    projected_cdf : callable
+        ``projected_cdf(direction)``: the distribution function of the projection on a unit vector, shape
+        (dim,), itself a callable as in `check_cdf`.
+    directions : int or array_like, shape (K, dim)
+        How many random unit vectors, or the vectors (they are normalised).
+    key : Key, optional
+        Names the random directions; required for an integer.
+    false_positive_rate : float
+        Upper bound alpha of the probability that samples of exactly this law fail.
+    tolerance : float
+        Difference of distribution functions that is acceptable.
+
+    Returns
+    -------
+    Check
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `check_cdf`; a number of directions without a key, or directions of another dimension or of length
+        0.
+
+    Notes
+    -----
+    A law is determined by all its projections (Cramer & Wold); a finite number of them sees what it sees:
+    weak correlations in many dimensions need many directions.
+
+    References
+    ----------
+    .. [1] Massart (1990), Ann. Probab. 18, 1269-1283.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import diffmath as dm
+    >>> from diffmath import fokker_planck as fp
+    >>> from scipy.special import ndtr
+    >>> key = dm.random.key(0)
+    >>> z = dm.random.normal(key, (1000, 5), like=np.empty(0))
+    >>> fp.check_projections(z, lambda direction: ndtr, key=key, false_positive_rate=1e-3).passed
+    True
+    """
+    x = _host(samples)
+    if x.ndim != 2:
+        raise ValueError(f"samples must have shape (n, dim); got {x.shape}")
+    vectors = _unit_vectors(directions, key, x.shape[1])
+    gaps = [_largest_gap(np.sort(x @ vector), projected_cdf(vector)) for vector in vectors]
+    worst = int(np.argmax([gap for gap, _ in gaps]))
+    detail = f"largest of {len(vectors)} directions: number {worst}, at {gaps[worst][1]:.4g}"
+    return _verdict(
+        "check_projections", gaps[worst][0], len(x), false_positive_rate, len(vectors), tolerance, detail
+    )
+
+
+def _verdict(
+    name: str, statistic: float, n: int, rate: float, looks: int, tolerance: float, detail: str
+) -> Check:
+    if not 0 < rate < 1:
+        raise ValueError(f"false_positive_rate must be between 0 and 1; got {rate}")
+    if not (math.isfinite(tolerance) and tolerance >= 0):
+        raise ValueError(f"tolerance must be finite and nonnegative; got {tolerance}")
+    threshold = tolerance + math.sqrt(math.log(2 * looks / rate) / (2 * n))
+    if threshold >= 1.0:
+        detail += "; too few samples for this rate: nothing can fail"
+    return Check(name, float(statistic), threshold, rate, n, bool(statistic <= threshold), detail)
+
+
+def _largest_gap(x: Vector, cdf: Cdf) -> tuple[float, float]:
+    """Return sup |F_n - F| over sorted x, from both sides of every jump, and where it is."""
+    values = np.asarray(cdf(x), dtype=np.float64)
+    if values.shape != x.shape:
+        raise ValueError(f"cdf(x) must return shape {x.shape}; got {values.shape}")
+    # Rounding may disorder equal values by an ulp or two; nothing more.
+    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1 + 1e-12):
+        raise ValueError("cdf(x) must return probabilities, finite and in [0, 1]")
+    if np.any(np.diff(values) < -1e-12):
+        raise ValueError("cdf(x) must not decrease with x")
+    n = len(x)
+    ranks = np.arange(n, dtype=np.float64)
+    gaps = np.maximum((ranks + 1) / n - values, values - ranks / n)
+    worst = int(np.argmax(gaps))
+    return float(gaps[worst]), float(x[worst])
+
+
+def _unit_vectors(directions: Any, key: random.Key | None, dim: int) -> Vector:
+    if isinstance(directions, int):
+        if directions < 1:
+            raise ValueError(f"directions must be at least 1; got {directions}")
+        if key is None:
+            raise TypeError("key must be a Key where directions is a number; got None: or give the vectors")
+        tagged = random.fold_in(key, "fokker_planck.projections")
+        vectors = random.normal(tagged, (directions, dim), like=np.empty(0))
+    else:
+        vectors = np.asarray(directions, dtype=np.float64)
+    if vectors.ndim != 2 or vectors.shape[1] != dim or not len(vectors):
+        raise ValueError(f"directions must have shape (K, {dim}); got {vectors.shape}")
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+        raise ValueError("directions must be finite and not zero")
+    unit: Vector = vectors / lengths
+    return unit
+
+
+def _host(samples: Array) -> Vector:
+    """Copy samples to the host as float64, and refuse what is not finite, by row."""
+    array_namespace(samples, names=["samples"])
+    x = to_numpy(samples)
+    if x.dtype.kind not in "fiu":
+        raise TypeError(f"samples must be real numbers; got dtype {x.dtype}")
+    x = x.astype(np.float64)
+    if x.ndim == 0 or not x.shape[0]:
+        raise ValueError(f"samples must have at least one row; got shape {x.shape}")
+    bad = np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(axis=1))
+    if bad.size:
+        raise ValueError(f"samples must be finite; row {bad[0]} is {x[bad[0]]} ({bad.size} such rows)")
+    return x
+
+
+def _one_dimensional(samples: Array) -> Vector:
+    x = _host(samples)
+    if x.ndim == 2 and x.shape[1] == 1:
+        x = x[:, 0]
+    if x.ndim != 1:
+        raise ValueError(f"samples must have shape (n,) or (n, 1); got {x.shape}: use check_projections")
+    return x
+
+
+def _unit_mass(p: npt.ArrayLike, grid: Grid) -> Vector:
+    density = np.asarray(p, dtype=np.float64)
+    if density.shape != (grid.cells,):
+        raise ValueError(f"p must have one density per cell, shape ({grid.cells},); got {density.shape}")
+    if not (np.isfinite(density).all() and (density >= 0).all()):
+        raise ValueError("p must be finite and nonnegative")
+    mass: Vector = density * grid.widths
+    total = float(mass.sum())
+    if abs(total - 1.0) > 1e-6:
+        raise ValueError(f"p must have mass 1; got {total:.8g}: divide by it to check the conditional law")
+    return mass

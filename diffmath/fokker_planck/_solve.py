@@ -1,0 +1,266 @@
+r"""Densities over time: extrapolated backward Euler steps with a limiter, so that no density becomes negative.
+
+One step of length h makes a full backward Euler step A and two half steps B, all with M-matrices, hence
+positive. The extrapolation 2 B - A has order 2; its difference to B is a flux G through the edges of the
+cells, which is scaled down where it would empty a cell (flux-corrected transport [1]_). What remains is
+positive, conservative by construction, of order 2 for smooth densities, and damps stiff modes.
+
+.. [1] Zalesak (1979), J. Comput. Phys. 31, 335-362; extrapolation: Hairer & Wanner (1996), section IV.9.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import solve_banded
+
+from diffmath._arrays import host_times
+from diffmath._models import SDE
+from diffmath._solution import Status, finish
+from diffmath.fokker_planck._grid import Grid, Vector
+from diffmath.fokker_planck._scheme import Rates, rates
+from diffmath.sde._edge import as_sde, check_count
+
+__all__ = ["DensitySolution", "solve"]
+
+
+@dataclass(frozen=True, eq=False)
+class DensitySolution:
+    """Densities at times, with what left the grid and how the solve ended.
+
+    Parameters
+    ----------
+    t : numpy.ndarray, shape (times,)
+        Times of the densities (a valid prefix of those asked for if the solve failed).
+    p : numpy.ndarray, shape (times, cells)
+        Average densities of the cells.
+    mass : numpy.ndarray, shape (times,)
+        Probability on the grid; never renormalised, so it shows the rounding of the solver.
+    outflow : numpy.ndarray, shape (times, 2)
+        Probability absorbed so far at the lower and at the upper end.
+    status : {"ok", "max_steps", "step_too_small"}
+        How the solve ended.
+    message : str
+        Empty if all is well, otherwise what happened and the remedy.
+    stats : mapping
+        `steps`, `rejected` steps, and `max_peclet`, the largest cell Peclet number: where it is far above 2
+        the scheme stays positive but smears like upwinding.
+    """
+
+    t: Vector
+    p: Vector
+    mass: Vector
+    outflow: Vector
+    status: Status
+    message: str
+    stats: Mapping[str, Any]
+
+    @property
+    def success(self) -> bool:
+        """Whether the last time was reached."""
+        return self.status == "ok"
+
+    def __repr__(self) -> str:
+        stats = "".join(f", {name}={value:.3g}" for name, value in self.stats.items())
+        message = f", message={self.message!r}" if self.message else ""
+        times = f"{self.t[0]:g} -> {self.t[-1]:g} ({len(self.t)} times)"
+        return f"DensitySolution({self.status}, t: {times}, p: {self.p.shape}{stats}{message})"
+
+
+def solve(
+    model: SDE | Any,
+    p0: npt.ArrayLike,
+    times: npt.ArrayLike,
+    grid: Grid,
+    *,
+    tolerance: float = 1e-5,
+    steps: int | None = None,
+    max_steps: int = 100_000,
+    on_failure: Literal["raise", "return"] = "raise",
+) -> DensitySolution:
+    r"""Solve the Fokker-Planck equation of a one-dimensional SDE.
+
+    .. math:: \partial_t p = -\partial_x (f p) + \partial_x^2 (D p), \qquad D = g^2 / 2 \quad \text{(Ito)}
+
+    Parameters
+    ----------
+    model : SDE or symbolic.SDE
+        One-dimensional; Ito or Stratonovich, any noise.
+    p0 : array_like, shape (cells,)
+        Average densities of the cells at ``times[0]``, nonnegative; usually of mass 1.
+    times : array_like, shape (times,)
+        Increasing; or decreasing, for the law of ``sde.solve`` with decreasing times (a reverse-time
+        equation).
+    grid : Grid
+        The cells and boundaries.
+    tolerance : float
+        Largest L1 difference between one backward Euler step and two half steps, relative to the mass: the L1
+        error in time at the end is then of its order.
+    steps : int, optional
+        Equal steps between neighbouring times instead of steps chosen by `tolerance`.
+    max_steps : int
+        Most steps in all, accepted and rejected.
+    on_failure : {"raise", "return"}
+        What to do when `max_steps` is reached: raise `SolveError`, or return the valid prefix.
+
+    Returns
+    -------
+    DensitySolution
+        Host float64; ``p`` has shape (times, cells).
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument of the wrong kind or value; coefficients that are not finite on the grid, or not those of
+        a one-dimensional SDE.
+    SolveError
+        `max_steps` was reached, or the step became too small; the valid prefix is attached.
+
+    Notes
+    -----
+    Order 2 in the cell width (1 where the cell Peclet number is far above 2) and order 2 in time, for
+    coefficients that may depend on time. Densities are never negative, and mass changes only by rounding and
+    by what an absorbing end takes. A step costs three tridiagonal solves.
+
+    References
+    ----------
+    .. [1] Scharfetter & Gummel (1969), IEEE Trans. Electron Devices 16, 64-77.
+    .. [2] Chang & Cooper (1970), J. Comput. Phys. 6, 1-16.
+
+    Examples
+    --------
+    >>> from diffmath import fokker_planck as fp, sde
+    >>> ou = sde.SDE(lambda t, x: -x, lambda t, x: 0.0 * x + 1.0, noise="additive")
+    >>> grid = fp.Grid.uniform((-5, 5), 400)
+    >>> density = fp.solve(ou, fp.gaussian(grid, mean=1.0, std=0.2), [0.0, 0.5, 2.0], grid)
+    >>> round(float(density.p[-1] @ (grid.widths * grid.centers)), 3)  # exp(-2) = 0.135
+    0.135
+    """
+    clock, mass = host_times(times), _initial_mass(p0, grid)
+    check_count("max_steps", max_steps, 1)
+    if steps is not None:
+        check_count("steps", steps, 1)
+    if not 0 < tolerance < 1:
+        raise ValueError(f"tolerance must be between 0 and 1; got {tolerance}")
+    march = _March(as_sde(model), grid, math.copysign(1.0, clock[1] - clock[0]), tolerance, steps, max_steps)
+    saved = [(mass, np.zeros(2))]
+    for state in march.intervals(clock, mass):
+        saved.append(state)
+    p = np.stack([m for m, _ in saved]) / grid.widths
+    solution: Any = DensitySolution(
+        t=clock[: len(saved)],
+        p=p,
+        mass=np.array([m.sum() for m, _ in saved]),
+        outflow=np.stack([out for _, out in saved]),
+        status=march.status,
+        message=march.message,
+        stats={"steps": march.accepted, "rejected": march.rejected, "max_peclet": march.peclet},
+    )
+    finish(solution, on_failure)
+    return cast(DensitySolution, solution)
+
+
+def _initial_mass(p0: npt.ArrayLike, grid: Grid) -> Vector:
+    p = np.asarray(p0)
+    if p.dtype.kind not in "fiu":
+        raise TypeError(f"p0 must hold real numbers; got dtype {p.dtype}")
+    if p.shape != (grid.cells,):
+        raise ValueError(f"p0 must have one density per cell, shape ({grid.cells},); got {p.shape}")
+    bad = np.flatnonzero(~(np.isfinite(p) & (p >= 0)))
+    if bad.size:
+        raise ValueError(f"p0 must be finite and nonnegative; p0[{bad[0]}] is {p[bad[0]]}")
+    if not p.any():
+        raise ValueError("p0 must have mass; all densities are 0")
+    return np.asarray(p, dtype=np.float64) * grid.widths
+
+
+@dataclass
+class _March:
+    """The time loop: chooses steps, counts them, and knows how it ended."""
+
+    model: SDE
+    grid: Grid
+    direction: float
+    tolerance: float
+    steps: int | None
+    max_steps: int
+    accepted: int = 0
+    rejected: int = 0
+    peclet: float = 0.0
+    status: Status = "ok"
+    message: str = ""
+
+    def intervals(self, clock: Vector, mass: Vector) -> Iterator[tuple[Vector, Vector]]:
+        """Iterate over (masses, outflow so far) at clock[1], clock[2], ..., as far as it goes."""
+        out, scale = np.zeros(2), float(mass.sum())
+        h = abs(float(clock[1] - clock[0])) / 100.0  # a guess: the controller corrects it within a few steps
+        for start, end in zip(clock[:-1].tolist(), clock[1:].tolist(), strict=True):
+            length = abs(end - start)
+            s, smallest = 0.0, 16 * np.spacing(max(abs(start), abs(end)))
+            if self.steps is not None:
+                h = length / self.steps
+            while s < length:
+                left = length - s
+                taken = left if left <= h * (1 + 1e-9) else left / math.ceil(left / h - 1e-9)
+                if self._give_up(start + self.direction * s, taken, smallest):
+                    return
+                new, flux, error = self._step(start, s, taken, mass)
+                if self.steps is None:
+                    h = taken * min(
+                        5.0, max(0.2, 0.9 * math.sqrt(self.tolerance * scale / max(error, 1e-300)))
+                    )
+                    if error > self.tolerance * scale:
+                        self.rejected += 1
+                        continue
+                mass, out, s = new, out + [-flux[0], flux[-1]], length if taken == left else s + taken
+                self.accepted += 1
+            yield mass, out
+
+    def _give_up(self, t: float, taken: float, smallest: float) -> bool:
+        if taken < smallest and self.steps is None:
+            self.status = "step_too_small"
+            self.message = (
+                f"the step fell to {taken:.2g} at t={t:g}: use a larger tolerance (now {self.tolerance:g})"
+            )
+        elif self.accepted + self.rejected >= self.max_steps:
+            self.status = "max_steps"
+            self.message = (
+                f"max_steps={self.max_steps} was reached at t={t:g}: allow more, or use a larger tolerance "
+                f"(now {self.tolerance:g})"
+            )
+        return self.status != "ok"
+
+    def _step(self, start: float, s: float, h: float, mass: Vector) -> tuple[Vector, Vector, float]:
+        """One extrapolated step of masses: the new ones, what crossed every edge, and the error of B."""
+        middle, end = self._rates(start, s + 0.5 * h), self._rates(start, s + h)
+        full, full_flux = _backward_euler(end, h, mass)
+        half, first_flux = _backward_euler(middle, 0.5 * h, mass)
+        both, second_flux = _backward_euler(end, 0.5 * h, half)
+        crossed = first_flux + second_flux
+        correction = _limited(both, crossed - full_flux)
+        return both - np.diff(correction), crossed + correction, float(np.abs(both - full).sum())
+
+    def _rates(self, start: float, s: float) -> Rates:
+        found = rates(self.model, self.grid, start + self.direction * s, self.direction)
+        self.peclet = max(self.peclet, found.peclet)
+        return found
+
+
+def _backward_euler(chain: Rates, h: float, mass: Vector) -> tuple[Vector, Vector]:
+    """Solve (I - h Q) m = mass. Its columns are dominated by their diagonal, so elimination keeps all signs."""
+    new: Vector = solve_banded((1, 1), chain.bands(h), mass, overwrite_ab=True, check_finite=False)
+    return new, h * chain.flux(new)
+
+
+def _limited(mass: Vector, flux: Vector) -> Vector:
+    """Scale the fluxes out of every cell that they would empty, so that ``mass - diff(flux)`` is nonnegative."""
+    leaving = np.maximum(flux[1:], 0.0) + np.maximum(-flux[:-1], 0.0)
+    # The tiny number avoids 0 / 0; the four units of rounding keep the difference from falling below zero.
+    share = (1.0 - 1e-15) * mass / np.maximum(np.maximum(leaving, mass), np.finfo(np.float64).tiny)
+    padded = np.concatenate([[1.0], share, [1.0]])
+    return flux * np.where(flux > 0, padded[:-1], padded[1:])
