@@ -1,0 +1,107 @@
+r"""The exponential-Adams kernel: coefficients of every linear multistep sampler in data form.
+
+With :math:`\lambda = \ln(\alpha/\sigma)`, h the step in it and D the denoised data, the family of reverse
+SDEs with noise level :math:`\tau` (0 the probability-flow ODE, 1 the reverse SDE) has the exact solution
+
+.. math:: x_t = \frac{\sigma_t}{\sigma_s} e^{-\tau^2 h} x_s
+   + \alpha_t \int_0^h (1+\tau^2) e^{-(1+\tau^2)(h-u)} D(\lambda_s + u)\,du
+   + \sigma_t \sqrt{1 - e^{-2\tau^2 h}}\; z .
+
+Replacing D by the polynomial through its last p values makes the integral a sum; the weights are those
+whose moments :math:`\sum_j b_j w_j^k = H\,k!\,\varphi_{k+1}(-H)`, with :math:`H = (1+\tau^2)h` and nodes
+:math:`w_j = (\lambda_{s-j} - \lambda_s)/h`. Source: Xue et al. (2023), SA-Solver, arXiv:2305.14267,
+section 4; for tau = 0, Lu et al. (2022), DPM-Solver++, arXiv:2211.01095, section 4.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from diffmath.diffusion._phi import phi
+from diffmath.diffusion._process import Process
+
+__all__ = ["Step", "adams_step", "adams_weights"]
+
+
+@dataclass(frozen=True)
+class Step:
+    r"""One step as data.
+
+    .. math:: x' = \mathrm{decay}\,x + \sum_j \mathrm{weights}_j D_{-j} + \mathrm{noise}\,z
+
+    Parameters
+    ----------
+    decay : float
+        Factor of the state.
+    weights : tuple of float
+        Factors of the denoised data: of this step's, of the last step's, and so on.
+    noise : float
+        Standard deviation of the fresh noise.
+    """
+
+    decay: float
+    weights: tuple[float, ...]
+    noise: float = 0.0
+
+
+def adams_step(
+    process: Process, times: Sequence[float], n: int, *, order: int, tau: float = 0.0, midpoint: bool = False
+) -> Step:
+    """Return step n of the exponential-Adams method, from ``times[n]`` to ``times[n + 1]``.
+
+    The order is `order`, less where the history is too short, and 1 on a step that ends at sigma = 0: there
+    h is infinite and the state is the denoised data exactly.
+    """
+    s, t = times[n], times[n + 1]
+    (_, sigma_s), (alpha_t, sigma_t) = process.marginal(s), process.marginal(t)
+    if sigma_t == 0:
+        return Step(0.0, (alpha_t,))
+    lam_s = float(process.log_snr(s))
+    h = float(process.log_snr(t)) - lam_s
+    history = [float(process.log_snr(u)) for u in reversed(times[max(0, n - order + 1) : n])]
+    # An infinite first step (alpha = 0 at the start) leaves a node at -inf, whose weight is 0.
+    nodes = [(lam - lam_s) / h for lam in history if math.isfinite(lam)]
+    weights = adams_weights((1 + tau**2) * h, nodes, midpoint=midpoint)
+    # 0 times an infinite h is 0 here: without noise the state keeps its scale.
+    loss = tau**2 * h if tau else 0.0
+    noise = sigma_t * math.sqrt(-math.expm1(-2 * loss))
+    return Step(sigma_t / sigma_s * math.exp(-loss), tuple(alpha_t * b for b in weights), noise)
+
+
+def adams_weights(H: float, nodes: Sequence[float], *, midpoint: bool = False) -> list[float]:
+    r"""Return the weights :math:`b_j = \int_0^1 H e^{-H(1-w)} \ell_j(w)\,dw` of the Lagrange basis.
+
+    Parameters
+    ----------
+    H : float
+        Step in log-SNR times (1 + tau^2); negative when encoding.
+    nodes : sequence of float
+        The past nodes :math:`w_1, w_2, \dots` (negative); the present one, 0, is implied.
+    midpoint : bool
+        With one past node, replace the moment :math:`H\varphi_2(-H)` by :math:`\tfrac12 H\varphi_1(-H)`, as
+        DPM-Solver++(2M) was published. The difference is :math:`O(H^2)`: the order is the same.
+
+    Returns
+    -------
+    list of float
+        b_0 (present), b_1, ...; they sum to ``-expm1(-H)`` to rounding, so that constant data are exact.
+
+    Examples
+    --------
+    >>> adams_weights(0.5, [])
+    [0.3934693402873666]
+    """
+    total = -math.expm1(-H)
+    if not nodes:
+        return [total]
+    if midpoint:
+        past = [0.5 * total / nodes[0]]
+    else:
+        moments = [H * math.factorial(k) * phi(k + 1, -H) for k in range(1, len(nodes) + 1)]
+        powers = np.vander(np.asarray(nodes), len(nodes) + 1, increasing=True)[:, 1:].T
+        past = [float(b) for b in np.linalg.solve(powers, np.asarray(moments))]
+    return [total - math.fsum(past), *past]
