@@ -115,9 +115,9 @@ def normal(
     Notes
     -----
     Element (i, j) depends on (key, i, j) only. The words are equal on every backend; the values agree to a
-    few ulp, float32 with float64 to float32 rounding. One key gives :math:`2^{64}` rows of :math:`2^{33}` columns
-    (:math:`2^{34}` with 32 bits) that share no block: within one key nothing can collide. For several
-    keys, see `fold_in`. Cost: one block of words for every started pair of columns (four with 32 bits).
+    few ulp, float32 with float64 to float32 rounding. One key gives :math:`2^{64}` rows of :math:`2^{33}`
+    columns that share no block: within one key nothing can collide. For several keys, see `fold_in`. Cost:
+    one block of words for every started pair of columns (four columns with 32 bits).
 
     References
     ----------
@@ -162,7 +162,8 @@ def _draw(
     out_shape = (stop - start, *sizes[1:]) if sizes else ()
     if 0 in out_shape:
         return xp.zeros(out_shape, dtype=dtype, device=device(like))
-    return xp.reshape(fill(like, key.words, (start, stop), columns, stream, dtype), out_shape)
+    model = xp.zeros((0,), dtype=dtype, device=device(like))
+    return xp.reshape(fill(model, key.words, (start, stop), columns, stream), out_shape)
 
 
 def _sizes(shape: int | Sequence[int]) -> tuple[int, ...]:
@@ -193,28 +194,28 @@ def _row_range(rows: slice | None, sizes: tuple[int, ...]) -> tuple[int, int]:
 
 @accelerated
 def uniform_rows(
-    like: Array, key: tuple[int, int], rows: tuple[int, int], columns: int, stream: Stream, dtype: Any
+    like: Array, key: tuple[int, int], rows: tuple[int, int], columns: int, stream: Stream
 ) -> Array:
-    """Return the uniforms of some rows, shape (rows[1] - rows[0], columns)."""
+    """Return the uniforms of some rows, shape (rows[1] - rows[0], columns), in the dtype of `like`."""
 
     def transform(words: Words) -> tuple[Array, ...]:
         w0, w1, w2, w3 = words
-        return unit_interval(w0, w1, dtype), unit_interval(w2, w3, dtype)
+        return unit_interval(w0, w1, like.dtype), unit_interval(w2, w3, like.dtype)
 
     return _fill(like, key, rows, columns, stream, 2, transform)
 
 
 @accelerated
 def normal_rows(
-    like: Array, key: tuple[int, int], rows: tuple[int, int], columns: int, stream: Stream, dtype: Any
+    like: Array, key: tuple[int, int], rows: tuple[int, int], columns: int, stream: Stream
 ) -> Array:
     """Return the normals of some rows, shape (rows[1] - rows[0], columns); the stream names the transform."""
 
     def transform(words: Words) -> tuple[Array, ...]:
         w0, w1, w2, w3 = words
         if stream == Stream.NORMAL_53:
-            return box_muller(w0, w1, w2, w3, dtype)
-        return *box_muller(w0, None, w1, None, dtype), *box_muller(w2, None, w3, None, dtype)
+            return box_muller(w0, w1, w2, w3, like.dtype)
+        return *box_muller(w0, None, w1, None, like.dtype), *box_muller(w2, None, w3, None, like.dtype)
 
     return _fill(like, key, rows, columns, stream, 4 if stream == Stream.NORMAL_32 else 2, transform)
 
@@ -229,7 +230,7 @@ def box_muller(
     radius, angle : integer arrays of 32-bit words, shape s
         Leading words of the fractions u and v.
     radius_low, angle_low : integer arrays of shape s, or None
-        The words that refine them; None stands for the middle, 1/2.
+        The words that refine them; None stands for the middle, 2^31.
     dtype : dtype
         float32 or float64.
 
@@ -270,7 +271,7 @@ def _fraction(low: Array | None, dtype: Any, like: Array) -> Array:
     """Return (low + 1/2) / 2^32, in (0, 1): exact in float64."""
     xp = compat.array_namespace(like)
     if low is None:
-        return xp.asarray(0.5, dtype=dtype, device=device(like))
+        return xp.asarray(0.5 + 2.0**-33, dtype=dtype, device=device(like))
     return _below_one((xp.astype(low, dtype) + 0.5) * 2.0**-32)
 
 
