@@ -1,0 +1,237 @@
+"""The state-space model as data: four arrays, a step, and the tag that lets algorithms use its structure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+import array_api_compat as compat
+import numpy as np
+
+from diffmath._arrays import array_namespace, asarray_like, check_array, real_dtype, same_kind
+from diffmath._typing import Array
+from diffmath.statespace._structure import CLOSED_FORMS, Structure
+
+__all__ = ["StateSpace", "check_step", "follow", "require_continuous", "require_legs", "require_output"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StateSpace:
+    r"""A linear state-space model with one input, continuous or discrete.
+
+    .. math:: x' = A x + B u, \quad y = C x + D u
+        \qquad\text{or}\qquad x_k = A x_{k-1} + B u_k, \quad y_k = C x_k + D u_k
+
+    Parameters
+    ----------
+    A : array, shape (n, n)
+        State matrix.
+    B : array, shape (n,)
+        Input vector.
+    C : array, shape (n,) or (p, n), optional
+        Output vector, or one row per output. A model without it has states only.
+    D : array, shape () or (p,), or float
+        Direct term from input to output.
+    dt : float, optional
+        Step of a discrete model; None means continuous.
+    structure : {"dense", "legs"}
+        What algorithms may rely on without looking at A. The promise is checked here.
+
+    Attributes
+    ----------
+    order : int
+        Number of states, n.
+
+    Raises
+    ------
+    TypeError
+        Something that is not an array, or arrays of two libraries or devices.
+    ValueError
+        Shapes that do not fit, values that are not finite, `dt` not positive, a `D` without a `C`, or a
+        structure that A and B do not have.
+
+    Notes
+    -----
+    The discrete recurrence has no lag: :math:`y_k` sees :math:`u_k`, as in S4 [1]_. SciPy's and MATLAB's
+    :math:`x_{k+1} = A x_k + B u_k` delays the input by one sample. Arrays of mixed precision are promoted to
+    the wider one.
+
+    Host constants follow the data: a model built on NumPy goes to the library and device of the signal it
+    meets. The reverse, a model on a device and a signal on the host, is a TypeError.
+
+    References
+    ----------
+    .. [1] Gu, Goel & Re (2022), Efficiently Modeling Long Sequences with Structured State Spaces, eq. 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import statespace as ss
+    >>> ss.StateSpace(np.array([[-1.0]]), np.array([1.0]), C=np.array([2.0]))
+    StateSpace(order=1, continuous, structure='dense', outputs=1, float64)
+    """
+
+    A: Array
+    B: Array
+    C: Array | None = None
+    D: Any = 0.0
+    dt: float | None = None
+    structure: Structure = "dense"
+
+    def __post_init__(self) -> None:
+        A, B, C = _check_matrices(self.A, self.B, self.C)
+        fields = {"A": A, "B": B, "C": C, "D": _check_direct_term(self.D, C)}
+        fields["dt"] = None if self.dt is None else check_step(self.dt)
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+        _check_structure(self)
+
+    @property
+    def order(self) -> int:
+        """Number of states."""
+        return int(self.B.shape[0])
+
+    def with_output(self, C: Array, D: Any = 0.0) -> StateSpace:
+        """Return this model with the output ``y = C x + D u``.
+
+        Parameters
+        ----------
+        C : array, shape (n,) or (p, n)
+            Output vector, or one row per output. If it lives on another library or device than a model
+            built on NumPy, the model follows it.
+        D : array, shape () or (p,), or float
+            Direct term.
+
+        Returns
+        -------
+        StateSpace
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from diffmath import statespace as ss
+        >>> ss.legs(3).with_output(np.ones((2, 3)))
+        StateSpace(order=3, continuous, structure='legs', outputs=2, float64)
+        """
+        C = check_array("C", C)
+        precision = getattr(array_namespace(C), str(self.A.dtype).rpartition(".")[2])
+        return replace(follow(replace(self, C=None, D=0.0), C, "C", dtype=precision), C=C, D=D)
+
+    def __repr__(self) -> str:
+        time = "continuous" if self.dt is None else f"dt={self.dt:g}"
+        outputs = "" if self.C is None else f", outputs={1 if self.C.ndim == 1 else self.C.shape[0]}"
+        dtype = str(self.A.dtype).rpartition(".")[2]
+        return f"StateSpace(order={self.order}, {time}, structure={self.structure!r}{outputs}, {dtype})"
+
+
+def _check_matrices(A: Array, B: Array, C: Array | None) -> tuple[Array, Array, Array | None]:
+    given = {"A": A, "B": B} if C is None else {"A": A, "B": B, "C": C}
+    xp = array_namespace(*given.values(), names=list(given))
+    checked = [check_array(name, array) for name, array in given.items()]
+    dtype = xp.result_type(*checked)
+    A, B, *rest = (xp.astype(array, dtype, copy=False) for array in checked)
+    if A.ndim != 2 or A.shape[0] != A.shape[1] or not A.shape[0]:
+        raise ValueError(f"A must be square, shape (n, n); got {tuple(A.shape)}")
+    n = A.shape[0]
+    if tuple(B.shape) != (n,):
+        raise ValueError(f"B must be a vector, shape ({n},) to fit A; got {tuple(B.shape)}")
+    if rest and (rest[0].ndim not in (1, 2) or rest[0].shape[-1] != n):
+        raise ValueError(f"C must have shape ({n},) or (p, {n}) to fit A; got {tuple(rest[0].shape)}")
+    return A, B, rest[0] if rest else None
+
+
+def _check_direct_term(D: Any, C: Array | None) -> Any:
+    """Return D as an array with one value per output, or 0.0 where there is no output."""
+    if C is None:
+        if isinstance(D, float | int) and D == 0:
+            return 0.0
+        raise ValueError("D needs an output C: give both, system.with_output(C, D)")
+    if isinstance(D, float | int):
+        if not math.isfinite(D):
+            raise ValueError(f"D must be finite; got {D}")
+        return array_namespace(C).full(C.shape[:-1], D, dtype=C.dtype, device=compat.device(C))
+    xp = array_namespace(C, D, names=["C", "D"])
+    D = check_array("D", D)
+    if tuple(D.shape) != tuple(C.shape[:-1]):
+        raise ValueError(f"D must have shape {tuple(C.shape[:-1])} to fit C; got {tuple(D.shape)}")
+    return xp.astype(D, C.dtype, copy=False)
+
+
+def _check_structure(system: StateSpace) -> None:
+    if system.structure not in get_args(Structure):
+        raise ValueError(f"structure must be one of {get_args(Structure)}; got {system.structure!r}")
+    if system.structure not in CLOSED_FORMS:
+        return
+    xp = array_namespace(system.A)
+    if system.dt is not None:
+        raise ValueError(f"structure {system.structure!r} is one of continuous systems; got dt={system.dt}")
+    # The entries are square roots of integers, rounded once or twice.
+    tolerance = 4.0 * float(xp.finfo(system.A.dtype).eps)
+    for name, expected in zip("AB", CLOSED_FORMS[system.structure](system.order), strict=True):
+        wanted = asarray_like(expected, system.A)
+        if not bool(xp.all(xp.abs(getattr(system, name) - wanted) <= tolerance * xp.abs(wanted))):
+            raise ValueError(
+                f"{name} does not have structure {system.structure!r}: build it with "
+                f"statespace.{system.structure}, or pass structure='dense'"
+            )
+
+
+def check_step(dt: Any) -> float:
+    """Return a step as a Python float, or refuse it."""
+    if isinstance(dt, bool) or not isinstance(dt, float | int | np.floating | np.integer):
+        raise TypeError(f"dt must be a number; got {type(dt).__name__}")
+    if not (math.isfinite(dt) and dt > 0):
+        raise ValueError(f"dt must be positive and finite; got {dt}")
+    return float(dt)
+
+
+def follow(system: StateSpace, like: Array, name: str, *, dtype: Any = None) -> StateSpace:
+    """Send a system to the library and device of the data `like`, in its precision (or in `dtype`).
+
+    Only constants on the host may move: a device array beside host data is refused, not copied.
+    """
+    on_host = compat.is_numpy_array(system.A)
+    if not on_host:
+        same_kind(name, like, "system.A", system.A)
+    dtype = real_dtype(like) if dtype is None else dtype
+    if compat.array_namespace(system.A) is compat.array_namespace(like) and system.A.dtype == dtype:
+        return system
+    fields = ("A", "B") if system.C is None else ("A", "B", "C", "D")
+    moved = {}
+    for field in fields:
+        array = getattr(system, field)
+        # A copy, because PyTorch warns about read-only memory that it would share.
+        moved[field] = asarray_like(np.array(array) if on_host else array, like, dtype)
+    return replace(system, **moved)
+
+
+def require_continuous(system: StateSpace, caller: str) -> None:
+    """Refuse what is not a continuous system."""
+    if not isinstance(system, StateSpace):
+        raise TypeError(f"{caller} takes a StateSpace; got {type(system).__name__}")
+    if system.dt is not None:
+        raise ValueError(f"{caller} takes a continuous system; got one with dt={system.dt}")
+
+
+def require_legs(system: StateSpace, caller: str) -> None:
+    """Refuse what is not the continuous LegS system."""
+    require_continuous(system, caller)
+    if system.structure != "legs":
+        raise ValueError(
+            f"{caller} needs structure 'legs', the scaled Legendre measure; got {system.structure!r}: "
+            "build it with statespace.legs(order) (a time-invariant system is run by statespace.simulate)"
+        )
+
+
+def require_output(system: StateSpace, caller: str) -> None:
+    """Refuse what is not a discrete system with an output."""
+    if not isinstance(system, StateSpace):
+        raise TypeError(f"{caller} takes a StateSpace; got {type(system).__name__}")
+    if system.dt is None:
+        raise ValueError(
+            f"{caller} takes a discrete system; this one is continuous: discretise it first, "
+            "statespace.bilinear(system, dt)"
+        )
+    if system.C is None:
+        raise ValueError(f"{caller} needs an output; this system has no C: use system.with_output(C)")

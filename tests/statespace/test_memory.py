@@ -1,0 +1,244 @@
+"""Memory: the online recurrence against the exact projection, and three ways to take one step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.linalg
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.polynomial.legendre import Legendre
+
+import diffmath as dm
+from diffmath import statespace as ss
+from diffmath.statespace._memory import log_time_bilinear
+
+
+def midpoints(samples):
+    return (np.arange(samples) + 0.5) / samples
+
+
+def dense_bilinear(system, h):
+    """The definition, which `memorize` does not recognise: it takes the generic path."""
+    return ss.bilinear(system, h)
+
+
+def exact_step(system, h):
+    """Zero-order hold: the exponential of [[A, B], [0, 0]]."""
+    n = system.order
+    block = np.zeros((n + 1, n + 1))
+    block[:n, :n], block[:n, n] = system.A, system.B
+    exponential = scipy.linalg.expm(h * block)
+    return replace(system, A=exponential[:n, :n], B=exponential[:n, n], dt=h, structure="dense")
+
+
+@pytest.mark.parametrize(("order", "tolerance"), [(1, 1e-14), (8, 1e-13), (32, 1e-12)])
+def test_exact_steps_give_the_projection(order, tolerance):
+    """LegS truncates nothing: with exact steps the memory is the projection, for any signal.
+
+    The tolerance is the rounding of the dense exponentials, about eps |A| with |A| about order^2.
+    """
+    u = np.random.default_rng(order).standard_normal((60, 2))
+    legs = ss.legs(order)
+    c = ss.memorize(legs, u, exact_step)
+    for k in (0, 1, 7, 59):
+        np.testing.assert_allclose(c[k], ss.project(legs, u[: k + 1]), atol=tolerance)
+
+
+def test_projection_against_quadrature(xp):
+    """c_n = sqrt(2n+1) sum_k u_k int_cell P_n(2s - 1) ds, each cell by Gauss quadrature."""
+    u = np.random.default_rng(0).standard_normal((9, 2))
+    exact = np.zeros((2, 6))
+    for n in range(6):
+        basis = Legendre.basis(n)
+        for k in range(9):
+            cell = scipy.integrate.fixed_quad(lambda s, P=basis: P(2 * s - 1), k / 9, (k + 1) / 9, n=5)[0]
+            exact[:, n] += math.sqrt(2 * n + 1) * u[k] * cell
+    np.testing.assert_allclose(xp.numpy(ss.project(ss.legs(6), xp.asarray(u))), exact, atol=1e-14)
+
+
+@given(
+    order=st.integers(1, 12),
+    samples=st.integers(1, 40),
+    channels=st.integers(0, 3),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_twin_body_and_dense_steps_agree(order, samples, channels, seed):
+    u = np.random.default_rng(seed).standard_normal((samples, channels))
+    legs = ss.legs(order)
+    fast = ss.memorize(legs, u)
+    with dm.reference_only():
+        body = ss.memorize(legs, u, ss.bilinear)
+    assert fast.shape == body.shape == (samples, channels, order)
+    # Backward-stable sweeps and solves of a well-conditioned triangle: some eps per entry, summed over a run.
+    np.testing.assert_allclose(fast, body, atol=1e-13)
+    np.testing.assert_allclose(ss.memorize(legs, u, dense_bilinear), body, atol=1e-12)
+
+
+def test_the_twin_is_the_one_that_runs():
+    twin = log_time_bilinear.twin(np.ones((3, 1)), 2)
+    assert twin is not None
+    assert twin.__module__ == "diffmath.kernels.numba.statespace"
+    with dm.reference_only():
+        assert np.array_equal(
+            log_time_bilinear(np.ones((3, 1)), 2), log_time_bilinear.reference(np.ones((3, 1)), 2)
+        )
+
+
+def test_distance_to_the_projection_is_as_published_or_better():
+    """Measured: 1e-4 relative at n = 64, L = 1000, three periods; the published 1/k step leaves 4e-3."""
+    f = np.sin(2 * np.pi * 3 * midpoints(1000)) + 0.3
+    legs = ss.legs(64)
+    exact = ss.project(legs, f)
+
+    def distance(c):
+        return np.linalg.norm(c - exact) / np.linalg.norm(exact)
+
+    assert distance(ss.memorize(legs, f)[-1]) < 4e-4
+
+    def published(system, h):  # h = ln((k+1)/k) <=> 1/k = e^h - 1
+        return ss.bilinear(system, math.expm1(h))
+
+    assert distance(ss.memorize(legs, f, published)[-1]) > 2e-3
+
+
+@pytest.mark.parametrize("order", [1, 2, 4, 8])
+def test_second_order_for_a_signal_that_starts_level(order):
+    errors = []
+    for samples in 2 ** np.arange(9, 15):
+        f = np.cos(9 * midpoints(samples)) + 0.3 * np.cos(4 * midpoints(samples))
+        legs = ss.legs(order)
+        errors.append(np.linalg.norm(ss.memorize(legs, f)[-1] - ss.project(legs, f)))
+    np.testing.assert_allclose(np.log2(np.array(errors[:-1]) / errors[1:]), 2.0, atol=0.15)
+
+
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_a_slope_at_the_start_costs_a_logarithm(order):
+    """error L^2 grows by the same amount with every doubling of L: it is a + b ln L, with b > 0."""
+    scaled = []
+    for samples in 2 ** np.arange(10, 16):
+        f = np.sin(5 * midpoints(samples)) + 0.5 * np.cos(9 * midpoints(samples))
+        legs = ss.legs(order)
+        scaled.append(samples**2 * np.linalg.norm(ss.memorize(legs, f)[-1] - ss.project(legs, f)))
+    growth = np.diff(scaled)
+    assert growth.min() > 0
+    np.testing.assert_allclose(growth, growth[-1], rtol=0.15)
+
+
+def test_every_prefix_is_its_own_memory_and_time_has_no_unit():
+    """Row k depends on the first k + 1 samples only; there is no step size to give."""
+    u = np.random.default_rng(5).standard_normal(50)
+    c = ss.memorize(ss.legs(10), u)
+    np.testing.assert_array_equal(ss.memorize(ss.legs(10), u[:20]), c[:20])
+    # Lower triangle: the first coefficients do not know how many follow.
+    np.testing.assert_array_equal(ss.memorize(ss.legs(4), u), c[:, :4])
+
+
+def test_a_slower_signal_leaves_the_same_trace():
+    """Equivariance: f(s / 2) sampled twice as densely has the same coefficients at the same phase."""
+    f = np.cos(7 * midpoints(4000))
+    slow = np.cos(7 * midpoints(8000))
+    # Two discretisations of one exact object, each within some 1e-6 of it.
+    np.testing.assert_allclose(ss.memorize(ss.legs(16), slow)[-1], ss.memorize(ss.legs(16), f)[-1], atol=2e-6)
+
+
+def test_a_constant_is_remembered_exactly(xp):
+    c = xp.numpy(ss.memorize(ss.legs(7), xp.asarray(np.full(300, 2.5))))
+    expected = np.zeros((300, 7))
+    expected[:, 0] = 2.5
+    np.testing.assert_allclose(c, expected, atol=1e-12)  # 300 steps, some eps each
+
+
+def test_program_a(xp):
+    """The design's program, on every backend: remembered on line, read back at the midpoints of the cells."""
+    grid = np.linspace(0, 1, 1000)
+    u = np.sin(8 * grid) + 0.5 * np.cos(21 * grid)
+    c = ss.memorize(ss.legs(48), xp.asarray(u), ss.bilinear)
+    assert c.shape == (1000, 48)
+    u_hat = xp.numpy(ss.reconstruct(ss.legs(48), c[-1, :], midpoints(1000)))
+    assert np.abs(u_hat - u).max() < 2e-3
+    with_system_on_device = ss.memorize(ss.legs(48, like=xp.empty()), xp.asarray(u), ss.bilinear)
+    np.testing.assert_array_equal(xp.numpy(with_system_on_device), xp.numpy(c))
+    assert ss.reconstruct(ss.legs(48), c, np.linspace(0, 1, 20)).shape == (1000, 20)
+
+
+def test_float32_integers_and_one_sample(xp):
+    u = np.random.default_rng(6).standard_normal((40, 2))
+    c = xp.numpy(ss.memorize(ss.legs(6), xp.asarray(u, "float32")))
+    assert c.dtype == np.float32
+    np.testing.assert_allclose(c, ss.memorize(ss.legs(6), u), atol=1e-5)  # a hundred eps of float32
+    generic = ss.memorize(ss.legs(6), xp.asarray(u, "float32"), dense_bilinear)
+    assert xp.numpy(generic).dtype == np.float32
+    np.testing.assert_allclose(xp.numpy(generic), c, atol=1e-5)
+    assert xp.numpy(ss.project(ss.legs(6), xp.asarray(u, "float32"))).dtype == np.float32
+    np.testing.assert_array_equal(xp.numpy(ss.memorize(ss.legs(3), xp.asarray([2], "int32"))), [[2, 0, 0]])
+    np.testing.assert_array_equal(xp.numpy(ss.project(ss.legs(3), xp.asarray([2], "int32"))), [2, 0, 0])
+    assert ss.memorize(ss.legs(1), xp.asarray([1.0, 3.0])).shape == (2, 1)
+
+
+@given(order=st.integers(1, 60), seed=st.integers(0, 2**32 - 1))
+def test_reconstruct_against_numpy(order, seed):
+    rng = np.random.default_rng(seed)
+    c, t = rng.standard_normal((2, order)), rng.uniform(size=9)
+    scaled = c * np.sqrt(2 * np.arange(order) + 1)
+    exact = np.stack([Legendre(row)(2 * t - 1) for row in scaled])
+    # Both recurrences lose some eps per degree of sums of size |c| order.
+    np.testing.assert_allclose(ss.reconstruct(ss.legs(order), c, t), exact, atol=1e-14 * order**2)
+
+
+def test_polynomials_come_back_exactly(xp):
+    """A polynomial of degree below n is its own best approximation; its ends are 0 and 1, in this order."""
+    c = xp.asarray([0.5, 0.5 / math.sqrt(3)])  # the signal t
+    for t in ([0.0, 0.25, 1.0], xp.asarray([0.0, 0.25, 1.0])):
+        np.testing.assert_allclose(xp.numpy(ss.reconstruct(ss.legs(2), c, t)), [0, 0.25, 1], atol=1e-15)
+    assert ss.reconstruct(ss.legs(2), c, []).shape == (0,)
+
+
+def test_overflow_is_reported_with_the_valid_rows():
+    def explode(system, h):
+        return replace(ss.bilinear(system, h), A=1e200 * np.eye(system.order))
+
+    with pytest.raises(dm.SolveError, match="the memory is not finite from sample 2 on") as caught:
+        ss.memorize(ss.legs(4), np.ones((5, 2)), explode)
+    assert caught.value.solution.x.shape == (2, 2, 4)
+    near_the_limit = np.array([1e300, 1e300, -1.7e308, 1.7e308, -1.7e308])
+    for rows in (ss.memorize, lambda *args: dm.reference_only()(ss.memorize)(*args)):
+        with pytest.raises(dm.SolveError, match="the memory is not finite from sample 3 on: scale u down"):
+            rows(ss.legs(40), near_the_limit)
+
+
+def test_refusals():
+    legs, u = ss.legs(3), np.ones(4)
+    dense = ss.StateSpace(legs.A, legs.B)
+    calls = (
+        lambda s: ss.memorize(s, u),
+        lambda s: ss.project(s, u),
+        lambda s: ss.reconstruct(s, np.ones(3), [0.5]),
+    )
+    for call in calls:
+        with pytest.raises(ValueError, match="structure 'legs', the scaled Legendre measure; got 'dense'"):
+            call(dense)
+        with pytest.raises(ValueError, match="takes a continuous system"):
+            call(ss.bilinear(legs, 0.1))
+        with pytest.raises(TypeError, match="takes a StateSpace; got NoneType"):
+            call(None)
+    with pytest.raises(TypeError, match=r"method must be a discretization, .* got str"):
+        ss.memorize(legs, u, "bilinear")
+    with pytest.raises(TypeError, match="method must return a discrete StateSpace"):
+        ss.memorize(legs, u, lambda system, h: system)
+    for call in (ss.memorize, ss.project):
+        with pytest.raises(ValueError, match="at least one sample"):
+            call(legs, np.ones(0))
+        with pytest.raises(ValueError, match="u must be finite"):
+            call(legs, np.array([1.0, np.inf]))
+        with pytest.raises(TypeError, match="u must be real"):
+            call(legs, np.array([1j]))
+    with pytest.raises(ValueError, match=r"c must have shape \(\.\.\., 3\)"):
+        ss.reconstruct(legs, np.ones(4), [0.5])
+    for t, message in (([-0.1], r"t\[0\] is -0.1"), ([0.5, 1.5], r"t\[1\] is 1.5"), ([[0.5]], "1 dimension")):
+        with pytest.raises(ValueError, match=message):
+            ss.reconstruct(legs, np.ones(3), t)
