@@ -41,6 +41,12 @@ class Step:
         Factors of the denoised data: of this step's, of the last step's, and so on.
     noise : float
         Standard deviation of the fresh noise.
+
+    Examples
+    --------
+    >>> from diffmath import diffusion
+    >>> diffusion.dpmpp_2m().step(diffusion.vp(), [0.5, 0.0], 0)   # the last step is the denoised data
+    Step(decay=0.0, weights=(1.0,), noise=0.0)
     """
 
     decay: float

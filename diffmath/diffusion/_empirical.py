@@ -18,7 +18,8 @@ import numpy as np
 
 from diffmath._arrays import array_namespace
 from diffmath._typing import Array
-from diffmath.diffusion._target import LOG_2PI, HostArray, Target, host_parameter, normalise, send
+from diffmath.diffusion._parameters import LOG_2PI, HostArray, host_parameter, normalise, send
+from diffmath.diffusion._target import Target
 from diffmath.random import Key, fold_in, normal, uniform
 
 __all__ = ["EmpiricalData"]
@@ -137,11 +138,10 @@ class _PointsPosterior:
 
     @cached_property
     def normalised(self) -> tuple[Array, Array]:
-        """Responsibilities (batch, point) and the log-sum-exp of minus half the scaled squared distances."""
-        xp, alpha = self.xp, self.alpha
-        cross = self.x @ xp.matrix_transpose(self.points)
-        square = xp.sum(self.x**2, axis=1, keepdims=True)
-        return normalise((alpha * cross - 0.5 * (alpha**2 * self.squares + square)) / self.variance, axis=1)
+        """Responsibilities (batch, point) and the log-sum-exp of -|x - alpha y|^2 / 2v without its |x|^2."""
+        pull = self.alpha / self.variance
+        cross = (pull * self.x) @ self.xp.matrix_transpose(self.points)
+        return normalise(cross - (0.5 * self.alpha * pull) * self.squares, axis=1)
 
     @cached_property
     def centre(self) -> Array:
@@ -153,9 +153,10 @@ class _PointsPosterior:
         return self.x - self.alpha * self.centre
 
     def log_density(self) -> Array:
-        log_v = self._log(self._per_row(self.variance))
-        count = self.points.shape[0]
-        return self.normalised[1] - float(np.log(count)) - 0.5 * self.dim * (LOG_2PI + log_v)
+        variance, count = self._per_row(self.variance), self.points.shape[0]
+        square = self.xp.sum(self.x**2, axis=1) / variance
+        log_scale = self.dim * (LOG_2PI + self._log(variance))
+        return self.normalised[1] - float(np.log(count)) - 0.5 * (square + log_scale)
 
     def score(self) -> Array:
         return -self.gap / self.variance

@@ -39,6 +39,14 @@ class Method:
     clock : callable, optional
         ``clock(process, times)``: the variance clock of the Brownian path that drives a stochastic method;
         None for a deterministic one. It is increasing, and shorter by one where the last step has no noise.
+
+    Examples
+    --------
+    >>> from diffmath import diffusion
+    >>> def hold(process, times, n):
+    ...     return diffusion.Step(decay=1.0, weights=(0.0,))
+    >>> diffusion.Method("hold", order=0, weak_order=0, reference="none", step=hold)
+    Method(hold, order=0, weak_order=0)
     """
 
     name: str

@@ -18,7 +18,8 @@ import numpy as np
 
 from diffmath._arrays import array_namespace
 from diffmath._typing import Array
-from diffmath.diffusion._target import LOG_2PI, HostArray, Target, host_parameter, normalise, send
+from diffmath.diffusion._parameters import LOG_2PI, HostArray, host_parameter, normalise, send
+from diffmath.diffusion._target import Target
 from diffmath.random import Key, fold_in, normal, uniform
 
 __all__ = ["GaussianMixture"]

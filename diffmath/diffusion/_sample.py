@@ -24,7 +24,7 @@ from diffmath.diffusion._methods import Method
 from diffmath.diffusion._model import Model, as_model
 from diffmath.diffusion._process import Process
 from diffmath.random import Key, fold_in
-from diffmath.sde._noise import brownian_increments
+from diffmath.sde import brownian_increments
 
 __all__ = ["sample", "trajectory"]
 

@@ -6,7 +6,6 @@ A target knows :math:`p_0` well enough to give, in closed form, everything about
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,19 +15,19 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from diffmath._arrays import array_namespace, asarray_like, check_array
+from diffmath._arrays import array_namespace, check_array
 from diffmath._typing import Array, Time
 from diffmath.diffusion._model import Model, from_denoiser, from_score
+from diffmath.diffusion._parameters import HostArray
 from diffmath.diffusion._process import Process, row_times
 from diffmath.random import Key, fold_in
 
-__all__ = ["Posterior", "Target", "host_parameter", "normalise", "send"]
+__all__ = ["Posterior", "Target"]
 
 # Numbers held at once by one evaluation: 2^22 float64 are 32 MiB; larger batches are cut into chunks of rows.
 CHUNK = 1 << 22
 
 Quantity = Literal["score", "denoiser", "divergence", "denoiser_divergence", "log_density"]
-HostArray = npt.NDArray[np.float64]
 
 
 class Posterior(Protocol):
@@ -43,7 +42,14 @@ class Posterior(Protocol):
 class Target(ABC):
     """A data distribution whose noised marginals are known in closed form.
 
-    Sub-classes give `dim`, `width` (numbers per row of one evaluation), the moments, and `_posterior`.
+    `GaussianMixture` and `EmpiricalData` are targets: each has `dim`, `mean` and `covariance` on the host,
+    and the methods below. The base class of both, for ``isinstance`` and annotations.
+
+    Examples
+    --------
+    >>> from diffmath import diffusion
+    >>> isinstance(diffusion.EmpiricalData([[0.0], [1.0]], bandwidth=0.1), diffusion.Target)
+    True
     """
 
     @property
@@ -269,39 +275,3 @@ class _MixtureCDF:
 
 def _rows(value: Any, rows: slice) -> Any:
     return value if isinstance(value, float) else value[rows, :]
-
-
-def host_parameter(name: str, values: npt.ArrayLike, shape: str, ndims: tuple[int, ...]) -> HostArray:
-    """Return a finite host float64 copy of a target's parameter, or refuse it by name."""
-    try:
-        array = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be host numbers (lists or NumPy), shape {shape}: {error}") from None
-    if array.ndim not in ndims or array.size == 0:
-        raise ValueError(f"{name} must have shape {shape}; got {array.shape}")
-    if not np.all(np.isfinite(array)):
-        raise ValueError(
-            f"{name} must be finite; {name}{np.argwhere(~np.isfinite(array))[0].tolist()} is not"
-        )
-    array.flags.writeable = False
-    return array
-
-
-def send(values: HostArray, like: Array) -> Array:
-    """Send a parameter to the library, device and precision of `like`, as a copy.
-
-    Without the copy a library that shares host memory (PyTorch) could write to the read-only parameters.
-    """
-    return asarray_like(np.array(values), like)
-
-
-def normalise(logits: Array, axis: int) -> tuple[Array, Array]:
-    """Return the softmax and the log-sum-exp of `logits` along an axis."""
-    xp = array_namespace(logits)
-    top = xp.max(logits, axis=axis, keepdims=True)
-    weights = xp.exp(logits - top)
-    total = xp.sum(weights, axis=axis, keepdims=True)
-    return weights / total, xp.squeeze(top + xp.log(total), axis=axis)
-
-
-LOG_2PI = math.log(2 * math.pi)
