@@ -11,19 +11,30 @@ from typing import TYPE_CHECKING
 from diffmath._lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from diffmath.symbolic._hippo import HippoClosure as HippoClosure
+    from diffmath.symbolic._hippo import derive_hippo as derive_hippo
+    from diffmath.symbolic._hippo import hippo_closure as hippo_closure
     from diffmath.symbolic._lower import lower as lower
     from diffmath.symbolic._operators import fokker_planck_operator as fokker_planck_operator
     from diffmath.symbolic._operators import generator as generator
+    from diffmath.symbolic._orthogonal import Measure as Measure
+    from diffmath.symbolic._orthogonal import legs as legs
+    from diffmath.symbolic._orthogonal import legt as legt
     from diffmath.symbolic._program import ArrayFunction as ArrayFunction
     from diffmath.symbolic._sde import SDE as SDE
 
 _MODULES = {
+    "._hippo": ("HippoClosure", "derive_hippo", "hippo_closure"),
     "._lower": ("lower",),
     "._operators": ("fokker_planck_operator", "generator"),
+    "._orthogonal": ("Measure", "legs", "legt"),
     "._program": ("ArrayFunction",),
     "._sde": ("SDE",),
 }
-__all__ = ["ArrayFunction", "SDE", "fokker_planck_operator", "generator", "lower"]
+__all__ = [
+    "ArrayFunction", "HippoClosure", "Measure", "SDE", "derive_hippo", "fokker_planck_operator", "generator",
+    "hippo_closure", "legs", "legt", "lower",
+]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(
     __name__, {name: module for module, names in _MODULES.items() for name in names}

@@ -25,7 +25,7 @@ def exact(value: Any, name: str) -> sympy.Expr:
         return value.xreplace({number: sympy.Rational(str(number)) for number in value.atoms(sympy.Float)})
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(
-            f"{name} must be a SymPy expression or a number; got {type(value).__name__}: {value!r}"
+            f"{name} must be a SymPy expression or a real number; got {type(value).__name__}: {value!r}"
         )
     if isinstance(value, Integral):
         return sympy.Integer(int(value))

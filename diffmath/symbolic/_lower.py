@@ -162,12 +162,12 @@ class _Builder:
 
     def sum(self, expression: Any) -> Operand:
         """Add the terms; those with a minus sign are subtracted."""
-        terms = sorted(expression.args, key=lambda term: bool(term.could_extract_minus_sign()))
-        if terms[0].could_extract_minus_sign():
+        terms = sorted(expression.args, key=_is_negative)
+        if _is_negative(terms[0]):
             return self.emit("negative", self.operand(-expression))
         result = self.operand(terms[0])
         for term in terms[1:]:
-            minus = term.could_extract_minus_sign()
+            minus = _is_negative(term)
             result = self.emit("subtract" if minus else "add", result, self.operand(-term if minus else term))
         return result
 
@@ -238,6 +238,10 @@ def _rewrite(expression: Any) -> Any:
     if isinstance(expression, sympy.ITE | sympy.Xor):
         return expression.to_nnf() if isinstance(expression, sympy.Xor) else expression.rewrite(sympy.Or)
     return expression.rewrite(sympy.cos if isinstance(expression, sympy.sec) else sympy.sin)
+
+
+def _is_negative(term: Any) -> bool:
+    return bool(term.as_coeff_Mul()[0].is_negative)
 
 
 def _is_number(expression: Any) -> bool:

@@ -261,18 +261,16 @@ class SDE:
 
 
 def _symbols(state: Any, time: Any) -> tuple[sympy.Symbol, ...]:
-    if isinstance(state, sympy.Symbol | str) or not isinstance(state, Sequence):
+    if isinstance(state, str) or not isinstance(state, Sequence):
         raise TypeError(
-            f"state must be a sequence of symbols; got {state!r}: for one variable write [{state}]"
+            f"state must be a sequence of symbols; got {state!r}: write [{state}] for one variable"
         )
     for symbol in (*state, time):
         if not isinstance(symbol, sympy.Symbol):
             raise TypeError(f"state and time must be SymPy symbols; got {type(symbol).__name__}: {symbol!r}")
     names = [symbol.name for symbol in (*state, time)]
     if not state or len(set(names)) < len(names):
-        raise ValueError(
-            f"state and time must be at least one symbol each, all different; got {', '.join(names)}"
-        )
+        raise ValueError(f"state must be at least one symbol, and all, with time, must differ; got {names}")
     return tuple(state)
 
 

@@ -1,0 +1,277 @@
+r"""HiPPO by its general recipe: the linear ODE of a memory, derived from its measure and proven to close.
+
+Differentiating the coefficients of a memory moves the derivative onto its kernels :math:`K_n = g_n w`:
+
+.. math::
+   t\,c' &= K(1)\,u(t) - \int_0^1 u(ts)\,(sK)'\,ds  &&\text{(scaled)} \\
+   c' &= K(0)\,u(t) - K(\theta)\,u(t-\theta) + \int_0^\theta u(t-s)\,K'(s)\,ds  &&\text{(translated)}
+
+so the memory is a linear ODE, exactly, if and only if :math:`-(sK)'`, or :math:`K'`, is a combination of the
+kernels themselves. The combination is found by matching coefficients over exact numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import sympy
+from sympy.polys.matrices import DomainMatrix
+
+from diffmath.symbolic._orthogonal import (
+    Measure,
+    coefficients,
+    inner_products,
+    refuse_non_orthonormal,
+    variable,
+)
+
+__all__ = ["HippoClosure", "derive_hippo", "hippo_closure"]
+
+
+@dataclass(frozen=True)
+class HippoClosure:
+    r"""The linear ODE of a memory, and how it was closed; made by `hippo_closure`.
+
+    Parameters
+    ----------
+    A : ImmutableMatrix, shape (order, order)
+        State matrix.
+    B : ImmutableMatrix, shape (order, 1)
+        Input matrix.
+    gauge : ImmutableMatrix, shape (order, order)
+        Diagonal :math:`\Lambda`: the basis divided by it is 1 at the present (or has leading coefficient 1
+        where it vanishes there), and :math:`\Lambda^{-1} A \Lambda` belongs to that basis.
+    closure : {"exact", "end", "truncated"}
+        No approximation; the forgotten end of the window is approximated; derivatives of the kernels leave
+        their span, and `A` is the orthogonal projection.
+    residual : Expr
+        Norm, under the weight, of what `truncated` cuts off; 0 otherwise.
+    equation : str
+        ``"t c' = A c + B u"`` or ``"c' = A c + B u"``, time in the unit of the measure's `length`.
+    """
+
+    A: sympy.ImmutableMatrix
+    B: sympy.ImmutableMatrix
+    gauge: sympy.ImmutableMatrix
+    closure: Literal["exact", "end", "truncated"]
+    residual: sympy.Expr
+    equation: str
+
+
+def derive_hippo(measure: Measure, order: int) -> tuple[sympy.Matrix, sympy.Matrix]:
+    r"""Derive the HiPPO matrices of a measure, exactly.
+
+    .. math:: t\,c'(t) = A\,c(t) + B\,u(t) \quad\text{(scaled)}, \qquad
+              c'(t) = A\,c(t) + B\,u(t) \quad\text{(translated)}
+
+    Parameters
+    ----------
+    measure : Measure
+        `legs`, `legt`, or your own.
+    order : int
+        Number of coefficients, at least 1.
+
+    Returns
+    -------
+    A : Matrix, shape (order, order)
+        Exact; the minus signs are part of it (the HiPPO paper writes c' = -A c + B u).
+    B : Matrix, shape (order, 1)
+
+    Raises
+    ------
+    TypeError
+        `order` is not an int, or `measure` not a Measure.
+    ValueError
+        `order` is less than 1; the basis is not orthonormal; it does not close (the residual is told).
+
+    Notes
+    -----
+    Nothing is looked up. `legs` closes exactly; a finite window, `legt`, closes up to its end, the input that
+    it forgets, which `Measure.end` approximates. `hippo_closure` tells which, with the gauge.
+
+    References
+    ----------
+    .. [1] Gu, Dao, Ermon, Rudra, Re (2020), HiPPO: Recurrent Memory with Optimal Polynomial Projections,
+       arXiv:2008.07669, theorem 2 and appendix D.
+
+    Examples
+    --------
+    >>> from diffmath import symbolic
+    >>> A, B = symbolic.derive_hippo(symbolic.legs, 3)
+    >>> A
+    Matrix([
+    [      -1,         0,  0],
+    [-sqrt(3),        -2,  0],
+    [-sqrt(5), -sqrt(15), -3]])
+    >>> B.T
+    Matrix([[1, sqrt(3), sqrt(5)]])
+    """
+    found = hippo_closure(measure, order)
+    if found.closure == "truncated":
+        size = f"{found.residual} = {sympy.N(found.residual, 3)}"
+        raise ValueError(
+            f"the basis of {measure.name} does not close at order {order}: derivatives of its kernels leave "
+            f"their span by a residual of norm {size}; choose an order or a basis that d/ds (translated) or "
+            "s d/ds (scaled) maps into itself, or take the projection from hippo_closure(measure, order).A"
+        )
+    return sympy.Matrix(found.A), sympy.Matrix(found.B)
+
+
+def hippo_closure(measure: Measure, order: int) -> HippoClosure:
+    """Derive the linear ODE of a memory, and report how it closes.
+
+    Parameters
+    ----------
+    measure : Measure
+        The weight and its orthonormal basis.
+    order : int
+        Number of coefficients, at least 1.
+
+    Returns
+    -------
+    HippoClosure
+        The matrices, the gauge, the kind of closure and its residual.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `derive_hippo`; a basis that does not close is reported, not refused, as long as the residual is
+        finite.
+
+    Examples
+    --------
+    >>> from diffmath import symbolic
+    >>> found = symbolic.hippo_closure(symbolic.legt, 2)
+    >>> found.closure, found.equation
+    ('end', "c' = A c + B u")
+    >>> found.A
+    Matrix([
+    [      -1, sqrt(3)],
+    [-sqrt(3),      -3]])
+    """
+    _check(measure, order)
+    basis = [sympy.expand(measure.basis(n, variable)) for n in range(order)]
+    gauge = [_scale(measure, g) for g in basis]
+    plain = [coefficients(g / scale) for g, scale in zip(basis, gauge, strict=True)]
+    moved = [coefficients(_derivative(measure, _sum(row))) for row in plain]
+    functions = sorted({f for row in (*plain, *moved) for f in row}, key=sympy.default_sort_key)
+    own = sorted({f for row in plain for f in row}, key=sympy.default_sort_key)
+    P = _table(plain, own)
+    refuse_non_orthonormal(measure, gauge, P * inner_products(measure, own) * P.T)
+
+    core, residual = _match(_table(plain, functions), _table(moved, functions)), sympy.S.Zero
+    if core is None:
+        core, residual = _project(measure, gauge, plain, moved, functions)
+    G = sympy.diag(*gauge)
+    A, B = G * core * G.inv(), _kernels(measure, basis, measure.now)
+    finite_window = measure.memory == "translated" and measure.length != sympy.oo
+    if finite_window:
+        A, B = _close_end(measure, basis, A, B)
+    elif measure.memory == "translated":
+        _refuse_endless(measure, basis)
+    kind: Literal["exact", "end", "truncated"] = "end" if finite_window else "exact"
+    return HippoClosure(
+        A=sympy.ImmutableMatrix(A.applyfunc(sympy.simplify)),
+        B=sympy.ImmutableMatrix(B.applyfunc(sympy.simplify)),
+        gauge=sympy.ImmutableMatrix(G),
+        closure=kind if residual == 0 else "truncated",
+        residual=residual,
+        equation="t c' = A c + B u" if measure.memory == "scaled" else "c' = A c + B u",
+    )
+
+
+def _check(measure: Measure, order: int) -> None:
+    if not isinstance(measure, Measure):
+        raise TypeError(f"measure must be a symbolic.Measure; got {type(measure).__name__}")
+    if isinstance(order, bool) or not isinstance(order, int):
+        raise TypeError(f"order must be an int; got {type(order).__name__}")
+    if order < 1:
+        raise ValueError(f"order must be at least 1; got {order}")
+
+
+def _scale(measure: Measure, g: sympy.Expr) -> sympy.Expr:
+    """The value of a basis function at the present, or its leading coefficient where that vanishes."""
+    present = sympy.simplify(g.subs(variable, measure.now))
+    return present if present != 0 else list(coefficients(g).values())[-1]
+
+
+def _derivative(measure: Measure, g: sympy.Expr) -> sympy.Expr:
+    """What d/dt makes of a kernel g w, divided by w: (g w)'/w, or -(s g w)'/w for a scaled memory."""
+    weight = measure.weight(variable)
+    pull = sympy.simplify(sympy.diff(weight, variable) / weight)
+    slope = sympy.diff(g, variable) + pull * g
+    return slope if measure.memory == "translated" else -(g + variable * slope)
+
+
+def _sum(row: dict[sympy.Expr, sympy.Expr]) -> sympy.Expr:
+    return sympy.Add(*(coefficient * function for function, coefficient in row.items()))
+
+
+def _table(rows: Sequence[dict[sympy.Expr, sympy.Expr]], functions: Sequence[sympy.Expr]) -> sympy.Matrix:
+    return sympy.Matrix([[row.get(f, sympy.S.Zero) for f in functions] for row in rows])
+
+
+def _match(basis: sympy.Matrix, moved: sympy.Matrix) -> sympy.Matrix | None:
+    """Solve ``core * basis = moved`` over exact numbers; None if there is no solution."""
+    order = basis.rows
+    system = DomainMatrix.from_Matrix(sympy.Matrix.hstack(basis.T, moved.T)).to_field()
+    reduced, pivots = system.rref()
+    if pivots != tuple(range(order)):
+        return None
+    return reduced.to_Matrix()[:order, order:].T
+
+
+def _project(
+    measure: Measure,
+    gauge: Sequence[sympy.Expr],
+    plain: Sequence[dict[sympy.Expr, sympy.Expr]],
+    moved: Sequence[dict[sympy.Expr, sympy.Expr]],
+    functions: Sequence[sympy.Expr],
+) -> tuple[sympy.Matrix, sympy.Expr]:
+    """Project the derivatives onto the basis; the residual is the norm of what that cuts off."""
+    products = inner_products(measure, functions)
+    if not all(entry.is_finite for entry in products):
+        raise ValueError(
+            f"derivatives of the kernels of {measure.name} are not square integrable under its weight, so "
+            "that no linear ODE describes the memory: choose a weight without a pole or a zero inside the "
+            "measure or at its end"
+        )
+    scale = sympy.diag(*gauge)
+    P, M = scale * _table(plain, functions), scale * _table(moved, functions)
+    full = M * products * P.T
+    squared = sympy.trace(M * products * M.T) - sum(entry**2 for entry in full)
+    core = scale.inv() * full * scale
+    return core, sympy.sqrt(sympy.simplify(squared))
+
+
+def _kernels(measure: Measure, basis: Sequence[sympy.Expr], s: sympy.Expr) -> sympy.Matrix:
+    """The kernels g_n w at a point, as a column."""
+    weight = measure.weight(variable).subs(variable, s)
+    return sympy.Matrix([sympy.simplify(g.subs(variable, s) * weight) for g in basis])
+
+
+def _close_end(
+    measure: Measure, basis: Sequence[sympy.Expr], A: sympy.Matrix, B: sympy.Matrix
+) -> tuple[sympy.Matrix, sympy.Matrix]:
+    """Replace the forgotten input u(t - theta) by h.c + d u(t)."""
+    forgotten = _kernels(measure, basis, measure.length)
+    at_end = sympy.Matrix([[g.subs(variable, measure.length) for g in basis]])
+    at_start = sympy.Matrix([[g.subs(variable, 0) for g in basis]])
+    h, d = {
+        "series": (at_end, 0),
+        "midpoint": (at_start + at_end, -1),
+        "drop": (sympy.zeros(1, len(basis)), 0),
+    }[measure.end]
+    return A - forgotten * h, B - d * forgotten
+
+
+def _refuse_endless(measure: Measure, basis: Sequence[sympy.Expr]) -> None:
+    for n, g in enumerate(basis):
+        last = sympy.limit(g * measure.weight(variable), variable, sympy.oo)
+        if last != 0:
+            raise ValueError(
+                f"kernel {n} of {measure.name} must vanish at infinite age; its limit is {last}: choose a "
+                "weight that decays faster than the basis grows"
+            )

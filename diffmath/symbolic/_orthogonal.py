@@ -1,0 +1,165 @@
+r"""Measures on the past with their orthonormal bases: what a HiPPO memory projects its input onto.
+
+A memory keeps :math:`c_n(t) = \int u\,K_n` with the kernels :math:`K_n = g_n w`: a basis g times a weight w.
+In a *scaled* memory s in [0, 1] is the position in the whole past, 0 its start and 1 the present; in a
+*translated* one s in [0, length] is the age.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import sympy
+
+from diffmath.symbolic._exact import is_zero
+
+__all__ = [
+    "Measure", "coefficients", "inner_products", "legs", "legt", "refuse_non_orthonormal", "variable",
+]  # fmt: skip
+
+Memory = Literal["scaled", "translated"]
+End = Literal["series", "midpoint", "drop"]
+
+variable = sympy.Symbol("s", positive=True)
+
+
+@dataclass(frozen=True)
+class Measure:
+    r"""A weight on the past and a basis that is orthonormal under it.
+
+    .. math:: c_n(t) = \int_0^1 u(ts)\,g_n(s)\,w(s)\,ds \quad\text{(scaled)}, \qquad
+              c_n(t) = \int_0^\theta u(t-s)\,g_n(s)\,w(s)\,ds \quad\text{(translated)}
+
+    Parameters
+    ----------
+    name : str
+        For people.
+    basis : callable
+        ``basis(n, s)``: the formula of g_n, n = 0, 1, ...; products of powers of s, logarithms, exponentials,
+        sines and cosines.
+    weight : callable
+        ``weight(s)``: the formula of w.
+    memory : {"scaled", "translated"}
+        Whether the measure stretches with the whole past or slides along.
+    length : expression
+        theta, the age that a translated measure reaches: a positive number, or `sympy.oo`; 1 if scaled.
+    end : {"series", "midpoint", "drop"}
+        What stands for the forgotten input u(t - theta) of a finite translated window: the truncated series
+        at its end, twice the series minus u(t) (a periodic series converges to the midpoint of its jump), or
+        nothing.
+
+    Raises
+    ------
+    TypeError
+        A basis or a weight that is not callable.
+    ValueError
+        An unknown memory or end, or a length that does not fit.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> from diffmath import symbolic
+    >>> recent = symbolic.Measure(
+    ...     name="weight s on the whole past",
+    ...     basis=lambda n, s: sympy.sqrt(2 * n + 2) * sympy.jacobi(n, 0, 1, 2 * s - 1),
+    ...     weight=lambda s: s,
+    ... )
+    >>> A, B = symbolic.derive_hippo(recent, 2)
+    >>> A
+    Matrix([
+    [        -2,  0],
+    [-2*sqrt(2), -3]])
+    """
+
+    name: str
+    basis: Callable[[int, sympy.Symbol], sympy.Expr]
+    weight: Callable[[sympy.Symbol], sympy.Expr]
+    memory: Memory = "scaled"
+    length: sympy.Expr = sympy.S.One
+    end: End = "series"
+
+    def __post_init__(self) -> None:
+        for role in ("basis", "weight"):
+            if not callable(getattr(self, role)):
+                raise TypeError(f"{role} must be callable; got {type(getattr(self, role)).__name__}")
+        for role, allowed in (("memory", get_args(Memory)), ("end", get_args(End))):
+            if getattr(self, role) not in allowed:
+                raise ValueError(f"{role} must be one of {allowed}; got {getattr(self, role)!r}")
+        object.__setattr__(self, "length", sympy.S(self.length))
+        if not self.length.is_extended_positive or (self.memory == "scaled" and self.length != 1):
+            required = (
+                "1 for a scaled memory" if self.memory == "scaled" else "positive (sympy.oo is allowed)"
+            )
+            raise ValueError(f"length must be {required}; got {self.length}")
+
+    def __repr__(self) -> str:
+        return f"Measure({self.name!r}, {self.memory}, s in [0, {self.length}])"
+
+    @property
+    def now(self) -> sympy.Expr:
+        """The value of s that means the present."""
+        return sympy.S.One if self.memory == "scaled" else sympy.S.Zero
+
+
+def _scaled_legendre(n: int, s: sympy.Symbol) -> sympy.Expr:
+    return sympy.sqrt(2 * n + 1) * sympy.legendre(n, 2 * s - 1)
+
+
+def _window_legendre(n: int, s: sympy.Symbol) -> sympy.Expr:
+    return sympy.sqrt(2 * n + 1) * sympy.legendre(n, 1 - 2 * s)
+
+
+def _uniform(s: sympy.Symbol) -> sympy.Expr:
+    return sympy.S.One
+
+
+# HiPPO-LegS: the whole past, uniformly (Gu et al. 2020, section 3).
+legs = Measure(name="legs", basis=_scaled_legendre, weight=_uniform)
+
+# HiPPO-LegT: the window of the last unit of time, uniformly (Gu et al. 2020, appendix D.1).
+legt = Measure(name="legt", basis=_window_legendre, weight=_uniform, memory="translated")
+
+
+def coefficients(formula: sympy.Expr) -> dict[sympy.Expr, sympy.Expr]:
+    """Return a formula in s as {function of s: coefficient}; for a polynomial these are its monomials.
+
+    Examples
+    --------
+    >>> from diffmath.symbolic._orthogonal import coefficients, variable as s
+    >>> coefficients((s + 1) ** 2)
+    {1: 1, s: 2, s**2: 1}
+    """
+    found: dict[sympy.Expr, sympy.Expr] = {}
+    for term in sympy.Add.make_args(sympy.expand(formula)):
+        coefficient, function = term.as_independent(variable, as_Add=False)
+        found[function] = found.get(function, sympy.S.Zero) + coefficient
+    kept = {function: c for function, c in found.items() if c != 0}
+    return {function: kept[function] for function in sorted(kept, key=sympy.default_sort_key)}
+
+
+def inner_products(measure: Measure, functions: Sequence[sympy.Expr]) -> sympy.Matrix:
+    """Return the matrix of integrals of ``functions[a] * functions[b] * weight`` over the measure."""
+    known: dict[sympy.Expr, sympy.Expr] = {}
+    weight = measure.weight(variable)
+
+    def integral(product: sympy.Expr) -> sympy.Expr:
+        if product not in known:
+            known[product] = sympy.integrate(sympy.expand(product * weight), (variable, 0, measure.length))
+        return known[product]
+
+    return sympy.Matrix(len(functions), len(functions), lambda a, b: integral(functions[a] * functions[b]))
+
+
+def refuse_non_orthonormal(measure: Measure, gauge: Sequence[sympy.Expr], gram: Any) -> None:
+    """Refuse a basis ``gauge[n] * q_n`` unless its Gram matrix, from `gram` of the q_n, is the identity."""
+    for n, scale in enumerate(gauge):
+        for k in range(n + 1):
+            entry = scale * gauge[k] * gram[n, k]
+            if not is_zero(entry - int(n == k)):
+                raise ValueError(
+                    f"the basis of {measure.name} must be orthonormal under its weight; the integral of "
+                    f"g_{n} g_{k} w is {sympy.simplify(entry)}, not {int(n == k)}: divide by the norms, or "
+                    "check the weight and the interval"
+                )
