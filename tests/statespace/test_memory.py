@@ -7,11 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import scipy.integrate
 import scipy.linalg
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.polynomial.legendre import Legendre
 
 import diffmath as dm
 from diffmath import statespace as ss
@@ -49,18 +47,6 @@ def test_exact_steps_give_the_projection(order, tolerance):
         np.testing.assert_allclose(c[k], ss.project(legs, u[: k + 1]), atol=tolerance)
 
 
-def test_projection_against_quadrature(xp):
-    """c_n = sqrt(2n+1) sum_k u_k int_cell P_n(2s - 1) ds, each cell by Gauss quadrature."""
-    u = np.random.default_rng(0).standard_normal((9, 2))
-    exact = np.zeros((2, 6))
-    for n in range(6):
-        basis = Legendre.basis(n)
-        for k in range(9):
-            cell = scipy.integrate.fixed_quad(lambda s, P=basis: P(2 * s - 1), k / 9, (k + 1) / 9, n=5)[0]
-            exact[:, n] += math.sqrt(2 * n + 1) * u[k] * cell
-    np.testing.assert_allclose(xp.numpy(ss.project(ss.legs(6), xp.asarray(u))), exact, atol=1e-14)
-
-
 @given(
     order=st.integers(1, 12),
     samples=st.integers(1, 40),
@@ -90,7 +76,7 @@ def test_the_twin_is_the_one_that_runs():
 
 
 def test_distance_to_the_projection_is_as_published_or_better():
-    """Measured: 1e-4 relative at n = 64, L = 1000, three periods; the published 1/k step leaves 4e-3."""
+    """Measured: 1e-4 relative at n = 64, L = 1000, three periods; the step 1/k leaves 5e-3."""
     f = np.sin(2 * np.pi * 3 * midpoints(1000)) + 0.3
     legs = ss.legs(64)
     exact = ss.project(legs, f)
@@ -180,24 +166,6 @@ def test_float32_integers_and_one_sample(xp):
     assert ss.memorize(ss.legs(1), xp.asarray([1.0, 3.0])).shape == (2, 1)
 
 
-@given(order=st.integers(1, 60), seed=st.integers(0, 2**32 - 1))
-def test_reconstruct_against_numpy(order, seed):
-    rng = np.random.default_rng(seed)
-    c, t = rng.standard_normal((2, order)), rng.uniform(size=9)
-    scaled = c * np.sqrt(2 * np.arange(order) + 1)
-    exact = np.stack([Legendre(row)(2 * t - 1) for row in scaled])
-    # Both recurrences lose some eps per degree of sums of size |c| order.
-    np.testing.assert_allclose(ss.reconstruct(ss.legs(order), c, t), exact, atol=1e-14 * order**2)
-
-
-def test_polynomials_come_back_exactly(xp):
-    """A polynomial of degree below n is its own best approximation; its ends are 0 and 1, in this order."""
-    c = xp.asarray([0.5, 0.5 / math.sqrt(3)])  # the signal t
-    for t in ([0.0, 0.25, 1.0], xp.asarray([0.0, 0.25, 1.0])):
-        np.testing.assert_allclose(xp.numpy(ss.reconstruct(ss.legs(2), c, t)), [0, 0.25, 1], atol=1e-15)
-    assert ss.reconstruct(ss.legs(2), c, []).shape == (0,)
-
-
 def test_overflow_is_reported_with_the_valid_rows():
     def explode(system, h):
         return replace(ss.bilinear(system, h), A=1e200 * np.eye(system.order))
@@ -237,8 +205,3 @@ def test_refusals():
             call(legs, np.array([1.0, np.inf]))
         with pytest.raises(TypeError, match="u must be real"):
             call(legs, np.array([1j]))
-    with pytest.raises(ValueError, match=r"c must have shape \(\.\.\., 3\)"):
-        ss.reconstruct(legs, np.ones(4), [0.5])
-    for t, message in (([-0.1], r"t\[0\] is -0.1"), ([0.5, 1.5], r"t\[1\] is 1.5"), ([[0.5]], "1 dimension")):
-        with pytest.raises(ValueError, match=message):
-            ss.reconstruct(legs, np.ones(3), t)
