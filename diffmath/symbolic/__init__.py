@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING
 from diffmath._lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from diffmath.symbolic._butcher import RootedTree as RootedTree
+    from diffmath.symbolic._butcher import elementary_weight as elementary_weight
+    from diffmath.symbolic._butcher import order_conditions as order_conditions
+    from diffmath.symbolic._butcher import rooted_trees as rooted_trees
     from diffmath.symbolic._hippo import HippoClosure as HippoClosure
     from diffmath.symbolic._hippo import derive_hippo as derive_hippo
     from diffmath.symbolic._hippo import hippo_closure as hippo_closure
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from diffmath.symbolic._sde import SDE as SDE
 
 _MODULES = {
+    "._butcher": ("RootedTree", "elementary_weight", "order_conditions", "rooted_trees"),
     "._hippo": ("HippoClosure", "derive_hippo", "hippo_closure"),
     "._lower": ("lower",),
     "._operators": ("fokker_planck_operator", "generator"),
@@ -32,8 +37,9 @@ _MODULES = {
     "._sde": ("SDE",),
 }
 __all__ = [
-    "ArrayFunction", "HippoClosure", "Measure", "SDE", "derive_hippo", "fokker_planck_operator", "generator",
-    "hippo_closure", "legs", "legt", "lower",
+    "ArrayFunction", "HippoClosure", "Measure", "RootedTree", "SDE", "derive_hippo", "elementary_weight",
+    "fokker_planck_operator", "generator", "hippo_closure", "legs", "legt", "lower", "order_conditions",
+    "rooted_trees",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(

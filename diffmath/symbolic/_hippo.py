@@ -21,10 +21,12 @@ from sympy.polys.matrices import DomainMatrix
 
 from diffmath.symbolic._orthogonal import (
     Measure,
+    basis_of,
     coefficients,
     inner_products,
     refuse_non_orthonormal,
     variable,
+    weight_of,
 )
 
 __all__ = ["HippoClosure", "derive_hippo", "hippo_closure"]
@@ -152,7 +154,7 @@ def hippo_closure(measure: Measure, order: int) -> HippoClosure:
     [-sqrt(3),      -3]])
     """
     _check(measure, order)
-    basis = [sympy.expand(measure.basis(n, variable)) for n in range(order)]
+    basis = basis_of(measure, order)
     gauge = [_scale(measure, g) for g in basis]
     plain = [coefficients(g / scale) for g, scale in zip(basis, gauge, strict=True)]
     moved = [coefficients(_derivative(measure, _sum(row))) for row in plain]
@@ -199,7 +201,7 @@ def _scale(measure: Measure, g: sympy.Expr) -> sympy.Expr:
 
 def _derivative(measure: Measure, g: sympy.Expr) -> sympy.Expr:
     """What d/dt makes of a kernel g w, divided by w: (g w)'/w, or -(s g w)'/w for a scaled memory."""
-    weight = measure.weight(variable)
+    weight = weight_of(measure)
     pull = sympy.simplify(sympy.diff(weight, variable) / weight)
     slope = sympy.diff(g, variable) + pull * g
     return slope if measure.memory == "translated" else -(g + variable * slope)
@@ -248,7 +250,7 @@ def _project(
 
 def _kernels(measure: Measure, basis: Sequence[sympy.Expr], s: sympy.Expr) -> sympy.Matrix:
     """The kernels g_n w at a point, as a column."""
-    weight = measure.weight(variable).subs(variable, s)
+    weight = weight_of(measure).subs(variable, s)
     return sympy.Matrix([sympy.simplify(g.subs(variable, s) * weight) for g in basis])
 
 
@@ -269,7 +271,7 @@ def _close_end(
 
 def _refuse_endless(measure: Measure, basis: Sequence[sympy.Expr]) -> None:
     for n, g in enumerate(basis):
-        last = sympy.limit(g * measure.weight(variable), variable, sympy.oo)
+        last = sympy.limit(g * weight_of(measure), variable, sympy.oo)
         if last != 0:
             raise ValueError(
                 f"kernel {n} of {measure.name} must vanish at infinite age; its limit is {last}: choose a "

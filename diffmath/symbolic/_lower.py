@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy
 
-from diffmath.symbolic._exact import real_symbols
+from diffmath.symbolic._exact import exact
 from diffmath.symbolic._program import ArrayFunction, Instruction, Operand
 
 __all__ = ["lower"]
@@ -62,9 +62,10 @@ def lower(expressions: Any, state: Sequence[sympy.Symbol], time: sympy.Symbol) -
         shape, shown = (len(flat),), str(flat)
     else:
         shape, flat, shown = (), [expressions], str(expressions)
-    real = real_symbols(state, time)
-    builder = _Builder([real[time], *(real[s] for s in state)])
-    outputs = builder.program([sympy.S(e).xreplace(real) for e in flat])
+    formulas = [exact(formula, "a formula") for formula in flat]
+    real = _real_variables(formulas, (time, *state))
+    builder = _Builder(list(real.values()))
+    outputs = builder.program([formula.xreplace(real) for formula in formulas])
     names = str(state[0]) if len(state) == 1 else f"({', '.join(map(str, state))})"
     return ArrayFunction(
         dim=len(state),
@@ -73,6 +74,23 @@ def lower(expressions: Any, state: Sequence[sympy.Symbol], time: sympy.Symbol) -
         outputs=outputs,
         formula=f"{time}, {names} -> {shown}",
     )
+
+
+def _real_variables(
+    formulas: Sequence[sympy.Expr], variables: Sequence[sympy.Symbol]
+) -> dict[sympy.Symbol, sympy.Symbol]:
+    """Real stand-ins of the same names, and the refusal of any other symbol."""
+    unknown = sorted(map(str, sympy.Tuple(*formulas).free_symbols - set(variables)))
+    if unknown:
+        raise ValueError(
+            f"to lower a formula, every symbol must be the time or a state, one of {list(variables)}; got "
+            f"{', '.join(unknown)}: give parameters numbers first, for instance with "
+            f".subs({{{unknown[0]}: 1}})"
+        )
+    real = {variable: sympy.Symbol(variable.name, real=True) for variable in variables}
+    if len(set(real.values())) < len(variables):
+        raise ValueError(f"time and states must have different names; got {list(variables)}")
+    return real
 
 
 _UNARY = {
@@ -95,27 +113,15 @@ class _Builder:
     def __init__(self, variables: Sequence[sympy.Symbol]) -> None:
         self.instructions: list[Instruction] = []
         self._first = len(variables)
-        self._variables = list(variables)
         self._known: dict[Any, Operand] = {variable: i for i, variable in enumerate(variables)}
         self._emitted: dict[Instruction, int] = {}
 
     def program(self, expressions: Sequence[sympy.Expr]) -> tuple[Operand, ...]:
         """Write the instructions for all `expressions` and return where their values will be."""
-        for expression in expressions:
-            self._refuse_unknown_symbols(expression)
         shared, reduced = sympy.cse(expressions, symbols=sympy.numbered_symbols("c", cls=sympy.Dummy))
         for symbol, expression in shared:
             self._known[symbol] = self.operand(expression)
         return tuple(self.operand(expression) for expression in reduced)
-
-    def _refuse_unknown_symbols(self, expression: Any) -> None:
-        unknown = sorted(map(str, expression.free_symbols - set(self._variables)))
-        if unknown:
-            raise ValueError(
-                f"to lower a formula, every symbol must be one of {self._variables}, the time and the state; "
-                f"got {', '.join(unknown)} in {expression}: give parameters numbers first, for "
-                f"instance with .subs({{{unknown[0]}: 1}})"
-            )
 
     def operand(self, expression: Any) -> Operand:
         """Return the register or the literal of an expression, writing instructions as needed."""

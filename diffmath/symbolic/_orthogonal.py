@@ -13,10 +13,11 @@ from typing import Any, Literal, get_args
 
 import sympy
 
-from diffmath.symbolic._exact import is_zero
+from diffmath.symbolic._exact import exact, is_zero
 
 __all__ = [
-    "Measure", "coefficients", "inner_products", "legs", "legt", "refuse_non_orthonormal", "variable",
+    "Measure", "basis_of", "coefficients", "inner_products", "legs", "legt", "refuse_non_orthonormal",
+    "variable", "weight_of",
 ]  # fmt: skip
 
 Memory = Literal["scaled", "translated"]
@@ -87,7 +88,7 @@ class Measure:
         for role, allowed in (("memory", get_args(Memory)), ("end", get_args(End))):
             if getattr(self, role) not in allowed:
                 raise ValueError(f"{role} must be one of {allowed}; got {getattr(self, role)!r}")
-        object.__setattr__(self, "length", sympy.S(self.length))
+        object.__setattr__(self, "length", exact(self.length, "length"))
         if not self.length.is_extended_positive or (self.memory == "scaled" and self.length != 1):
             required = (
                 "1 for a scaled memory" if self.memory == "scaled" else "positive (sympy.oo is allowed)"
@@ -122,6 +123,16 @@ legs = Measure(name="legs", basis=_scaled_legendre, weight=_uniform)
 legt = Measure(name="legt", basis=_window_legendre, weight=_uniform, memory="translated")
 
 
+def weight_of(measure: Measure) -> sympy.Expr:
+    """Return the weight as a formula in `variable`."""
+    return exact(measure.weight(variable), "weight(s)")
+
+
+def basis_of(measure: Measure, order: int) -> list[sympy.Expr]:
+    """Return the first basis functions as expanded formulas in `variable`."""
+    return [sympy.expand(exact(measure.basis(n, variable), f"basis({n}, s)")) for n in range(order)]
+
+
 def coefficients(formula: sympy.Expr) -> dict[sympy.Expr, sympy.Expr]:
     """Return a formula in s as {function of s: coefficient}; for a polynomial these are its monomials.
 
@@ -142,7 +153,7 @@ def coefficients(formula: sympy.Expr) -> dict[sympy.Expr, sympy.Expr]:
 def inner_products(measure: Measure, functions: Sequence[sympy.Expr]) -> sympy.Matrix:
     """Return the matrix of integrals of ``functions[a] * functions[b] * weight`` over the measure."""
     known: dict[sympy.Expr, sympy.Expr] = {}
-    weight = measure.weight(variable)
+    weight = weight_of(measure)
 
     def integral(product: sympy.Expr) -> sympy.Expr:
         if product not in known:

@@ -74,8 +74,10 @@ class ArrayFunction:
         xp = array_namespace(x, names=["x"])
         if x.ndim < 1 or x.shape[-1] != self.dim:
             raise ValueError(f"x must have shape (batch, {self.dim}); got {tuple(x.shape)}")
-        if not xp.isdtype(x.dtype, "real floating"):
+        if xp.isdtype(x.dtype, ("integral", "bool")):
             x = xp.astype(x, default_float(x))
+        if not xp.isdtype(x.dtype, "real floating"):
+            raise TypeError(f"x must be real; got dtype {x.dtype}")
         registers: list[Any] = [_time_column(t, x), *(x[..., i] for i in range(self.dim))]
         # Both branches of a Piecewise are computed and one is kept: NumPy must not warn about the other.
         with np.errstate(all="ignore"):
@@ -84,12 +86,15 @@ class ArrayFunction:
                 registers.append(_apply(operation, values, x, xp))
         results = [registers[o] if isinstance(o, int) else o for o in self.outputs]
         columns = [_full_column(value, x, xp) for value in results]
-        return xp.reshape(xp.stack(columns, axis=-1), (*x.shape[:-1], *self.shape))
+        # One column that was computed here needs no copy; a column of the state does.
+        fresh = len(columns) == 1 and not isinstance(self.outputs[0], float) and self.outputs[0] > self.dim
+        together = columns[0] if fresh else xp.stack(columns, axis=-1)
+        return xp.reshape(together, (*x.shape[:-1], *self.shape))
 
 
 def _time_column(t: Time, x: Array) -> Any:
     """Return a number as it is, and times per row, (batch, 1), as a column (batch,) in the dtype of `x`."""
-    if not compat.is_array_api_obj(t):
+    if isinstance(t, np.generic) or not compat.is_array_api_obj(t):
         return float(t)
     t = compat.array_namespace(t).astype(t, x.dtype)
     return t[..., 0] if t.ndim else t
@@ -120,12 +125,12 @@ _NUMPY: dict[str, Callable[..., Any]] = {
 
 def _apply(operation: str, values: list[Any], x: Array, xp: Any) -> Any:
     """Carry out one instruction; numbers meet arrays as Python numbers, so that float32 stays float32."""
-    if not any(compat.is_array_api_obj(value) for value in values):
+    if all(isinstance(value, float | bool) for value in values):
         return _NUMPY[operation](*map(_float64, values)).item()
     if operation in _OPERATORS:
         return _OPERATORS[operation](*values)
     dtypes = {bool: xp.bool, float: x.dtype}
-    arrays = [v if compat.is_array_api_obj(v) else asarray_like(v, x, dtypes[type(v)]) for v in values]
+    arrays = [asarray_like(v, x, dtypes[type(v)]) if isinstance(v, float | bool) else v for v in values]
     return getattr(xp, operation)(*arrays)
 
 

@@ -211,8 +211,8 @@ class SDE:
 
         Notes
         -----
-        The derivatives of |x|, sign, Min, Max and step functions are those almost everywhere: at a kink the
-        mean of both sides, no delta functions.
+        The derivatives of |x|, sign, Min, Max, Piecewise and step functions are those almost everywhere: no
+        delta functions, and at a kink a value of one side or the mean of both.
 
         Examples
         --------

@@ -39,12 +39,22 @@ def test_a_basis_that_is_not_orthonormal_is_refused(basis: Any) -> None:
     ({"weight": 1}, TypeError, "weight must be callable; got int"),
     ({"memory": "window"}, ValueError, "memory must be one of .*; got 'window'"),
     ({"end": "zero"}, ValueError, "end must be one of .*; got 'zero'"),
+    ({"length": "1"}, TypeError, "length must be a SymPy expression or a real number; got str"),
     ({"length": 2}, ValueError, "length must be 1 for a scaled memory; got 2"),
     ({"length": -1, "memory": "translated"}, ValueError, "length must be positive .*; got -1"),
 ])  # fmt: skip
 def test_bad_measures_are_refused(changes: dict[str, Any], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         _measure(**changes)
+
+
+def test_formulas_may_be_numbers_but_not_text() -> None:
+    A, _ = symbolic.derive_hippo(_measure(weight=lambda s: 1), 2)
+    assert symbolic.derive_hippo(symbolic.legs, 2)[0] == A
+    with pytest.raises(TypeError, match=r"basis\(0, s\) must be a SymPy expression .*; got str"):
+        symbolic.derive_hippo(_measure(basis=lambda n, s: "1"), 2)
+    with pytest.raises(TypeError, match=r"weight\(s\) must be a SymPy expression .*; got NoneType"):
+        symbolic.derive_hippo(_measure(weight=lambda s: None), 2)
 
 
 def test_coefficients_split_functions_from_numbers() -> None:
