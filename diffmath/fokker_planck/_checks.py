@@ -200,10 +200,10 @@ def check_projections(
     false_positive_rate: float,
     tolerance: float = 0.0,
 ) -> Check:
-    r"""Check samples in many dimensions by their projections on unit vectors (Bonferroni over the directions).
+    r"""Check samples in many dimensions by their projections on unit vectors (Bonferroni).
 
-    .. math:: \max_{k \le K} \sup_s |F_{n,k}(s) - F_k(s)| \le \mathrm{tolerance} + \sqrt{\ln(2K/\alpha) /
-    (2n)}
+    .. math:: \max_{k \le K} \sup_s |F_{n,k}(s) - F_k(s)| \le
+              \mathrm{tolerance} + \sqrt{\ln(2K/\alpha) / (2n)}
 
     Parameters
     ----------

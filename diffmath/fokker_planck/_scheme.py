@@ -30,7 +30,7 @@ __all__ = ["Rates", "bernoulli", "rates", "stationary"]
 
 @dataclass(frozen=True, eq=False)
 class Rates:
-    """Hopping rates of the chain: `up` from cell i to i + 1, `down` from i + 1 to i, `out` of the two ends."""
+    """Hopping rates: `up` from cell i to i + 1, `down` from i + 1 to i, `out` of the two ends."""
 
     up: Vector
     down: Vector
@@ -123,7 +123,8 @@ def _finite(role: str, t: float, points: Vector, values: Vector) -> Vector:
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         raise ValueError(
-            f"{role}(t, x) must be finite on the grid; it is {values[bad[0]]} at t={t:g}, x={points[bad[0]]:g}"
+            f"{role}(t, x) must be finite on the grid; it is {values[bad[0]]} at t={t:g}, "
+            f"x={points[bad[0]]:g}"
         )
     return np.asarray(values, dtype=np.float64)
 

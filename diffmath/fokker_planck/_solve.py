@@ -1,4 +1,4 @@
-r"""Densities over time: extrapolated backward Euler steps with a limiter, so that no density becomes negative.
+r"""Densities over time: extrapolated backward Euler steps, limited so that no density is negative.
 
 One step of length h makes a full backward Euler step A and two half steps B, all with M-matrices, hence
 positive. The extrapolation 2 B - A has order 2; its difference to B is a flux G through the edges of the
@@ -40,10 +40,10 @@ class DensitySolution:
     p : numpy.ndarray, shape (times, cells)
         Average densities of the cells.
     mass : numpy.ndarray, shape (times,)
-        Probability on the grid; never renormalised, so it shows the rounding of the solver.
+        Probability on the grid.
     outflow : numpy.ndarray, shape (times, 2)
         Probability absorbed so far at the lower and at the upper end.
-    status : {"ok", "max_steps", "step_too_small"}
+    status : {"ok", "max_steps", "step_too_small", "nonfinite"}
         How the solve ended.
     message : str
         Empty if all is well, otherwise what happened and the remedy.
@@ -119,7 +119,8 @@ def solve(
         An argument of the wrong kind or value; coefficients that are not finite on the grid, or not those of
         a one-dimensional SDE.
     SolveError
-        `max_steps` was reached, or the step became too small; the valid prefix is attached.
+        `max_steps` was reached, the step became too small, or the rates overflow; the valid prefix is
+        attached.
 
     Notes
     -----
@@ -148,9 +149,7 @@ def solve(
     if not 0 < tolerance < 1:
         raise ValueError(f"tolerance must be between 0 and 1; got {tolerance}")
     march = _March(as_sde(model), grid, math.copysign(1.0, clock[1] - clock[0]), tolerance, steps, max_steps)
-    saved = [(mass, np.zeros(2))]
-    for state in march.intervals(clock, mass):
-        saved.append(state)
+    saved = [(mass, np.zeros(2)), *march.intervals(clock, mass)]
     p = np.stack([m for m, _ in saved]) / grid.widths
     solution: Any = DensitySolution(
         t=clock[: len(saved)],
@@ -209,12 +208,17 @@ class _March:
                 taken = left if left <= h * (1 + 1e-9) else left / math.ceil(left / h - 1e-9)
                 if self._give_up(start + self.direction * s, taken, smallest):
                     return
-                new, flux, error = self._step(start, s, taken, mass)
+                # Overflow is found below, by the error, and reported.
+                with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                    new, flux, error = self._step(start, s, taken, mass)
+                error /= scale
+                if not math.isfinite(error):
+                    self.status = "nonfinite"
+                    self.message = f"the rates overflow at t={start + self.direction * s:g}: rescale x or t"
+                    return
                 if self.steps is None:
-                    h = taken * min(
-                        5.0, max(0.2, 0.9 * math.sqrt(self.tolerance * scale / max(error, 1e-300)))
-                    )
-                    if error > self.tolerance * scale:
+                    h = taken * min(5.0, max(0.2, 0.9 * math.sqrt(self.tolerance / max(error, 1e-300))))
+                    if error > self.tolerance:
                         self.rejected += 1
                         continue
                 mass, out, s = new, out + [-flux[0], flux[-1]], length if taken == left else s + taken
@@ -225,7 +229,8 @@ class _March:
         if taken < smallest and self.steps is None:
             self.status = "step_too_small"
             self.message = (
-                f"the step fell to {taken:.2g} at t={t:g}: use a larger tolerance (now {self.tolerance:g})"
+                f"the step, {taken:.2g}, fell below the resolution of time at t={t:g}: use a larger "
+                f"tolerance (now {self.tolerance:g}), or shift time towards 0"
             )
         elif self.accepted + self.rejected >= self.max_steps:
             self.status = "max_steps"
@@ -252,13 +257,15 @@ class _March:
 
 
 def _backward_euler(chain: Rates, h: float, mass: Vector) -> tuple[Vector, Vector]:
-    """Solve (I - h Q) m = mass. Its columns are dominated by their diagonal, so elimination keeps all signs."""
+    """Solve (I - h Q) m = mass; a matrix dominated by its diagonal: elimination keeps all signs."""
     new: Vector = solve_banded((1, 1), chain.bands(h), mass, overwrite_ab=True, check_finite=False)
+    # Its columns sum to 1 but for the ends; what rounding takes from that, 1e-16 h |Q|, is put back.
+    new = new * (mass.sum() / (new.sum() + h * (chain.out[0] * new[0] + chain.out[1] * new[-1])))
     return new, h * chain.flux(new)
 
 
 def _limited(mass: Vector, flux: Vector) -> Vector:
-    """Scale the fluxes out of every cell that they would empty, so that ``mass - diff(flux)`` is nonnegative."""
+    """Scale the fluxes out of every cell that they would empty: ``mass - diff(flux)`` is nonnegative."""
     leaving = np.maximum(flux[1:], 0.0) + np.maximum(-flux[:-1], 0.0)
     # The tiny number avoids 0 / 0; the four units of rounding keep the difference from falling below zero.
     share = (1.0 - 1e-15) * mass / np.maximum(np.maximum(leaving, mass), np.finfo(np.float64).tiny)

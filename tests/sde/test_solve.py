@@ -156,7 +156,7 @@ def mutating(t, x):
 @pytest.mark.parametrize(
     ("model", "error", "match"),
     [
-        (sde.SDE(lambda t, x: x[:, :1], double), ValueError, r"drift.* must return shape \(2, 2\); got \(2, 1\)"),
+        (sde.SDE(lambda t, x: x[:, :1], double), ValueError, r"drift.* shape \(2, 2\); got \(2, 1\)"),
         (sde.SDE(double, lambda t, x: x[:, 0]), ValueError, r"diffusion.* must return shape \(2, 2\); got"),
         (sde.SDE(double, lambda t, x: x[..., None]), ValueError, "a matrix per row is noise='general'"),
         (sde.SDE(double, double, noise="general"), ValueError, r"shape \(2, 2, 2\); got \(2, 2\)"),
