@@ -249,7 +249,9 @@ def box_muller(
     leading = radius & _HALF
     leading = xp.astype(xp.where(upper, _HALF - leading, leading), dtype)
     near = (leading + xp.where(upper, 1.0 - fraction, fraction)) * 2.0**-32
-    r = xp.sqrt(-2.0 * xp.where(upper, xp.log1p(-near), xp.log(near)))
+    # log(1 - near) with Kahan's correction of the rounded 1 - near, since log1p of XLA is 100 ulp off.
+    u = xp.where(upper, _below_one(1.0 - near), near)
+    r = xp.sqrt(-2.0 * xp.log(u) * (near / xp.where(upper, 1.0 - u, near)))
     # Counting quarter turns of 2^30 from the nearest axis: |v| <= 2^29, an angle within pi/4.
     quarter = ((angle >> 29) + 1) >> 1
     v = xp.astype((angle + 2**29) & (2**30 - 1), xp.int32) - 2**29
