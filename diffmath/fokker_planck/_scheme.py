@@ -151,7 +151,7 @@ def stationary(model: SDE | Any, grid: Grid, *, t: float = 0.0) -> Vector:
     Raises
     ------
     ValueError
-        An absorbing boundary, or a cell that the chain can leave but not enter (no unique answer).
+        An absorbing boundary, rates that overflow, or a cell that the chain can leave but not enter.
 
     Notes
     -----
@@ -167,9 +167,12 @@ def stationary(model: SDE | Any, grid: Grid, *, t: float = 0.0) -> Vector:
     >>> float(round(sum(p * grid.widths * grid.centers**2), 3))
     0.5
     """
-    chain = rates(as_sde(model), grid, t)
+    with np.errstate(over="ignore", invalid="ignore"):
+        chain = rates(as_sde(model), grid, t)
     if "absorbing" in grid.boundary[0]:
         raise ValueError("stationary needs reflecting boundaries; an absorbing one lets all mass out")
+    if not (np.isfinite(chain.up).all() and np.isfinite(chain.down).all()):
+        raise ValueError(f"the rates overflow at t={t:g}: rescale x or t")
     if min(chain.up.min(), chain.down.min()) <= 0.0:
         raise ValueError(
             "stationary needs positive rates both ways between all cells; the diffusion is zero, or so small "

@@ -130,6 +130,7 @@ def test_every_noise_has_a_diffusivity(model):
         (additive(lambda t, x: -x, 0.0), "reflecting", "stationary needs positive rates"),
         (additive(lambda t, x: -x, 1e-3), "reflecting", "refine the grid"),
         (additive(lambda t, x: np.log(x - 9), 1.0), "reflecting", "drift.* must be finite.*x=-5"),
+        (additive(lambda t, x: -x, 1e200), "reflecting", "the rates overflow"),
         (sde.SDE(lambda t, x: -x, lambda t, x: x * np.nan), "reflecting", "diffusion.* must be finite"),
         (sde.SDE(lambda t, x: x[:, 0], lambda t, x: x), "reflecting", "drift.* must return shape"),
         (sde.SDE(lambda t, x: x, lambda t, x: x[:, 0]), "reflecting", "diffusion.* must return shape"),
