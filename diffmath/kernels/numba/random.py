@@ -179,6 +179,11 @@ def _set_counters(first: int, blocks: int, start: Any, rows: Words, columns: Wor
             rows[i] = row
             columns[i] = block + np.uint64(i)
         return
+    if blocks == 1:
+        for i in range(_LANES):
+            rows[i] = row + np.uint64(i)
+            columns[i] = _U0
+        return
     for i in range(_LANES):
         rows[i] = row
         columns[i] = block
@@ -205,6 +210,11 @@ def _store(first: int, count: int, lanes: Lanes, per_block: int, out: Any) -> No
                 target[4 * i + 1] = lanes[1, i]
                 target[4 * i + 2] = lanes[2, i]
                 target[4 * i + 3] = lanes[3, i]
+        return
+    if columns == 1:
+        target = out.reshape(-1)[first : first + count]
+        for i in range(count):
+            target[i] = lanes[0, i]
         return
     row, block = first // blocks, first % blocks
     for i in range(count):
