@@ -8,7 +8,7 @@ from typing import Any
 import sympy
 
 from diffmath.symbolic._exact import exact
-from diffmath.symbolic._program import ArrayFunction, Instruction, Operand
+from diffmath.symbolic._program import ArrayFunction, Instruction
 
 __all__ = ["lower"]
 
@@ -113,25 +113,27 @@ class _Builder:
     def __init__(self, variables: Sequence[sympy.Symbol]) -> None:
         self.instructions: list[Instruction] = []
         self._first = len(variables)
-        self._known: dict[Any, Operand] = {variable: i for i, variable in enumerate(variables)}
+        self._known: dict[Any, int] = {variable: i for i, variable in enumerate(variables)}
         self._emitted: dict[Instruction, int] = {}
 
-    def program(self, expressions: Sequence[sympy.Expr]) -> tuple[Operand, ...]:
+    def program(self, expressions: Sequence[sympy.Expr]) -> tuple[int, ...]:
         """Write the instructions for all `expressions` and return where their values will be."""
         shared, reduced = sympy.cse(expressions, symbols=sympy.numbered_symbols("c", cls=sympy.Dummy))
         for symbol, expression in shared:
             self._known[symbol] = self.operand(expression)
         return tuple(self.operand(expression) for expression in reduced)
 
-    def operand(self, expression: Any) -> Operand:
-        """Return the register or the literal of an expression, writing instructions as needed."""
+    def operand(self, expression: Any) -> int:
+        """Return the register of an expression, writing instructions as needed."""
         if expression not in self._known:
             self._known[expression] = (
-                _literal(expression) if _is_number(expression) else self._compound(expression)
+                self.emit("literal", _literal(expression))
+                if _is_number(expression)
+                else self._compound(expression)
             )
         return self._known[expression]
 
-    def emit(self, operation: str, *operands: Operand) -> int:
+    def emit(self, operation: str, *operands: Any) -> int:
         """Write one instruction, or find the register that already holds its value."""
         instruction = (operation, operands)
         if instruction not in self._emitted:
@@ -139,7 +141,7 @@ class _Builder:
             self._emitted[instruction] = self._first + len(self.instructions) - 1
         return self._emitted[instruction]
 
-    def _compound(self, expression: Any) -> Operand:
+    def _compound(self, expression: Any) -> int:
         kind = expression.func
         arguments = expression.args
         if kind in _UNARY and len(arguments) == 1:
@@ -160,13 +162,13 @@ class _Builder:
             "inverses"
         )
 
-    def _fold(self, operation: str, operands: Iterable[Operand]) -> Operand:
+    def _fold(self, operation: str, operands: Iterable[int]) -> int:
         result, *rest = operands
         for other in rest:
             result = self.emit(operation, result, other)
         return result
 
-    def sum(self, expression: Any) -> Operand:
+    def sum(self, expression: Any) -> int:
         """Add the terms; those with a minus sign are subtracted."""
         terms = sorted(expression.args, key=_is_negative)
         if _is_negative(terms[0]):
@@ -177,7 +179,7 @@ class _Builder:
             result = self.emit("subtract" if minus else "add", result, self.operand(-term if minus else term))
         return result
 
-    def product(self, expression: Any) -> Operand:
+    def product(self, expression: Any) -> int:
         """Multiply the numerators, then divide by the product of the denominators."""
         coefficient, factors = expression.as_coeff_mul()
         if coefficient == -1:
@@ -194,13 +196,13 @@ class _Builder:
             return numerator
         return self.emit("divide", numerator, self._fold("multiply", map(self.operand, below)))
 
-    def power(self, expression: Any) -> Operand:
+    def power(self, expression: Any) -> int:
         """Repeated products for integers, the square root for halves, `pow` for the rest."""
         base, exponent = expression.base, expression.exp
         if base is sympy.E:
             return self.emit("exp", self.operand(exponent))
         if exponent.is_number and exponent.is_negative:
-            return self.emit("divide", 1.0, self.operand(1 / expression))
+            return self.emit("divide", self.emit("literal", 1.0), self.operand(1 / expression))
         if exponent.is_Integer:
             return self._integer_power(self.operand(base), int(exponent))
         if exponent.is_Rational and exponent.q == 2:
@@ -210,16 +212,16 @@ class _Builder:
             return self.emit("multiply", self._integer_power(self.operand(base), whole), root)
         return self.emit("pow", self.operand(base), self.operand(exponent))
 
-    def _integer_power(self, base: Operand, exponent: int) -> Operand:
+    def _integer_power(self, base: int, exponent: int) -> int:
         if exponent == 1:
             return base
         half = self._integer_power(base, exponent // 2)
         square = self.emit("multiply", half, half)
         return self.emit("multiply", square, base) if exponent % 2 else square
 
-    def cases(self, expression: Any) -> Operand:
+    def cases(self, expression: Any) -> int:
         """The first case whose condition holds, chosen from the last backwards."""
-        result: Operand = float("nan")
+        result = self.emit("literal", float("nan"))
         for value, condition in reversed(expression.args):
             chosen = self.operand(value)
             result = (
@@ -230,7 +232,7 @@ class _Builder:
         return result
 
 
-_SPECIAL: dict[Any, Callable[[_Builder, Any], Operand]] = {
+_SPECIAL: dict[Any, Callable[[_Builder, Any], int]] = {
     sympy.Add: _Builder.sum,
     sympy.Mul: _Builder.product,
     sympy.Pow: _Builder.power,

@@ -17,11 +17,11 @@ import numpy as np
 from diffmath._arrays import array_namespace, asarray_like, default_float
 from diffmath._typing import Array, Time
 
-__all__ = ["ArrayFunction", "Instruction", "Operand"]
+__all__ = ["ArrayFunction", "Instruction"]
 
-# An int is the number of a register, a float a literal. Registers: t, the state's columns, each result.
-Operand: TypeAlias = int | float
-Instruction: TypeAlias = tuple[str, tuple[Operand, ...]]
+# An operation and the numbers of its registers; or "literal" and one float, never a register number: to
+# Python 2 == 2.0. Registers hold t, the columns of the state, then the result of each instruction.
+Instruction: TypeAlias = tuple[str, tuple[Any, ...]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,9 +35,9 @@ class ArrayFunction:
     shape : tuple of int
         Shape of the result per row.
     instructions : tuple of (str, tuple)
-        Operations with their operands: an int is a register, a float a literal.
-    outputs : tuple of int or float
-        Operands that make up the result, flattened.
+        Operations with the registers of their operands; ``("literal", (value,))`` is a number.
+    outputs : tuple of int
+        Registers that make up the result, flattened.
     formula : str
         The formula, for people.
 
@@ -50,7 +50,7 @@ class ArrayFunction:
     dim: int
     shape: tuple[int, ...]
     instructions: tuple[Instruction, ...]
-    outputs: tuple[Operand, ...]
+    outputs: tuple[int, ...]
     formula: str
 
     def __repr__(self) -> str:
@@ -82,12 +82,13 @@ class ArrayFunction:
         # Both branches of a Piecewise are computed and one is kept: NumPy must not warn about the other.
         with np.errstate(all="ignore"):
             for operation, operands in self.instructions:
-                values = [registers[o] if isinstance(o, int) else o for o in operands]
-                registers.append(_apply(operation, values, x, xp))
-        results = [registers[o] if isinstance(o, int) else o for o in self.outputs]
-        columns = [_full_column(value, x, xp) for value in results]
+                if operation == "literal":
+                    registers.extend(operands)
+                else:
+                    registers.append(_apply(operation, [registers[o] for o in operands], x, xp))
+        columns = [_full_column(registers[o], x, xp) for o in self.outputs]
         # One column that was computed here needs no copy; a column of the state does.
-        fresh = len(columns) == 1 and not isinstance(self.outputs[0], float) and self.outputs[0] > self.dim
+        fresh = len(columns) == 1 and self.outputs[0] > self.dim
         together = columns[0] if fresh else xp.stack(columns, axis=-1)
         return xp.reshape(together, (*x.shape[:-1], *self.shape))
 

@@ -106,6 +106,13 @@ def test_common_parts_are_computed_once() -> None:
     assert sum(operation == "exp" for operation, _ in lowered.instructions) == 1
 
 
+def test_the_number_2_is_not_register_2() -> None:
+    """2 == 2.0 to Python: the product 2*z must not be taken for y*z, whose y is in register 2."""
+    z = sympy.Symbol("z")
+    lowered = symbolic.lower([y * z, 2 * z, x * z, t / z, 1 / z], (x, y, z), t)
+    assert lowered(7.0, np.array([[0.5, 3.0, 4.0]])).tolist() == [[12.0, 8.0, 2.0, 1.75, 0.25]]
+
+
 def test_integer_powers_are_repeated_products() -> None:
     lowered = symbolic.lower(x**13, (x,), t)
     assert [operation for operation, _ in lowered.instructions] == ["multiply"] * 5  # 13 = 0b1101
@@ -184,14 +191,14 @@ def _formulas() -> st.SearchStrategy[Any]:
 
 
 @settings(max_examples=120)
-@given(formula=_formulas(), seed=st.integers(0, 2**32 - 1))
-def test_random_formulas_have_sympys_values(formula: Any, seed: int) -> None:
-    points = np.random.default_rng(seed).uniform(-1.5, 1.5, (4, 2))
-    result = symbolic.lower(formula, (x, y), t)(0.375, points)
-    expected = [
-        float(formula.subs({x: sympy.Float(a, 30), y: sympy.Float(b, 30), t: sympy.Rational(3, 8)}).evalf(25))
-        for a, b in points.tolist()
+@given(formulas=st.lists(_formulas(), min_size=1, max_size=4), seed=st.integers(0, 2**32 - 1))
+def test_random_formulas_have_sympys_values(formulas: list[Any], seed: int) -> None:
+    points = np.random.default_rng(seed).uniform(-1.5, 1.5, (3, 2))
+    result = symbolic.lower(formulas, (x, y), t)(0.375, points)
+    numbers = [
+        {x: sympy.Float(a, 30), y: sympy.Float(b, 30), t: sympy.Rational(3, 8)} for a, b in points.tolist()
     ]
+    expected = [[float(formula.subs(values).evalf(25)) for formula in formulas] for values in numbers]
     # A few float64 operations; powers of powers amplify by their exponents, up to 3^3.
     np.testing.assert_allclose(result, expected, rtol=1e-11, atol=1e-11)
 

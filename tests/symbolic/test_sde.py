@@ -167,6 +167,21 @@ def test_lowered_shapes_follow_the_noise(
     assert g[2].ravel().tolist() == [float(v) for v in values]
 
 
+@settings(max_examples=40)
+@given(drift=st.tuples(*[_polynomials] * 2), seed=st.integers(0, 2**32 - 1))
+def test_lowered_jacobians_are_the_slopes_of_lowered_drifts(drift: Any, seed: int) -> None:
+    bounded = [f + sympy.sin(f) + sympy.Piecewise((x * y, x > y), (y**2, True)) for f in drift]
+    model = _sde(bounded, [[1, 0], [0, 1]], (x, y)).lower()
+    z = np.random.default_rng(seed).uniform(-1, 1, (4, 2))
+    h = 1e-5
+    slopes = [(model.drift(0.0, z + h * e) - model.drift(0.0, z - h * e)) / (2 * h) for e in np.eye(2)]
+    assert model.drift_jacobian is not None
+    away = np.abs(z[:, 0] - z[:, 1]) > 2 * h  # from the jump of the Piecewise
+    # h^2/6 times third derivatives below 1e5, plus eps/h.
+    error = np.abs(model.drift_jacobian(0.0, z) - np.stack(slopes, -1))[away]
+    assert np.max(error, initial=0.0) < 1e-5
+
+
 def test_kinks_are_differentiated_almost_everywhere() -> None:
     """|x| needs a real x to have a derivative; the jump of sign has no delta function in arrays."""
     sde = _sde([sympy.Abs(x) + sympy.sign(x) + sympy.Max(x, 1)], [[sympy.Abs(x)]]).lower()
