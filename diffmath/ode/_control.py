@@ -1,0 +1,150 @@
+r"""Step-size control: the error norm of every row, the first step, and the PI controller.
+
+Source: Hairer, Norsett & Wanner (1993), Solving Ordinary Differential Equations I, sections II.4 and IV.2
+(of volume II) for the PI controller.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from diffmath._arrays import array_namespace, real_dtype, to_numpy
+from diffmath._typing import Array, Drift, Time
+
+__all__ = ["PIController", "Tolerance", "finite_rows", "initial_step"]
+
+Rows: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Error allowed in a component x: ``atol + rtol * abs(x)``."""
+
+    rtol: float
+    atol: float
+
+    def __post_init__(self) -> None:
+        for name, value in (("rtol", self.rtol), ("atol", self.atol)):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise TypeError(f"{name} must be a number; got {type(value).__name__}")
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{name} must be finite and not negative; got {value}")
+        if self.rtol == 0 and self.atol == 0:
+            raise ValueError("rtol and atol must not both be 0: no step would ever be accepted")
+
+    def norm(self, values: Array, *states: Array) -> Rows:
+        """Return, for every row, the root mean square of `values` in units of the tolerance at `states`."""
+        xp = array_namespace(values)
+        size = xp.abs(states[0])
+        for state in states[1:]:
+            size = xp.maximum(size, xp.abs(state))
+        tiny = float(xp.finfo(real_dtype(values)).smallest_normal)  # atol = 0 and x = 0: 0/0 must be 0
+        ratio = xp.abs(values) / (self.rtol * size + (self.atol + tiny))
+        # Row-major through a flat view: the order of the sum, and so its last bit, is that of the row alone.
+        ratio = xp.reshape(xp.reshape(ratio, (-1,)), (values.shape[0], math.prod(values.shape[1:])))
+        total = xp.sum(ratio * ratio, axis=1) / max(ratio.shape[1], 1)
+        return to_numpy(xp.sqrt(total)).astype(np.float64)
+
+
+def finite_rows(x: Array) -> npt.NDArray[np.bool_]:
+    """Return, for every row, whether all its components are finite (on the host)."""
+    xp = array_namespace(x)
+    finite = xp.all(xp.reshape(xp.isfinite(x), (x.shape[0], math.prod(x.shape[1:]))), axis=1)
+    return np.asarray(to_numpy(finite), dtype=bool)
+
+
+@dataclass(frozen=True)
+class PIController:
+    r"""Choose the next step from the last two errors.
+
+    .. math:: \frac{h_{n+1}}{h_n} = \mathrm{safety} \cdot
+              \mathrm{err}_n^{-(k_I + k_P)/q} \; \mathrm{err}_{n-1}^{\,k_P/q},
+              \qquad q = \text{embedded order} + 1
+
+    Parameters
+    ----------
+    safety : float
+        Fraction of the step believed to be just acceptable.
+    min_factor, max_factor : float
+        Bounds of the ratio of two steps.
+    integral, proportional : float
+        The gains k_I, k_P. (1, 0) is the classical controller; the default is that of DOPRI5 [1]_.
+
+    References
+    ----------
+    .. [1] Hairer & Wanner (1996), Solving Ordinary Differential Equations II, section IV.2, (2.43c),
+       with beta = 0.04 at q = 5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import ode
+    >>> ode.PIController().factor(np.array([1.0, 1e-9]), np.array([1.0, 1.0]), 4)
+    array([ 0.9, 10. ])
+    """
+
+    safety: float = 0.9
+    min_factor: float = 0.2
+    max_factor: float = 10.0
+    integral: float = 0.65
+    proportional: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 0 < self.safety < 1:
+            raise ValueError(f"safety must lie in (0, 1); got {self.safety}")
+        if not 0 < self.min_factor < 1 < self.max_factor < math.inf:
+            raise ValueError(
+                f"min_factor < 1 < max_factor must hold; got min_factor={self.min_factor}, "
+                f"max_factor={self.max_factor}"
+            )
+
+    def factor(self, error: Rows, previous: Rows, embedded_order: int) -> Rows:
+        """Return next step over this one, for accepted steps; errors are in units of the tolerance."""
+        q = embedded_order + 1
+        tiny = np.finfo(np.float64).tiny
+        memory = np.maximum(previous, 1e-4) ** (self.proportional / q)  # floor: Hairer's facold
+        ratio = self.safety * np.maximum(error, tiny) ** (-(self.integral + self.proportional) / q) * memory
+        return np.asarray(np.clip(ratio, self.min_factor, self.max_factor))
+
+    def rejected_factor(self, error: Rows, embedded_order: int) -> Rows:
+        """Return the ratio for rejected steps: no memory, no growth; half if the error is not finite."""
+        finite = np.where(np.isfinite(error), error, 1.0)
+        ratio = self.safety * np.maximum(finite, 1.0) ** (-1.0 / (embedded_order + 1))
+        return np.asarray(np.where(np.isfinite(error), np.maximum(ratio, self.min_factor), 0.5))
+
+
+def initial_step(
+    f: Drift,
+    clock: tuple[Rows, float, float],
+    x: Array,
+    slope: Array,
+    order: int,
+    tolerance: Tolerance,
+    share: Callable[[Rows], Rows],
+    send: Callable[[Rows], Time],
+) -> Rows:
+    """Return the size of the first step of every row (one evaluation of f).
+
+    `clock` holds the times, the direction (+1 or -1) and the longest step; `share` makes per-row values
+    common where the rows share a step, `send` takes them to the device. The algorithm is that of Hairer,
+    Norsett & Wanner, section II.4, (4.14).
+    """
+    t, direction, longest = clock
+    d0, d1 = tolerance.norm(x, x), tolerance.norm(slope, x)
+    trusted = (d0 >= 1e-5) & (d1 >= 1e-5) & np.isfinite(d0 / np.where(d1 > 0, d1, 1.0))
+    h0 = np.where(trusted, 0.01 * d0 / np.where(trusted, d1, 1.0), 1e-6)
+    h0 = share(np.clip(h0, np.spacing(np.abs(t)), longest))
+    ahead: Any = f(send(t + direction * h0), x + send(direction * h0) * slope)
+    d2 = tolerance.norm(ahead - slope, x) / h0
+    curvature = np.fmax(d1, d2)
+    usable = np.isfinite(curvature) & (curvature > 1e-15)
+    h1 = np.where(
+        usable, (0.01 / np.where(usable, curvature, 1.0)) ** (1.0 / order), np.maximum(1e-6, h0 * 1e-3)
+    )
+    return share(np.minimum(np.minimum(100 * h0, h1), longest))

@@ -1,0 +1,69 @@
+"""The right-hand side as the solver calls it: checked once, counted always, its exceptions annotated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diffmath._arrays import array_namespace
+from diffmath._callables import check_result, guarded
+from diffmath._typing import Array, Drift, Time
+
+__all__ = ["Dynamics"]
+
+_ROLE = "f(t, x)"
+
+
+class Dynamics:
+    """A user's ``f(t, x)``, watched.
+
+    The first call (the solver's own, `start`) checks kind, shape and dtype of the result and that the
+    argument was left alone; the second that the first result was. Every call checks the shape. The slope at
+    the start is kept and handed out again, so that the check costs no evaluation.
+    """
+
+    def __init__(self, f: Drift) -> None:
+        self._f = f
+        self._first: tuple[Time, Array, Array] | None = None
+        self._untouched: Array | None = None
+        self.calls = 0
+
+    def start(self, t: Time, x: Array, pristine: Array) -> Array:
+        """Return ``f(t, x)`` at the start; `pristine` is another array with the values of `x`."""
+        xp = array_namespace(x)
+        slope = check_result(_ROLE, guarded(self._f, _ROLE, t, t, x), x)
+        self.calls = 1
+        if slope.dtype != x.dtype:
+            raise TypeError(
+                f"{_ROLE} must return the dtype of the state, {x.dtype}; got {slope.dtype}: cast constants "
+                "to x.dtype, and use math.sin, ... for numbers (NumPy's float64 scalars promote float32 arrays)"
+            )
+        if not bool(xp.all(x == pristine)):
+            raise TypeError(f"{_ROLE} modified its argument x: return a new array, or work on a copy")
+        self._first = (t, x, slope)
+        self._untouched = xp.asarray(slope, copy=True)
+        return slope
+
+    def __call__(self, t: Time, x: Array) -> Array:
+        if self._first is not None:
+            t0, x0, slope = self._first
+            if x is x0 and isinstance(t, float) and t == t0:
+                return slope
+        result = guarded(self._f, _ROLE, t, t, x)
+        self.calls += 1
+        if getattr(result, "shape", None) != x.shape or result.dtype != x.dtype:
+            check_result(_ROLE, result, x)
+            raise TypeError(f"{_ROLE} must return dtype {x.dtype} as before; got {result.dtype} at t={t!r}")
+        if self._untouched is not None:
+            self._refuse_reused_buffer()
+        return result
+
+    def _refuse_reused_buffer(self) -> None:
+        """Refuse an f that writes every result into one array: the slopes of a step would all be the last."""
+        first: Any = self._first
+        xp = array_namespace(first[2])
+        unchanged = (first[2] == self._untouched) | ~xp.isfinite(self._untouched)
+        if not bool(xp.all(unchanged)):
+            raise TypeError(
+                f"{_ROLE} overwrote the array it returned before: return a new array at every call"
+            )
+        self._untouched = None
