@@ -1,1 +1,45 @@
-"""Placeholder docstring: replaced by the sub-package."""
+"""Diffusion models: noising processes, exact targets, time grids, samplers and likelihoods.
+
+A `Process` (`vp`) says how data become noise; a model (a score, or a denoiser, noise, velocity or flow
+prediction wrapped by `from_denoiser` and its siblings) says how to come back; a `Method` (`ddim`,
+`dpmpp_2m`, `sde_dpmpp_2m`, `euler_maruyama`) is the recipe that `sample` and `trajectory` execute over host
+times (`log_snr_times`). `GaussianMixture` and `EmpiricalData` are targets whose score, denoiser and density
+are exact at every time: oracles for samplers, your own included.
+"""
+
+from diffmath.diffusion._adams import Step
+from diffmath.diffusion._empirical import EmpiricalData
+from diffmath.diffusion._grids import log_snr_times, uniform_times
+from diffmath.diffusion._likelihood import log_likelihood
+from diffmath.diffusion._methods import Method, ddim, dpmpp_2m, euler_maruyama, sde_dpmpp_2m
+from diffmath.diffusion._mixture import GaussianMixture
+from diffmath.diffusion._model import Model, from_denoiser, from_flow, from_noise, from_score, from_velocity
+from diffmath.diffusion._process import Process
+from diffmath.diffusion._sample import sample, trajectory
+from diffmath.diffusion._schedules import vp
+from diffmath.diffusion._target import Target
+
+__all__ = [
+    "EmpiricalData",
+    "GaussianMixture",
+    "Method",
+    "Model",
+    "Process",
+    "Step",
+    "Target",
+    "ddim",
+    "dpmpp_2m",
+    "euler_maruyama",
+    "from_denoiser",
+    "from_flow",
+    "from_noise",
+    "from_score",
+    "from_velocity",
+    "log_likelihood",
+    "log_snr_times",
+    "sample",
+    "sde_dpmpp_2m",
+    "trajectory",
+    "uniform_times",
+    "vp",
+]

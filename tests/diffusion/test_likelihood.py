@@ -1,0 +1,162 @@
+"""Log-likelihoods against exact densities, and the three traces against one another."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import diffmath as dm
+from diffmath import SolveError, diffusion
+
+# beta_max = 60: alpha_T is 3e-7, so that the prior is the marginal to 1e-6 and only the solver errs.
+PROCESS = diffusion.vp(0.1, 60.0)
+TARGET = diffusion.GaussianMixture([0.3, 0.7], [[-2.0, 0.0], [2.0, 1.0]], [[[0.3, 0.1], [0.1, 0.2]]] * 2)
+KEY = dm.random.key(0)
+X = np.array([[-2.0, 0.3], [2.1, 1.0], [0.0, 0.5], [1.0, -0.3]])
+
+
+@pytest.mark.parametrize("t_start", [None, 0.05])
+def test_the_density_of_a_mixture(t_start: float | None, xp: Any) -> None:
+    value = diffusion.log_likelihood(
+        PROCESS, TARGET.score(PROCESS), xp.asarray(X), t_start=t_start, rtol=1e-8, atol=1e-10
+    )
+    exact = TARGET.log_density(X, PROCESS, 1e-3 if t_start is None else t_start)
+    # The solver's tolerance, amplified by about 100 along the path, and the prior's 1e-6.
+    np.testing.assert_allclose(xp.numpy(value), exact, atol=3e-6)
+
+
+def test_float32_stays_float32(xp: Any) -> None:
+    value = diffusion.log_likelihood(
+        PROCESS, TARGET.score(PROCESS), xp.asarray(X, "float32"), rtol=1e-4, atol=1e-4
+    )
+    assert value.dtype == xp.xp.float32
+    np.testing.assert_allclose(xp.numpy(value), TARGET.log_density(X, PROCESS, 1e-3), atol=0.02)
+
+
+def test_tolerance_is_obeyed() -> None:
+    exact = TARGET.log_density(X, PROCESS, 1e-3)
+    errors = [
+        np.abs(diffusion.log_likelihood(PROCESS, TARGET.score(PROCESS), X, rtol=r, atol=r) - exact).max()
+        for r in (1e-3, 1e-7)
+    ]
+    assert errors[1] < 1e-5 < errors[0] * 10
+    assert errors[1] < errors[0]
+
+
+def test_the_prior_error_of_the_default_process_is_as_documented() -> None:
+    process = diffusion.vp()
+    value = diffusion.log_likelihood(process, TARGET.score(process), X)
+    error = np.abs(value - TARGET.log_density(X, process, 1e-3)).max()
+    assert 1e-5 < error < 0.05  # alpha_T r / sigma_T = 0.0066 * 2.2, times quantiles of up to 3
+
+
+def test_differences_are_the_exact_trace() -> None:
+    model = TARGET.score(PROCESS)
+    options: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-8}
+    exact = diffusion.log_likelihood(PROCESS, model, X, divergence="exact", **options)
+    by_differences = diffusion.log_likelihood(PROCESS, model, X, divergence="differences", **options)
+    # eps^(2/3) / sigma_t_min = 4e-9 per unit of trace, integrated.
+    np.testing.assert_allclose(by_differences, exact, atol=1e-6)
+    plain = diffusion.log_likelihood(PROCESS, lambda x, t: model(x, t), X, **options)
+    np.testing.assert_array_equal(plain, by_differences)
+
+
+def test_every_parametrisation_gives_the_density() -> None:
+    exact = TARGET.denoiser(PROCESS)
+    wanted = diffusion.log_likelihood(PROCESS, exact, X)
+    for kind in ("noise", "velocity", "flow"):
+        model = getattr(diffusion, f"from_{kind}")(getattr(exact, kind), PROCESS)
+        np.testing.assert_allclose(diffusion.log_likelihood(PROCESS, model, X), wanted, atol=1e-5)
+
+
+def test_images_have_a_density() -> None:
+    x = np.linspace(-1, 1, 8).reshape(2, 1, 2, 2)
+    value = diffusion.log_likelihood(PROCESS, lambda x, t: -x, x)  # N(0, I) is kept by vp
+    wanted = -0.5 * np.sum(x**2, axis=(1, 2, 3)) - 2 * math.log(2 * math.pi)
+    np.testing.assert_allclose(value, wanted, atol=1e-6)
+
+
+def test_hutchinson_is_unbiased_with_the_stated_error() -> None:
+    """Off-diagonal Gaussian data: z.Jz = tr J + 2 J_01 z_0 z_1, a fair coin for the whole path."""
+    target = diffusion.GaussianMixture([1.0], [[0.0, 0.0]], [[[1.0, 0.8], [0.8, 1.0]]])
+    x = np.tile([[0.5, 0.1]], (400, 1))
+    model = target.score(PROCESS)
+    exact = diffusion.log_likelihood(PROCESS, model, x[:1])[0]
+    spread = []
+    for probes in (1, 4):
+        value = diffusion.log_likelihood(PROCESS, model, x, divergence="hutchinson", probes=probes, key=KEY)
+        error = value.std() / math.sqrt(len(x))
+        assert abs(value.mean() - exact) < 5 * error  # false-positive rate 6e-7
+        spread.append(value.std())
+    # J_01 along the path integrates to the entropy between the axes: log((1.8) / (0.2)) / 2 = 1.1.
+    assert abs(spread[0] - 1.1) < 0.02
+    assert abs(spread[0] / spread[1] - 2) < 0.5  # 1/sqrt(probes), known to 1/sqrt(800) each
+
+
+def test_sixty_four_dimensional_data() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.integers(0, 17, size=(200, 64)) / 8 - 1.0  # like the digits: 64 levels of grey
+    data = diffusion.EmpiricalData(points, bandwidth=0.3)
+    x = data.sample(KEY, 4, like=np.empty(0))
+    value = diffusion.log_likelihood(PROCESS, data.score(PROCESS), x)
+    np.testing.assert_allclose(value, data.log_density(x, PROCESS, 1e-3), atol=1e-3)
+
+
+def test_empty_batch() -> None:
+    assert diffusion.log_likelihood(PROCESS, TARGET.score(PROCESS), np.empty((0, 2))).shape == (0,)
+
+
+@settings(max_examples=10)
+@given(mean=st.floats(-3, 3), variance=st.floats(0.05, 4.0), z=st.floats(-3, 3), t_start=st.floats(1e-3, 0.5))
+def test_gaussian_data_have_their_gaussian_density(
+    mean: float, variance: float, z: float, t_start: float
+) -> None:
+    target = diffusion.GaussianMixture([1.0], [[mean]], [variance])
+    x = np.array([[mean + z * math.sqrt(variance)]])
+    value = diffusion.log_likelihood(PROCESS, target.score(PROCESS), x, t_start=t_start)
+    np.testing.assert_allclose(value, target.log_density(x, PROCESS, t_start), atol=1e-4)
+
+
+def test_a_score_that_returns_nan_is_a_solve_error() -> None:
+    with pytest.raises(SolveError, match=r"nan or inf just after t=0\.3"):
+        diffusion.log_likelihood(PROCESS, lambda x, t: x * (math.nan if t > 0.3 else -1.0), X)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        (
+            {"divergence": "exact"},
+            TypeError,
+            r"divergence='exact' needs a score with an attribute divergence\(x, t\)",
+        ),
+        ({"divergence": "hutchinson"}, TypeError, r"'hutchinson' is stochastic; pass key=dm.random.key\(0\)"),
+        (
+            {"divergence": "hutchinson", "probes": 0, "key": KEY},
+            ValueError,
+            "probes must be at least 1; got 0",
+        ),
+        ({"divergence": "trace"}, ValueError, "divergence must be 'auto', 'exact', .* got 'trace'"),
+        ({"t_start": 0.0}, ValueError, r"t_start must lie in \(0, t_max=1\), where sigma > 0; got 0.0"),
+        ({"t_start": 1.0}, ValueError, r"t_start must lie in \(0, t_max=1\)"),
+        ({"t_start": math.nan}, ValueError, r"t_start must lie in \(0, t_max=1\)"),
+        ({"x": X[0]}, ValueError, r"for one row use x\[None, ...\]"),
+        ({"x": X + math.inf}, ValueError, "x must be finite"),
+        ({"model": lambda t, x: x}, TypeError, r"a score is called as score\(x, t\)"),
+        (
+            {"model": lambda x, t: x[:, :1]},
+            ValueError,
+            r"score\(x, t\) must return shape \(4, 2\); got \(4, 1\)",
+        ),
+        ({"model": TARGET.score(diffusion.vp())}, ValueError, "the model was made for"),
+    ],
+)
+def test_refusals(changes: dict[str, Any], error: type[Exception], message: str) -> None:
+    arguments = {"model": lambda x, t: -x, "x": X, **changes}
+    with pytest.raises(error, match=message):
+        diffusion.log_likelihood(PROCESS, arguments.pop("model"), arguments.pop("x"), **arguments)
