@@ -58,7 +58,9 @@ class Accelerated(Generic[P, R]):
 
     def twin(self, *args: Any, **kwargs: Any) -> Callable[P, R] | None:
         """Return the kernel that would serve these arguments, or None."""
-        arrays = [a for a in (*args, *kwargs.values()) if compat.is_array_api_obj(a)]
+        # A dtype may be a class (np.float64) that has the methods of an array.
+        values = [a for a in (*args, *kwargs.values()) if not isinstance(a, type)]
+        arrays = [a for a in values if compat.is_array_api_obj(a)]
         for engine, served in (("numba", compat.is_numpy_array), ("cuda", compat.is_cupy_array)):
             if arrays and all(served(a) for a in arrays):
                 kernel: Callable[P, R] | None = _find(engine, self._package, self.reference.__name__)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from diffmath._errors import SolveError
 from diffmath._typing import Array
 
-__all__ = ["Solution", "Status", "finish"]
+__all__ = ["Solution", "Status", "check_on_failure", "finish"]
 
 Status = Literal["ok", "max_steps", "step_too_small", "nonfinite"]
 
@@ -79,10 +79,15 @@ def _brief(value: Any) -> str:
     return f"{values.min()}..{values.max()}" if values.size else "none"
 
 
-def finish(solution: Solution, on_failure: Literal["raise", "return"]) -> Solution:
-    """Return a solution, or raise `SolveError` if it failed and failures are to be raised."""
+def check_on_failure(on_failure: str) -> None:
+    """Refuse an unknown option at the edge, before any work, rather than when the work has failed."""
     if on_failure not in ("raise", "return"):
         raise ValueError(f"on_failure must be 'raise' or 'return'; got {on_failure!r}")
+
+
+def finish(solution: Solution, on_failure: Literal["raise", "return"]) -> Solution:
+    """Return a solution, or raise `SolveError` if it failed and failures are to be raised."""
+    check_on_failure(on_failure)
     if on_failure == "raise" and not solution.success:
         raise SolveError(solution.message, solution)
     return solution

@@ -42,7 +42,7 @@ suppress_warnings = ["ref.footnote", "config.cache"]
 
 sphinx_gallery_conf = {
     "examples_dirs": ["tutorials"],
-    "gallery_dirs": ["tutorials/generated"],
+    "gallery_dirs": ["auto_tutorials"],
     "filename_pattern": r"/plot_",
     "abort_on_example_error": True,
     "download_all_examples": False,

@@ -48,8 +48,8 @@ class EmpiricalData(Target):
     Notes
     -----
     O(batch n d) by two matrix products, in chunks of bounded memory. The points are centred before the
-    squares are expanded: a log-weight has an absolute error of about eps |x - mean|^2 / v, so that float32
-    needs sqrt(v) above about 1e-3 times the extent of the data.
+    squares are expanded: a log-weight has an absolute error of about ``eps |x - mean|^2 / v``, so that
+    float32 needs sqrt(v) above about 1e-3 times the extent of the data.
 
     References
     ----------

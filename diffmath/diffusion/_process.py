@@ -127,8 +127,8 @@ class Process:
             Any array of the library and on the device wanted.
         dtype : dtype, optional
             float32 or float64; by default that of `like`.
-        rows : array of int, optional
-            Which rows of the infinite array to draw (default 0, 1, ..., batch - 1).
+        rows : slice, optional
+            Draw only these rows of `shape`, exactly as they stand in the whole.
 
         Returns
         -------

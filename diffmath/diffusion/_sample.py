@@ -17,7 +17,7 @@ import numpy as np
 
 from diffmath._arrays import array_namespace, check_array, host_times, to_numpy
 from diffmath._progress import progress_bar
-from diffmath._solution import Solution, finish
+from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array, Score
 from diffmath.diffusion._adams import Step
 from diffmath.diffusion._methods import Method
@@ -106,7 +106,7 @@ def sample(
     >>> diffusion.sample(process, point.score(process), np.zeros((1, 2)), times, method=diffusion.dpmpp_2m())
     array([[2., 1.]])
     """
-    _check_on_failure(on_failure)
+    check_on_failure(on_failure)
     solution = _run(process, model, x_T, times, method, key, progress, callback, keep=False)
     finish(solution, on_failure)
     last = solution.x[-1, ...]
@@ -149,7 +149,7 @@ def trajectory(
     >>> diffusion.trajectory(process, lambda x, t: -x, np.zeros((3, 2)), times, method=diffusion.ddim())
     Solution(ok, t: 1 -> 0.001 (6 times), x: (6, 3, 2) float64, evaluations=5, steps=5)
     """
-    _check_on_failure(on_failure)
+    check_on_failure(on_failure)
     return finish(_run(process, model, x_T, times, method, key, progress, callback, keep=True), on_failure)
 
 
@@ -213,12 +213,6 @@ def _solution(
     evaluations = steps + (status != "ok")
     stats = {"evaluations": evaluations, "steps": steps}
     return Solution(t=t, x=xp.stack(kept), status=status, message=message, stats=stats)
-
-
-def _check_on_failure(on_failure: str) -> None:
-    """Refuse a bad option before the first evaluation rather than, as `finish` does, after the last."""
-    if on_failure not in ("raise", "return"):
-        raise ValueError(f"on_failure must be 'raise' or 'return'; got {on_failure!r}")
 
 
 def _check_times(process: Process, times: Any, method: Method) -> list[float]:

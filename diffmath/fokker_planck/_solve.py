@@ -21,7 +21,7 @@ from scipy.linalg import solve_banded
 
 from diffmath._arrays import host_times
 from diffmath._models import SDE
-from diffmath._solution import Status, finish
+from diffmath._solution import Status, check_on_failure, finish
 from diffmath.fokker_planck._grid import Grid, Vector
 from diffmath.fokker_planck._scheme import Rates, rates
 from diffmath.sde._edge import as_sde, check_count
@@ -142,6 +142,7 @@ def solve(
     >>> round(float(density.p[-1] @ (grid.widths * grid.centers)), 3)  # exp(-2) = 0.135
     0.135
     """
+    check_on_failure(on_failure)
     clock, mass = host_times(times), _initial_mass(p0, grid)
     check_count("max_steps", max_steps, 1)
     if steps is not None:

@@ -13,7 +13,7 @@ from diffmath._arrays import array_namespace, check_array, host_times, to_numpy
 from diffmath._callables import guarded
 from diffmath._models import SDE
 from diffmath._progress import progress_bar
-from diffmath._solution import Solution, finish
+from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array
 from diffmath.sde._edge import as_sde, check_count, noise_shape
 from diffmath.sde._noise import brownian_increments
@@ -101,6 +101,7 @@ def solve(
     >>> sde.solve(ou, x0, np.linspace(0, 1, 11), method=sde.euler_maruyama, key=dm.random.key(0))
     Solution(ok, t: 0 -> 1 (11 times), x: (11, 1000, 1) float64, steps=10, evaluations=10)
     """
+    check_on_failure(on_failure)
     model, saved = as_sde(model), host_times(times)
     substeps, first_row = check_count("substeps", substeps, 1), check_count("first_row", first_row, 0)
     x = check_state(x0)
