@@ -36,7 +36,7 @@ u = np.sin(8 * s) + 0.5 * np.cos(21 * s)
 
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.plot(s, u, color="0.75", lw=5, label="signal")
-for order in (8, 16, 32):
+for order in (6, 10, 16):
     system = ss.legs(order)
     c = ss.memorize(system, u, ss.bilinear)
     ax.plot(s, ss.reconstruct(system, c[-1], s), lw=1.2, label=f"order {order}")

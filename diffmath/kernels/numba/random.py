@@ -131,7 +131,8 @@ def _widest_vectors(typing_context: Any) -> Any:
     return types.none(), codegen
 
 
-# One loop per stage: a chain of dependent operations as long as the whole would leave the ports idle.
+# Each loop makes values from one set of words and, next to them, the words that come next: two independent
+# chains, so that the divider works on logarithms and roots while the integer ports work on the generator.
 
 
 @_compiled
@@ -144,30 +145,42 @@ def _make_words(rows: Words, blocks: Words, stream: Any, k0: Any, k1: Any, words
 
 
 @_compiled
-def _make_uniforms(words: Words, out: Lanes) -> None:
+def _make_uniforms(
+    words: Words, out: Lanes, rows: Words, blocks: Words, stream: Any, k0: Any, k1: Any, following: Words
+) -> None:
     _widest_vectors()
     for i in range(_LANES):
+        following[0, i], following[1, i], following[2, i], following[3, i] = philox4x32(
+            rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0, k1
+        )
         out[0, i] = min(unit_interval(words[0, i], words[1, i]), _BELOW_ONE)
         out[1, i] = min(unit_interval(words[2, i], words[3, i]), _BELOW_ONE)
 
 
 @_compiled
-def _make_normals_53(words: Words, out: Lanes) -> None:
+def _make_normals_53(
+    words: Words, out: Lanes, rows: Words, blocks: Words, stream: Any, k0: Any, k1: Any, following: Words
+) -> None:
     _widest_vectors()
     for i in range(_LANES):
-        x, y = box_muller(words[0, i], words[1, i], words[2, i], words[3, i])
-        out[0, i] = x
-        out[1, i] = y
+        following[0, i], following[1, i], following[2, i], following[3, i] = philox4x32(
+            rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0, k1
+        )
+        out[0, i], out[1, i] = box_muller(words[0, i], words[1, i], words[2, i], words[3, i])
 
 
 @_compiled
-def _make_normals_32(words: Words, out: Lanes) -> None:
+def _make_normals_32(
+    words: Words, out: Lanes, rows: Words, blocks: Words, stream: Any, k0: Any, k1: Any, following: Words
+) -> None:
     _widest_vectors()
-    for pair in range(0, 4, 2):
-        for i in range(_LANES):
-            x, y = box_muller(words[pair, i], _MIDDLE, words[pair + 1, i], _MIDDLE)
-            out[pair, i] = x
-            out[pair + 1, i] = y
+    for i in range(_LANES):
+        following[0, i], following[1, i], following[2, i], following[3, i] = philox4x32(
+            rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0, k1
+        )
+        out[0, i], out[1, i] = box_muller(words[0, i], _MIDDLE, words[1, i], _MIDDLE)
+    for i in range(_LANES):
+        out[2, i], out[3, i] = box_muller(words[2, i], _MIDDLE, words[3, i], _MIDDLE)
 
 
 @_compiled
@@ -231,17 +244,20 @@ def _fill(out: Any, start: Any, k0: Any, k1: Any, stream: Any, first: int, last:
     per_block = 4 if stream == _NORMAL_32 else 2
     blocks = -(-out.shape[1] // per_block)
     rows, columns = np.empty(_LANES, np.uint64), np.empty(_LANES, np.uint64)
-    words, lanes = np.empty((4, _LANES), np.uint64), np.empty((4, _LANES), np.float64)
+    words, following = np.empty((4, _LANES), np.uint64), np.empty((4, _LANES), np.uint64)
+    lanes = np.empty((4, _LANES), np.float64)
+    _set_counters(first, blocks, start, rows, columns)
+    _make_words(rows, columns, stream, k0, k1, words)
     for lane in range(first, last, _LANES):
-        _set_counters(lane, blocks, start, rows, columns)
-        _make_words(rows, columns, stream, k0, k1, words)
+        _set_counters(lane + _LANES, blocks, start, rows, columns)
         if stream == _NORMAL_53:
-            _make_normals_53(words, lanes)
+            _make_normals_53(words, lanes, rows, columns, stream, k0, k1, following)
         elif stream == _NORMAL_32:
-            _make_normals_32(words, lanes)
+            _make_normals_32(words, lanes, rows, columns, stream, k0, k1, following)
         else:
-            _make_uniforms(words, lanes)
+            _make_uniforms(words, lanes, rows, columns, stream, k0, k1, following)
         _store(lane, min(_LANES, last - lane), lanes, per_block, out)
+        words, following = following, words
 
 
 def normal_rows(like: Any, key: tuple[int, int], rows: tuple[int, int], columns: int, stream: int) -> Any:
