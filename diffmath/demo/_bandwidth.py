@@ -1,0 +1,80 @@
+r"""How wide a kernel makes the data likeliest: leave-one-out maximum likelihood.
+
+.. math:: \arg\max_h \frac1n \sum_i \log \frac{1}{n-1} \sum_{j \ne i} \mathcal N(y_i; y_j, h^2 I)
+
+Unlike a rule of thumb for bell-shaped data, it sees clusters: the width follows their size, not their
+distance. Source: Duin (1976), On the choice of smoothing parameters for Parzen estimators of probability
+density functions, IEEE Trans. Comput. C-25, 1175-1179.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from diffmath import random
+
+__all__ = ["likely_bandwidth"]
+
+HostArray = npt.NDArray[np.float64]
+
+# Rows looked at: the cost is their square.
+LOOKED_AT = 2000
+
+
+def likely_bandwidth(points: HostArray) -> float:
+    """Return the width of a Gaussian kernel under which each point is likeliest given all the others.
+
+    Parameters
+    ----------
+    points : numpy.ndarray, shape (n, dim)
+        At least two points, columns of comparable scale (about 1).
+
+    Returns
+    -------
+    float
+        Between 1/50 and 1.5 of Scott's factor ``n ** (-1 / (dim + 4))``: repeated points would have the
+        kernel shrink to nothing.
+
+    Notes
+    -----
+    Of more than 2000 points so many are drawn, and the width found is scaled as the best width does,
+    ``n ** (-1 / (dim + 4))``. Accurate to 2 %.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import random
+    >>> from diffmath.demo._bandwidth import likely_bandwidth
+    >>> z = random.normal(random.key(0), (1000, 1), like=np.empty(0))
+    >>> round(likely_bandwidth(z), 2), round(1000 ** (-1 / 5), 2)
+    (..., 0.25)
+    """
+    n, dim = points.shape
+    if n > LOOKED_AT:
+        chosen = np.argsort(random.uniform(random.key(0), (n,), like=np.empty(0)))[:LOOKED_AT]
+        return likely_bandwidth(points[chosen]) * float((LOOKED_AT / n) ** (1 / (dim + 4)))
+    nearest, excess = _squared_distances(points)
+    scott = float(n ** (-1 / (dim + 4)))
+    coarse = scott * np.geomspace(1 / 50, 1.5, 14)
+    best = int(np.argmax([_score(nearest, excess, dim, h) for h in coarse]))
+    low, high = coarse[max(best - 1, 0)], coarse[min(best + 1, len(coarse) - 1)]
+    fine = np.geomspace(low, high, int(np.ceil(np.log(high / low) / 0.04)) + 1)
+    return float(fine[int(np.argmax([_score(nearest, excess, dim, h) for h in fine]))])
+
+
+def _score(nearest: HostArray, excess: HostArray, dim: int, h: float) -> float:
+    """Mean log-density of a point given the others, up to a constant."""
+    # At least one excess is 0, so that the sum is at least 1.
+    others = np.log(np.sum(np.exp(excess / (-2 * h * h)), axis=1))
+    return float(np.mean(others - nearest / (2 * h * h)) - dim * np.log(h))
+
+
+def _squared_distances(points: HostArray) -> tuple[HostArray, HostArray]:
+    """Squared distance of each point to the nearest other, and by how much those to the others exceed it."""
+    centred = points - points.mean(axis=0)
+    squares = np.sum(centred**2, axis=1)
+    distances: HostArray = np.maximum(squares[:, None] + squares - 2 * centred @ centred.T, 0.0)
+    np.fill_diagonal(distances, np.inf)
+    nearest: HostArray = distances.min(axis=1)
+    return nearest, distances - nearest[:, None]

@@ -1,0 +1,248 @@
+"""The command line: what goes to which stream, exit codes, every file format, every refusal."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import diffmath
+from diffmath.cli import main
+from diffmath.cli._sample import METHODS, Sampling, sample_points
+from diffmath.demo._bandwidth import likely_bandwidth
+
+
+def _points(n: int = 60) -> Any:
+    """Two clusters in the plane, far from 0 and of different scales, and a constant column."""
+    z = np.random.default_rng(0).standard_normal((n, 3)) * [0.1, 30.0, 0.0]
+    return z + np.where(np.arange(n)[:, None] % 2, [5.0, 1000.0, 7.0], [6.0, -1000.0, 7.0])
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "points.npy"
+    np.save(path, _points())
+    return path
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"diffmath {diffmath.__version__}\n"
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert text.index("examples:") < text.index("commands:")
+    assert "exit codes" in text
+    for command in ("demo", "sample", "info"):
+        assert main([command, "--help"]) == 0
+        assert f"python -m diffmath {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["nonsense"], ["sample"], ["sample", "x.npy", "--method", "magic"]]
+)
+def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "error:" in err
+
+
+def test_info_names_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info"]) == 0
+    text = capsys.readouterr().out
+    for fact in (diffmath.__version__, np.__version__, "cupy", "torch", "jax", "cpus", "numba", "python"):
+        assert fact in text
+
+
+def test_info_imports_no_framework() -> None:
+    code = (
+        "import sys; from diffmath.cli import main; main(['info']); "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'jax', 'matplotlib.pyplot')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "csv"])
+def test_samples_in_every_format(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    points, source, out = _points(), tmp_path / f"in.{kind}", tmp_path / f"out.{kind}"
+    if kind == "npy":
+        np.save(source, points)
+    elif kind == "npz":
+        np.savez(source, points=points)
+    else:
+        np.savetxt(source, points, delimiter=",", header="width,height,depth", comments="")
+    picture = tmp_path / "picture.png"
+    arguments = ["sample", str(source), "--n", "50", "--steps", "8", "--seed", "3", "--quiet"]
+    assert main([*arguments, "--out", str(out), "--plot", str(picture)]) == 0
+    assert capsys.readouterr() == ("", "")
+    if kind == "csv":
+        samples = np.loadtxt(out, delimiter=",")
+    else:
+        samples = np.load(out) if kind == "npy" else np.load(out)["samples"]
+    expected, _ = sample_points(points, Sampling(n=50, steps=8, seed=3))
+    # savetxt writes 18 digits, so the points and hence the samples are the same numbers.
+    assert np.array_equal(samples, expected)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_samples_go_to_standard_output_and_messages_to_standard_error(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sample", str(file), "--n", "5", "--steps", "4"]) == 0
+    out, err = capsys.readouterr()
+    samples = np.array([[float(text) for text in line.split(",")] for line in out.splitlines()])
+    assert np.array_equal(samples, sample_points(_points(), Sampling(n=5, steps=4))[0])
+    assert "60 points of dimension 3" in err
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_samples_follow_the_points(method: str) -> None:
+    """Both clusters are found, in the file's units; the constant column stays constant."""
+    samples, width = sample_points(_points(400), Sampling(method=method, n=2000, steps=60))
+    assert width < 0.3
+    assert np.all(samples[:, 2] == 7.0)
+    near = samples[:, 0] < 5.5
+    # 2000 fair coins: a share outside 0.5 +- 0.06 has probability 1e-7.
+    assert abs(near.mean() - 0.5) < 0.06
+    # Between the clusters nothing is said; at them the two columns belong together.
+    clear = np.abs(samples[:, 0] - 5.5) > 0.2
+    assert np.all((samples[:, 1] > 0)[clear] == near[clear])
+    assert clear.mean() > 0.98
+
+
+def test_the_seed_names_the_samples(file: Path) -> None:
+    one, two, other = (sample_points(_points(), Sampling(n=4, steps=4, seed=seed))[0] for seed in (1, 1, 2))
+    assert np.array_equal(one, two)
+    assert not np.array_equal(one, other)
+
+
+def test_all_columns_constant() -> None:
+    samples, _ = sample_points(np.full((5, 2), 0.1), Sampling(n=3, steps=3))
+    assert np.array_equal(samples, np.full((3, 2), 0.1))
+
+
+def test_a_column_without_header_and_one_dimensional_arrays(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("1\n2\n\n3\n")
+    out = tmp_path / "y.npy"
+    assert main(["sample", str(path), "--n", "7", "--steps", "3", "--quiet", "--out", str(out)]) == 0
+    assert np.load(out).shape == (7, 1)
+
+
+def _write(folder: Path, name: str, content: Any) -> str:
+    path = folder / name
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif isinstance(content, str):
+        path.write_text(content)
+    elif isinstance(content, dict):
+        np.savez(path, **content)
+    elif content is not None:
+        np.save(path, content, allow_pickle=True)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("absent.npy", None, "no file"),
+        ("points.txt", "1,2\n", "must end in .npy, .npz, .csv; got 'points.txt'"),
+        ("points.npy", b"not numpy", "cannot be read as a NumPy file"),
+        ("points.npy", b"", "cannot be read as a NumPy file"),
+        ("points.npz", b"not a zip", "cannot be read as a NumPy file"),
+        ("points.npy", np.array([{}], dtype=object), "objects are not read"),
+        ("points.npy", np.ones((3, 2), dtype=complex), "must hold real numbers; got dtype complex128"),
+        ("points.npy", np.array(["a", "b"]), "must hold real numbers"),
+        ("points.npy", np.ones((3, 2, 2)), r"rows of points, shape (n, dim); got shape (3, 2, 2)"),
+        ("points.npy", np.ones((3, 0)), "rows of points"),
+        ("points.npy", np.ones((1, 2)), "at least 2 points; got 1"),
+        ("points.npy", np.array([[1, 2], [np.nan, 1], [1, np.inf], [1, 1]]), "in rows 1, 2 (counted from 0)"),
+        ("points.npy", np.full((30, 1), np.nan), "rows 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ..."),
+        ("points.npz", {"a": np.ones(3), "b": np.ones(3)}, "it holds: a, b: choose by --array NAME"),
+        ("points.npz", {}, "it holds: none"),
+        ("points.csv", "", "at least 2 points; got none"),
+        ("points.csv", "a,b\n", "at least 2 points; got none"),
+        ("points.csv", "a,b\n1,2\n3\n", "row 1 has 1 values, row 0 has 2"),
+        ("points.csv", "1,2\n3,x\n", "row 1 (counted from 0) holds 'x', not a number"),
+        ("points.csv", "1,2\n3,\n4,5\n", "NaN or infinite in row 1 (counted from 0)"),
+        ("points.csv", b"\xff\xfe\x00", "cannot be read as CSV text"),
+    ],
+)
+def test_files_that_cannot_be_used(
+    name: str, content: Any, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sample", _write(tmp_path, name, content)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert err.startswith("diffmath: error: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--n", "0"], "--n must be at least 1; got 0"),
+        (["--steps", "0"], "steps must be at least 1; got 0"),
+        (["--bandwidth", "-1"], "bandwidth must be finite and not negative; got -1.0"),
+        (["--out", "samples.txt"], "--out must end in .npy, .npz, .csv; got 'samples.txt'"),
+        (["--plot", "picture.docx"], "--plot must end in one of"),
+        (["--array", "a"], "--array names an array of an .npz file"),
+        (["--out", "no/such/folder/x.npy"], "No such file"),
+    ],
+)
+def test_options_that_cannot_be_used(
+    options: list[str], message: str, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sample", str(file), "--quiet", "--steps", "2", *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_one_array_of_several_is_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _write(tmp_path, "two.npz", {"a": np.ones((3, 2)), "b": _points()})
+    assert main(["sample", path, "--array", "b", "--n", "2", "--steps", "2", "--quiet"]) == 0
+    assert main(["sample", path, "--array", "c"]) == 2
+    assert "has no array 'c'; it holds: a, b" in capsys.readouterr().err
+
+
+def test_a_missing_extra_is_named(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    assert main(["sample", str(file), "--n", "2"]) == 1
+    assert 'pip install "diffmath[cli]"' in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["sample", str(file), "--n", "2", "--plot", "x.png"]) == 1
+    assert 'pip install "diffmath[plot]"' in capsys.readouterr().err
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        main(["sample", str(tmp_path / "absent.npy"), "--debug"])
+
+
+def test_a_closed_pipe_ends_quietly(file: Path) -> None:
+    command = f"{sys.executable} -m diffmath sample {file} --n 20000 --steps 2 --quiet | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.count("\n") == 1
+
+
+def test_the_likely_bandwidth_is_that_of_theory() -> None:
+    """For normal data the best width is near Scott's, n^(-1/5) (4/3)^(1/5) in one dimension."""
+    z = np.random.default_rng(0).standard_normal((1500, 1))
+    # Leave-one-out likelihood scatters by about 20 % and is known to prefer slightly wide kernels.
+    assert likely_bandwidth(z) == pytest.approx(1.06 * 1500**-0.2, rel=0.4)
+    # Two far clusters: the width follows the clusters, where Scott's rule follows their distance.
+    far = np.concatenate([0.1 * z[:750] - 1, 0.1 * z[750:] + 1])
+    assert likely_bandwidth(far) < 0.3 * 1500**-0.2
+
+
+def test_the_likely_bandwidth_of_many_points_is_that_of_some_scaled() -> None:
+    z = np.random.default_rng(1).standard_normal((8000, 2))
+    assert likely_bandwidth(z) == pytest.approx(likely_bandwidth(z[:2000]) * 4 ** (-1 / 6), rel=0.15)
+    assert likely_bandwidth(np.zeros((10, 1))) > 0
