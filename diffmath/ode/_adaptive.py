@@ -222,8 +222,8 @@ _NONFINITE = (
     "solution may blow up or leave the domain of f there; stop before that time, or bound f"
 )
 _TOO_SMALL = (
-    "the step fell to its floor {floor:.3g} at t={t:.15g} in {rows}: the solution may blow up or jump near that "
-    "time; stop before it, start a new solve after it, or loosen rtol and atol"
+    "the step fell to its floor {floor:.3g} at t={t:.15g} in {rows}: the solution may blow up or jump near "
+    "that time; stop before it, start a new solve after it, or loosen rtol and atol"
 )
 _SPENT = (
     "max_steps={max_steps} trial steps are spent at t={t:g} in {rows}: the problem may be stiff for an "

@@ -35,7 +35,7 @@ class Dynamics:
         if slope.dtype != x.dtype:
             raise TypeError(
                 f"{_ROLE} must return the dtype of the state, {x.dtype}; got {slope.dtype}: cast constants "
-                "to x.dtype, and use math.sin, ... for numbers (NumPy's float64 scalars promote float32 arrays)"
+                "to x.dtype, and use math.sin, ... for numbers (NumPy scalars promote float32 arrays)"
             )
         if not bool(xp.all(x == pristine)):
             raise TypeError(f"{_ROLE} modified its argument x: return a new array, or work on a copy")

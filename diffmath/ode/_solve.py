@@ -182,6 +182,6 @@ def _refuse_unresolved(times: npt.NDArray[np.float64], substeps: int) -> None:
     if bad.size:
         i = int(bad[0])
         raise ValueError(
-            f"the step from times[{i}]={times[i]} to times[{i + 1}]={times[i + 1]} is {steps[i]:.3g}, below 4 "
-            f"units in the last place of float64 there ({resolution[i]:.3g}): shift the origin of time"
+            f"the step from times[{i}]={times[i]} to times[{i + 1}]={times[i + 1]} is {steps[i]:.3g}, below "
+            f"4 units in the last place of float64 there ({resolution[i]:.3g}): shift the origin of time"
         )
