@@ -162,6 +162,7 @@ def _write(folder: Path, name: str, content: Any) -> str:
         ("points.npy", np.ones((1, 2)), "at least 2 points; got 1"),
         ("points.npy", np.array([[1, 2], [np.nan, 1], [1, np.inf], [1, 1]]), "in rows 1, 2 (counted from 0)"),
         ("points.npy", np.full((30, 1), np.nan), "rows 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ..."),
+        ("points.npy", np.array([[1.0, 1e308], [2.0, -1e308]]), "column 1 exceeds it: change its unit"),
         ("points.npz", {"a": np.ones(3), "b": np.ones(3)}, "it holds: a, b: choose by --array NAME"),
         ("points.npz", {}, "it holds: none"),
         ("points.csv", "", "at least 2 points; got none"),

@@ -131,6 +131,7 @@ def sample_points(points: HostArray, asked: Sampling) -> tuple[HostArray, float]
     Parameters
     ----------
     points : numpy.ndarray, shape (m, dim)
+        Finite, at least two rows.
     asked : Sampling
 
     Returns
@@ -139,6 +140,11 @@ def sample_points(points: HostArray, asked: Sampling) -> tuple[HostArray, float]
         In the units of `points`.
     bandwidth : float
         The kernel's width used, in standard deviations of each column.
+
+    Raises
+    ------
+    ValueError
+        Options or values that cannot be used.
 
     Notes
     -----
@@ -151,10 +157,8 @@ def sample_points(points: HostArray, asked: Sampling) -> tuple[HostArray, float]
     """
     if asked.n < 1:
         raise ValueError(f"--n must be at least 1; got {asked.n}")
-    centre, scale = points.mean(axis=0), points.std(axis=0)
-    # A constant column is its value exactly, whatever rounding says about its mean and deviation.
-    constant = (np.ptp(points, axis=0) == 0) | (scale == 0)
-    centre, scale = np.where(constant, points[0], centre), np.where(constant, 0.0, scale)
+    centre, scale = _location_and_scale(points)
+    constant = scale == 0
     standard = (points - centre) / np.where(constant, 1.0, scale)
     width = asked.bandwidth
     if width is None:
@@ -169,3 +173,17 @@ def sample_points(points: HostArray, asked: Sampling) -> tuple[HostArray, float]
         process, target.score(process), x_T, times, method=method, key=key_if_needed, progress=asked.progress
     )
     return centre + scale * x, width
+
+
+def _location_and_scale(points: HostArray) -> tuple[HostArray, HostArray]:
+    """Mean and standard deviation per column; a constant column is its value and exactly 0."""
+    too_large = np.flatnonzero(np.abs(points).max(axis=0) > 1e150)
+    if too_large.size:
+        raise ValueError(
+            f"values must be below 1e150, for their squares to be finite; column {too_large[0]} exceeds it: "
+            "change its unit"
+        )
+    centre, scale = points.mean(axis=0), points.std(axis=0)
+    # Rounding may give equal values a deviation, and a mean beside them.
+    constant = (np.ptp(points, axis=0) == 0) | (scale == 0)
+    return np.where(constant, points[0], centre), np.where(constant, 0.0, scale)
