@@ -16,14 +16,44 @@ __all__ = ["CO2Record", "Digits", "digits", "mauna_loa_co2"]
 
 
 class Digits(NamedTuple):
-    """Handwritten digits: `images` of shape (1797, 64), values 0 to 16, and `labels` of shape (1797,)."""
+    """Handwritten digits, as `digits` returns them.
+
+    Parameters
+    ----------
+    images : numpy.ndarray, shape (1797, 64)
+        One image per row, pixels row by row, whole numbers from 0 (paper) to 16 (ink).
+    labels : numpy.ndarray, shape (1797,)
+        The digits they show.
+
+    Examples
+    --------
+    >>> from diffmath import data
+    >>> data.digits().labels[:3]
+    array([0, 1, 2])
+    """
 
     images: npt.NDArray[np.float64]
     labels: npt.NDArray[np.int64]
 
 
 class CO2Record(NamedTuple):
-    """A weekly record: `year` (decimal), `ppm`, whether each week was `measured`; all of shape (2284,)."""
+    """A weekly record of carbon dioxide, as `mauna_loa_co2` returns it.
+
+    Parameters
+    ----------
+    year : numpy.ndarray, shape (2284,)
+        Decimal years.
+    ppm : numpy.ndarray, shape (2284,)
+        Parts per million by volume.
+    measured : numpy.ndarray, shape (2284,)
+        False where `ppm` is interpolated.
+
+    Examples
+    --------
+    >>> from diffmath import data
+    >>> int(data.mauna_loa_co2().measured.sum())
+    2225
+    """
 
     year: npt.NDArray[np.float64]
     ppm: npt.NDArray[np.float64]

@@ -36,6 +36,13 @@ def new_axes(ax: Axes | None, *, width: float = 6.4, height: float = 4.0) -> Axe
     ------
     ImportError
         If Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from diffmath import plot
+    >>> ax = plot.new_figure().add_subplot()
+    >>> plot.new_axes(ax) is ax
+    True
     """
     if ax is not None:
         return ax
@@ -73,7 +80,25 @@ def _missing() -> ImportError:
 
 
 def tidy(ax: Axes, *, title: str = "", xlabel: str = "", ylabel: str = "") -> Axes:
-    """Set the words and remove the frame lines that carry nothing; an empty text leaves what is there."""
+    """Set the words of an axes and remove the frame lines that carry nothing.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    title, xlabel, ylabel : str
+        An empty text leaves what is there.
+
+    Returns
+    -------
+    matplotlib Axes
+        `ax` itself.
+
+    Examples
+    --------
+    >>> from diffmath import plot
+    >>> plot.tidy(plot.new_figure().add_subplot(), xlabel="t").get_xlabel()
+    't'
+    """
     if title:
         ax.set_title(title, loc="left", fontsize=11, color=COLORS["ink"])
     if xlabel:
