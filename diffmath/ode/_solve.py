@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from diffmath._arrays import array_namespace, check_array, host_times
 from diffmath._callables import check_dynamics
-from diffmath._solution import Solution, finish
+from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array, Drift
 from diffmath.ode._adaptive import AdaptiveOptions, solve_adaptive
 from diffmath.ode._control import PIController, Tolerance
@@ -126,8 +126,7 @@ def solve(
     options = _check_options(rtol, atol, batch, controller, max_steps, min_step)
     steps = 1 if substeps is None else _check_count("substeps", substeps)
     _refuse_unresolved(save_times, steps)
-    if on_failure not in ("raise", "return"):
-        raise ValueError(f"on_failure must be 'raise' or 'return'; got {on_failure!r}")
+    check_on_failure(on_failure)
     x = array_namespace(pristine).asarray(pristine, copy=True)
     with np.errstate(all="ignore"):
         if adaptive:
@@ -157,6 +156,8 @@ def _check_options(
         raise ValueError(f"batch must be 'rows' or 'shared'; got {batch!r}")
     if not isinstance(min_step, int | float) or not (math.isfinite(min_step) and min_step >= 0):
         raise ValueError(f"min_step must be a finite number, not negative; got {min_step!r}")
+    if not isinstance(controller, PIController | None):
+        raise TypeError(f"controller must be an ode.PIController; got {type(controller).__name__}")
     return AdaptiveOptions(
         tolerance=Tolerance(rtol, atol),
         controller=PIController() if controller is None else controller,

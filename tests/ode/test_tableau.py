@@ -44,7 +44,9 @@ def test_one_wrong_sign_anywhere_in_dopri5_is_refused(data: st.DataObject) -> No
     a = [list(row) for row in tableau.a]
     a[i][j] = -Fraction(a[i][j])
     # The last row serves the error estimate only: there the embedded order is what fails.
-    with pytest.raises(ValueError, match=r"claims (embedded )?order .*, but the condition .* fails: residual"):
+    with pytest.raises(
+        ValueError, match=r"claims (embedded )?order .*, but the condition .* fails: residual"
+    ):
         ode.Tableau(name="flipped", a=a, b=tableau.b, b_error=tableau.b_error, order=5, embedded_order=4)
 
 
