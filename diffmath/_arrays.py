@@ -182,11 +182,15 @@ def _as_floating(name: str, array: Array, xp: Any, allow_complex: bool) -> Array
 
 
 def asarray_like(values: Any, like: Array, dtype: Any = None) -> Array:
-    """Send host values (numbers, lists, NumPy arrays) to the library, device and precision of `like`."""
+    """Send host values (numbers, lists, NumPy arrays) to the library, device and precision of `like`.
+
+    Always a copy: a library that shares host memory (PyTorch) would let the result write to read-only
+    values, and warn about it, and would refuse negative strides.
+    """
     xp = compat.array_namespace(like)
     if dtype is None:
         dtype = real_dtype(like)
-    return xp.asarray(values, dtype=dtype, device=compat.device(like))
+    return xp.asarray(np.array(values), dtype=dtype, device=compat.device(like))
 
 
 def to_numpy(array: Array) -> npt.NDArray[Any]:

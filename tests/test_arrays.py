@@ -138,3 +138,20 @@ def test_per_row_values_broadcast(xp):
 
 def test_to_numpy_copies_any_backend(xp):
     np.testing.assert_array_equal(to_numpy(xp.asarray([1.0, 2.0])), [1.0, 2.0])
+
+
+@pytest.mark.parametrize("view", [lambda v: v, lambda v: v[::-1]])
+def test_host_values_are_sent_as_a_copy(xp, view):
+    values = np.arange(3.0)
+    values.flags.writeable = False
+    sent = asarray_like(view(values), xp.asarray([1.0]))
+    np.testing.assert_array_equal(xp.numpy(sent), view(values))
+    if isinstance(sent, np.ndarray):
+        assert not np.shares_memory(sent, values)
+
+
+def test_what_is_sent_to_torch_shares_no_host_memory():
+    torch = pytest.importorskip("torch")
+    values = np.arange(3.0)
+    asarray_like(values, torch.ones(1, dtype=torch.float64))[0] = 9.0
+    assert values[0] == 0.0

@@ -33,11 +33,8 @@ def host_parameter(name: str, values: npt.ArrayLike, shape: str, ndims: tuple[in
 
 
 def send(values: HostArray, like: Array) -> Array:
-    """Send a parameter to the library, device and precision of `like`, as a copy.
-
-    Without the copy a library that shares host memory (PyTorch) could write to the read-only parameters.
-    """
-    return asarray_like(np.array(values), like)
+    """Send a parameter to the library, device and precision of `like`."""
+    return asarray_like(values, like)
 
 
 def normalise(logits: Array, axis: int) -> tuple[Array, Array]:

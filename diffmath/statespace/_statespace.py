@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, get_args
 
 import array_api_compat as compat
@@ -195,15 +196,14 @@ def follow(system: StateSpace, like: Array, name: str, *, dtype: Any = None) -> 
     if not on_host:
         same_kind(name, like, "system.A", system.A)
     dtype = real_dtype(like) if dtype is None else dtype
-    if compat.array_namespace(system.A) is compat.array_namespace(like) and system.A.dtype == dtype:
+    xp = compat.array_namespace(like)
+    if compat.array_namespace(system.A) is xp and system.A.dtype == dtype:
         return system
     fields = ("A", "B") if system.C is None else ("A", "B", "C", "D")
-    moved = {}
-    for field in fields:
-        array = getattr(system, field)
-        # A copy, because PyTorch warns about read-only memory that it would share.
-        moved[field] = asarray_like(np.array(array) if on_host else array, like, dtype)
-    return replace(system, **moved)
+    send = partial(asarray_like, like=like, dtype=dtype) if on_host else partial(xp.astype, dtype=dtype)
+    # What overflows the narrower precision is refused by name, not by a NumPy warning.
+    with np.errstate(over="ignore", under="ignore"):
+        return replace(system, **{field: send(getattr(system, field)) for field in fields})
 
 
 def require_continuous(system: StateSpace, caller: str) -> None:
