@@ -11,7 +11,24 @@ __all__ = ["AdaptiveMethod", "Method"]
 
 @runtime_checkable
 class Method(Protocol):
-    """A one-step method: `step` is a pure function, `order` its order of accuracy."""
+    """A one-step method: `step` is a pure function, `order` its order of accuracy.
+
+    Any object that has both will do for `diffmath.ode.solve`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import ode
+    >>> class Midpoint:
+    ...     order = 2
+    ...
+    ...     def step(self, f, t, x, dt):
+    ...         return x + dt * f(t + dt / 2, x + dt / 2 * f(t, x))
+    >>> isinstance(Midpoint(), ode.Method)
+    True
+    >>> ode.solve(lambda t, x: -x, np.ones((1, 1)), [0, 1], method=Midpoint(), substeps=100).x[-1].round(4)
+    array([[0.3679]])
+    """
 
     @property
     def order(self) -> int: ...
@@ -23,7 +40,14 @@ class Method(Protocol):
 
 @runtime_checkable
 class AdaptiveMethod(Method, Protocol):
-    """A one-step method that estimates its error, of order ``embedded_order + 1`` in the step."""
+    """A one-step method that estimates its error, of order ``embedded_order + 1`` in the step.
+
+    Examples
+    --------
+    >>> from diffmath import ode
+    >>> isinstance(ode.dopri5, ode.AdaptiveMethod), ode.dopri5.embedded_order, ode.heun.embedded_order
+    (True, 4, None)
+    """
 
     @property
     def embedded_order(self) -> int | None: ...

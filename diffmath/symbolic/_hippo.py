@@ -52,6 +52,15 @@ class HippoClosure:
         Norm, under the weight, of what `truncated` cuts off; 0 otherwise.
     equation : str
         ``"t c' = A c + B u"`` or ``"c' = A c + B u"``, time in the unit of the measure's `length`.
+
+    Examples
+    --------
+    >>> from diffmath import symbolic
+    >>> window = symbolic.hippo_closure(symbolic.legt, 2)
+    >>> window.closure, window.equation, window.A
+    ('end', "c' = A c + B u", Matrix([
+    [      -1, sqrt(3)],
+    [-sqrt(3),      -3]]))
     """
 
     A: sympy.ImmutableMatrix

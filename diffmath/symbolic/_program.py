@@ -45,6 +45,15 @@ class ArrayFunction:
     -----
     The result is non-finite where the formula is, without a warning: the solvers report it. Parts that depend
     on time alone are computed once, as float64 numbers, when `t` is a number.
+
+    Examples
+    --------
+    >>> import numpy as np, sympy
+    >>> from diffmath import symbolic
+    >>> x, t = sympy.symbols("x t")
+    >>> cubic = symbolic.lower(x - x**3, (x,), t)
+    >>> cubic, cubic(0.0, np.array([[2.0], [3.0]]))
+    (ArrayFunction(t, x -> -x**3 + x), array([ -6., -24.]))
     """
 
     dim: int

@@ -5,8 +5,7 @@ and cosine by the polynomials of fdlibm [1]_, so that eight (AVX-512) or four (A
 The inlined scalar functions are also meant for other kernels, which so make the same numbers.
 
 Work is cut over plain threads, ``numba.get_num_threads()`` of them; the kernels release the interpreter lock.
-numba's parallel loops are avoided: their pools do not survive a fork (process executors), and in the fallback
-layer they abort when two threads enter them at once.
+numba's own pools do not survive a fork, and its fallback aborts when two threads enter it at once.
 
 References
 ----------
@@ -22,6 +21,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 import numpy.typing as npt
+from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
@@ -131,10 +131,24 @@ def _widest_vectors(typing_context: Any) -> Any:
     return types.none(), codegen
 
 
-# Each loop makes values from one set of words and, next to them, the words that come next: two independent
-# chains, so that the divider works on logarithms and roots while the integer ports work on the generator.
+@intrinsic
+def _prefetch_for_write(typing_context: Any, values: Any, index: Any) -> Any:
+    """Ask for the cache line of `values.ravel()[index]`, which may lie beyond the end, to be written soon."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        line = builder.bitcast(builder.gep(array.data, [arguments[1]]), byte)
+        function = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], function)
+        builder.call(prefetch, [line, flag(1), flag(3), flag(1)])  # to write, keep near, data
+        return context.get_dummy_value()
+
+    return types.none(values, index), codegen
 
 
+# Each loop makes values and, next to them, the words that come next: independent chains, so that the divider
+# works on logarithms and roots while the integer ports work on the generator.
 @_compiled
 def _make_words(rows: Words, blocks: Words, stream: Any, k0: Any, k1: Any, words: Words) -> None:
     _widest_vectors()
@@ -248,7 +262,10 @@ def _fill(out: Any, start: Any, k0: Any, k1: Any, stream: Any, first: int, last:
     lanes = np.empty((4, _LANES), np.float64)
     _set_counters(first, blocks, start, rows, columns)
     _make_words(rows, columns, stream, k0, k1, words)
+    line = 64 // out.itemsize  # values in a cache line
     for lane in range(first, last, _LANES):
+        for i in range(per_block * lane, per_block * (lane + _LANES), line):
+            _prefetch_for_write(out, i)
         _set_counters(lane + _LANES, blocks, start, rows, columns)
         if stream == _NORMAL_53:
             _make_normals_53(words, lanes, rows, columns, stream, k0, k1, following)
