@@ -1,7 +1,6 @@
 r"""Do these samples follow that law? Verdicts with a stated probability of a false alarm.
 
-The empirical distribution function of n independent samples satisfies, for every n and every continuous law
-[1]_,
+The empirical distribution function of n independent samples satisfies, for every n and every law [1]_,
 
 .. math:: P\Big(\sup_x |F_n(x) - F(x)| > \sqrt{\ln(2/\alpha) / (2n)}\Big) \le \alpha,
 
@@ -24,7 +23,8 @@ import numpy.typing as npt
 from diffmath import random
 from diffmath._arrays import array_namespace, to_numpy
 from diffmath._typing import Array
-from diffmath.fokker_planck._grid import Grid, Vector
+from diffmath.fokker_planck._grid import Grid, Vector, check_grid, check_number
+from diffmath.sde._edge import check_count
 
 __all__ = ["Check", "check_cdf", "check_projections", "check_samples"]
 
@@ -131,13 +131,14 @@ def check_samples(
     >>> fp.check_samples(1.1 * z, fp.gaussian(grid, 0.0, 1.0), grid, false_positive_rate=1e-3).passed
     False
     """
-    x, edges = np.sort(_one_dimensional(samples)), grid.edges[0]
+    level = _level(false_positive_rate, tolerance)
+    x, edges = np.sort(_one_dimensional(samples)), check_grid(grid).edges[0]
     cumulative = np.concatenate([[0.0], np.cumsum(_unit_mass(p, grid))])
     differences = np.abs(np.searchsorted(x, edges, side="right") / len(x) - cumulative)
     worst = int(np.argmax(differences))
     outside = int(np.count_nonzero((x < edges[0]) | (x > edges[-1])))
     detail = f"largest difference at x={edges[worst]:.4g}; {outside} of {len(x)} samples outside the grid"
-    return _verdict("check_samples", differences[worst], len(x), false_positive_rate, 1, tolerance, detail)
+    return _verdict("check_samples", differences[worst], len(x), level, 1, detail)
 
 
 def check_cdf(samples: Array, cdf: Cdf, *, false_positive_rate: float, tolerance: float = 0.0) -> Check:
@@ -150,7 +151,8 @@ def check_cdf(samples: Array, cdf: Cdf, *, false_positive_rate: float, tolerance
     samples : array, shape (n,) or (n, 1)
         Independent samples, of any array library; copied to the host.
     cdf : callable
-        ``cdf(x)``: the continuous distribution function, host array of shape (n,) to values in [0, 1].
+        ``cdf(x)``: the distribution function P(X <= x), host array of shape (n,) to values in [0, 1]. It may
+        jump: it is also called just below every sample.
     false_positive_rate : float
         Upper bound alpha of the probability that samples of exactly this law fail.
     tolerance : float
@@ -178,17 +180,10 @@ def check_cdf(samples: Array, cdf: Cdf, *, false_positive_rate: float, tolerance
     >>> fp.check_cdf(u, lambda x: np.clip(x, 0, 1), false_positive_rate=1e-3).passed
     True
     """
+    level = _level(false_positive_rate, tolerance)
     x = np.sort(_one_dimensional(samples))
     statistic, where = _largest_gap(x, cdf)
-    return _verdict(
-        "check_cdf",
-        statistic,
-        len(x),
-        false_positive_rate,
-        1,
-        tolerance,
-        f"largest difference at x={where:.4g}",
-    )
+    return _verdict("check_cdf", statistic, len(x), level, 1, f"largest difference at x={where:.4g}")
 
 
 def check_projections(
@@ -211,7 +206,7 @@ def check_projections(
         Independent samples, of any array library; copied to the host.
     projected_cdf : callable
         ``projected_cdf(direction)``: the distribution function of the projection on a unit vector, shape
-        (dim,), itself a callable as in `check_cdf`.
+        (dim,), itself a callable as in `check_cdf`; continuous, since projecting rounds.
     directions : int or array_like, shape (K, dim)
         How many random unit vectors, or the vectors (they are normalised).
     key : Key, optional
@@ -251,25 +246,30 @@ def check_projections(
     >>> fp.check_projections(z, lambda direction: ndtr, key=key, false_positive_rate=1e-3).passed
     True
     """
-    x = _host(samples)
+    level, x = _level(false_positive_rate, tolerance), _host(samples)
     if x.ndim != 2:
         raise ValueError(f"samples must have shape (n, dim); got {x.shape}")
     vectors = _unit_vectors(directions, key, x.shape[1])
     gaps = [_largest_gap(np.sort(x @ vector), projected_cdf(vector)) for vector in vectors]
     worst = int(np.argmax([gap for gap, _ in gaps]))
     detail = f"largest of {len(vectors)} directions: number {worst}, at {gaps[worst][1]:.4g}"
-    return _verdict(
-        "check_projections", gaps[worst][0], len(x), false_positive_rate, len(vectors), tolerance, detail
-    )
+    return _verdict("check_projections", gaps[worst][0], len(x), level, len(vectors), detail)
 
 
-def _verdict(
-    name: str, statistic: float, n: int, rate: float, looks: int, tolerance: float, detail: str
-) -> Check:
+def _level(rate: Any, tolerance: Any) -> tuple[float, float]:
+    """Return the false-positive rate and the tolerance, or refuse them before any work."""
+    rate, tolerance = check_number("false_positive_rate", rate), check_number("tolerance", tolerance)
     if not 0 < rate < 1:
         raise ValueError(f"false_positive_rate must be between 0 and 1; got {rate}")
     if not (math.isfinite(tolerance) and tolerance >= 0):
         raise ValueError(f"tolerance must be finite and nonnegative; got {tolerance}")
+    return rate, tolerance
+
+
+def _verdict(
+    name: str, statistic: float, n: int, level: tuple[float, float], looks: int, detail: str
+) -> Check:
+    rate, tolerance = level
     threshold = tolerance + math.sqrt(math.log(2 * looks / rate) / (2 * n))
     if threshold >= 1.0:
         detail += "; too few samples for this rate: nothing can fail"
@@ -277,8 +277,18 @@ def _verdict(
 
 
 def _largest_gap(x: Vector, cdf: Cdf) -> tuple[float, float]:
-    """Return sup |F_n - F| over sorted x, from both sides of every jump, and where it is."""
-    values = np.asarray(cdf(x), dtype=np.float64)
+    """Return sup |F_n - F| over sorted x, at every jump of F_n and just before it, and where it is."""
+    with np.errstate(under="ignore"):
+        below = np.nextafter(x, -np.inf)
+    at, before, n = _probabilities(x, cdf), _probabilities(below, cdf), len(x)
+    ranks = np.arange(n, dtype=np.float64)
+    gaps = np.maximum((ranks + 1) / n - at, before - ranks / n)
+    worst = int(np.argmax(gaps))
+    return float(gaps[worst]), float(x[worst])
+
+
+def _probabilities(x: Vector, cdf: Cdf) -> Vector:
+    values = np.asarray(cdf(x.copy()), dtype=np.float64)
     if values.shape != x.shape:
         raise ValueError(f"cdf(x) must return shape {x.shape}; got {values.shape}")
     # Rounding may disorder equal values by an ulp or two; nothing more.
@@ -286,17 +296,12 @@ def _largest_gap(x: Vector, cdf: Cdf) -> tuple[float, float]:
         raise ValueError("cdf(x) must return probabilities, finite and in [0, 1]")
     if np.any(np.diff(values) < -1e-12):
         raise ValueError("cdf(x) must not decrease with x")
-    n = len(x)
-    ranks = np.arange(n, dtype=np.float64)
-    gaps = np.maximum((ranks + 1) / n - values, values - ranks / n)
-    worst = int(np.argmax(gaps))
-    return float(gaps[worst]), float(x[worst])
+    return values
 
 
 def _unit_vectors(directions: Any, key: random.Key | None, dim: int) -> Vector:
-    if isinstance(directions, int):
-        if directions < 1:
-            raise ValueError(f"directions must be at least 1; got {directions}")
+    if np.ndim(directions) == 0:
+        directions = check_count("directions", directions, 1)
         if key is None:
             raise TypeError("key must be a Key where directions is a number; got None: or give the vectors")
         tagged = random.fold_in(key, "fokker_planck.projections")

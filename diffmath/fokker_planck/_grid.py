@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from numbers import Real
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
 from diffmath._arrays import host_times
+from diffmath.sde._edge import check_count
 
-__all__ = ["Boundary", "Grid", "Vector", "gaussian"]
+__all__ = ["Boundary", "Grid", "Vector", "check_grid", "check_number", "gaussian"]
 
 Boundary = Literal["reflecting", "absorbing"]
 Vector: TypeAlias = npt.NDArray[np.float64]
@@ -86,11 +88,8 @@ class Grid:
         ends = host_times(interval, "interval")
         if len(ends) != 2:
             raise ValueError(f"interval must be (low, high); got {len(ends)} numbers")
-        if not isinstance(cells, int) or isinstance(cells, bool):
-            raise TypeError(f"cells must be an int; got {type(cells).__name__}")
-        if cells < 2:
-            raise ValueError(f"cells must be at least 2; got {cells}")
-        return cls.from_edges(np.linspace(ends[0], ends[1], cells + 1), boundary=boundary)
+        edges = np.linspace(ends[0], ends[1], check_count("cells", cells, 2) + 1)
+        return cls.from_edges(edges, boundary=boundary)
 
     @classmethod
     def from_edges(
@@ -131,6 +130,20 @@ class Grid:
         return f"Grid([{self.edges[0][0]:g}, {self.edges[0][-1]:g}], {self.cells} cells, {kinds})"
 
 
+def check_grid(grid: Any) -> Grid:
+    """Return a grid, or refuse what is none."""
+    if not isinstance(grid, Grid):
+        raise TypeError(f"grid must be a Grid; got {type(grid).__name__}: make one with Grid.uniform")
+    return grid
+
+
+def check_number(name: str, value: Any) -> float:
+    """Return a real number as a float, or refuse it by name."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a real number; got {type(value).__name__}")
+    return float(value)
+
+
 def gaussian(grid: Grid, mean: float, std: float) -> Vector:
     r"""Return the cell averages of a normal density.
 
@@ -150,6 +163,8 @@ def gaussian(grid: Grid, mean: float, std: float) -> Vector:
 
     Raises
     ------
+    TypeError
+        An argument of the wrong kind.
     ValueError
         `std` is not positive and finite, `mean` is not finite, or more than 1e-6 of the mass lies outside.
 
@@ -163,6 +178,7 @@ def gaussian(grid: Grid, mean: float, std: float) -> Vector:
     >>> fp.gaussian(fp.Grid.uniform((-8, 8), 4), mean=0.0, std=1.0).round(6)
     array([8.00000e-06, 1.24992e-01, 1.24992e-01, 8.00000e-06])
     """
+    grid, mean, std = check_grid(grid), check_number("mean", mean), check_number("std", std)
     if not (np.isfinite(std) and std > 0):
         raise ValueError(f"std must be positive and finite; got {std}")
     if not np.isfinite(mean):
@@ -177,5 +193,6 @@ def gaussian(grid: Grid, mean: float, std: float) -> Vector:
             f"the grid must hold all but 1e-6 of N({mean:g}, {std:g}^2); {1 - inside:.2g} lies outside "
             f"[{grid.edges[0][0]:g}, {grid.edges[0][-1]:g}]: widen it"
         )
-    density: Vector = mass / inside / grid.widths
+    with np.errstate(under="ignore"):
+        density: Vector = mass / inside / grid.widths
     return density

@@ -22,7 +22,7 @@ import numpy as np
 
 from diffmath._callables import check_result, guarded
 from diffmath._models import SDE
-from diffmath.fokker_planck._grid import Grid, Vector
+from diffmath.fokker_planck._grid import Grid, Vector, check_grid, check_number
 from diffmath.sde._edge import as_sde
 
 __all__ = ["Rates", "bernoulli", "rates", "stationary"]
@@ -150,6 +150,8 @@ def stationary(model: SDE | Any, grid: Grid, *, t: float = 0.0) -> Vector:
 
     Raises
     ------
+    TypeError
+        An argument of the wrong kind.
     ValueError
         An absorbing boundary, rates that overflow, or a cell that the chain can leave but not enter.
 
@@ -167,8 +169,9 @@ def stationary(model: SDE | Any, grid: Grid, *, t: float = 0.0) -> Vector:
     >>> float(round(sum(p * grid.widths * grid.centers**2), 3))
     0.5
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        chain = rates(as_sde(model), grid, t)
+    model, grid, t = as_sde(model), check_grid(grid), check_number("t", t)
+    with np.errstate(all="ignore"):
+        chain = rates(model, grid, t)
     if "absorbing" in grid.boundary[0]:
         raise ValueError("stationary needs reflecting boundaries; an absorbing one lets all mass out")
     if not (np.isfinite(chain.up).all() and np.isfinite(chain.down).all()):
@@ -179,6 +182,7 @@ def stationary(model: SDE | Any, grid: Grid, *, t: float = 0.0) -> Vector:
             f"that the cell Peclet number is {chain.peclet:.2g}: refine the grid"
         )
     log_mass = np.concatenate([[0.0], np.cumsum(np.log(chain.up) - np.log(chain.down))])
-    mass = np.exp(log_mass - log_mass.max())
-    density: Vector = mass / mass.sum() / grid.widths
+    with np.errstate(under="ignore"):
+        mass = np.exp(log_mass - log_mass.max())
+        density: Vector = mass / mass.sum() / grid.widths
     return density

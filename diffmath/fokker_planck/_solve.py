@@ -17,12 +17,12 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import solve_banded
+from scipy.linalg import LinAlgError, solve_banded
 
 from diffmath._arrays import host_times
 from diffmath._models import SDE
 from diffmath._solution import Status, check_on_failure, finish
-from diffmath.fokker_planck._grid import Grid, Vector
+from diffmath.fokker_planck._grid import Grid, Vector, check_grid, check_number
 from diffmath.fokker_planck._scheme import Rates, rates
 from diffmath.sde._edge import as_sde, check_count
 
@@ -42,7 +42,7 @@ class DensitySolution:
     mass : numpy.ndarray, shape (times,)
         Probability on the grid.
     outflow : numpy.ndarray, shape (times, 2)
-        Probability absorbed so far at the lower and at the upper end.
+        Probability absorbed so far at the lower and at the upper end; it never decreases.
     status : {"ok", "max_steps", "step_too_small", "nonfinite"}
         How the solve ended.
     message : str
@@ -50,6 +50,14 @@ class DensitySolution:
     stats : mapping
         `steps`, `rejected` steps, and `max_peclet`, the largest cell Peclet number: where it is far above 2
         the scheme stays positive but smears like upwinding.
+
+    Examples
+    --------
+    >>> from diffmath import fokker_planck as fp, sde
+    >>> motion = sde.SDE(lambda t, x: 0.0 * x, lambda t, x: 0.0 * x + 1.0, noise="additive")
+    >>> grid = fp.Grid.uniform((-5, 5), 100)
+    >>> fp.solve(motion, fp.gaussian(grid, mean=0.0, std=0.5), [0.0, 0.1], grid, steps=4)
+    DensitySolution(ok, t: 0 -> 0.1 (2 times), p: (2, 100), steps=4, rejected=0, max_peclet=0)
     """
 
     t: Vector
@@ -143,15 +151,16 @@ def solve(
     0.135
     """
     check_on_failure(on_failure)
-    clock, mass = host_times(times), _initial_mass(p0, grid)
+    clock, mass = host_times(times), _initial_mass(p0, check_grid(grid))
     check_count("max_steps", max_steps, 1)
     if steps is not None:
         check_count("steps", steps, 1)
-    if not 0 < tolerance < 1:
+    if not 0 < check_number("tolerance", tolerance) < 1:
         raise ValueError(f"tolerance must be between 0 and 1; got {tolerance}")
     march = _March(as_sde(model), grid, math.copysign(1.0, clock[1] - clock[0]), tolerance, steps, max_steps)
     saved = [(mass, np.zeros(2)), *march.intervals(clock, mass)]
-    p = np.stack([m for m, _ in saved]) / grid.widths
+    with np.errstate(under="ignore"):
+        p = np.stack([m for m, _ in saved]) / grid.widths
     solution: Any = DensitySolution(
         t=clock[: len(saved)],
         p=p,
@@ -176,7 +185,9 @@ def _initial_mass(p0: npt.ArrayLike, grid: Grid) -> Vector:
         raise ValueError(f"p0 must be finite and nonnegative; p0[{bad[0]}] is {p[bad[0]]}")
     if not p.any():
         raise ValueError("p0 must have mass; all densities are 0")
-    return np.asarray(p, dtype=np.float64) * grid.widths
+    with np.errstate(under="ignore"):
+        mass: Vector = np.asarray(p, dtype=np.float64) * grid.widths
+    return mass
 
 
 @dataclass
@@ -201,16 +212,16 @@ class _March:
         h = abs(float(clock[1] - clock[0])) / 100.0  # a guess: the controller corrects it within a few steps
         for start, end in zip(clock[:-1].tolist(), clock[1:].tolist(), strict=True):
             length = abs(end - start)
-            s, smallest = 0.0, 16 * np.spacing(max(abs(start), abs(end)))
+            s = 0.0
             if self.steps is not None:
                 h = length / self.steps
             while s < length:
                 left = length - s
                 taken = left if left <= h * (1 + 1e-9) else left / math.ceil(left / h - 1e-9)
-                if self._give_up(start + self.direction * s, taken, smallest):
+                if self._give_up(start, start + self.direction * s, taken):
                     return
-                # Overflow is found below, by the error, and reported.
-                with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                # Overflow is found below, by the error, and reported; tails may underflow.
+                with np.errstate(all="ignore"):
                     new, flux, error = self._step(start, s, taken, mass)
                 error /= scale
                 if not math.isfinite(error):
@@ -226,8 +237,8 @@ class _March:
                 self.accepted += 1
             yield mass, out
 
-    def _give_up(self, t: float, taken: float, smallest: float) -> bool:
-        if taken < smallest and self.steps is None:
+    def _give_up(self, start: float, t: float, taken: float) -> bool:
+        if taken < 16 * np.spacing(max(abs(start), abs(t))) and self.steps is None:
             self.status = "step_too_small"
             self.message = (
                 f"the step, {taken:.2g}, fell below the resolution of time at t={t:g}: use a larger "
@@ -248,7 +259,10 @@ class _March:
         half, first_flux = _backward_euler(middle, 0.5 * h, mass)
         both, second_flux = _backward_euler(end, 0.5 * h, half)
         crossed = first_flux + second_flux
-        correction = _limited(both, crossed - full_flux)
+        correction = crossed - full_flux
+        # What was absorbed does not come back: at the ends the correction takes back no more than crossed.
+        correction[0], correction[-1] = min(correction[0], -crossed[0]), max(correction[-1], -crossed[-1])
+        correction = _limited(both, correction)
         return both - np.diff(correction), crossed + correction, float(np.abs(both - full).sum())
 
     def _rates(self, start: float, s: float) -> Rates:
@@ -259,10 +273,20 @@ class _March:
 
 def _backward_euler(chain: Rates, h: float, mass: Vector) -> tuple[Vector, Vector]:
     """Solve (I - h Q) m = mass; a matrix dominated by its diagonal: elimination keeps all signs."""
-    new: Vector = solve_banded((1, 1), chain.bands(h), mass, overwrite_ab=True, check_finite=False)
+    try:
+        new: Vector = solve_banded((1, 1), chain.bands(h), mass, overwrite_ab=True, check_finite=False)
+    except LinAlgError:  # h |Q| so large that the identity is lost in rounding: reported as an overflow
+        new = np.full_like(mass, np.nan)
     # Its columns sum to 1 but for the ends; what rounding takes from that, 1e-16 h |Q|, is put back.
-    new = new * (mass.sum() / (new.sum() + h * (chain.out[0] * new[0] + chain.out[1] * new[-1])))
-    return new, h * chain.flux(new)
+    total = new.sum() + h * (chain.out[0] * new[0] + chain.out[1] * new[-1])
+    if total != 0.0:  # unless all mass was absorbed so long ago that the rest underflows
+        new = new * (mass.sum() / total)
+    flux = h * chain.flux(new)
+    # Beyond the total mass the difference of two hops is mere rounding; the balance of the cells is exact.
+    hops = h * (chain.up * new[:-1] + chain.down * new[1:])
+    balance = flux[0] + np.cumsum(mass - new)[:-1]
+    flux[1:-1] = np.where(hops > mass.sum(), balance, flux[1:-1])
+    return new, flux
 
 
 def _limited(mass: Vector, flux: Vector) -> Vector:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from diffmath._arrays import array_namespace
@@ -24,11 +25,15 @@ def as_sde(model: Any) -> SDE:
 
 def check_count(name: str, value: Any, minimum: int) -> int:
     """Return an integer of at least `minimum`, or refuse it by name."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int; got {type(value).__name__}")
-    if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}; got {value}")
-    return value
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int; got {type(value).__name__}") from None
+    if number < minimum:
+        raise ValueError(f"{name} must be at least {minimum}; got {number}")
+    return number
 
 
 def noise_shape(model: SDE, t: float, x: Array) -> tuple[int, int]:

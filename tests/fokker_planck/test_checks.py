@@ -131,6 +131,12 @@ def test_a_law_that_depends_on_the_direction():
     assert not fp.check_projections(1.1 * x, projected, directions=64, **options).passed
 
 
+def test_directions_are_normalised():
+    x, options = normals(9, 500, 2), {"false_positive_rate": 1e-6}
+    unit = fp.check_projections(x, lambda d: ndtr, directions=[[0.6, 0.8]], **options)
+    assert fp.check_projections(x, lambda d: ndtr, directions=[[3, 4]], **options) == unit
+
+
 def test_a_tolerance_admits_a_bias():
     x = normals(1, 100_000) + 0.05
     assert not fp.check_cdf(x, ndtr, false_positive_rate=1e-6).passed
@@ -160,6 +166,30 @@ def test_a_report_reads_well():
     report = fp.check_samples(2 * normals(0, 1000), NORMAL, GRID, false_positive_rate=1e-3)
     assert str(report).startswith("check_samples: FAILED, 0.1")
     assert "> 0.06165 (n=1000, false-positive rate 0.001): largest difference at x=" in str(report)
+
+
+def poisson_table(x):
+    """P(N <= x) for a Poisson law of mean 1."""
+    terms = np.cumsum([math.exp(-1) / math.factorial(k) for k in range(30)])
+    return np.where(x < 0, 0.0, terms[np.clip(np.floor(x), 0, 29).astype(int)])
+
+
+def test_a_law_with_atoms_is_checked_at_its_jumps():
+    """The bound holds for every law: 1e-6 here; the same samples are not those of a mean of 1.05."""
+    u = random.uniform(random.key(2), (50_000,), like=HOST)
+    counts = np.searchsorted(poisson_table(np.arange(30.0)), u).astype(np.float64)
+    options = {"false_positive_rate": 1e-6}
+    report = fp.check_cdf(counts, poisson_table, **options)
+    assert report.passed, report
+    empirical = np.abs((counts[:, None] <= np.arange(30)).mean(axis=0) - poisson_table(np.arange(30.0)))
+    assert report.statistic == pytest.approx(empirical.max(), abs=1e-14)
+    assert not fp.check_cdf(counts + (u > 0.95), poisson_table, **options).passed
+    assert not fp.check_cdf(counts - 1.0, poisson_table, **options).passed
+
+
+def test_rates_are_refused_before_the_distribution_function_is_called():
+    with pytest.raises(ValueError, match="false_positive_rate must be between 0 and 1; got 2"):
+        fp.check_cdf(np.zeros(3), lambda x: 1 / 0, false_positive_rate=2)
 
 
 def test_too_few_samples_are_said_to_be_so():
@@ -192,6 +222,10 @@ def projections(directions):
         (lambda: fp.check_cdf(np.zeros(3), lambda x: 0.5, **RATE), ValueError, r"cdf\(x\) must return shape"),
         (lambda: fp.check_projections(np.zeros(3), lambda d: ndtr, **RATE), ValueError, r"shape \(n, dim\)"),
         (lambda: fp.check_projections(np.zeros((3, 2)), lambda d: ndtr, **RATE), TypeError, "a Key"),
+        (lambda: fp.check_samples(np.zeros(3), NORMAL, 7, **RATE), TypeError, "grid must be a Grid; got int"),
+        (lambda: fp.check_cdf(np.zeros(3), ndtr, false_positive_rate="1"), TypeError, "a real number; got"),
+        (lambda: projections("x"), TypeError, "directions must be an int; got str"),
+        (lambda: projections(True), TypeError, "directions must be an int; got bool"),
         (lambda: projections(0), ValueError, "directions must be at least 1"),
         (lambda: projections(np.eye(3)), ValueError, r"directions must have shape \(K, 2\)"),
         (lambda: projections(np.zeros((1, 2))), ValueError, "directions must be finite and not zero"),

@@ -123,6 +123,24 @@ def test_every_noise_has_a_diffusivity(model):
     np.testing.assert_allclose(fp.stationary(model, grid), fp.stationary(OU, grid), rtol=1e-12)
 
 
+def test_a_drift_without_noise_leaves_through_the_end_it_points_to():
+    grid = fp.Grid.uniform((0, 1), 10, boundary="absorbing")
+    for speed, expected in ((3.0, (0.0, 30.0)), (-3.0, (30.0, 0.0))):
+        assert rates(additive(lambda t, x, f=speed: 0.0 * x + f, 0.0), grid, 0.0).out == pytest.approx(
+            expected
+        )
+
+
+def test_absorbing_ends_know_the_stratonovich_drift():
+    """For g^2 = x the correction g g'/2 = 1/4 is found exactly by differences, at both ends."""
+    grid = fp.Grid.from_edges([1.0, 1.2, 1.5, 2.0, 3.0], boundary="absorbing")
+    strat = sde.SDE(lambda t, x: 0.0 * x, lambda t, x: np.sqrt(x), calculus="stratonovich")
+    ito = sde.SDE(lambda t, x: 0.0 * x + 0.25, lambda t, x: np.sqrt(x))
+    one, other = rates(strat, grid, 0.0), rates(ito, grid, 0.0)
+    for a, b in ((one.up, other.up), (one.down, other.down), (one.out, other.out)):
+        np.testing.assert_allclose(a, b, rtol=1e-14)
+
+
 @pytest.mark.parametrize(
     ("model", "boundary", "match"),
     [
@@ -139,6 +157,15 @@ def test_every_noise_has_a_diffusivity(model):
 def test_refusals(model, boundary, match):
     with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=match):
         fp.stationary(model, fp.Grid.uniform((-5, 5), 40, boundary=boundary))
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [({"grid": 3}, "grid must be a Grid; got int"), ({"t": "now"}, "t must be a real number; got str")],
+)
+def test_arguments_of_the_wrong_kind_are_refused(options, match):
+    with pytest.raises(TypeError, match=match):
+        fp.stationary(**({"model": OU, "grid": fp.Grid.uniform((-5, 5), 40)} | options))
 
 
 def test_something_that_is_no_sde_is_refused():

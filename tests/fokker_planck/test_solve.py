@@ -129,6 +129,36 @@ def test_absorption_is_second_order():
     assert order(errors) == pytest.approx(2.0, abs=0.15)
 
 
+@pytest.mark.parametrize("tolerance", [1e-5, 1e-2])
+def test_what_was_absorbed_does_not_come_back(tolerance):
+    """Unlimited, 2 B - A takes mass in at the ends as long as only the far tail of a full step is there."""
+    grid = fp.Grid.uniform((0, 1), 50, boundary="absorbing")
+    brownian, p0 = additive(lambda t, x: 0.0 * x, 1.0), fp.gaussian(grid, 0.5, 0.05)
+    density = fp.solve(brownian, p0, np.linspace(0, 0.05, 41), grid, tolerance=tolerance)
+    assert (np.diff(density.outflow, axis=0) >= 0).all()
+    np.testing.assert_allclose(density.mass + density.outflow.sum(axis=1), 1.0, rtol=1e-12)
+    once = fp.solve(brownian, p0, [0.0, 0.01], grid, steps=1)
+    assert (once.outflow >= 0).all()
+
+
+def test_a_density_that_has_left_is_zero():
+    """The mass underflows after some 300 steps; that is no overflow of the rates."""
+    grid = fp.Grid.uniform((0, 1), 50, boundary="absorbing")
+    brownian = additive(lambda t, x: 0.0 * x, 1.0)
+    density = fp.solve(brownian, fp.gaussian(grid, 0.5, 0.05), [0.0, 500.0, 1000.0], grid, steps=500)
+    assert density.success
+    assert (density.p >= 0).all()
+    assert density.mass[-1] == 0.0
+    assert density.outflow[-1].sum() == pytest.approx(1.0, abs=1e-12)
+
+
+def test_a_short_interval_may_come_before_a_very_long_one():
+    """The smallest step is that of the time reached, not of the end of the interval."""
+    grid = fp.Grid.uniform((-5, 5), 50)
+    density = fp.solve(OU, fp.gaussian(grid, 1.0, 0.5), [0.0, 1.0, 1e30], grid)
+    assert abs((density.p[-1] - fp.stationary(OU, grid)) * grid.widths).sum() < 1e-12
+
+
 @given(
     seed=st.integers(0, 2**32 - 1), g=st.sampled_from([0.0, 1e-3, 0.1, 1.0, 30.0]), speed=st.floats(-20, 20),
     time=st.sampled_from([1e-6, 0.1, 10.0]), steps=st.sampled_from([1, 5]),
@@ -208,6 +238,18 @@ def test_running_out_of_steps_is_reported_with_the_prefix():
     np.testing.assert_array_equal(returned.p, partial.p)
 
 
+@pytest.mark.parametrize("time", [1e4, 1e8, 1e12, 1e15])
+@pytest.mark.parametrize("steps", [3, None])
+@pytest.mark.parametrize("drift", [0.0, -1.0])
+def test_very_long_steps_end_in_the_stationary_density(time, steps, drift):
+    """h |Q| up to 1e18: the correction must not be the rounding of large hops in both directions."""
+    model, grid = additive(lambda t, x: drift * x, 1.0), fp.Grid.uniform((-5, 5), 200)
+    density = fp.solve(model, fp.gaussian(grid, 1.0, 0.5), [0.0, time], grid, steps=steps)
+    error = abs((density.p[-1] - fp.stationary(model, grid)) * grid.widths).sum()
+    # Backward Euler leaves 1 / (h lambda) per step, here less than 1e-7 after three steps.
+    assert error < (1e-7 if steps and time == 1e4 else 1e-11)
+
+
 def test_a_jump_in_time_ends_and_is_resolved():
     """A drift that switches sign at t = 0.5 costs an error of one step (here 0.005), and does not hang."""
     model = additive(lambda t, x: 0.0 * x + (1.0 if t < 0.5 else -1.0), 0.5)
@@ -262,6 +304,8 @@ def test_peclet_numbers_are_reported():
         ({"times": [0.0]}, ValueError, "times must be a vector of at least 2"),
         ({"times": [0.0, 1.0, 0.5]}, ValueError, "times must be strictly monotone"),
         ({"tolerance": 0.0}, ValueError, "tolerance must be between 0 and 1; got 0"),
+        ({"tolerance": "small"}, TypeError, "tolerance must be a real number; got str"),
+        ({"grid": None}, TypeError, "grid must be a Grid; got NoneType"),
         ({"tolerance": np.nan}, ValueError, "tolerance must be between 0 and 1"),
         ({"steps": 0}, ValueError, "steps must be at least 1"),
         ({"max_steps": 1.5}, TypeError, "max_steps must be an int"),
@@ -275,6 +319,14 @@ def test_arguments_are_refused_by_name(change, error, match):
     arguments = {"model": OU, "p0": fp.gaussian(grid, 0.0, 1.0), "times": [0.0, 0.1], "grid": grid} | change
     with np.errstate(invalid="ignore", divide="ignore"), pytest.raises(error, match=match):
         fp.solve(**arguments)
+
+
+def test_tails_may_underflow_where_that_raises():
+    grid = fp.Grid.uniform((-40, 40), 400)
+    with np.errstate(all="raise"):
+        density = fp.solve(OU, fp.gaussian(grid, 1.0, 0.5), [0.0, 1.0], grid, steps=3)
+        fp.stationary(OU, grid)
+    assert density.success
 
 
 def test_inputs_are_not_changed():
