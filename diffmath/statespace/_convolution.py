@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import array_api_compat as compat
-import numpy as np
 import scipy.fft
 
 from diffmath._arrays import array_namespace, check_array
 from diffmath._typing import Array
-from diffmath.statespace._signal import as_channels, refuse_overflow
+from diffmath.statespace._signal import as_channels, quiet, refuse_overflow
 
 __all__ = ["convolve"]
 
@@ -63,12 +62,11 @@ def convolve(u: Array, K: Array) -> Array:
     if K.ndim == 2 and 1 not in (K.shape[0], channels.shape[1]) and K.shape[0] != channels.shape[1]:
         raise ValueError(f"K has {K.shape[0]} channels, but u has {channels.shape[1]}: they must fit")
     samples = channels.shape[0]
-    lags = xp.matrix_transpose(xp.astype(xp.reshape(K, (-1, K.shape[-1])), channels.dtype, copy=False))
-    # Lags beyond the last sample never meet one.
-    lags = lags[: min(samples, lags.shape[0]), :]
-    # An overflow is reported below, with the valid samples, and not as a NumPy warning.
-    with np.errstate(over="ignore", invalid="ignore"):
-        y = _fft_convolve(channels, lags)
+    with quiet():
+        rows = K[None, :] if K.ndim == 1 else K
+        lags = xp.matrix_transpose(xp.astype(rows, channels.dtype, copy=False))
+        # Lags beyond the last sample never meet one.
+        y = _fft_convolve(channels, lags[: min(samples, lags.shape[0]), :])
     y = refuse_overflow("the convolution", y, "scale u or K down")
     return y[:, 0] if u.ndim == 1 and K.ndim == 1 else y
 

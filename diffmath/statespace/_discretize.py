@@ -11,6 +11,7 @@ import numpy as np
 
 from diffmath._arrays import array_namespace
 from diffmath._typing import Array
+from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace, check_step, require_continuous
 
 __all__ = ["Discretization", "bilinear"]
@@ -41,7 +42,8 @@ def bilinear(system: StateSpace, dt: float) -> StateSpace:
     TypeError
         `system` is not a StateSpace or `dt` not a number.
     ValueError
-        The system is discrete already, `dt` is not positive and finite, or 2/dt is an eigenvalue of A.
+        The system is discrete already, `dt` is not positive and finite or overflows with A, or 2/dt is an
+        eigenvalue of A.
 
     Notes
     -----
@@ -68,10 +70,13 @@ def bilinear(system: StateSpace, dt: float) -> StateSpace:
     require_continuous(system, "bilinear")
     dt = check_step(dt)
     xp = array_namespace(system.A)
-    half = (0.5 * dt) * system.A
-    identity = xp.eye(system.order, dtype=half.dtype, device=compat.device(half))
-    sides = xp.concat([identity + half, dt * system.B[:, None]], axis=1)
-    solved = _solve(identity - half, sides, dt)
+    identity = xp.eye(system.order, dtype=system.A.dtype, device=compat.device(system.A))
+    with quiet():
+        half = (0.5 * dt) * system.A
+        sides = xp.concat([identity + half, dt * system.B[:, None]], axis=1)
+        if not bool(xp.all(xp.isfinite(sides))):
+            raise ValueError(f"dt={dt:g} times A or B overflows {system.A.dtype}: choose a smaller dt")
+        solved = _solve(identity - half, sides, dt)
     return replace(system, A=solved[:, :-1], B=solved[:, -1], dt=dt, structure="dense")
 
 

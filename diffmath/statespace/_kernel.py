@@ -5,11 +5,9 @@ from __future__ import annotations
 import operator
 from typing import Literal, get_args
 
-import numpy as np
-
 from diffmath._arrays import array_namespace
 from diffmath._typing import Array
-from diffmath.statespace._signal import refuse_overflow
+from diffmath.statespace._signal import quiet, refuse_overflow
 from diffmath.statespace._statespace import StateSpace, require_output
 
 __all__ = ["KernelMethod", "kernel"]
@@ -74,8 +72,7 @@ def kernel(system: StateSpace, length: int, *, method: KernelMethod = "auto") ->
     short = method == "powers" or (method == "auto" and length <= system.order)
     xp = array_namespace(system.A)
     C = xp.reshape(system.C, (-1, system.order))
-    # An overflow is reported below, with the valid lags, and not as a NumPy warning.
-    with np.errstate(over="ignore", invalid="ignore"):
+    with quiet():
         lags = (_powers if short else _doubling)(system.A, system.B[:, None], C, length)
     lags = xp.concat([lags[:, :1] + xp.reshape(system.D, (-1, 1)), lags[:, 1:]], axis=1)
     remedy = "the system is unstable; use a smaller length or a stable A"
@@ -98,8 +95,9 @@ def _doubling(A: Array, x: Array, C: Array, length: int) -> Array:
     levels = (length - 1).bit_length()
     right, A_m = _krylov(A, x, (levels + 1) // 2)
     left, _ = _krylov(xp.matrix_transpose(A_m), xp.matrix_transpose(C), levels // 2)
-    blocks = xp.reshape(xp.matrix_transpose(left) @ right, (-1, outputs, right.shape[1]))
-    return xp.reshape(xp.permute_dims(blocks, (1, 0, 2)), (outputs, -1))[:, :length]
+    rows, width = 2 ** (levels // 2), right.shape[1]
+    blocks = xp.reshape(xp.matrix_transpose(left) @ right, (rows, outputs, width))
+    return xp.reshape(xp.permute_dims(blocks, (1, 0, 2)), (outputs, rows * width))[:, :length]
 
 
 def _krylov(A: Array, x: Array, levels: int) -> tuple[Array, Array]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like, check_array
 from diffmath._typing import Array
-from diffmath.statespace._signal import as_channels, without_channel
+from diffmath.statespace._signal import as_channels, quiet, refuse_overflow, without_channel
 from diffmath.statespace._statespace import StateSpace, require_legs
 
 __all__ = ["project", "reconstruct"]
@@ -41,6 +41,8 @@ def project(system: StateSpace, u: Array) -> Array:
         Not a StateSpace or not an array.
     ValueError
         Not a continuous LegS system, no sample, a value not finite.
+    SolveError
+        The coefficients overflow.
 
     Notes
     -----
@@ -63,19 +65,27 @@ def project(system: StateSpace, u: Array) -> Array:
     """
     require_legs(system, "project")
     channels = as_channels(u)
+    with quiet():
+        coefficients = _project(channels, system.order)[None, ...]
+    coefficients = refuse_overflow("the projection", coefficients, "scale u down")
+    return without_channel(coefficients[0, ...], u, axis=0)
+
+
+def _project(channels: Array, order: int) -> Array:
+    """Return the coefficients (channels, order) of a signal (samples, channels)."""
     xp, samples = array_namespace(channels), channels.shape[0]
     jumps = channels[1:, :] - channels[:-1, :]
     x = asarray_like(2.0 * np.arange(1, samples) / samples - 1.0, channels)
     coefficients = [channels[-1, :] - (0.5 * (x + 1.0)) @ jumps]
     polynomials = _legendre(x)
     before, P = next(polynomials), next(polynomials)
-    for n in range(1, system.order):
+    for n in range(1, order):
         after = next(polynomials)
         # The antiderivative of sqrt(2n+1) P_n(2s-1), which vanishes at both ends.
         Q = (after - before) * (0.5 / math.sqrt(2 * n + 1))
         coefficients.append(-(Q @ jumps))
         before, P = P, after
-    return without_channel(xp.stack(coefficients, axis=-1), u, axis=0)
+    return xp.stack(coefficients, axis=-1)
 
 
 def reconstruct(system: StateSpace, c: Array, t: Any) -> Array:
@@ -104,6 +114,8 @@ def reconstruct(system: StateSpace, c: Array, t: Any) -> Array:
         Not a StateSpace or not an array, or `t` on another device than `c`.
     ValueError
         Not a continuous LegS system, shapes that do not fit, `t` outside [0, 1], a value not finite.
+    SolveError
+        The values overflow.
 
     Notes
     -----
@@ -133,7 +145,9 @@ def reconstruct(system: StateSpace, c: Array, t: Any) -> Array:
     xp = array_namespace(c)
     x = 2.0 * _fractions(t, c) - 1.0
     basis = [math.sqrt(2 * n + 1) * P for n, P in enumerate(islice(_legendre(x), system.order))]
-    return c @ xp.stack(basis)
+    with quiet():
+        values = (c @ xp.stack(basis))[None, ...]
+    return refuse_overflow("the reconstruction", values, "scale c down")[0, ...]
 
 
 def _fractions(t: Any, c: Array) -> Array:

@@ -11,7 +11,7 @@ from diffmath._accelerate import accelerated
 from diffmath._arrays import array_namespace, asarray_like
 from diffmath._typing import Array
 from diffmath.statespace._discretize import Discretization, bilinear
-from diffmath.statespace._signal import as_channels, refuse_overflow, without_channel
+from diffmath.statespace._signal import as_channels, quiet, refuse_overflow, without_channel
 from diffmath.statespace._statespace import StateSpace, follow, require_legs
 
 __all__ = ["log_time_bilinear", "memorize"]
@@ -81,8 +81,7 @@ def memorize(system: StateSpace, u: Array, method: Discretization = bilinear) ->
             f"method must be a discretization, such as statespace.bilinear; got {type(method).__name__}"
         )
     channels = as_channels(u)
-    # An overflow is reported below, with the valid rows, and not as a NumPy warning.
-    with np.errstate(over="ignore", invalid="ignore"):
+    with quiet():
         if method is bilinear:
             follow(system, channels, "u")  # refuses a system on another device
             states = log_time_bilinear(channels, system.order)
@@ -98,8 +97,8 @@ def _log_time(system: StateSpace, u: Array, method: Discretization) -> Array:
     states = [c]
     for k in range(1, u.shape[0]):
         step = method(system, math.log1p(1.0 / k))
-        if not isinstance(step, StateSpace) or step.dt is None:
-            raise TypeError(f"method must return a discrete StateSpace; got {step!r}")
+        if not isinstance(step, StateSpace) or step.dt is None or step.order != system.order:
+            raise TypeError(f"method must return a discrete StateSpace of order {system.order}; got {step!r}")
         c = c @ xp.matrix_transpose(step.A) + u[k, :][:, None] * step.B
         states.append(c)
     return xp.stack(states)

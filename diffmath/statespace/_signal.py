@@ -9,7 +9,12 @@ from diffmath._errors import SolveError
 from diffmath._solution import Solution
 from diffmath._typing import Array
 
-__all__ = ["as_channels", "refuse_overflow", "without_channel"]
+__all__ = ["as_channels", "quiet", "refuse_overflow", "without_channel"]
+
+
+def quiet() -> np.errstate:
+    """Silence NumPy inside a block: an overflow is reported by `refuse_overflow`, an underflow is a zero."""
+    return np.errstate(over="ignore", invalid="ignore", under="ignore")
 
 
 def as_channels(u: Array) -> Array:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import array_api_compat as compat
-import numpy as np
 
 from diffmath._arrays import array_namespace, check_array
 from diffmath._typing import Array
-from diffmath.statespace._signal import as_channels, refuse_overflow, without_channel
+from diffmath.statespace._signal import as_channels, quiet, refuse_overflow, without_channel
 from diffmath.statespace._statespace import StateSpace, follow, require_output
 
 __all__ = ["simulate"]
@@ -63,8 +62,7 @@ def simulate(system: StateSpace, u: Array, *, state: Array | None = None) -> Arr
     channels = as_channels(u)
     system = follow(system, channels, "u")
     x = _initial_state(system, channels, state)
-    # An overflow is reported below, with the valid samples, and not as a NumPy warning.
-    with np.errstate(over="ignore", invalid="ignore"):
+    with quiet():
         y = _recur(system, channels, x)
     remedy = "the system is unstable; use fewer samples or a stable A"
     y = without_channel(refuse_overflow("the output", y, remedy), u)
@@ -91,4 +89,5 @@ def _initial_state(system: StateSpace, channels: Array, state: Array | None) -> 
     state = check_array("state", state)
     if tuple(state.shape) not in ((system.order,), shape):
         raise ValueError(f"state must have shape ({system.order},) or {shape}; got {tuple(state.shape)}")
-    return xp.broadcast_to(xp.astype(state, channels.dtype, copy=False), shape)
+    with quiet():
+        return xp.broadcast_to(xp.astype(state, channels.dtype, copy=False), shape)

@@ -12,6 +12,7 @@ import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like, check_array, real_dtype, same_kind
 from diffmath._typing import Array
+from diffmath.statespace._signal import quiet
 from diffmath.statespace._structure import CLOSED_FORMS, Structure
 
 __all__ = ["StateSpace", "check_step", "follow", "require_continuous", "require_legs", "require_output"]
@@ -202,7 +203,7 @@ def follow(system: StateSpace, like: Array, name: str, *, dtype: Any = None) -> 
     fields = ("A", "B") if system.C is None else ("A", "B", "C", "D")
     send = partial(asarray_like, like=like, dtype=dtype) if on_host else partial(xp.astype, dtype=dtype)
     # What overflows the narrower precision is refused by name, not by a NumPy warning.
-    with np.errstate(over="ignore", under="ignore"):
+    with quiet():
         return replace(system, **{field: send(getattr(system, field)) for field in fields})
 
 
