@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
+
 from diffmath._arrays import array_namespace
 from diffmath._callables import check_result, guarded
 from diffmath._models import SDE
@@ -66,11 +68,12 @@ def noise_shape(model: SDE, t: float, x: Array) -> tuple[int, int]:
 
 def _probe(role: str, function: Any, t: float, x: Array, shape: tuple[int, ...] | None) -> Array:
     xp = array_namespace(x)
-    before = xp.asarray(x, copy=True)
-    result = guarded(function, role, t, t, x)
+    lent = xp.asarray(x, copy=True)  # the user's own array stays as it is, whatever the function does
+    with np.errstate(all="ignore"):  # what is not finite is found after the step, and reported
+        result = guarded(function, role, t, t, lent)
     call = f"{role}(t, x)"
     check_result(call, result, x, getattr(result, "shape", None) if shape is None else shape)
-    if not bool(xp.all(before == x)):
+    if not bool(xp.all(lent == x)):
         raise TypeError(f"{role} must not modify its state x; it did at t={t!r}: work on a copy")
     if xp.result_type(x.dtype, result.dtype) != x.dtype:
         raise TypeError(

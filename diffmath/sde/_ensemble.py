@@ -97,6 +97,8 @@ def ensemble(
     chunk, clock = check_count("chunk", chunk, 1), _clock(t_span, check_count("steps", steps, 1))
     lows = range(0, max(x.shape[0], 1), chunk)
     tasks = [(model, x[low : min(low + chunk, x.shape[0]), :], clock, method, key, low) for low in lows]
+    if executor is not None and not callable(getattr(executor, "map", None)):
+        raise TypeError(f"executor must be a concurrent.futures.Executor; got {type(executor).__name__}")
     run_all: Any = map if executor is None else executor.map
     runs = run_all(_run_chunk, *zip(*tasks, strict=True))
     finals = list(progress_bar(runs, enabled=progress, description="ensemble", total=len(tasks)))

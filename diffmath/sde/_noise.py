@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import host_times
+from diffmath._arrays import array_namespace, host_times
 from diffmath._typing import Array
+from diffmath.sde._edge import check_count
 
 __all__ = ["brownian_increments"]
 
@@ -62,8 +63,11 @@ def brownian_increments(
 
     Raises
     ------
+    TypeError
+        An argument of the wrong kind.
     ValueError
-        A clock that is not strictly monotone and finite, a shape without a batch axis, or a negative row.
+        A clock that is not strictly monotone and finite, a shape without a batch axis, a negative size or
+        row, or rows beyond 2**64.
 
     Notes
     -----
@@ -90,13 +94,16 @@ def brownian_increments(
     True
     """
     times = host_times(clock, "clock")
-    if not shape:
-        raise ValueError("shape must be (batch, ...), one row per path; got ()")
-    if first_row < 0:
-        raise ValueError(f"first_row must be a row number, 0 or more; got {first_row}")
+    if not isinstance(shape, tuple | list) or not shape:
+        raise ValueError(f"shape must be (batch, ...), one row per path; got {shape!r}")
+    sizes = [check_count(f"shape[{i}]", size, 0) for i, size in enumerate(shape)]
+    first_row = check_count("first_row", first_row, 0)
+    if first_row + sizes[0] >= 2**64:
+        raise ValueError(f"first_row must leave room for {sizes[0]} rows below 2**64; got {first_row}")
+    array_namespace(like, names=["like"])
     path_key = random.fold_in(key, "sde.brownian")
-    rows = slice(first_row, first_row + shape[0])
-    whole = (rows.stop, *shape[1:])
+    rows = slice(first_row, first_row + sizes[0])
+    whole = (rows.stop, *sizes[1:])
 
     def draw(node_key: random.Key) -> Array:
         return random.normal(node_key, whole, like=like, dtype=dtype, rows=rows)

@@ -82,7 +82,8 @@ def solve(
     2N, 4N, ... steps refine the same path where the time grids nest (20 and 40 steps do, 20 and 30 do not).
 
     With decreasing times, ``dt`` is negative and the noise is adapted to decreasing time: this solves
-    reverse-time equations [1]_, it does not retrace a forward path.
+    reverse-time equations [1]_, it does not retrace a forward path. Stratonovich noise is then that of the
+    elapsed time, so that its Ito drift is f *minus* the correction g g'/2 (`symbolic.SDE.to_ito` adds it).
 
     Every step is checked for finite values, which costs one reduction (and, on a GPU, one synchronisation).
     The orders of the methods are in ``method.strong_order`` and ``method.weak_order``.
@@ -143,8 +144,8 @@ def _steps(
 ) -> Iterator[tuple[int, Array]]:
     for n, dW in enumerate(increments):
         t, dt = float(clock[n]), float(clock[n + 1] - clock[n])
-        # Overflow is found and reported by the finite check of the caller, with the time and the rows.
-        with np.errstate(over="ignore", invalid="ignore"):
+        # What is not finite is found and reported by the caller, with the time and the rows.
+        with np.errstate(all="ignore"):
             x = guarded(method.step, f"a step of {method.name}", t, model, t, x, dt, dW)
         yield n + 1, x
 

@@ -59,6 +59,20 @@ def test_threads_change_nothing():
     np.testing.assert_array_equal(threaded, serial)
 
 
+def test_the_executor_runs_every_chunk():
+    class Counting:
+        calls = 0
+
+        def map(self, function, *arguments):
+            for call in zip(*arguments, strict=True):
+                self.calls += 1
+                yield function(*call)
+
+    executor = Counting()
+    sde.ensemble(MODEL, start(10), method="milstein", executor=executor, chunk=3, **SPAN)
+    assert executor.calls == 4
+
+
 @pytest.mark.slow
 def test_processes_change_nothing():
     serial = sde.ensemble(MODEL, start(), method="milstein", **SPAN)
@@ -102,6 +116,7 @@ def test_failure_names_the_row_of_the_whole_ensemble():
         ({"method": "heun"}, ValueError, r"one of \('euler_maruyama', 'milstein'\); got 'heun'"),
         ({"method": None}, TypeError, "method must be a method object"),
         ({"steps": 0}, ValueError, "steps must be at least 1"),
+        ({"executor": 2}, TypeError, "executor must be a concurrent.futures.Executor; got int"),
         ({"chunk": 0}, ValueError, "chunk must be at least 1"),
         ({"t_span": (0.0, 1.0, 2.0)}, ValueError, "t_span must be"),
         ({"t_span": (1.0, 1.0)}, ValueError, "t_span must be strictly monotone"),

@@ -78,6 +78,12 @@ def test_rows_do_not_depend_on_the_batch_or_on_chunks():
     assert increments(3, clock, (0, 2)).shape == (12, 0, 2)
 
 
+def test_the_last_row_of_all():
+    last = increments(3, [0.0, 1.0], (1, 2), first_row=2**64 - 2)
+    assert np.isfinite(last).all()
+    assert (last != increments(3, [0.0, 1.0], (1, 2), first_row=2**64 - 3)).all()
+
+
 def test_one_normal_per_step_and_a_logarithmic_stack(monkeypatch):
     """The cost that the docstring states: N draws for N steps, none of them twice."""
     keys = []
@@ -125,7 +131,13 @@ def test_single_precision_loses_nothing_to_cancellation_in_a_deep_tree():
         ({"clock": [0.0, 1.0, 1.0]}, ValueError, "clock must be strictly monotone"),
         ({"clock": [0.0, np.nan]}, ValueError, "clock must be finite"),
         ({"shape": ()}, ValueError, "one row per path"),
-        ({"first_row": -1}, ValueError, "first_row must be a row number"),
+        ({"shape": 5}, ValueError, "one row per path; got 5"),
+        ({"shape": (2.5, 1)}, TypeError, r"shape\[0\] must be an int; got float"),
+        ({"shape": (1, -2)}, ValueError, r"shape\[1\] must be at least 0; got -2"),
+        ({"first_row": -1}, ValueError, "first_row must be at least 0"),
+        ({"first_row": 1.0}, TypeError, "first_row must be an int; got float"),
+        ({"first_row": 2**64 - 1}, ValueError, r"room for 1 rows below 2\*\*64; got 18446744073709551615"),
+        ({"like": [1.0]}, TypeError, "like must be an array"),
         ({"key": 3}, TypeError, "key must be a Key"),
     ],
 )

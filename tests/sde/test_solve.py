@@ -28,6 +28,19 @@ def test_zero_noise_is_the_explicit_euler_method():
     assert path.success
 
 
+def test_coefficients_are_taken_at_the_start_of_every_step():
+    """Drift t over four steps of [0, 2]: (0 + 0.5 + 1 + 1.5) / 2; g = t meets the same times."""
+    times, options = np.linspace(0, 2, 5), {"method": sde.euler_maruyama, "key": KEY}
+    drifting = sde.SDE(lambda t, x: 0.0 * x + t, lambda t, x: 0.0 * x, noise="additive")
+    assert sde.solve(drifting, np.zeros((1, 1)), times, **options).x[-1, 0, 0] == 1.5
+    noisy = sde.SDE(lambda t, x: 0.0 * x, lambda t, x: 0.0 * x + t, noise="additive")
+    increments = sde.brownian_increments(random.fold_in(KEY, "sde.path"), times, (1, 1), like=np.empty(0))
+    expected = sum(t * dW[0, 0] for t, dW in zip(times, increments, strict=False))
+    assert sde.solve(noisy, np.zeros((1, 1)), times, **options).x[-1, 0, 0] == pytest.approx(
+        expected, rel=1e-14
+    )
+
+
 def test_the_path_is_the_sum_of_the_increments():
     """X = W for zero drift and g = 1: the path key is the domain "sde.path" of the key."""
     model = sde.SDE(lambda t, x: 0.0 * x, lambda t, x: 0.0 * x + 1.0, noise="additive")
@@ -179,6 +192,34 @@ def mutating(t, x):
 def test_results_that_do_not_fit_are_refused_by_name(model, error, match):
     with pytest.raises(error, match=match):
         sde.solve(model, np.ones((2, 2)), [0.0, 1.0], method=sde.euler_maruyama, key=KEY)
+
+
+def test_a_state_that_a_callable_modified_is_still_the_users():
+    x0 = np.ones((2, 2))
+    with pytest.raises(TypeError, match="diffusion must not modify"):
+        sde.solve(sde.SDE(double, mutating), x0, [0.0, 1.0], method=sde.euler_maruyama, key=KEY)
+    np.testing.assert_array_equal(x0, 1.0)
+    x0.flags.writeable = False
+    with pytest.raises(TypeError, match="drift must not modify"):
+        sde.solve(sde.SDE(mutating, double), x0, [0.0, 1.0], method=sde.euler_maruyama, key=KEY)
+
+
+def test_nothing_is_raised_by_numpy_under_errstate_raise():
+    """Underflow, and a pole at the initial state: the first is rounding, the second is reported."""
+    options = {"method": sde.euler_maruyama, "key": KEY}
+    pole = sde.SDE(lambda t, x: 1.0 / x, lambda t, x: 0.0 * x, noise="additive")
+    with np.errstate(all="raise"):
+        small = sde.solve(DECAY, np.full((1, 1), 1e-300), np.linspace(0, 1e-300, 3), **options)
+        shrink = sde.SDE(lambda t, x: -(1 - 1e-200) * x, lambda t, x: 1e-200 * x * x)
+        assert sde.solve(shrink, np.full((1, 1), 1e-200), [0.0, 1.0], **options).success
+        with pytest.raises(SolveError, match="not finite at t=1"):
+            sde.solve(pole, np.zeros((1, 1)), [0.0, 1.0], **options)
+    assert small.success
+
+
+def test_numpy_integers_count():
+    path = sde.solve(DECAY, np.ones((1, 1)), [0, 1], method=sde.milstein, key=KEY, substeps=np.int64(3))
+    assert path.stats["steps"] == 3
 
 
 def test_a_drift_that_widens_single_precision_is_refused():

@@ -66,6 +66,15 @@ def test_milstein_order_in_the_stratonovich_calculus():
     assert slope(STEPS, errors) == pytest.approx(1.0, abs=0.15)
 
 
+@pytest.mark.parametrize(("times", "sign"), [([0.0, 1.0], 1), ([1.0, 0.0], -1)], ids=["forward", "backward"])
+def test_the_ito_drift_of_stratonovich_noise(times, sign):
+    """f + g g'/2 for increasing times, f - g g'/2 for decreasing ones: step by step the same numbers."""
+    strat, ito = geometric(0.5, 0.8, "stratonovich"), geometric(0.5 + sign * 0.32, 0.8)
+    options = {"method": sde.milstein, "key": KEY, "substeps": 8}
+    one, other = (sde.solve(m, np.ones((20, 1)), times, **options).x[-1] for m in (strat, ito))
+    np.testing.assert_allclose(one, other, rtol=1e-13)
+
+
 @pytest.mark.parametrize("method", [sde.euler_maruyama, sde.milstein], ids=lambda m: m.name)
 def test_strong_order_one_for_additive_noise(method):
     """Nonlinear drift, against the same paths with 16 times smaller steps (its error is 1/16 of the last)."""
