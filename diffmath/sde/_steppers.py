@@ -91,7 +91,7 @@ class Method:
         if model.calculus not in self.calculi:
             raise ValueError(
                 f"{self.name} solves SDEs in the calculus {self.calculi}; got {model.calculus!r}: add the "
-                "correction g g'/2 to the drift (symbolic.SDE.to_ito does; subtract it for decreasing times), "
+                "correction g g'/2 to the drift (symbolic.SDE.to_ito does; subtract it for decreasing times) "
                 "or use sde.milstein for diagonal noise"
             )
         if self.needs_derivative and model.diffusion_derivative is None:

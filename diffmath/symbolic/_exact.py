@@ -13,7 +13,7 @@ __all__ = ["differentiate", "exact", "is_zero", "real_symbols"]
 
 
 def exact(value: Any, name: str) -> sympy.Expr:
-    """Return a formula whose floats are read as the decimals they print: 0.7 is 7/10.
+    """Return a formula whose floats are read as the shortest decimals that mean them: 0.7 is 7/10.
 
     Examples
     --------
@@ -22,7 +22,7 @@ def exact(value: Any, name: str) -> sympy.Expr:
     7/10
     """
     if isinstance(value, sympy.Expr):
-        return value.xreplace({number: sympy.Rational(str(number)) for number in value.atoms(sympy.Float)})
+        return value.xreplace({number: _decimal(number) for number in value.atoms(sympy.Float)})
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(
             f"{name} must be a SymPy expression or a real number; got {type(value).__name__}: {value!r}"
@@ -34,6 +34,14 @@ def exact(value: Any, name: str) -> sympy.Expr:
     if not math.isfinite(value):
         raise ValueError(f"{name} must be finite; got {value!r}")
     return sympy.Rational(repr(float(value)))
+
+
+def _decimal(number: sympy.Float) -> sympy.Rational:
+    """The shortest decimal that is this number: repr for the floats of Python, of which str drops digits."""
+    as_float = float(number)
+    if number == sympy.Float(as_float, precision=number._prec) and math.isfinite(as_float):
+        return sympy.Rational(repr(as_float))
+    return sympy.Rational(str(number))
 
 
 def real_symbols(state: Sequence[sympy.Symbol], time: sympy.Symbol) -> dict[sympy.Symbol, sympy.Symbol]:

@@ -33,9 +33,9 @@ def lower(expressions: Any, state: Sequence[sympy.Symbol], time: sympy.Symbol) -
     Raises
     ------
     TypeError
-        A function that has no array form; it is named.
+        A function that has no array form; it is named. A state that is no sequence of symbols.
     ValueError
-        A symbol that is neither state nor time, or a number that is not real and finite.
+        No formula; a symbol that is neither state nor time, or a number that is not real and finite.
 
     Notes
     -----
@@ -53,6 +53,10 @@ def lower(expressions: Any, state: Sequence[sympy.Symbol], time: sympy.Symbol) -
     >>> spiral(1.0, np.array([[2.0, 0.0]]))
     array([[-1., -2.]])
     """
+    if isinstance(state, str | sympy.Symbol):
+        raise TypeError(
+            f"state must be a sequence of symbols; got {state!r}: write [{state}] for one variable"
+        )
     if isinstance(expressions, sympy.MatrixBase):
         shape: tuple[int, ...] = tuple(expressions.shape)
         flat = list(expressions)
@@ -62,6 +66,8 @@ def lower(expressions: Any, state: Sequence[sympy.Symbol], time: sympy.Symbol) -
         shape, shown = (len(flat),), str(flat)
     else:
         shape, flat, shown = (), [expressions], str(expressions)
+    if not flat:
+        raise ValueError(f"expressions must hold at least one formula; got {shown}")
     formulas = [exact(formula, "a formula") for formula in flat]
     real = _real_variables(formulas, (time, *state))
     builder = _Builder(list(real.values()))
@@ -244,7 +250,7 @@ def _rewrite(expression: Any) -> Any:
     if isinstance(expression, sympy.Heaviside):
         return expression.rewrite(sympy.Piecewise)
     if isinstance(expression, sympy.ITE | sympy.Xor):
-        return expression.to_nnf() if isinstance(expression, sympy.Xor) else expression.rewrite(sympy.Or)
+        return expression.to_nnf()
     return expression.rewrite(sympy.cos if isinstance(expression, sympy.sec) else sympy.sin)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import sympy
 
@@ -30,6 +31,11 @@ def generator(sde: SDE, phi: sympy.Expr) -> sympy.Expr:
     Expr
         :math:`L\varphi`, the drift of :math:`\varphi(t, X_t)` (Ito's formula, Dynkin's formula).
 
+    Raises
+    ------
+    TypeError
+        `sde` is no symbolic.SDE, or `phi` no formula.
+
     References
     ----------
     .. [1] Oksendal (2003), Stochastic Differential Equations, theorem 7.3.3.
@@ -43,7 +49,7 @@ def generator(sde: SDE, phi: sympy.Expr) -> sympy.Expr:
     >>> symbolic.generator(decay, x**2)
     1 - 2*x**2
     """
-    ito = sde.to_ito()
+    ito = _ito(sde)
     phi = exact(phi, "phi")
     slopes = [ito.derivative(phi, i) for i in range(ito.dim)]
     terms = [differentiate(phi, ito.time, ito.state)]
@@ -70,9 +76,14 @@ def fokker_planck_operator(sde: SDE, density: sympy.Expr | None = None) -> sympy
     Expr
         :math:`L^* p`, the right-hand side of :math:`\partial_t p = L^* p`, derivatives carried out.
 
+    Raises
+    ------
+    TypeError
+        `sde` is no symbolic.SDE, or `density` no formula.
+
     References
     ----------
-    .. [1] Risken (1996), The Fokker-Planck Equation, equation (4.94b).
+    .. [1] Risken (1996), The Fokker-Planck Equation, chapter 4.
 
     Examples
     --------
@@ -85,11 +96,17 @@ def fokker_planck_operator(sde: SDE, density: sympy.Expr | None = None) -> sympy
     >>> symbolic.fokker_planck_operator(decay, sympy.exp(-x**2 / 2)).simplify()
     0
     """
-    ito = sde.to_ito()
+    ito = _ito(sde)
     p = sympy.Function("p")(*ito.state, ito.time) if density is None else exact(density, "density")
     terms = [-ito.derivative(f * p, i) for i, f in enumerate(ito.drift)]
     terms += [ito.derivative(ito.derivative(a * p, j), i) / 2 for i, j, a in _covariance(ito)]
     return sympy.Add(*terms).expand() if density is None else sympy.Add(*terms)
+
+
+def _ito(sde: Any) -> SDE:
+    if not isinstance(sde, SDE):
+        raise TypeError(f"sde must be a symbolic.SDE; got {type(sde).__name__}: formulas are needed here")
+    return sde.to_ito()
 
 
 def _covariance(sde: SDE) -> Iterator[tuple[int, int, sympy.Expr]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, TypeAlias
 
 import array_api_compat as compat
@@ -71,7 +72,7 @@ class ArrayFunction:
         Parameters
         ----------
         t : float or array, shape (batch, 1)
-            Time, or one time per row.
+            Time, or one time per row, in the library of `x`.
         x : array, shape (batch, dim)
             State.
 
@@ -104,9 +105,13 @@ class ArrayFunction:
 
 def _time_column(t: Time, x: Array) -> Any:
     """Return a number as it is, and times per row, (batch, 1), as a column (batch,) in the dtype of `x`."""
-    if isinstance(t, np.generic) or not compat.is_array_api_obj(t):
+    if isinstance(t, Real) or (compat.is_numpy_array(t) and t.ndim == 0):
         return float(t)
-    t = compat.array_namespace(t).astype(t, x.dtype)
+    per_row = (*x.shape[:-1], 1)
+    xp = array_namespace(x, t, names=["x", "t"])
+    if tuple(t.shape) not in ((), per_row):
+        raise ValueError(f"t must be a number, or one time per row of shape {per_row}; got {tuple(t.shape)}")
+    t = xp.astype(t, x.dtype)
     return t[..., 0] if t.ndim else t
 
 

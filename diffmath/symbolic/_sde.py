@@ -162,7 +162,7 @@ class SDE:
 
         .. math:: \sum_l g_{lj}\,\partial_l g_{ik} = \sum_l g_{lk}\,\partial_l g_{ij} \quad\forall\, i, j, k
 
-        Proven, never guessed: False if SymPy finds no proof. [1]_, equation (10.3.13).
+        Proven, never guessed: False if SymPy finds no proof ([1]_, section 10.3).
         """
         for j, k in combinations(range(self.noise_dim), 2):
             for row in self.diffusion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -18,6 +19,16 @@ def test_floats_are_read_as_decimals() -> None:
     assert exact(0.1, "a") == sympy.Rational(1, 10)
     assert exact(1e-300, "a") == sympy.Rational(1, 10**300)
     assert exact(0.25 * x + sympy.Float("0.3", 30), "a") == x / 4 + sympy.Rational(3, 10)
+
+
+def test_floats_inside_formulas_keep_all_their_digits() -> None:
+    """str(Float) drops two digits: pi would be off by 3e-15."""
+    assert exact(math.pi * x, "a").coeff(x) == sympy.Rational("3.141592653589793")
+    assert exact(0.7 * x, "a") == sympy.Rational(7, 10) * x
+    assert exact(sympy.Float("1e400") * x, "a") == 10**400 * x
+    assert exact(sympy.Float("0.1234567890123456789", 25) * x, "a").coeff(x) == sympy.Rational(
+        "0.1234567890123456789"
+    )
 
 
 @pytest.mark.parametrize("value", ["x", None, True, [x], sympy.true, sympy.Matrix([x])])

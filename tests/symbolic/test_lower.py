@@ -163,6 +163,39 @@ def test_states_of_the_wrong_shape_are_refused() -> None:
         symbolic.lower(x, (x,), t)(0.0, [[1.0]])
 
 
+def test_cases_at_their_limits() -> None:
+    """A weak inequality holds where both sides are equal, a strict one does not."""
+    formulas = [sympy.Piecewise((1, relation), (0, True)) for relation in (x <= 0, x < 0, x >= 0, x > 0)]
+    np.testing.assert_array_equal(symbolic.lower(formulas, (x,), t)(0.0, np.zeros((1, 1))), [[1, 0, 1, 0]])
+
+
+@pytest.mark.parametrize(("a", "b", "c"), [(1, 1, -1), (1, -1, 1), (-1, 1, -1), (-1, -1, 1)])
+def test_conditions_may_be_if_then_else(a: int, b: int, c: int) -> None:
+    condition = sympy.ITE(x > 0, y > 0, t > 0)
+    made = symbolic.lower(sympy.Piecewise((1, condition), (2, True)), (x, y), t)
+    assert made(float(c), np.array([[a, b]], float))[0] == (1 if (b if a > 0 else c) > 0 else 2)
+
+
+def test_times_that_do_not_fit_are_refused(xp: Any) -> None:
+    made, points = symbolic.lower([x * t, t], (x,), t), xp.asarray([[1.0], [2.0], [3.0]])
+    for shape in ((3,), (1,), (3, 2), (2, 1)):
+        with pytest.raises(ValueError, match=r"one time per row of shape \(3, 1\); got"):
+            made(xp.asarray(np.ones(shape)), points)
+    with pytest.raises(TypeError, match="t must be an array"):
+        made([1.0, 2.0, 3.0], points)
+    # A host number in the clothes of an array.
+    np.testing.assert_array_equal(xp.numpy(made(np.array(2.0), points)), [[2, 2], [4, 2], [6, 2]])
+
+
+def test_lists_of_formulas_and_states_are_read_as_such() -> None:
+    for nothing in ([], sympy.zeros(2, 0)):
+        with pytest.raises(ValueError, match="expressions must hold at least one formula"):
+            symbolic.lower(nothing, (x,), t)
+    for state in (x, "x"):
+        with pytest.raises(TypeError, match=r"state must be a sequence of symbols; got .*write \[x\]"):
+            symbolic.lower(t, state, t)
+
+
 def test_time_and_states_need_different_names() -> None:
     with pytest.raises(ValueError, match=r"time and states must have different names; got \[t, x, x\]"):
         symbolic.lower(x, (x, sympy.Symbol("x", real=True)), t)

@@ -119,3 +119,9 @@ def test_the_operators_are_adjoint(f: Any, h: Any, g: Any, k: Any, phi: Any, q: 
     left = sympy.expand(test * symbolic.fokker_planck_operator(sde, p) / gaussian)
     right = sympy.expand(symbolic.generator(sde, test) * p / gaussian)
     assert _gaussian_integral(left) == _gaussian_integral(right)
+
+
+@pytest.mark.parametrize("operator", [symbolic.generator, symbolic.fokker_planck_operator])
+def test_an_equation_without_formulas_is_refused(operator: Any) -> None:
+    with pytest.raises(TypeError, match=r"sde must be a symbolic\.SDE; got int: formulas are needed here"):
+        operator(3, sympy.Symbol("x"))
