@@ -52,7 +52,7 @@ def interop(session: nox.Session) -> None:
     session.install(TORCH)
     session.install("jax>=0.5")
     selection = session.posargs or ["-k", "torch or jax", "tests"]
-    session.run("pytest", *selection, env={"DIFFMATH_INTEROP": "1"})
+    session.run(*LIGHT, *selection, env={"DIFFMATH_INTEROP": "1"})
 
 
 @nox.session
