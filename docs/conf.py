@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+from pathlib import Path
+
 import diffmath
 
 project = "diffmath"
@@ -19,8 +23,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-templates_path = ["_templates"]
-exclude_patterns = ["_build", "**/GALLERY_HEADER.rst", "sg_execution_times.rst"]
+exclude_patterns = ["_build", "**/GALLERY_HEADER.rst", "tutorials", "sg_execution_times.rst"]
 html_theme = "pydata_sphinx_theme"
 html_title = "diffmath"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "show_prev_next": True}
@@ -32,13 +35,13 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
 autosummary_generate = True
-autosummary_ignore_module_all = False  # the public names are those of __all__
 autodoc_typehints = "none"  # shapes and units stand in the docstrings; `Array` is any library's array
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 # Numbered references ("References" sections) are not always cited in the text above them.
-suppress_warnings = ["ref.footnote", "config.cache"]
+# `SDE` in a list of parameters may be that of `sde` or of `symbolic`; the text says which.
+suppress_warnings = ["ref.footnote", "ref.python", "config.cache"]
 
 sphinx_gallery_conf = {
     "examples_dirs": ["tutorials"],
@@ -50,3 +53,33 @@ sphinx_gallery_conf = {
     "min_reported_time": 1000,
     "image_scrapers": ("matplotlib",),
 }
+
+
+def write_package_pages(folder: Path) -> None:
+    """Write one page a sub-package from its `__all__`: autosummary does not see names that load late."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for package in ("random", "symbolic", "statespace", "ode", "sde", "diffusion", "fokker_planck", "testing",
+                    "data", "plot"):  # fmt: skip
+        module = importlib.import_module(f"diffmath.{package}")
+        sections: dict[str, list[str]] = {"Classes": [], "Functions": [], "Objects": [], "Modules": []}
+        for name in module.__all__:
+            value = getattr(module, name)
+            kind = (
+                "Classes"
+                if inspect.isclass(value)
+                else "Functions"
+                if inspect.isroutine(value)
+                else "Objects"
+            )
+            sections["Modules" if inspect.ismodule(value) else kind].append(name)
+        title = f"diffmath.{package}"
+        lines = [title, "=" * len(title), "", f".. automodule:: {title}", "   :no-members:", "",
+                 f".. currentmodule:: {title}", ""]  # fmt: skip
+        for section, names in sections.items():
+            if names:
+                lines += [f".. rubric:: {section}", "", ".. autosummary::", "   :toctree:", ""]
+                lines += [f"   {name}" for name in names] + [""]
+        (folder / f"{title}.rst").write_text("\n".join(lines))
+
+
+write_package_pages(Path(__file__).parent / "reference" / "generated")

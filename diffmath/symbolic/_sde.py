@@ -132,7 +132,7 @@ class SDE:
         )
 
     def derivative(self, formula: sympy.Expr, k: int) -> sympy.Expr:
-        """Differentiate a formula with respect to state k, all states being real: |x| gives sign(x)."""
+        """Differentiate a formula with respect to state k, all states being real: Abs(x) gives sign(x)."""
         return differentiate(formula, self.state[k], self.state)
 
     @property
