@@ -41,9 +41,9 @@ class SDE:
     Raises
     ------
     TypeError
-        A callable that takes data first, or is not callable.
+        A callable that takes data first, or is not callable; a `noise_dim` that is no int.
     ValueError
-        An unknown noise or calculus.
+        An unknown noise or calculus, or a `noise_dim` below 1.
 
     Notes
     -----
@@ -73,6 +73,11 @@ class SDE:
             raise ValueError(f"noise must be one of {get_args(Noise)}; got {self.noise!r}")
         if self.calculus not in get_args(Calculus):
             raise ValueError(f"calculus must be one of {get_args(Calculus)}; got {self.calculus!r}")
+        if self.noise_dim is not None:
+            if not isinstance(self.noise_dim, int) or isinstance(self.noise_dim, bool):
+                raise TypeError(f"noise_dim must be an int; got {type(self.noise_dim).__name__}")
+            if self.noise_dim < 1:
+                raise ValueError(f"noise_dim must be at least 1; got {self.noise_dim}")
         for role in ("drift", "diffusion", "drift_jacobian", "diffusion_derivative"):
             if getattr(self, role) is not None:
                 check_dynamics(getattr(self, role), role)

@@ -68,7 +68,7 @@ def noise_shape(model: SDE, t: float, x: Array) -> tuple[int, int]:
 
 def _probe(role: str, function: Any, t: float, x: Array, shape: tuple[int, ...] | None) -> Array:
     xp = array_namespace(x)
-    lent = xp.asarray(x, copy=True)  # the user's own array stays as it is, whatever the function does
+    lent = 1.0 * x  # a copy that torch can differentiate: the user's own array stays as it is
     with np.errstate(all="ignore"):  # what is not finite is found after the step, and reported
         result = guarded(function, role, t, t, lent)
     call = f"{role}(t, x)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -215,6 +217,22 @@ def test_nothing_is_raised_by_numpy_under_errstate_raise():
         with pytest.raises(SolveError, match="not finite at t=1"):
             sde.solve(pole, np.zeros((1, 1)), [0.0, 1.0], **options)
     assert small.success
+
+
+@pytest.mark.parametrize(("width", "error"), [(0, ValueError), (-1, ValueError), (2.0, TypeError)])
+def test_a_model_has_a_whole_number_of_brownian_motions(width, error):
+    with pytest.raises(error, match="noise_dim must be"):
+        sde.SDE(double, double, noise="general", noise_dim=width)
+
+
+@pytest.mark.skipif("DIFFMATH_INTEROP" not in os.environ, reason="PyTorch is tested in the interop session")
+def test_a_path_can_be_differentiated():
+    """dX_T / dx0 of a linear equation is X_T / x0: by torch, through the probe and the steps, no warning."""
+    torch = pytest.importorskip("torch")
+    x0 = torch.full((3, 1), 2.0, dtype=torch.float64, requires_grad=True)
+    final = sde.solve(PRODUCT, x0, np.linspace(0, 1, 5), method=sde.milstein, key=KEY).x[-1]
+    final.sum().backward()
+    np.testing.assert_allclose(x0.grad.numpy(), (final / x0).detach().numpy(), rtol=1e-13)
 
 
 def test_numpy_integers_count():
