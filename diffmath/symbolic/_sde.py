@@ -212,7 +212,9 @@ class SDE:
         Notes
         -----
         The derivatives of |x|, sign, Min, Max, Piecewise and step functions are those almost everywhere: no
-        delta functions, and at a kink a value of one side or the mean of both.
+        delta functions, and at a kink a value of one side or the mean of both. Where an outer derivative is
+        infinite the chain rule gives nan, for sqrt(Max(x, 0)) at all x < 0: write a Piecewise, whose cases
+        are differentiated apart.
 
         Examples
         --------

@@ -196,3 +196,11 @@ def test_symbolic_and_lowered_equations_pickle() -> None:
     assert pickle.loads(pickle.dumps(sde)) == sde
     model = pickle.loads(pickle.dumps(sde.lower()))
     np.testing.assert_array_equal(model.drift(0.0, np.array([[1.0, 2.0]])), [[2.0, -1.0]])
+
+
+def test_a_truncated_square_root_is_differentiated_by_cases() -> None:
+    root = sympy.Piecewise((sympy.sqrt(x), x > 0), (0, True))
+    model = symbolic.SDE(state=[x], time=t, drift=[1 - x], diffusion=[[root]]).lower()
+    points = np.array([[4.0], [-1.0], [0.0]])
+    np.testing.assert_array_equal(model.diffusion(0.0, points), [[2.0], [0.0], [0.0]])
+    np.testing.assert_array_equal(model.diffusion_derivative(0.0, points), [[0.25], [0.0], [0.0]])
