@@ -19,7 +19,7 @@ from diffmath._solution import Solution
 from diffmath._typing import Array, Time
 from diffmath.ode._control import PIController, Rows, Tolerance, finite_rows, initial_step
 from diffmath.ode._dynamics import Dynamics
-from diffmath.ode._method import AdaptiveMethod
+from diffmath.ode._method import AdaptiveMethod, checked_step_with_error
 from diffmath.ode._record import Failures, Recorder
 
 __all__ = ["AdaptiveOptions", "solve_adaptive"]
@@ -83,7 +83,8 @@ class _Clocks:
         goal = self.times[np.minimum(self.target, len(self.times) - 1)]
         remaining = goal - self.t
         lands = self.running & (self.h * _STRETCH >= np.abs(remaining))
-        dt = np.where(lands, remaining, self.direction * self.h)
+        # The state must advance by exactly what the clock does: far from t = 0, t + h is rounded.
+        dt = np.where(lands, remaining, (self.t + self.direction * self.h) - self.t)
         return np.where(self.running, dt, 0.0), lands
 
     def judge(self, dt: Rows, lands: Mask, error: Rows, embedded_order: int) -> Mask:
@@ -95,7 +96,7 @@ class _Clocks:
         size, control = np.abs(dt), self.options.controller
         growth = control.factor(np.where(accepted, error, 1.0), self.previous, embedded_order)
         # A step cut short by a save time says little about the step that was planned: keep the plan.
-        cut = accepted & (size < self.h) & (growth >= control.max_factor)
+        cut = accepted & lands & (size < self.h) & (growth >= control.max_factor)
         growth = np.where(self.recovering, np.minimum(growth, 1.0), growth)
         proposed = np.where(cut, np.maximum(self.h, size * growth), size * growth)
         shrunk = size * control.rejected_factor(error, embedded_order)
@@ -128,15 +129,14 @@ def solve_adaptive(
     recorder, failures = Recorder(times, pristine), Failures(x.shape[0])
     slope: Array | None = _begin(clocks, f, x, pristine, method, failures)
     per_row = options.batch == "rows"
-    evaluations = np.full(len(clocks.t), f.calls)
+    evaluations = np.where(clocks.running, f.calls, 1)  # rows that fail at once need no first step
+    step = checked_step_with_error(method)
     for _ in progress_bar(itertools.count(), enabled=progress, description="ode.solve"):
         if not clocks.running.any():
             break
         before, running = f.calls, clocks.running.copy()
         dt, lands = clocks.plan()
-        x_new, change, slope_new = method.step_with_error(
-            f, clocks.send(clocks.t, x), x, clocks.send(dt, x), slope
-        )
+        x_new, change, slope_new = step(f, clocks.send(clocks.t, x), x, clocks.send(dt, x), slope)
         error = np.where(finite_rows(x_new), options.tolerance.norm(change, x, x_new), np.inf)
         error = clocks.share(np.where(np.isfinite(error), error, np.inf), largest=True)
         accepted = clocks.judge(dt, lands, error, int(method.embedded_order or 0))
@@ -198,7 +198,8 @@ def _save(recorder: Recorder, x: Array, landed: Mask, clocks: _Clocks) -> None:
 
 def _stop(clocks: _Clocks, size: Rows, accepted: Mask, error: Rows, failures: Failures) -> None:
     """End the clocks that cannot go on: a rejected step at the floor, or all trials spent."""
-    stuck = clocks.running & ~accepted & (size <= clocks.floor)
+    # A step of the floor's length may have been rounded up by a unit in the last place of t.
+    stuck = clocks.running & ~accepted & (size <= clocks.floor + np.spacing(np.abs(clocks.t)))
     broken = stuck & ~np.isfinite(error)
     spent = clocks.running & ~stuck & (clocks.trials >= clocks.options.max_steps)
     for status, mask, advice in (

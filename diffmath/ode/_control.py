@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,9 +18,16 @@ import numpy.typing as npt
 from diffmath._arrays import array_namespace, real_dtype, to_numpy
 from diffmath._typing import Array, Drift, Time
 
-__all__ = ["PIController", "Tolerance", "finite_rows", "initial_step"]
+__all__ = ["PIController", "Tolerance", "check_number", "finite_rows", "initial_step"]
 
 Rows: TypeAlias = npt.NDArray[np.float64]
+
+
+def check_number(name: str, value: Any) -> float:
+    """Return a real number, NumPy's included, as a float, or refuse it by `name`."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number; got {type(value).__name__}")
+    return float(value)
 
 
 @dataclass(frozen=True)
@@ -31,8 +39,6 @@ class Tolerance:
 
     def __post_init__(self) -> None:
         for name, value in (("rtol", self.rtol), ("atol", self.atol)):
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise TypeError(f"{name} must be a number; got {type(value).__name__}")
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} must be finite and not negative; got {value}")
         if self.rtol == 0 and self.atol == 0:
@@ -96,6 +102,9 @@ class PIController:
     proportional: float = 0.2
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            if not math.isfinite(check_number(field.name, getattr(self, field.name))):
+                raise ValueError(f"{field.name} must be finite; got {getattr(self, field.name)}")
         if not 0 < self.safety < 1:
             raise ValueError(f"safety must lie in (0, 1); got {self.safety}")
         if not 0 < self.min_factor < 1 < self.max_factor < math.inf:

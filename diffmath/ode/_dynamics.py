@@ -12,6 +12,11 @@ __all__ = ["Dynamics"]
 
 _ROLE = "f(t, x)"
 
+_PER_ROW = (
+    "t is an array here, one time per row: functions of math take no arrays; use those of the array library "
+    "(np.sin(t) for math.sin(t)), or pass batch='shared' for a t that is a float"
+)
+
 
 class Dynamics:
     """A user's ``f(t, x)``, watched.
@@ -30,7 +35,12 @@ class Dynamics:
     def start(self, t: Time, x: Array, pristine: Array) -> Array:
         """Return ``f(t, x)`` at the start; `pristine` is another array with the values of `x`."""
         xp = array_namespace(x)
-        slope = check_result(_ROLE, guarded(self._f, _ROLE, t, t, x), x)
+        try:
+            slope = check_result(_ROLE, guarded(self._f, _ROLE, t, t, x), x)
+        except Exception as error:
+            if not isinstance(t, float):
+                error.add_note(_PER_ROW)
+            raise
         self.calls = 1
         if slope.dtype != x.dtype:
             raise TypeError(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._callables import check_result
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution
 from diffmath._typing import Array
 from diffmath.ode._control import finite_rows
 from diffmath.ode._dynamics import Dynamics
-from diffmath.ode._method import Method
+from diffmath.ode._method import Method, check_state
 from diffmath.ode._record import Failures, Recorder
 
 __all__ = ["solve_fixed"]
@@ -53,7 +52,7 @@ def solve_fixed(
 def _interval(f: Dynamics, start: float, stop: float, x: Array, method: Method, substeps: int) -> Array:
     dt = (stop - start) / substeps
     for j in range(substeps):
-        x = check_result("method.step(f, t, x, dt)", method.step(f, start + j * dt, x, dt), x)
+        x = check_state("method.step(f, t, x, dt)", method.step(f, start + j * dt, x, dt), x)
     return x
 
 

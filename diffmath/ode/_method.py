@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
+from diffmath._callables import check_result
 from diffmath._typing import Array, Drift, Time
 
-__all__ = ["AdaptiveMethod", "Method"]
+__all__ = ["AdaptiveMethod", "Method", "check_state", "checked_step_with_error"]
 
 
 @runtime_checkable
@@ -61,3 +63,28 @@ class AdaptiveMethod(Method, Protocol):
         where the solver knows it already.
         """
         ...
+
+
+def check_state(role: str, result: Any, x: Array) -> Array:
+    """Refuse what a method returned unless it is an array of the shape and dtype of the state `x`."""
+    check_result(role, result, x)
+    if result.dtype != x.dtype:
+        raise TypeError(f"{role} must return the dtype of the state, {x.dtype}; got {result.dtype}")
+    return result
+
+
+def checked_step_with_error(method: AdaptiveMethod) -> Callable[..., tuple[Array, Array, Any]]:
+    """Return ``method.step_with_error`` with its results checked."""
+    role = "method.step_with_error(f, t, x, dt, slope)"
+
+    def step(f: Drift, t: Time, x: Array, dt: Time, slope: Array | None) -> tuple[Array, Array, Any]:
+        result = method.step_with_error(f, t, x, dt, slope)
+        if not isinstance(result, tuple) or len(result) != 3:
+            raise TypeError(
+                f"{role} must return a tuple (x_new, error, slope_new); got {type(result).__name__}"
+            )
+        for value in result if result[2] is not None else result[:2]:
+            check_state(role, value, x)
+        return result
+
+    return step

@@ -13,7 +13,7 @@ from diffmath._callables import check_dynamics
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array, Drift
 from diffmath.ode._adaptive import AdaptiveOptions, solve_adaptive
-from diffmath.ode._control import PIController, Tolerance
+from diffmath.ode._control import PIController, Tolerance, check_number
 from diffmath.ode._dynamics import Dynamics
 from diffmath.ode._explicit import ExplicitRungeKutta, dopri5
 from diffmath.ode._fixed import solve_fixed
@@ -142,10 +142,14 @@ def _check_method(method: Any) -> Method:
         return ExplicitRungeKutta(method)
     if isinstance(method, str):
         raise TypeError(f"method is an object, not a string; got {method!r}: pass ode.{method}")
+    if isinstance(method, type):
+        raise TypeError(f"method is an object, not a class; got {method.__name__}: pass {method.__name__}()")
     if not callable(getattr(method, "step", None)) or not hasattr(method, "order"):
         raise TypeError(
             f"method must be a Tableau or have step(f, t, x, dt) and order; got {type(method).__name__}"
         )
+    if getattr(method, "embedded_order", None) is not None and not hasattr(method, "step_with_error"):
+        raise TypeError(f"method has an embedded_order but no step_with_error; got {type(method).__name__}")
     return cast(Method, method)
 
 
@@ -154,12 +158,13 @@ def _check_options(
 ) -> AdaptiveOptions:
     if batch not in get_args(Batch):
         raise ValueError(f"batch must be 'rows' or 'shared'; got {batch!r}")
-    if not isinstance(min_step, int | float) or not (math.isfinite(min_step) and min_step >= 0):
-        raise ValueError(f"min_step must be a finite number, not negative; got {min_step!r}")
+    check_number("min_step", min_step)
+    if not (math.isfinite(min_step) and min_step >= 0):
+        raise ValueError(f"min_step must be finite and not negative; got {min_step}")
     if not isinstance(controller, PIController | None):
         raise TypeError(f"controller must be an ode.PIController; got {type(controller).__name__}")
     return AdaptiveOptions(
-        tolerance=Tolerance(rtol, atol),
+        tolerance=Tolerance(check_number("rtol", rtol), check_number("atol", atol)),
         controller=PIController() if controller is None else controller,
         batch=batch,
         max_steps=_check_count("max_steps", max_steps),

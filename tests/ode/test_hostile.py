@@ -50,7 +50,7 @@ def _times(t: Any) -> Any:
         ({"max_steps": math.inf}, TypeError, "max_steps must be an integer"),
         ({"substeps": 0}, ValueError, "substeps must be at least 1"),
         ({"substeps": 1.5}, TypeError, "substeps must be an integer; got float"),
-        ({"min_step": -1.0}, ValueError, "min_step must be a finite number"),
+        ({"min_step": -1.0}, ValueError, "min_step must be finite and not negative"),
         ({"method": "rk4"}, TypeError, "method is an object, not a string; got 'rk4': pass ode.rk4"),
         ({"method": 4}, TypeError, "method must be a Tableau or have step"),
         ({"controller": 4}, TypeError, "controller must be an ode.PIController; got int"),
@@ -314,3 +314,84 @@ def test_views_and_read_only_states_are_taken_and_left_alone() -> None:
     solution = ode.solve(decay, view, [0.0, 1.0])
     np.testing.assert_array_equal(solution.x, ode.solve(decay, view.copy(), [0.0, 1.0]).x)
     np.testing.assert_array_equal(base, np.arange(12.0).reshape(3, 4))
+
+
+def test_far_from_zero_the_state_advances_by_what_the_clock_does() -> None:
+    """Spacing of float64 at 1e16 is 2: unless steps are multiples of it, clock and state drift apart."""
+    slow = ode.solve(lambda t, x: -1e-3 * x, np.ones((1, 1)), [1e16, 1e16 + 1000])
+    # Ten times the tolerance; it was 554 times while the step was rounded in the clock only.
+    assert abs(float(slow.x[-1, 0, 0]) - math.exp(-1)) < 1e-5
+    backwards = ode.solve(lambda t, x: -1e-3 * x, np.ones((1, 1)), [1e16, 1e16 - 1000])
+    assert abs(float(backwards.x[-1, 0, 0]) / math.e - 1) < 1e-5
+
+
+def test_a_min_step_that_the_clock_rounds_still_ends_the_row() -> None:
+    start = 1e16
+    found = ode.solve(
+        lambda t, x: np.where(_times(t) > start, np.nan, x), np.ones((1, 1)), [start, start + 1e6],
+        min_step=101.0, on_failure="return",
+    )  # fmt: skip
+    assert found.status == "nonfinite"
+    assert int(found.stats["rejected"][0]) < 40
+
+
+def test_a_scalar_function_of_time_is_told_that_time_is_an_array() -> None:
+    with pytest.raises(TypeError) as caught:
+        ode.solve(lambda t, x: math.sin(t) * x, np.ones((2, 1)), [0.0, 1.0])
+    assert any("batch='shared'" in note and "np.sin(t)" in note for note in caught.value.__notes__)
+    assert ode.solve(lambda t, x: math.sin(t) * x, np.ones((2, 1)), [0.0, 1.0], batch="shared").success
+
+
+def test_a_row_that_is_nan_at_once_has_the_statistics_that_it_has_alone() -> None:
+    rates = np.array([[1.0], [np.nan]])
+    both = ode.solve(lambda t, x: rates * x, np.ones((2, 1)), [0.0, 1.0], on_failure="return")
+    alone = ode.solve(lambda t, x: np.nan * x, np.ones((1, 1)), [0.0, 1.0], on_failure="return")
+    assert both.stats["evaluations"][1] == alone.stats["evaluations"][0] == 1
+
+
+class _Returns:
+    """A method that returns what it was built with, or float64."""
+
+    order, embedded_order = 1, 1
+
+    def __init__(self, *results: Any) -> None:
+        self.results = results
+
+    def step(self, f: Any, t: Any, x: Any, dt: Any) -> Any:
+        return x.astype(np.float64)
+
+    def step_with_error(self, f: Any, t: Any, x: Any, dt: Any, slope: Any = None) -> Any:
+        return self.results
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "match"),
+    [
+        (_Returns(), {"substeps": 2}, "must return the dtype of the state, float32; got float64"),
+        (_Returns(), {}, r"must return a tuple \(x_new, error, slope_new\)"),
+        (
+            _Returns(np.ones((2, 1), "f4"), np.ones(3, "f4"), None),
+            {},
+            r"must return shape \(2, 1\); got \(3,\)",
+        ),
+        (_Returns(np.ones((1, 1), "f4"), np.ones((2, 1), "f4"), None), {}, r"must return shape \(2, 1\)"),
+        (_Returns, {}, r"method is an object, not a class; got _Returns: pass _Returns\(\)"),
+        (
+            type("Half", (), {"order": 1, "embedded_order": 1, "step": (0.0).__add__})(),
+            {},
+            "no step_with_error",
+        ),
+    ],
+)
+def test_a_misbehaving_method_is_refused(method: Any, options: dict[str, Any], match: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=match):
+        ode.solve(decay, np.ones((2, 1), dtype="f4"), [0.0, 1.0], method=method, **options)
+
+
+def test_numbers_of_numpy_are_numbers_and_controllers_are_checked() -> None:
+    found = ode.solve(decay, np.ones((2, 1)), [0.0, 1.0], rtol=np.float32(1e-3), min_step=np.float32(0))  # type: ignore[arg-type]
+    assert found.success
+    with pytest.raises(TypeError, match="safety must be a number; got str"):
+        ode.PIController(safety="a")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="integral must be finite; got nan"):
+        ode.PIController(integral=math.nan)
