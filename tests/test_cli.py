@@ -193,7 +193,8 @@ def test_files_that_cannot_be_used(
         (["--out", "samples.txt"], "--out must end in .npy, .npz, .csv; got 'samples.txt'"),
         (["--plot", "picture.docx"], "--plot must end in one of"),
         (["--array", "a"], "--array names an array of an .npz file"),
-        (["--out", "no/such/folder/x.npy"], "No such file"),
+        (["--out", "no/such/folder/x.npy"], "no folder"),
+        (["--bandwidth", "11"], "--bandwidth must be at most 10 standard deviations; got 11.0"),
     ],
 )
 def test_options_that_cannot_be_used(
@@ -247,3 +248,38 @@ def test_the_likely_bandwidth_of_many_points_is_that_of_some_scaled() -> None:
     z = np.random.default_rng(1).standard_normal((8000, 2))
     assert likely_bandwidth(z) == pytest.approx(likely_bandwidth(z[:2000]) * 4 ** (-1 / 6), rel=0.15)
     assert likely_bandwidth(np.zeros((10, 1))) > 0
+
+
+def test_tiny_values_are_not_taken_for_constants() -> None:
+    """Their squares underflow: the samples are the same numbers in another unit."""
+    points = _points()[:, :2]
+    large, _ = sample_points(points, Sampling(n=50))
+    tiny, _ = sample_points(points * 2.0**-700, Sampling(n=50))
+    np.testing.assert_allclose(tiny * 2.0**700, large, rtol=1e-12)
+
+
+@pytest.mark.parametrize("option", ["--out", "--plot"])
+def test_a_missing_folder_is_refused_before_the_work(
+    option: str,
+    file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise AssertionError("the work was begun")
+
+    monkeypatch.setattr("diffmath.cli._sample.sample_points", fails)
+    name = "x.npy" if option == "--out" else "x.png"
+    assert main(["sample", str(file), option, str(tmp_path / "none" / name)]) == 2
+    assert f"{option}: no folder" in capsys.readouterr().err
+    (tmp_path / name).mkdir()
+    assert main(["sample", str(file), option, str(tmp_path / name)]) == 2
+    assert f"{option} must name a file" in capsys.readouterr().err
+
+
+def test_too_many_samples_for_the_memory_are_a_message(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sample", str(file), "--n", str(10**13)]) == 1
+    assert capsys.readouterr().err.startswith("diffmath: error: Unable to allocate")

@@ -18,6 +18,7 @@ def command_parser(
     """
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
+        prog=f"python -m diffmath {name}",
         usage=f"python -m diffmath {name} {usage}",
         help=help,
         description=text,

@@ -13,7 +13,7 @@ from typing import TextIO
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FORMATS", "check_format", "load_points", "save_points", "write_csv"]
+__all__ = ["FORMATS", "check_folder", "check_format", "load_points", "save_points", "write_csv"]
 
 FORMATS = (".npy", ".npz", ".csv")
 Points = npt.NDArray[np.float64]
@@ -23,6 +23,14 @@ def check_format(path: Path, role: str = "file") -> None:
     """Refuse a file name whose ending is not one of `FORMATS`."""
     if path.suffix.lower() not in FORMATS:
         raise ValueError(f"{role} must end in {', '.join(FORMATS)}; got {path.name!r}")
+
+
+def check_folder(path: Path | None, role: str) -> None:
+    """Refuse a file that is to be written into no folder, before the work that it is to hold."""
+    if path is not None and not path.parent.is_dir():
+        raise FileNotFoundError(f"{role}: no folder {str(path.parent)!r}; make it first")
+    if path is not None and path.is_dir():
+        raise IsADirectoryError(f"{role} must name a file; {str(path)!r} is a folder")
 
 
 def load_points(path: Path, array: str | None = None) -> Points:
@@ -94,7 +102,8 @@ def _read_numpy(path: Path, array: str | None) -> npt.NDArray[np.generic]:
     except (ValueError, OSError, EOFError) as error:
         if isinstance(error, _ChoiceError):
             raise
-        reason = "objects are not read (they may run code)" if "pickle" in str(error) else str(error)
+        pickled = "it is not one, or holds objects: objects are not read (they may run code)"
+        reason = pickled if "pickle" in str(error) else str(error)
         raise ValueError(f"{path.name} cannot be read as a NumPy file: {reason}") from None
 
 

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (`head`, say) has all it wants; without this, Python complains while flushing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (SolveError, ImportError) as error:
+    except (SolveError, ImportError, MemoryError) as error:
         return _complain(error, 1, options.debug)
     except (TypeError, ValueError, OSError) as error:
         return _complain(error, 2, options.debug)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from diffmath import diffusion, plot, random
 from diffmath.cli._command import command_parser
-from diffmath.cli._files import check_format, load_points, save_points, write_csv
+from diffmath.cli._files import check_folder, check_format, load_points, save_points, write_csv
 from diffmath.demo._bandwidth import likely_bandwidth
 
 __all__ = ["METHODS", "PROCESSES", "Sampling", "add_command", "sample_points"]
@@ -94,6 +94,8 @@ def run(options: argparse.Namespace) -> int:
     if options.out is not None:
         check_format(options.out, "--out")
     figure = None if options.plot is None else _figure_for(options.plot)
+    for role, path in (("--out", options.out), ("--plot", options.plot)):
+        check_folder(path, role)
     points = load_points(options.file, options.array)
     asked = Sampling(
         options.process, options.method, options.steps, options.n, options.seed, options.bandwidth,
@@ -157,6 +159,9 @@ def sample_points(points: HostArray, asked: Sampling) -> tuple[HostArray, float]
     """
     if asked.n < 1:
         raise ValueError(f"--n must be at least 1; got {asked.n}")
+    if asked.bandwidth is not None and asked.bandwidth > 10:
+        # The noise that sampling starts from has to hide the data: alpha(t_max) h is small against 1.
+        raise ValueError(f"--bandwidth must be at most 10 standard deviations; got {asked.bandwidth}")
     centre, scale = _location_and_scale(points)
     constant = scale == 0
     standard = (points - centre) / np.where(constant, 1.0, scale)
@@ -183,7 +188,7 @@ def _location_and_scale(points: HostArray) -> tuple[HostArray, HostArray]:
             f"values must be below 1e150, for their squares to be finite; column {too_large[0]} exceeds it: "
             "change its unit"
         )
-    centre, scale = points.mean(axis=0), points.std(axis=0)
-    # Rounding may give equal values a deviation, and a mean beside them.
-    constant = (np.ptp(points, axis=0) == 0) | (scale == 0)
-    return np.where(constant, points[0], centre), np.where(constant, 0.0, scale)
+    # In units of the range, from the first point: tiny squares are not lost, equal values stay equal.
+    spread = np.ptp(points, axis=0)
+    relative = (points - points[0]) / np.where(spread == 0, 1.0, spread)
+    return points[0] + spread * relative.mean(axis=0), spread * relative.std(axis=0)
