@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffmath.diffusion._phi import phi
-from diffmath.diffusion._process import Process
+from diffmath.diffusion._process import Process, log_snr_at
 
 __all__ = ["Step", "adams_step", "adams_weights"]
 
@@ -59,16 +59,18 @@ def adams_step(
 ) -> Step:
     """Return step n of the exponential-Adams method, from ``times[n]`` to ``times[n + 1]``.
 
-    The order is `order`, less where the history is too short, and 1 on a step that ends at sigma = 0: there
-    h is infinite and the state is the denoised data exactly.
+    The order is `order`, less where the history is too short, and 1 on a step of infinite h: one that ends at
+    sigma = 0, where the state is the denoised data exactly, or (encoding) at alpha = 0.
     """
     s, t = times[n], times[n + 1]
-    (_, sigma_s), (alpha_t, sigma_t) = process.marginal(s), process.marginal(t)
+    (alpha_s, sigma_s), (alpha_t, sigma_t) = process.marginal(s), process.marginal(t)
     if sigma_t == 0:
         return Step(0.0, (alpha_t,))
-    lam_s = float(process.log_snr(s))
-    h = float(process.log_snr(t)) - lam_s
-    history = [float(process.log_snr(u)) for u in reversed(times[max(0, n - order + 1) : n])]
+    if alpha_t == 0:  # encoding to pure noise, the limit h -> -infinity of order 1
+        return Step(sigma_t / sigma_s, (-alpha_s * sigma_t / sigma_s,))
+    lam_s = log_snr_at(process, s)
+    h = log_snr_at(process, t) - lam_s
+    history = [log_snr_at(process, u) for u in reversed(times[max(0, n - order + 1) : n])]
     # An infinite first step (alpha = 0 at the start) leaves a node at -inf, whose weight is 0.
     nodes = [(lam - lam_s) / h for lam in history if math.isfinite(lam)]
     weights = adams_weights((1 + tau**2) * h, nodes, midpoint=midpoint)

@@ -92,6 +92,12 @@ class EmpiricalData(Target):
         centred = self.points - self.mean
         return np.asarray(centred.T @ centred / len(centred) + self.bandwidth**2 * np.eye(self.dim))
 
+    @cached_property
+    def _centred(self) -> tuple[HostArray, HostArray]:
+        """The points about their mean, and their squared lengths."""
+        points = self.points - self.mean
+        return points, np.sum(points**2, axis=1)
+
     @property
     def _width(self) -> int:
         return len(self.points) + self.dim
@@ -130,9 +136,8 @@ class _PointsPosterior:
         self.variance = alpha**2 * target.bandwidth**2 + sigma**2
         self.data_variance = target.bandwidth**2
         self.mean = send(target.mean, x)
-        points = target.points - target.mean
-        self.points = send(points, x)
-        self.squares = send(np.sum(points**2, axis=1), x)
+        points, squares = target._centred
+        self.points, self.squares = send(points, x), send(squares, x)
         self.x = x - alpha * self.mean
         self.dim = target.dim
 

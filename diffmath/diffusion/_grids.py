@@ -13,7 +13,7 @@ from operator import index
 import numpy as np
 import numpy.typing as npt
 
-from diffmath.diffusion._process import Process
+from diffmath.diffusion._process import Process, log_snr_at
 
 __all__ = ["log_snr_times", "uniform_times"]
 
@@ -39,7 +39,7 @@ def log_snr_times(
     Raises
     ------
     ValueError
-        No steps, or times outside (0, t_max].
+        No steps, times outside (0, t_max], or an infinite log-SNR at one of them.
 
     Notes
     -----
@@ -58,7 +58,13 @@ def log_snr_times(
     start, end = _ends(process, steps, t_start, t_end)
     if min(start, end) == 0:
         raise ValueError("the log-SNR is infinite at t=0; end at t_min and append 0.0: np.append(times, 0.0)")
-    lam = np.linspace(float(process.log_snr(start)), float(process.log_snr(end)), steps + 1)
+    ends = [log_snr_at(process, t) for t in (start, end)]
+    if not np.all(np.isfinite(ends)):
+        raise ValueError(
+            f"the log-SNR is infinite at t={max(start, end):g}, where alpha is 0; start below it, or use "
+            "uniform_times"
+        )
+    lam = np.linspace(ends[0], ends[1], steps + 1)
     inner = [float(process.time_of_log_snr(float(value))) for value in lam[1:-1]]
     return np.array([start, *inner, end])
 

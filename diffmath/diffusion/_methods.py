@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from diffmath.diffusion._adams import Step, adams_step
-from diffmath.diffusion._process import Process
+from diffmath.diffusion._process import Process, log_snr_at
 
 __all__ = ["Method", "ddim", "dpmpp_2m", "euler_maruyama", "sde_dpmpp_2m"]
 
@@ -232,20 +232,27 @@ def _two_step(name: str, reference: str, order: int, tau: float, variant: str) -
 
 def _ddim_step(process: Process, times: Sequence[float], n: int, *, eta: float) -> Step:
     s, t = times[n], times[n + 1]
+    if not eta:
+        return adams_step(process, times, n, order=1)
     (_, sigma_s), (alpha_t, sigma_t) = process.marginal(s), process.marginal(t)
     if sigma_t == 0:
         return Step(0.0, (alpha_t,))
-    h = float(process.log_snr(t)) - float(process.log_snr(s))
-    # ln sqrt(1 - eta^2 (1 - e^-2h)), the share of the old noise that stays; zero at eta = 0.
-    log_kept = 0.5 * math.log1p(eta**2 * math.expm1(-2 * h)) if eta else 0.0
+    h = log_snr_at(process, t) - log_snr_at(process, s)
+    lost = -math.expm1(-2 * h)
+    # ln sqrt(1 - eta^2 (1 - e^-2h)), the share of the old noise that stays; 0 at h infinite, eta 1.
+    log_kept = 0.5 * math.log1p(-(eta**2) * lost) if eta**2 * lost < 1 else -math.inf
     decay = sigma_t / sigma_s * math.exp(log_kept)
-    noise = eta * sigma_t * math.sqrt(-math.expm1(-2 * h)) if eta else 0.0
-    return Step(decay, (-alpha_t * math.expm1(log_kept - h),), noise)
+    return Step(decay, (-alpha_t * math.expm1(log_kept - h),), eta * sigma_t * math.sqrt(lost))
 
 
 def _euler_maruyama_step(process: Process, times: Sequence[float], n: int) -> Step:
     s, dt = times[n], times[n + 1] - times[n]
-    (alpha, sigma), (f, g2) = process.marginal(s), process.coefficients(s)
+    try:
+        (alpha, sigma), (f, g2) = process.marginal(s), process.coefficients(s)
+    except ZeroDivisionError:
+        f = g2 = alpha = sigma = math.nan
+    if not (math.isfinite(f) and math.isfinite(g2)):
+        raise ValueError(f"euler_maruyama needs finite f and g2; they are not at t={s:g}: start below it")
     # g^2 score dt = pull (x - alpha D), the score written with the denoised data D.
     pull = -g2 * dt / sigma**2
     return Step(1 + f * dt - pull, (alpha * pull,), math.sqrt(g2 * abs(dt)))
@@ -262,7 +269,7 @@ def _clock_of(tau: float) -> Clock | None:
 
 def _exponential_clock(process: Process, times: Sequence[float], *, tau: float) -> list[float]:
     """e^(2 tau^2 lambda), scaled to end at 1; a last time with sigma = 0 has no noise and no place in it."""
-    lam = [float(process.log_snr(t)) for t in times]
+    lam = [log_snr_at(process, t) for t in times]
     if lam[-1] == math.inf:
         lam.pop()
     return [math.exp(2 * tau**2 * (value - lam[-1])) for value in lam]

@@ -205,12 +205,12 @@ def _spectrum(covariances: HostArray, shape: tuple[int, int]) -> tuple[HostArray
     axes = None
     values = covariances if covariances.ndim == 2 else covariances[:, None]
     if covariances.ndim == 3:
-        scale = np.abs(covariances).max()
+        scale = np.abs(covariances).max(axis=(1, 2), keepdims=True)
         if np.any(np.abs(covariances - covariances.transpose(0, 2, 1)) > 1e-12 * scale):
             raise ValueError("covariances must be symmetric; covariances[k] differs from its transpose")
         values, axes = np.linalg.eigh(covariances)
         # eigh of a singular matrix gives zeros as +-eps times its norm.
-        values = np.where(np.abs(values) <= 1e-14 * shape[1] * scale, 0.0, values)
+        values = np.where(np.abs(values) <= 1e-14 * shape[1] * scale[:, 0], 0.0, values)
     if values.min() < 0:
         raise ValueError(
             f"covariances must be positive semi-definite; the least eigenvalue is {values.min():.3g}"

@@ -16,9 +16,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from diffmath._arrays import array_namespace
 from diffmath._callables import check_model, check_result, guarded
 from diffmath._typing import Array, Score, Time
-from diffmath.diffusion._process import Process, matches, row_times
+from diffmath.diffusion._consistency import matches
+from diffmath.diffusion._process import Process, row_times
 
 __all__ = ["Model", "as_model", "from_denoiser", "from_flow", "from_noise", "from_score", "from_velocity"]
 
@@ -177,14 +181,21 @@ class Model:
         if wanted is self.kind:
             return 0.0, 1.0
         try:
-            c, d = self.kind.to_data(self.process, t)
-            a, b = wanted.from_data(self.process, t)
+            # Arrays of times divide by zero with a warning where floats raise; both are refused below.
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                c, d = self.kind.to_data(self.process, t)
+                a, b = wanted.from_data(self.process, t)
+                pair = a + b * c, b * d
         except ZeroDivisionError:
+            pair = math.nan, math.nan
+        if not all(map(_is_finite, pair)):
+            when = f"t={t:g}" if isinstance(t, float) else "some t"
             raise ValueError(
-                f"the {wanted.name} cannot be had from the {self.kind.name} at t={t}, where sigma or alpha "
-                f"is 0; use t >= t_min={self.process.t_min:g}"
-            ) from None
-        return a + b * c, b * d
+                f"the {wanted.name} cannot be had from the {self.kind.name} at {when}, where sigma or alpha "
+                f"is 0 (or f infinite); use t >= t_min={self.process.t_min:g}, below t_max, or a model that "
+                f"predicts the {wanted.name}"
+            )
+        return pair
 
     def __repr__(self) -> str:
         return f"Model({self.kind.name}, {self.process!r})"
@@ -285,6 +296,13 @@ def as_model(model: Model | Score, process: Process) -> Model:
     if not matches(model.process, process):
         raise ValueError(f"the model was made for {model.process!r}; it cannot be used with {process!r}")
     return model
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float | int):
+        return math.isfinite(value)
+    xp = array_namespace(value)
+    return bool(xp.all(xp.isfinite(value)))
 
 
 def _wrap(kind: Parametrisation, function: Score, process: Process) -> Model:

@@ -41,6 +41,7 @@ def normalise(logits: Array, axis: int) -> tuple[Array, Array]:
     """Return the softmax and the log-sum-exp of `logits` along an axis."""
     xp = array_namespace(logits)
     top = xp.max(logits, axis=axis, keepdims=True)
-    weights = xp.exp(logits - top)
+    with np.errstate(under="ignore"):  # a far component weighs nothing
+        weights = xp.exp(logits - top)
     total = xp.sum(weights, axis=axis, keepdims=True)
     return weights / total, xp.squeeze(top + xp.log(total), axis=axis)

@@ -168,7 +168,9 @@ def _run(
     model = as_model(model, process)
     x = check_array("x_T", x, min_ndim=2)
     grid = _check_times(process, times, method)
-    plan = [method.step(process, grid, n) for n in range(len(grid) - 1)]
+    plan = [_checked_step(process, grid, n, method) for n in range(len(grid) - 1)]
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be a callable; got {type(callback).__name__}")
     noises = _noises(process, grid, plan, method, key, x)
     xp = array_namespace(x)
     kept: list[Array] = [x]
@@ -176,7 +178,11 @@ def _run(
     depth = max(len(step.weights) for step in plan)
     for n in progress_bar(range(len(plan)), enabled=progress, description=method.name):
         step, t = plan[n], grid[n]
+        # The first evaluation is watched: a model that works in place would corrupt the state unseen.
+        before = xp.astype(x, x.dtype, copy=True) if n == 0 else x
         denoised = xp.astype(model.denoiser(x, t), x.dtype, copy=False)
+        if n == 0 and not bool(xp.all(before == x)):
+            raise TypeError(f"{model.kind.name}(x, t) modified its argument x: return a new array")
         if callback is not None:
             callback(n, t, x, denoised)
         history = [denoised, *history[: depth - 1]]
@@ -235,6 +241,21 @@ def _check_times(process: Process, times: Any, method: Method) -> list[float]:
     return grid
 
 
+def _checked_step(process: Process, grid: list[float], n: int, method: Method) -> Step:
+    step = method.step(process, grid, n)
+    if not isinstance(step, Step):
+        raise TypeError(f"{method.name}.step must return a diffusion.Step; got {type(step).__name__}")
+    if len(step.weights) > n + 1:
+        raise ValueError(
+            f"{method.name}: step {n} weighs {len(step.weights)} evaluations, but only {n + 1} exist by then"
+        )
+    if not all(map(math.isfinite, (step.decay, *step.weights, step.noise))):
+        raise ValueError(f"{method.name}: the coefficients of step {n} must be finite; got {step}")
+    if step.noise and method.clock is None:
+        raise ValueError(f"{method.name}: step {n} has noise, so the method needs a clock")
+    return step
+
+
 def _noises(
     process: Process, grid: list[float], plan: Sequence[Step], method: Method, key: Key | None, x: Array
 ) -> Iterator[Array]:
@@ -244,8 +265,15 @@ def _noises(
     if key is None:
         raise TypeError(f"{method.name} is stochastic; pass key=dm.random.key(0)")
     clock = np.asarray(method.clock(process, grid))
+    noisy = max((n + 1 for n, step in enumerate(plan) if step.noise), default=0)
+    if not noisy < len(clock) <= len(grid) and noisy:
+        raise ValueError(
+            f"{method.name}: its clock must have one value per time, {len(grid)} (less those of last steps "
+            f"without noise); got {len(clock)}"
+        )
     if len(clock) < 2:
         return iter(())
+    clock = host_times(clock, name=f"the clock of {method.name}")
     increments = brownian_increments(fold_in(key, "diffusion.sample"), clock, tuple(x.shape), like=x)
     return (step.noise / math.sqrt(gap) * dW for step, gap, dW in zip(plan, np.diff(clock), increments))
 

@@ -133,7 +133,7 @@ class Target(ABC):
         Raises
         ------
         ValueError
-            Where there is no density: point masses at sigma = 0.
+            Where there is no density (point masses at sigma = 0), or its logarithm overflows.
 
         Examples
         --------
@@ -142,7 +142,13 @@ class Target(ABC):
         >>> diffusion.GaussianMixture([1.0], [[0.0]], [1.0]).log_density(np.zeros((1, 1))).round(4)
         array([-0.9189])
         """
-        return self._evaluate("log_density", check_array("x", x, ndim=2), process, t)
+        value = self._evaluate("log_density", check_array("x", x, ndim=2), process, t)
+        xp = array_namespace(value)
+        if not bool(xp.all(xp.isfinite(value))):
+            raise ValueError(
+                f"the log-density at x overflows {value.dtype}: scale x down, or take a larger t"
+            )
+        return value
 
     def sample(
         self, key: Key, n: int, *, like: Array, process: Process | None = None, t: float = 0.0
@@ -217,16 +223,19 @@ class Target(ABC):
         if x.ndim != 2 or x.shape[1] != self.dim:
             raise ValueError(f"x must have shape (batch, {self.dim}); got {tuple(x.shape)}")
         alpha, sigma = (1.0, 0.0) if process is None else process.marginal(row_times(t, x))
-        if isinstance(sigma, float) and sigma == 0 and not self._smooth:
+        if not self._smooth and _any_zero(sigma):
             raise ValueError(
                 f"{self!r} has no density or score at sigma=0 (t={t}): its data are point masses; "
                 "take t > 0 or a positive bandwidth or covariance"
             )
         step = max(1, CHUNK // self._width)
         chunks = [slice(i, min(i + step, x.shape[0])) for i in range(0, max(1, x.shape[0]), step)]
-        parts = [
-            self._quantity(quantity, x[rows, :], _rows(alpha, rows), _rows(sigma, rows)) for rows in chunks
-        ]
+        # Squares of huge states overflow and far weights underflow; a sampler reports what is not finite.
+        with np.errstate(all="ignore"):
+            parts = [
+                self._quantity(quantity, x[rows, :], _rows(alpha, rows), _rows(sigma, rows))
+                for rows in chunks
+            ]
         return parts[0] if len(parts) == 1 else xp.concat(parts, axis=0)
 
     def _quantity(self, quantity: Quantity, x: Array, alpha: Any, sigma: Any) -> Array:
@@ -271,6 +280,10 @@ class _MixtureCDF:
             smooth = ndtr(gap / np.where(width, self.deviations, 1.0))
             total[i : i + step] = np.where(width, smooth, gap >= 0) @ self.weights
         return total.reshape(values.shape)
+
+
+def _any_zero(sigma: Any) -> bool:
+    return sigma == 0 if isinstance(sigma, float) else bool(array_namespace(sigma).any(sigma == 0))
 
 
 def _rows(value: Any, rows: slice) -> Any:

@@ -236,3 +236,34 @@ def test_parameters_are_copied_and_frozen() -> None:
     assert target.mean[0] == 0.0
     with pytest.raises(ValueError, match="read-only"):
         target.means[0, 0] = 1.0
+
+
+def test_a_narrow_component_beside_a_wide_one_keeps_its_width():
+    widths = np.array([1.0, 1e-16])
+    full = diffusion.GaussianMixture([0.5, 0.5], np.zeros((2, 2)), widths[:, None, None] * np.eye(2))
+    flat = diffusion.GaussianMixture([0.5, 0.5], np.zeros((2, 2)), widths)
+    x = np.full((1, 2), 1e-9)
+    np.testing.assert_allclose(full.log_density(x), flat.log_density(x), rtol=1e-14)
+
+
+def test_the_error_state_of_numpy_changes_nothing():
+    process, x = diffusion.vp(), np.array([[300.0, -80.0], [1e200, 0.0]])
+    for target in (
+        diffusion.GaussianMixture([0.3, 0.7], [[-2.0, 0.0], [2.0, 1.0]], [0.1, 0.2]),
+        diffusion.EmpiricalData([[-2.0, 0.0], [2.0, 1.0]], bandwidth=0.0),
+    ):
+        plain = target.score(process)(x, 1e-3)
+        with np.errstate(all="raise"):
+            np.testing.assert_array_equal(target.score(process)(x, 1e-3), plain)
+        assert np.all(np.isfinite(plain[0]))
+
+
+def test_a_density_that_overflows_is_refused():
+    x = np.array([[1e200, 0.0]])
+    for target in (
+        diffusion.GaussianMixture([1.0], [[0.0, 0.0]], [1.0]),
+        diffusion.EmpiricalData([[0.0, 0.0]], bandwidth=1.0),
+    ):
+        with pytest.raises(ValueError, match="the log-density at x overflows float64"):
+            target.log_density(x)
+    assert diffusion.vp().log_prior(x)[0] == -math.inf

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffmath import diffusion, random
-from diffmath.diffusion._process import matches
+from diffmath.diffusion._consistency import matches
 
 KEY = random.key(7)
 
@@ -144,3 +144,23 @@ def test_vp_preserves_variance_and_inverts(t: float, beta_min: float, extra: flo
         lam = process.log_snr(t)
         # d t / t = -2 sigma^2 B / (t B') d lambda: a log-SNR rounded at 40 moves t by 40 eps.
         assert math.isclose(process.time_of_log_snr(lam), t, rel_tol=1e-13)
+
+
+@pytest.mark.parametrize("t", [-0.1, math.nan, math.inf])
+def test_times_that_are_none_are_refused(t):
+    process, x = diffusion.vp(), np.ones((2, 1))
+    model = diffusion.GaussianMixture([1.0], [[0.0]], [1.0]).score(process)
+    for call in (process.marginal, process.coefficients, lambda t: model(x, t)):
+        with pytest.raises(ValueError, match="t must be finite and not negative"):
+            call(t)
+    with pytest.raises(ValueError, match="not negative in every row"):
+        process.perturb(x, np.array([0.1, t]), noise=x)
+
+
+def test_a_row_at_time_zero_is_refused_where_the_limit_is_infinite():
+    process, x, t = diffusion.vp(), np.ones((2, 1)), np.array([0.0, 0.5])
+    point = diffusion.EmpiricalData([[0.0]], bandwidth=0.0)
+    with pytest.raises(ValueError, match="no density or score at sigma=0"):
+        point.score(process)(x, t)
+    with pytest.raises(ValueError, match="noise cannot be had from the score at some t"):
+        diffusion.from_score(lambda x, t: -x, process).noise(x, t)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import diffmath as dm
-from diffmath import SolveError, diffusion
+from diffmath import SolveError, diffusion, random
 
 PROCESS = diffusion.vp()
 TARGET = diffusion.GaussianMixture([0.3, 0.7], [[-2.0, 0.0], [2.0, 1.0]], [0.1, 0.2])
@@ -310,3 +310,99 @@ def test_shifted_data_give_shifted_samples(steps: int, shift: float, which: int)
     there = run(moved.denoiser(PROCESS), x=start, times=times, method=DATA_FORM[which])
     here = run(TARGET.denoiser(PROCESS), times=times, method=DATA_FORM[which])
     np.testing.assert_allclose(there, here + PROCESS.alpha(1e-3) * move, rtol=1e-9, atol=1e-9)
+
+
+def _custom(step, clock=None):
+    return diffusion.Method("mine", order=1, weak_order=1, reference="none", step=step, clock=clock)
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "message"),
+    [
+        (_custom(lambda p, t, n: (1.0, (0.0,))), TypeError, "must return a diffusion.Step; got tuple"),
+        (_custom(lambda p, t, n: diffusion.Step(1.0, (0.0, 5.0))), ValueError, "step 0 weighs 2 evaluations"),
+        (_custom(lambda p, t, n: diffusion.Step(1.0, (0.0,), 1.0)), ValueError, "noise, so .* needs a clock"),
+        (_custom(lambda p, t, n: diffusion.Step(math.nan, (0.0,))), ValueError, "step 0 must be finite"),
+        (
+            _custom(lambda p, t, n: diffusion.Step(1.0, (0.0,), 1.0), lambda p, t: [0.0, 1.0]),
+            ValueError,
+            "clock must have one value per time, 4",
+        ),
+        (diffusion.sde_dpmpp_2m(tau=50.0), ValueError, r"the clock of sde_dpmpp_2m\(tau=50\) must be"),
+    ],
+)
+def test_a_method_that_contradicts_itself_is_refused(method, error, message):
+    process = diffusion.vp()
+    times = diffusion.log_snr_times(process, 3)
+    with pytest.raises(error, match=message):
+        diffusion.sample(process, lambda x, t: -x, np.ones((2, 1)), times, method=method, key=random.key(0))
+
+
+def test_a_model_that_works_in_place_is_refused(xp):
+    def doubling(x, t):
+        x *= 2
+        return -x
+
+    process, state = diffusion.vp(), xp.asarray(np.ones((2, 1)))
+    times = diffusion.log_snr_times(process, 3)
+    # Read-only NumPy and JAX refuse (or copy) by themselves.
+    if isinstance(state, np.ndarray) and state.flags.writeable:
+        with pytest.raises(TypeError, match=r"score\(x, t\) modified its argument x"):
+            diffusion.sample(process, doubling, state, times, method=diffusion.ddim())
+
+
+def test_a_callback_must_be_callable():
+    process = diffusion.vp()
+    with pytest.raises(TypeError, match="callback must be a callable; got int"):
+        diffusion.sample(
+            process, lambda x, t: -x, np.ones((2, 1)), [1.0, 0.5], method=diffusion.ddim(), callback=5
+        )
+
+
+def _rectified(log):
+    """Flow matching, alpha = 1 - t and sigma = t: no signal at all at t = 1, no noise at t = 0."""
+    return diffusion.Process(
+        alpha=lambda t: 1 - t, sigma=lambda t: t, f=lambda t: -1 / (1 - t), g2=lambda t: 2 * t / (1 - t),
+        log_snr=lambda t: log((1 - t) / t), time_of_log_snr=lambda lam: 1 / (1 + math.exp(lam)),
+        t_min=1e-3, t_max=1.0, name="rectified",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("log", [math.log, np.log])
+@pytest.mark.parametrize(
+    "method",
+    [diffusion.ddim(), diffusion.ddim(eta=1.0), diffusion.dpmpp_2m(), diffusion.sde_dpmpp_2m()],
+    ids=str,
+)
+def test_a_process_without_signal_at_the_start_is_sampled(log, method):
+    process = _rectified(log)
+    point = diffusion.EmpiricalData([[2.0, 1.0]], bandwidth=0.0)
+    times = diffusion.uniform_times(process, 8, t_end=0.0)
+    x = diffusion.sample(
+        process, point.denoiser(process), np.ones((3, 2)), times, method=method, key=random.key(0)
+    )
+    np.testing.assert_allclose(x, [[2.0, 1.0]] * 3, rtol=1e-14)  # the last step is the data
+
+
+@pytest.mark.parametrize("log", [math.log, np.log])
+def test_encoding_ends_on_pure_noise(log):
+    process = _rectified(log)
+    point = diffusion.EmpiricalData([[2.0, 1.0]], bandwidth=0.0)
+    noise = np.array([[0.3, -0.7]])
+    x = process.perturb(np.array([[2.0, 1.0]]), 0.25, noise=noise)
+    times = diffusion.uniform_times(process, 6, t_start=0.25, t_end=1.0)
+    for method in (diffusion.ddim(), diffusion.dpmpp_2m()):
+        end = diffusion.sample(process, point.denoiser(process), x, times, method=method)
+        np.testing.assert_allclose(end, noise, rtol=1e-12)  # one data point: every step is exact
+
+
+def test_infinite_coefficients_are_refused():
+    process, x = _rectified(math.log), np.ones((1, 2))
+    model = diffusion.EmpiricalData([[2.0, 1.0]], bandwidth=0.0)
+    with pytest.raises(ValueError, match="log-SNR is infinite at t=1"):
+        diffusion.log_snr_times(process, 4)
+    with pytest.raises(ValueError, match="euler_maruyama needs finite f and g2"):
+        diffusion.sample(process, model.denoiser(process), x, [1.0, 0.5], method=diffusion.euler_maruyama(),
+                         key=random.key(0))  # fmt: skip
+    with pytest.raises(ValueError, match="denoiser cannot be had from the score at t=1"):
+        diffusion.sample(process, model.score(process), x, [1.0, 0.5], method=diffusion.ddim())
