@@ -75,8 +75,9 @@ def check_everything(plane: Sampled, images: Sampled, settings: Settings) -> Par
         text=(
             "One SDE, written once in SymPy, is run as paths and solved as a density, and the two agree; so "
             "do both samplers and the exact law of the digits. The same check rejects the same samplers when "
-            "their score is doubled"
-            + (", so that its approval means something." if not wrong else f"; {wrong} VERDICTS ARE WRONG.")
+            "their score is doubled, so that its approval means something."
+            if not wrong
+            else f"{wrong} VERDICTS ARE WRONG: see the table."
         ),
         numbers=(
             ("density of the double well", well.equation),
@@ -159,7 +160,9 @@ def _draw(well: _Well, rows: list[CheckRow], settings: Settings) -> Figure:
             ax.set_ylabel("")
     entries = panels[0].get_legend_handles_labels()
     figure.legend(*entries, loc="upper right", ncols=2, frameon=False, fontsize=9)
-    title = "One SDE, written once: its paths and its density agree"
+    title = (
+        f"One SDE, written once: its paths and its density {'agree' if rows[0].as_it_must_be else 'DIFFER'}"
+    )
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=plot.COLORS["ink"])
     caption = (
         "The double well dx = (x - x^3) dt + 0.7 dW. Filled: histogram of the paths. Line: density. At the "

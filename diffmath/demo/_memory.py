@@ -125,7 +125,7 @@ def _draw(record: data.CO2Record, found: _Memories, settings: Settings) -> Figur
         found.orders,
         {"read one by one": found.online, "best polynomial": found.exact},
         ax=panels["orders"],
-        title="The online memory is as good as the best polynomial",
+        title="The online memory is close to the best polynomial",
         xlabel="numbers kept (order)",
         ylabel="root-mean-square error (ppm)",
     )

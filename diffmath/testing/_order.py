@@ -118,8 +118,10 @@ def _error(step: Step, problem: ODEProblem, exact: list[Errors], n: int) -> floa
     x, worst = np.array(problem.x0), 0.0
     for i in range(n):
         x_new = step(problem.f, start + i * dt, x, dt)
-        if np.shape(x_new) != problem.x0.shape:
-            raise AssertionError(f"step must return shape {problem.x0.shape}; got {np.shape(x_new)}")
+        if not isinstance(x_new, np.ndarray):
+            raise AssertionError(f"step must return a NumPy array like x; got {type(x_new).__name__}")
+        if x_new.shape != problem.x0.shape:
+            raise AssertionError(f"step must return shape {problem.x0.shape}; got {x_new.shape}")
         x = x_new
         checkpoint, rest = divmod((i + 1) * _CHECKPOINTS, n)
         if rest == 0:
@@ -174,5 +176,7 @@ def _check_arguments(step: Step, problem: ODEProblem, order: int, halvings: int,
             raise ValueError(f"{name} must be at least {least}; got {value}")
     if order > _MAX_ORDER:
         raise ValueError(f"order must be at most {_MAX_ORDER}: float64 leaves too few halvings; got {order}")
+    if isinstance(tolerance, bool) or not isinstance(tolerance, int | float):
+        raise TypeError(f"tolerance must be a number; got {type(tolerance).__name__}")
     if not 0 < tolerance < 1:
         raise ValueError(f"tolerance must lie in (0, 1); got {tolerance}")

@@ -204,3 +204,12 @@ def test_bad_arguments_are_refused(changes: dict[str, Any], error: type[Exceptio
     good: dict[str, Any] = {"step": my_step, "problem": linear_ode(dim=1, seed=0), "order": 2}
     with pytest.raises(error, match=match):
         assert_order(**(good | changes))
+
+
+@pytest.mark.parametrize(("result", "kind"), [([[1.0, 2.0]], "list"), (None, "NoneType"), (1.0, "float")])
+def test_a_step_that_returns_no_array_is_named(result: object, kind: str) -> None:
+    problem = linear_ode(dim=2, seed=0)
+    with pytest.raises(AssertionError, match=f"step must return a NumPy array like x; got {kind}"):
+        assert_order(lambda f, t, x, dt: result, problem, order=1)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="tolerance must be a number; got str"):
+        assert_order(lambda f, t, x, dt: x, problem, order=1, tolerance="a")  # type: ignore[arg-type]
