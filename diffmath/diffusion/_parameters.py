@@ -41,7 +41,9 @@ def normalise(logits: Array, axis: int) -> tuple[Array, Array]:
     """Return the softmax and the log-sum-exp of `logits` along an axis."""
     xp = array_namespace(logits)
     top = xp.max(logits, axis=axis, keepdims=True)
-    with np.errstate(under="ignore"):  # a far component weighs nothing
-        weights = xp.exp(logits - top)
+    gap = logits - top
+    # Below the root of the least normal number a weight is nothing; subnormal ones make products 10x slower.
+    nothing = gap < 0.5 * math.log(float(xp.finfo(gap.dtype).smallest_normal))
+    weights = xp.where(nothing, xp.zeros_like(gap), xp.exp(xp.where(nothing, xp.zeros_like(gap), gap)))
     total = xp.sum(weights, axis=axis, keepdims=True)
     return weights / total, xp.squeeze(top + xp.log(total), axis=axis)
