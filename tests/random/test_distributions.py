@@ -79,7 +79,7 @@ def test_normals_are_finite_for_every_word() -> None:
 def _next_words(kernels: Any) -> tuple[Any, ...]:
     """Counters, stream, key and room for the words that a kernel makes beside its values."""
     counters = np.zeros(kernels._LANES, np.uint64)
-    return counters, counters, *np.zeros(3, np.uint64), np.empty((4, kernels._LANES), np.uint64)
+    return counters, counters, *np.zeros(3, np.uint64), np.empty(4 * kernels._LANES, np.uint64)
 
 
 def test_the_numba_transforms_on_every_word() -> None:
@@ -89,13 +89,13 @@ def test_the_numba_transforms_on_every_word() -> None:
     n = -(-len(grid[0]) // lanes) * lanes
     padded = np.stack([np.resize(w, n) for w in grid]).astype(np.uint64)
     out = np.empty((4, n))
-    kernels_out, uniforms = np.empty((4, lanes)), np.empty((4, lanes))
+    normals, uniforms = np.empty(2 * lanes), np.empty(2 * lanes)
     next_words = _next_words(kernels)
     for i in range(0, n, lanes):
-        block = np.ascontiguousarray(padded[:, i : i + lanes])
-        kernels._make_normals_53(block, kernels_out, *next_words)
+        block = padded[:, i : i + lanes].reshape(-1)
+        kernels._make_normals_53(block, normals, *next_words)
         kernels._make_uniforms(block, uniforms, *next_words)
-        out[:2, i : i + lanes], out[2:, i : i + lanes] = kernels_out[:2], uniforms[:2]
+        out[:, i : i + lanes] = normals[::2], normals[1::2], uniforms[::2], uniforms[1::2]
     signed = padded.astype(np.int64)
     for ours, reference in zip(out[:2], box_muller(*signed, np.float64), strict=True):
         np.testing.assert_array_max_ulp(ours, reference, 6)
@@ -356,7 +356,7 @@ def test_the_kernels_are_vectorised() -> None:
     kernels = pytest.importorskip("diffmath.kernels.numba.random")
     compiled = numba.njit(error_model="numpy", fastmath={"contract"})(kernels._make_normals_53.py_func)
     lanes = kernels._LANES
-    compiled(np.zeros((4, lanes), np.uint64), np.empty((4, lanes)), *_next_words(kernels))
+    compiled(np.zeros(4 * lanes, np.uint64), np.empty(2 * lanes), *_next_words(kernels))
     code = next(iter(compiled.inspect_asm().values()))
     if "xmm" not in code:
         pytest.skip("not an x86 processor")

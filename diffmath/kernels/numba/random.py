@@ -148,14 +148,14 @@ def _prefetch_for_write(typing_context: Any, values: Any, index: Any) -> Any:
 
 
 # Each loop makes values and, next to them, the words that come next: independent chains, so that the divider
-# works on logarithms and roots while the integer ports work on the generator.
+# works on logarithms and roots while the integer ports work on the generator. Word j of lane i is at
+# j * _LANES + i, value j of a block at per_block * i + j, in the order of the result.
 @_compiled
 def _make_words(rows: Words, blocks: Words, stream: Any, k0: Any, k1: Any, words: Words) -> None:
     _widest_vectors()
     for i in range(_LANES):
-        words[0, i], words[1, i], words[2, i], words[3, i] = philox4x32(
-            rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0, k1
-        )
+        a, b, c, d = philox4x32(rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0, k1)
+        words[i], words[_LANES + i], words[2 * _LANES + i], words[3 * _LANES + i] = a, b, c, d
 
 
 @_compiled
@@ -164,11 +164,10 @@ def _make_uniforms(
 ) -> None:
     _widest_vectors()
     for i in range(_LANES):
-        following[0, i], following[1, i], following[2, i], following[3, i] = philox4x32(
-            rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0, k1
-        )
-        out[0, i] = min(unit_interval(words[0, i], words[1, i]), _BELOW_ONE)
-        out[1, i] = min(unit_interval(words[2, i], words[3, i]), _BELOW_ONE)
+        a, b, c, d = philox4x32(rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0, k1)
+        following[i], following[_LANES + i], following[2 * _LANES + i], following[3 * _LANES + i] = a, b, c, d
+        out[2 * i] = min(unit_interval(words[i], words[_LANES + i]), _BELOW_ONE)
+        out[2 * i + 1] = min(unit_interval(words[2 * _LANES + i], words[3 * _LANES + i]), _BELOW_ONE)
 
 
 @_compiled
@@ -177,10 +176,10 @@ def _make_normals_53(
 ) -> None:
     _widest_vectors()
     for i in range(_LANES):
-        following[0, i], following[1, i], following[2, i], following[3, i] = philox4x32(
-            rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0, k1
-        )
-        out[0, i], out[1, i] = box_muller(words[0, i], words[1, i], words[2, i], words[3, i])
+        a, b, c, d = philox4x32(rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0, k1)
+        following[i], following[_LANES + i], following[2 * _LANES + i], following[3 * _LANES + i] = a, b, c, d
+        x, y = box_muller(words[i], words[_LANES + i], words[2 * _LANES + i], words[3 * _LANES + i])
+        out[2 * i], out[2 * i + 1] = x, y
 
 
 @_compiled
@@ -189,12 +188,11 @@ def _make_normals_32(
 ) -> None:
     _widest_vectors()
     for i in range(_LANES):
-        following[0, i], following[1, i], following[2, i], following[3, i] = philox4x32(
-            rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0, k1
-        )
-        out[0, i], out[1, i] = box_muller(words[0, i], _MIDDLE, words[1, i], _MIDDLE)
-    for i in range(_LANES):
-        out[2, i], out[3, i] = box_muller(words[2, i], _MIDDLE, words[3, i], _MIDDLE)
+        a, b, c, d = philox4x32(rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0, k1)
+        following[i], following[_LANES + i], following[2 * _LANES + i], following[3 * _LANES + i] = a, b, c, d
+        x, y = box_muller(words[i], _MIDDLE, words[_LANES + i], _MIDDLE)
+        z, w = box_muller(words[2 * _LANES + i], _MIDDLE, words[3 * _LANES + i], _MIDDLE)
+        out[4 * i], out[4 * i + 1], out[4 * i + 2], out[4 * i + 3] = x, y, z, w
 
 
 @_compiled
@@ -220,33 +218,19 @@ def _set_counters(first: int, blocks: int, start: Any, rows: Words, columns: Wor
 
 
 @_compiled
-def _store(first: int, count: int, lanes: Lanes, per_block: int, out: Any) -> None:
-    """Write the values of `count` lanes to their rows and columns."""
+def _store(first: int, count: int, values: Lanes, per_block: int, out: Any) -> None:
+    """Write the values of `count` lanes to their rows and columns, where these do not fill whole blocks."""
     columns = out.shape[1]
-    blocks = -(-columns // per_block)
-    if columns == per_block * blocks:
-        # A slice, since an index that may be negative is not vectorised.
-        target = out.reshape(-1)[per_block * first : per_block * (first + count)]
-        if per_block == 2:
-            for i in range(count):
-                target[2 * i] = lanes[0, i]
-                target[2 * i + 1] = lanes[1, i]
-        else:
-            for i in range(count):
-                target[4 * i] = lanes[0, i]
-                target[4 * i + 1] = lanes[1, i]
-                target[4 * i + 2] = lanes[2, i]
-                target[4 * i + 3] = lanes[3, i]
-        return
     if columns == 1:
         target = out.reshape(-1)[first : first + count]
         for i in range(count):
-            target[i] = lanes[0, i]
+            target[i] = values[per_block * i]
         return
+    blocks = -(-columns // per_block)
     row, block = first // blocks, first % blocks
     for i in range(count):
         for p in range(min(per_block, columns - block * per_block)):
-            out[row, block * per_block + p] = lanes[p, i]
+            out[row, block * per_block + p] = values[per_block * i + p]
         block += 1
         if block == blocks:
             row, block = row + 1, 0
@@ -257,23 +241,27 @@ def _fill(out: Any, start: Any, k0: Any, k1: Any, stream: Any, first: int, last:
     """Fill blocks first to last of `out`, whose rows begin with row `start` of the whole array."""
     per_block = 4 if stream == _NORMAL_32 else 2
     blocks = -(-out.shape[1] // per_block)
+    width, line = per_block * _LANES, 64 // out.itemsize  # values made at once, values in a cache line
+    whole = out.shape[1] == per_block * blocks
     rows, columns = np.empty(_LANES, np.uint64), np.empty(_LANES, np.uint64)
-    words, following = np.empty((4, _LANES), np.uint64), np.empty((4, _LANES), np.uint64)
-    lanes = np.empty((4, _LANES), np.float64)
+    words, following = np.empty(4 * _LANES, np.uint64), np.empty(4 * _LANES, np.uint64)
+    flat, scratch = out.reshape(-1), np.empty(width, out.dtype)
     _set_counters(first, blocks, start, rows, columns)
     _make_words(rows, columns, stream, k0, k1, words)
-    line = 64 // out.itemsize  # values in a cache line
     for lane in range(first, last, _LANES):
-        for i in range(per_block * lane, per_block * (lane + _LANES), line):
+        direct = whole and lane + _LANES <= last
+        target = flat[per_block * lane : per_block * lane + width] if direct else scratch
+        for i in range(per_block * lane + width, per_block * lane + 2 * width, line):
             _prefetch_for_write(out, i)
         _set_counters(lane + _LANES, blocks, start, rows, columns)
         if stream == _NORMAL_53:
-            _make_normals_53(words, lanes, rows, columns, stream, k0, k1, following)
+            _make_normals_53(words, target, rows, columns, stream, k0, k1, following)
         elif stream == _NORMAL_32:
-            _make_normals_32(words, lanes, rows, columns, stream, k0, k1, following)
+            _make_normals_32(words, target, rows, columns, stream, k0, k1, following)
         else:
-            _make_uniforms(words, lanes, rows, columns, stream, k0, k1, following)
-        _store(lane, min(_LANES, last - lane), lanes, per_block, out)
+            _make_uniforms(words, target, rows, columns, stream, k0, k1, following)
+        if not direct:
+            _store(lane, min(_LANES, last - lane), scratch, per_block, out)
         words, following = following, words
 
 
