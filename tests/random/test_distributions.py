@@ -335,10 +335,11 @@ def test_the_twin_equals_the_reference(columns: int, dtype: str) -> None:
         assert uniform_rows(*single).max() < 1
 
 
-def test_threads_do_not_matter() -> None:
+# Each more than one share of 2^17 blocks: whole blocks, and rows whose last block is not used whole.
+@pytest.mark.parametrize("shape", [(140_003, 2), (70_000, 3)])
+def test_threads_do_not_matter(shape: tuple[int, int]) -> None:
     numba = pytest.importorskip("numba")
     before = numba.get_num_threads()
-    shape = (70_000, 3)
     try:
         numba.set_num_threads(1)
         alone = normal(key(0), shape, like=F64)

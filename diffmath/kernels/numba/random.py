@@ -40,7 +40,7 @@ _BELOW_ONE = 1.0 - 2.0**-53
 
 _NORMAL_53, _NORMAL_32 = np.uint64(5), np.uint64(6)
 _LANES = 128
-_BLOCKS_PER_THREAD = 2**14  # for fewer a thread costs more than it brings
+_SHARE, _BUFFER = 2**17, 2**11  # blocks that are worth a thread, blocks that stay in the cache
 
 Words = npt.NDArray[np.uint64]
 Lanes = npt.NDArray[np.float64]
@@ -218,39 +218,18 @@ def _set_counters(first: int, blocks: int, start: Any, rows: Words, columns: Wor
 
 
 @_compiled
-def _store(first: int, count: int, values: Lanes, per_block: int, out: Any) -> None:
-    """Write the values of `count` lanes to their rows and columns, where these do not fill whole blocks."""
-    columns = out.shape[1]
-    if columns == 1:
-        target = out.reshape(-1)[first : first + count]
-        for i in range(count):
-            target[i] = values[per_block * i]
-        return
-    blocks = -(-columns // per_block)
-    row, block = first // blocks, first % blocks
-    for i in range(count):
-        for p in range(min(per_block, columns - block * per_block)):
-            out[row, block * per_block + p] = values[per_block * i + p]
-        block += 1
-        if block == blocks:
-            row, block = row + 1, 0
-
-
-@_compiled
 def _fill(out: Any, start: Any, k0: Any, k1: Any, stream: Any, first: int, last: int) -> None:
-    """Fill blocks first to last of `out`, whose rows begin with row `start` of the whole array."""
+    """Fill blocks first to last of `out`, whose rows, of whole blocks, begin with row `start`."""
     per_block = 4 if stream == _NORMAL_32 else 2
-    blocks = -(-out.shape[1] // per_block)
+    blocks = out.shape[1] // per_block
     width, line = per_block * _LANES, 64 // out.itemsize  # values made at once, values in a cache line
-    whole = out.shape[1] == per_block * blocks
     rows, columns = np.empty(_LANES, np.uint64), np.empty(_LANES, np.uint64)
     words, following = np.empty(4 * _LANES, np.uint64), np.empty(4 * _LANES, np.uint64)
     flat, scratch = out.reshape(-1), np.empty(width, out.dtype)
     _set_counters(first, blocks, start, rows, columns)
     _make_words(rows, columns, stream, k0, k1, words)
     for lane in range(first, last, _LANES):
-        direct = whole and lane + _LANES <= last
-        target = flat[per_block * lane : per_block * lane + width] if direct else scratch
+        target = flat[per_block * lane : per_block * lane + width] if lane + _LANES <= last else scratch
         for i in range(per_block * lane + width, per_block * lane + 2 * width, line):
             _prefetch_for_write(out, i)
         _set_counters(lane + _LANES, blocks, start, rows, columns)
@@ -260,28 +239,50 @@ def _fill(out: Any, start: Any, k0: Any, k1: Any, stream: Any, first: int, last:
             _make_normals_32(words, target, rows, columns, stream, k0, k1, following)
         else:
             _make_uniforms(words, target, rows, columns, stream, k0, k1, following)
-        if not direct:
-            _store(lane, min(_LANES, last - lane), scratch, per_block, out)
+        if lane + _LANES > last:
+            flat[per_block * lane : per_block * last] = scratch[: per_block * (last - lane)]
         words, following = following, words
+
+
+@_compiled
+def _fill_part(out: Any, start: Any, k0: Any, k1: Any, stream: Any, first: int, last: int) -> None:
+    """Fill rows first to last of `out`, whose last block is not used whole: by way of rows that are."""
+    per_block, columns = 4 if stream == _NORMAL_32 else 2, out.shape[1]
+    blocks = -(-columns // per_block)
+    room = np.empty((max(1, _BUFFER // blocks), per_block * blocks), out.dtype)
+    for row in range(first, last, len(room)):
+        count = min(len(room), last - row)
+        _fill(room, start + np.uint64(row), k0, k1, stream, 0, count * blocks)
+        for i in range(count):
+            for j in range(columns):
+                out[row + i, j] = room[i, j]
 
 
 def normal_rows(like: Any, key: tuple[int, int], rows: tuple[int, int], columns: int, stream: int) -> Any:
     """Return some rows of a stream; the twin of normal_rows and of uniform_rows."""
     start, stop = rows
     out = np.empty((stop - start, columns), like.dtype)
-    blocks = (stop - start) * -(-columns // (4 if stream == _NORMAL_32 else 2))
-    threads = max(1, min(nb.get_num_threads(), blocks // _BLOCKS_PER_THREAD))
-    share = -(-blocks // (threads * _LANES)) * _LANES
+    per_block = 4 if stream == _NORMAL_32 else 2
+    blocks = -(-columns // per_block)
+    whole = columns == per_block * blocks
+    unit = 1 if whole else blocks  # of work: a block, or a row
+    total, share = (stop - start) * blocks // unit, max(_LANES, _SHARE // unit)
+    shares = iter(range(0, total, share))
+    arguments = (out, np.uint64(start), np.uint64(key[0]), np.uint64(key[1]), np.uint64(stream))
 
-    def fill(first: int) -> None:
-        last = min(first + share, blocks)
-        _fill(out, np.uint64(start), np.uint64(key[0]), np.uint64(key[1]), np.uint64(stream), first, last)
+    def work() -> None:
+        for first in shares:  # the threads take what is left, so that a late one holds up nobody
+            (_fill if whole else _fill_part)(*arguments, first, min(first + share, total))
 
-    if threads == 1:
-        fill(0)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(fill, range(0, blocks, share)))
+    helpers = min(nb.get_num_threads(), -(-total // share)) - 1
+    if helpers < 1:
+        work()
+        return out
+    with ThreadPoolExecutor(helpers) as pool:
+        futures = [pool.submit(work) for _ in range(helpers)]
+        work()
+        for future in futures:
+            future.result()
     return out
 
 
