@@ -109,6 +109,7 @@ def bench(session: nox.Session) -> None:
 def nightly(session: nox.Session) -> None:
     """Run everything, slow tests included, with ten times the Hypothesis examples, freshly drawn."""
     install(session, "test")
+    session.install("scikit-learn", "statsmodels")  # they carry the originals of the data that ship
     session.run(*LIGHT, *session.posargs, env={"DIFFMATH_PROFILE": "nightly"})
 
 

@@ -50,7 +50,7 @@ class Dynamics:
         if not bool(xp.all(x == pristine)):
             raise TypeError(f"{_ROLE} modified its argument x: return a new array, or work on a copy")
         self._first = (t, x, slope)
-        self._untouched = xp.asarray(slope, copy=True)
+        self._untouched = xp.astype(slope, slope.dtype, copy=True)
         return slope
 
     def __call__(self, t: Time, x: Array) -> Array:

@@ -127,7 +127,7 @@ def solve(
     steps = 1 if substeps is None else _check_count("substeps", substeps)
     _refuse_unresolved(save_times, steps)
     check_on_failure(on_failure)
-    x = array_namespace(pristine).asarray(pristine, copy=True)
+    x = array_namespace(pristine).astype(pristine, pristine.dtype, copy=True)
     with np.errstate(all="ignore"):
         if adaptive:
             method_ = cast(AdaptiveMethod, stepper)
