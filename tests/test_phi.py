@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffmath.diffusion._phi import phi
+from diffmath._phi import phi
 
 
 def _exact(k: int, z: float) -> float:
