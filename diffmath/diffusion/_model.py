@@ -12,7 +12,6 @@ Salimans & Ho (2022), arXiv:2202.00512, section 4; Lipman et al. (2023), arXiv:2
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,67 +21,18 @@ from diffmath._arrays import array_namespace
 from diffmath._callables import check_model, check_result, guarded
 from diffmath._typing import Array, Score, Time
 from diffmath.diffusion._consistency import matches
+from diffmath.diffusion._parametrisation import (
+    DENOISER,
+    FLOW,
+    NOISE,
+    SCORE,
+    VELOCITY,
+    Pair,
+    Parametrisation,
+)
 from diffmath.diffusion._process import Process, row_times
 
 __all__ = ["Model", "as_model", "from_denoiser", "from_flow", "from_noise", "from_score", "from_velocity"]
-
-Pair = tuple[Any, Any]
-
-
-@dataclass(frozen=True)
-class Parametrisation:
-    """What a model predicts: p = a x + b D (`from_data`) and D = c x + d p (`to_data`)."""
-
-    name: str
-    to_data: Callable[[Process, Time], Pair]
-    from_data: Callable[[Process, Time], Pair]
-
-
-def _score_to_data(process: Process, t: Time) -> Pair:
-    alpha, sigma = process.marginal(t)
-    return 1 / alpha, sigma**2 / alpha
-
-
-def _score_from_data(process: Process, t: Time) -> Pair:
-    alpha, sigma = process.marginal(t)
-    return -1 / sigma**2, alpha / sigma**2
-
-
-def _noise_to_data(process: Process, t: Time) -> Pair:
-    alpha, sigma = process.marginal(t)
-    return 1 / alpha, -sigma / alpha
-
-
-def _noise_from_data(process: Process, t: Time) -> Pair:
-    alpha, sigma = process.marginal(t)
-    return 1 / sigma, -alpha / sigma
-
-
-def _velocity_to_data(process: Process, t: Time) -> Pair:
-    alpha, sigma = process.marginal(t)
-    return alpha / (alpha**2 + sigma**2), -sigma / (alpha**2 + sigma**2)
-
-
-def _velocity_from_data(process: Process, t: Time) -> Pair:
-    alpha, sigma = process.marginal(t)
-    return alpha / sigma, -(alpha**2 + sigma**2) / sigma
-
-
-def _flow_to_data(process: Process, t: Time) -> Pair:
-    (alpha, sigma), (f, g2) = process.marginal(t), process.coefficients(t)
-    return (1 + 2 * f * sigma**2 / g2) / alpha, -2 * sigma**2 / (alpha * g2)
-
-
-def _flow_from_data(process: Process, t: Time) -> Pair:
-    (alpha, sigma), (f, g2) = process.marginal(t), process.coefficients(t)
-    return f + g2 / (2 * sigma**2), -alpha * g2 / (2 * sigma**2)
-
-
-SCORE = Parametrisation("score", _score_to_data, _score_from_data)
-DENOISER = Parametrisation("denoiser", lambda process, t: (0.0, 1.0), lambda process, t: (0.0, 1.0))
-NOISE = Parametrisation("noise", _noise_to_data, _noise_from_data)
-VELOCITY = Parametrisation("velocity", _velocity_to_data, _velocity_from_data)
-FLOW = Parametrisation("flow", _flow_to_data, _flow_from_data)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,10 +5,11 @@
 false alarm, by a bound that holds for every sample size (Dvoretzky-Kiefer-Wolfowitz with Massart's constant).
 """
 
-from diffmath.fokker_planck._checks import Check, check_cdf, check_projections, check_samples
+from diffmath.fokker_planck._checks import check_cdf, check_projections, check_samples
 from diffmath.fokker_planck._grid import Grid, gaussian
 from diffmath.fokker_planck._scheme import stationary
 from diffmath.fokker_planck._solve import DensitySolution, solve
+from diffmath.fokker_planck._verdict import Check
 
 __all__ = [
     "Check",

@@ -12,9 +12,7 @@ error, or where a small bias is acceptable.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,57 +21,11 @@ import numpy.typing as npt
 from diffmath import random
 from diffmath._arrays import array_namespace, to_numpy
 from diffmath._typing import Array
-from diffmath.fokker_planck._grid import Grid, Vector, check_grid, check_number
+from diffmath.fokker_planck._grid import Grid, Vector, check_grid
+from diffmath.fokker_planck._verdict import Cdf, Check, check_level, largest_gap, verdict
 from diffmath.sde._edge import check_count
 
-__all__ = ["Check", "check_cdf", "check_projections", "check_samples"]
-
-Cdf = Callable[[Vector], npt.ArrayLike]
-
-
-@dataclass(frozen=True)
-class Check:
-    """The verdict of a check.
-
-    Parameters
-    ----------
-    name : str
-        The check.
-    statistic : float
-        What was measured.
-    threshold : float
-        The largest value that passes.
-    false_positive_rate : float
-        Upper bound of the probability that a correct law is rejected.
-    n : int
-        Number of samples.
-    passed : bool
-        Whether ``statistic <= threshold``.
-    detail : str
-        Where the largest difference is, and what else was seen.
-
-    Examples
-    --------
-    >>> from diffmath.fokker_planck import Check
-    >>> print(Check("check_cdf", 0.002, 0.006, 1e-3, 100_000, True, "largest at x=0.3"))
-    check_cdf: passed, 0.002 <= 0.006 (n=100000, false-positive rate 0.001): largest at x=0.3
-    """
-
-    name: str
-    statistic: float
-    threshold: float
-    false_positive_rate: float
-    n: int
-    passed: bool
-    detail: str = ""
-
-    def __str__(self) -> str:
-        verdict, sign = ("passed", "<=") if self.passed else ("FAILED", ">")
-        detail = f": {self.detail}" if self.detail else ""
-        return (
-            f"{self.name}: {verdict}, {self.statistic:.4g} {sign} {self.threshold:.4g} "
-            f"(n={self.n}, false-positive rate {self.false_positive_rate:.3g}){detail}"
-        )
+__all__ = ["check_cdf", "check_projections", "check_samples"]
 
 
 def check_samples(
@@ -131,14 +83,14 @@ def check_samples(
     >>> fp.check_samples(1.1 * z, fp.gaussian(grid, 0.0, 1.0), grid, false_positive_rate=1e-3).passed
     False
     """
-    level = _level(false_positive_rate, tolerance)
+    level = check_level(false_positive_rate, tolerance)
     x, edges = np.sort(_one_dimensional(samples)), check_grid(grid).edges[0]
     cumulative = np.concatenate([[0.0], np.cumsum(_unit_mass(p, grid))])
     differences = np.abs(np.searchsorted(x, edges, side="right") / len(x) - cumulative)
     worst = int(np.argmax(differences))
     outside = int(np.count_nonzero((x < edges[0]) | (x > edges[-1])))
     detail = f"largest difference at x={edges[worst]:.4g}; {outside} of {len(x)} samples outside the grid"
-    return _verdict("check_samples", differences[worst], len(x), level, 1, detail)
+    return verdict("check_samples", differences[worst], len(x), level, 1, detail)
 
 
 def check_cdf(samples: Array, cdf: Cdf, *, false_positive_rate: float, tolerance: float = 0.0) -> Check:
@@ -180,10 +132,10 @@ def check_cdf(samples: Array, cdf: Cdf, *, false_positive_rate: float, tolerance
     >>> fp.check_cdf(u, lambda x: np.clip(x, 0, 1), false_positive_rate=1e-3).passed
     True
     """
-    level = _level(false_positive_rate, tolerance)
+    level = check_level(false_positive_rate, tolerance)
     x = np.sort(_one_dimensional(samples))
-    statistic, where = _largest_gap(x, cdf)
-    return _verdict("check_cdf", statistic, len(x), level, 1, f"largest difference at x={where:.4g}")
+    statistic, where = largest_gap(x, cdf)
+    return verdict("check_cdf", statistic, len(x), level, 1, f"largest difference at x={where:.4g}")
 
 
 def check_projections(
@@ -246,57 +198,14 @@ def check_projections(
     >>> fp.check_projections(z, lambda direction: ndtr, key=key, false_positive_rate=1e-3).passed
     True
     """
-    level, x = _level(false_positive_rate, tolerance), _host(samples)
+    level, x = check_level(false_positive_rate, tolerance), _host(samples)
     if x.ndim != 2:
         raise ValueError(f"samples must have shape (n, dim); got {x.shape}")
     vectors = _unit_vectors(directions, key, x.shape[1])
-    gaps = [_largest_gap(np.sort(x @ vector), projected_cdf(vector)) for vector in vectors]
+    gaps = [largest_gap(np.sort(x @ vector), projected_cdf(vector)) for vector in vectors]
     worst = int(np.argmax([gap for gap, _ in gaps]))
     detail = f"largest of {len(vectors)} directions: number {worst}, at {gaps[worst][1]:.4g}"
-    return _verdict("check_projections", gaps[worst][0], len(x), level, len(vectors), detail)
-
-
-def _level(rate: Any, tolerance: Any) -> tuple[float, float]:
-    """Return the false-positive rate and the tolerance, or refuse them before any work."""
-    rate, tolerance = check_number("false_positive_rate", rate), check_number("tolerance", tolerance)
-    if not 0 < rate < 1:
-        raise ValueError(f"false_positive_rate must be between 0 and 1; got {rate}")
-    if not (math.isfinite(tolerance) and tolerance >= 0):
-        raise ValueError(f"tolerance must be finite and nonnegative; got {tolerance}")
-    return rate, tolerance
-
-
-def _verdict(
-    name: str, statistic: float, n: int, level: tuple[float, float], looks: int, detail: str
-) -> Check:
-    rate, tolerance = level
-    threshold = tolerance + math.sqrt(math.log(2 * looks / rate) / (2 * n))
-    if threshold >= 1.0:
-        detail += "; too few samples for this rate: nothing can fail"
-    return Check(name, float(statistic), threshold, rate, n, bool(statistic <= threshold), detail)
-
-
-def _largest_gap(x: Vector, cdf: Cdf) -> tuple[float, float]:
-    """Return sup |F_n - F| over sorted x, at every jump of F_n and just before it, and where it is."""
-    with np.errstate(under="ignore"):
-        below = np.nextafter(x, -np.inf)
-    at, before, n = _probabilities(x, cdf), _probabilities(below, cdf), len(x)
-    ranks = np.arange(n, dtype=np.float64)
-    gaps = np.maximum((ranks + 1) / n - at, before - ranks / n)
-    worst = int(np.argmax(gaps))
-    return float(gaps[worst]), float(x[worst])
-
-
-def _probabilities(x: Vector, cdf: Cdf) -> Vector:
-    values = np.asarray(cdf(x.copy()), dtype=np.float64)
-    if values.shape != x.shape:
-        raise ValueError(f"cdf(x) must return shape {x.shape}; got {values.shape}")
-    # Rounding may disorder equal values by an ulp or two; nothing more.
-    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1 + 1e-12):
-        raise ValueError("cdf(x) must return probabilities, finite and in [0, 1]")
-    if np.any(np.diff(values) < -1e-12):
-        raise ValueError("cdf(x) must not decrease with x")
-    return values
+    return verdict("check_projections", gaps[worst][0], len(x), level, len(vectors), detail)
 
 
 def _unit_vectors(directions: Any, key: random.Key | None, dim: int) -> Vector:

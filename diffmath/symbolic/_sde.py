@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, get_args
@@ -13,6 +13,7 @@ from diffmath import _models
 from diffmath._models import Calculus, Noise
 from diffmath.symbolic._exact import differentiate, exact, is_zero
 from diffmath.symbolic._lower import lower
+from diffmath.symbolic._sde_arguments import check_diffusion, check_drift, check_symbols, refuse_twins
 
 __all__ = ["SDE"]
 
@@ -75,10 +76,10 @@ class SDE:
     ) -> None:
         if calculus not in get_args(Calculus):
             raise ValueError(f"calculus must be one of {get_args(Calculus)}; got {calculus!r}")
-        variables = _symbols(state, time)
-        entries = _drift(drift, len(variables))
-        rows = _diffusion(diffusion, len(variables))
-        _refuse_twins((*variables, time), (*entries, *(entry for row in rows for entry in row)))
+        variables = check_symbols(state, time)
+        entries = check_drift(drift, len(variables))
+        rows = check_diffusion(diffusion, len(variables))
+        refuse_twins((*variables, time), (*entries, *(entry for row in rows for entry in row)))
         fields = {"state": variables, "time": time, "drift": entries, "diffusion": rows, "calculus": calculus}
         for name, value in fields.items():
             object.__setattr__(self, name, value)
@@ -260,53 +261,6 @@ class SDE:
         return self.dim == self.noise_dim and all(
             is_zero(self.diffusion[i][j]) for i in range(self.dim) for j in range(self.dim) if i != j
         )
-
-
-def _symbols(state: Any, time: Any) -> tuple[sympy.Symbol, ...]:
-    if isinstance(state, str) or not isinstance(state, Sequence):
-        raise TypeError(
-            f"state must be a sequence of symbols; got {state!r}: write [{state}] for one variable"
-        )
-    for symbol in (*state, time):
-        if not isinstance(symbol, sympy.Symbol):
-            raise TypeError(f"state and time must be SymPy symbols; got {type(symbol).__name__}: {symbol!r}")
-    names = [symbol.name for symbol in (*state, time)]
-    if not state or len(set(names)) < len(names):
-        raise ValueError(f"state must be at least one symbol, and all, with time, must differ; got {names}")
-    return tuple(state)
-
-
-def _drift(drift: Any, dim: int) -> tuple[sympy.Expr, ...]:
-    entries = list(drift) if isinstance(drift, Sequence | sympy.MatrixBase) else drift
-    if not isinstance(entries, list) or len(entries) != dim:
-        size = f"length {len(entries)}" if isinstance(entries, list) else repr(drift)
-        raise ValueError(f"drift must be a sequence of {dim} formulas, one per state; got {size}")
-    return tuple(exact(f, f"drift[{i}]") for i, f in enumerate(entries))
-
-
-def _diffusion(diffusion: Any, dim: int) -> tuple[tuple[sympy.Expr, ...], ...]:
-    rows = diffusion.tolist() if isinstance(diffusion, sympy.MatrixBase) else diffusion
-    nested = isinstance(rows, Sequence) and all(
-        isinstance(r, Sequence) and not isinstance(r, str) for r in rows
-    )
-    if not nested or len(rows) != dim or len({len(row) for row in rows}) != 1 or not rows[0]:
-        raise ValueError(
-            f"diffusion must be a matrix of {dim} rows, one per state, and one column per Brownian motion; "
-            f"got {diffusion!r}"
-        )
-    return tuple(
-        tuple(exact(g, f"diffusion[{i}][{l}]") for l, g in enumerate(row)) for i, row in enumerate(rows)
-    )
-
-
-def _refuse_twins(variables: Sequence[sympy.Symbol], formulas: Sequence[sympy.Expr]) -> None:
-    names = {variable.name: variable for variable in variables}
-    for symbol in sorted(sympy.Tuple(*formulas).free_symbols, key=str):
-        if symbol.name in names and symbol != names[symbol.name]:
-            raise ValueError(
-                f"{symbol.name} in the formulas is another symbol than {symbol.name} in state or time (their "
-                "assumptions differ, for instance real=True): create it once and use it everywhere"
-            )
 
 
 def _factor(formula: sympy.Expr) -> str:

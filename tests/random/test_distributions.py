@@ -19,8 +19,9 @@ from scipy import stats
 import diffmath as dm
 from diffmath._arrays import to_numpy
 from diffmath.random import fold_in, key, normal, split, uniform
-from diffmath.random._distributions import box_muller, normal_rows, uniform_rows, unit_interval
+from diffmath.random._distributions import normal_rows, uniform_rows
 from diffmath.random._philox import Stream
+from diffmath.random._transform import box_muller, unit_interval
 
 F32, F64 = np.empty(0, np.float32), np.empty(0)
 EXTREME = [0, 1, 2**29 - 1, 2**29, 2**30, 2**31 - 1, 2**31, 2**31 + 1, 3 * 2**29 - 1, 2**32 - 2, 2**32 - 1]
