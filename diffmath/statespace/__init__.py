@@ -1,14 +1,15 @@
 """State-space models: optimal memories of a signal (HiPPO), and the kernels and recurrences of S4.
 
-Build a continuous `StateSpace` (`legs`), discretise it (`bilinear`), then either run it (`simulate`) or
+Build a continuous `StateSpace` (`legs`), discretise it (`bilinear`, `zoh`, ...), then either run it (`simulate`) or
 convolve with its impulse response (`kernel`, `convolve`): the two agree to rounding. `memorize` keeps the
 Legendre coefficients of a whole history while the signal arrives, `project` computes them afterwards,
 exactly, and `reconstruct` reads the history back.
 """
 
 from diffmath.statespace._convolution import convolve
-from diffmath.statespace._discretize import bilinear
+from diffmath.statespace._discretize import backward_euler, bilinear, forward_euler, gbt
 from diffmath.statespace._hippo import legs
+from diffmath.statespace._hold import foh, impulse, zoh
 from diffmath.statespace._kernel import kernel
 from diffmath.statespace._legendre import project, reconstruct
 from diffmath.statespace._memory import memorize
@@ -17,12 +18,18 @@ from diffmath.statespace._statespace import StateSpace
 
 __all__ = [
     "StateSpace",
+    "backward_euler",
     "bilinear",
     "convolve",
+    "foh",
+    "forward_euler",
+    "gbt",
+    "impulse",
     "kernel",
     "legs",
     "memorize",
     "project",
     "reconstruct",
     "simulate",
+    "zoh",
 ]

@@ -15,7 +15,26 @@ from diffmath._typing import Array
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._structure import CLOSED_FORMS, Structure
 
-__all__ = ["StateSpace", "check_step", "follow", "require_continuous", "require_legs", "require_output"]
+__all__ = [
+    "Origin",
+    "StateSpace",
+    "check_step",
+    "follow",
+    "require_continuous",
+    "require_legs",
+    "require_output",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """Where a discrete system comes from: the continuous one, and the alpha of its generalised bilinear step.
+
+    Algorithms that know the resolvent of the continuous system need no more; `StateSpace` checks the claim.
+    """
+
+    system: StateSpace
+    alpha: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,6 +59,10 @@ class StateSpace:
     structure : {"dense", "legs"}
         What algorithms may rely on without looking at A. The promise is checked here.
 
+    origin : Origin, optional
+        Continuous system that a discrete one was stepped from, as `gbt` and its special cases file it.
+        The promise is checked here.
+
     Attributes
     ----------
     order : int
@@ -51,7 +74,7 @@ class StateSpace:
         Something that is not an array, or arrays of two libraries or devices.
     ValueError
         Shapes that do not fit, values that are not finite, `dt` not positive, a `D` without a `C`, or a
-        structure that A and B do not have.
+        structure or an origin that A and B do not have.
 
     Notes
     -----
@@ -80,6 +103,7 @@ class StateSpace:
     D: Any = 0.0
     dt: float | None = None
     structure: Structure = "dense"
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         A, B, C = _check_matrices(self.A, self.B, self.C)
@@ -88,6 +112,7 @@ class StateSpace:
         for name, value in fields.items():
             object.__setattr__(self, name, value)
         _check_structure(self)
+        _check_origin(self)
 
     @property
     def order(self) -> int:
@@ -179,6 +204,31 @@ def _check_structure(system: StateSpace) -> None:
             )
 
 
+def _check_origin(system: StateSpace) -> None:
+    """Compare A and B with the step of the origin, on one vector of the state space: O(n^2)."""
+    if system.origin is None:
+        return
+    source, alpha, dt = system.origin.system, system.origin.alpha, system.dt
+    if dt is None or source.order != system.order:
+        raise ValueError("origin belongs to a discrete system of the same order: pass origin=None")
+    xp = array_namespace(system.A, source.A, names=["A", "origin.system.A"])
+    dtype = source.A.dtype
+    A, B = xp.astype(system.A, dtype, copy=False), xp.astype(system.B, dtype, copy=False)
+    probe = xp.cos(xp.arange(system.order, dtype=dtype, device=compat.device(A)))
+    stepped = xp.stack([A @ probe, B], axis=1)
+    with quiet():
+        moved = source.A @ probe
+        rates = xp.abs(source.A) @ xp.abs(stepped)
+        residual = stepped - (alpha * dt) * (source.A @ stepped)
+        residual = residual - xp.stack([probe + ((1.0 - alpha) * dt) * moved, dt * source.B], axis=1)
+        # Backward stability: the step was found to a few n eps of the terms that its equation sums.
+        terms = 1.0 + dt * (rates + (xp.abs(source.A) @ xp.abs(probe) + xp.abs(source.B))[:, None])
+        scale = float(xp.max(terms + xp.abs(stepped)))
+        error = float(xp.max(xp.abs(residual)))
+    if not error <= 64.0 * system.order * float(xp.finfo(dtype).eps) * scale:
+        raise ValueError("A and B are not the step of the origin: pass origin=None, or step it with gbt")
+
+
 def check_step(dt: Any) -> float:
     """Return a step as a Python float, or refuse it."""
     if isinstance(dt, bool) or not isinstance(dt, float | int | np.floating | np.integer):
@@ -202,9 +252,12 @@ def follow(system: StateSpace, like: Array, name: str, *, dtype: Any = None) -> 
         return system
     fields = ("A", "B") if system.C is None else ("A", "B", "C", "D")
     send = partial(asarray_like, like=like, dtype=dtype) if on_host else partial(xp.astype, dtype=dtype)
+    origin = system.origin
+    if origin is not None:
+        origin = replace(origin, system=follow(origin.system, like, name, dtype=dtype))
     # What overflows the narrower precision is refused by name, not by a NumPy warning.
     with quiet():
-        return replace(system, **{field: send(getattr(system, field)) for field in fields})
+        return replace(system, origin=origin, **{field: send(getattr(system, field)) for field in fields})
 
 
 def require_continuous(system: StateSpace, caller: str) -> None:

@@ -1,6 +1,8 @@
-"""The bilinear rule: against SciPy, against the exponential, and against its own promises."""
+"""The generalised bilinear rules: against SciPy, against the exponential, and against their own promises."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,50 +13,119 @@ from hypothesis import strategies as st
 
 from diffmath import statespace as ss
 
+RULES = {ss.forward_euler: 0.0, ss.bilinear: 0.5, ss.backward_euler: 1.0}
 
-@given(order=st.integers(1, 32), dt=st.floats(1e-4, 2.0), seed=st.integers(0, 2**32 - 1))
-def test_against_tustin_of_scipy(order, dt, seed):
-    """Same A and B; C kept here, changed there: the transfer functions differ by (1 + w) / 2."""
-    C = np.random.default_rng(seed).standard_normal(order)
-    legs = ss.legs(order).with_output(C)
-    ours = ss.bilinear(legs, dt)
-    tustin = scipy.signal.cont2discrete((legs.A, legs.B[:, None], C[None], 0.0), dt, method="bilinear")
+
+@given(
+    order=st.integers(1, 24), dt=st.floats(1e-4, 2.0), alpha=st.floats(0, 1), seed=st.integers(0, 2**32 - 1)
+)
+def test_the_scipy_policy_is_scipy(order, dt, alpha, seed):
+    """Matrix for matrix: cont2discrete stands in the corner of the system whose last state is the input."""
+    C = np.random.default_rng(seed).standard_normal((2, order))
+    legs = ss.legs(order).with_output(C, D=0.5)
+    ours = ss.gbt(legs, dt, alpha=alpha, policy="scipy")
+    A, B, C, D, _ = scipy.signal.cont2discrete(
+        (legs.A, legs.B[:, None], C, np.full((2, 1), 0.5)), dt, "gbt", alpha=alpha
+    )
+    scale = 1 + np.abs(A).max()
     # Two backward-stable solves with one well-conditioned triangle.
-    np.testing.assert_allclose(ours.A, tustin[0], atol=1e-12)
-    np.testing.assert_allclose(ours.B, tustin[1][:, 0], atol=1e-12)
-    K = ss.kernel(ours, 20)
-    averaged = (K + np.concatenate([[0.0], K[:-1]])) / 2
-    impulse = scipy.signal.dimpulse((*tustin[:4], dt), n=20)[1][0][:, 0]
-    np.testing.assert_allclose(averaged, impulse, atol=1e-12 * order)
+    np.testing.assert_allclose(ours.A[:order, :order], A, atol=1e-12 * scale)
+    np.testing.assert_allclose(ours.A[:order, order], B[:, 0], atol=1e-12 * scale)
+    np.testing.assert_allclose(ours.C[:, :order], C, atol=1e-12 * scale)
+    np.testing.assert_allclose(ours.D, D[:, 0], atol=1e-12 * scale)
+    np.testing.assert_array_equal(ours.A[order], np.zeros(order + 1))
+    np.testing.assert_array_equal(ours.B, np.eye(order + 1)[order])
+    np.testing.assert_array_equal(ours.C[:, order], 0.0)
 
 
-def test_second_order_towards_the_exponential():
+@given(order=st.integers(1, 24), dt=st.floats(1e-3, 1.0), alpha=st.floats(0.5, 1))
+def test_the_policies_differ_by_the_average_of_two_inputs(order, dt, alpha):
+    """H_scipy = (alpha + (1 - alpha) w) H_s4 for D = 0; Tustin halves K(w) (1 + w) (T12)."""
+    legs = ss.legs(order).with_output(np.cos(np.arange(order)))
+    K = ss.kernel(ss.gbt(legs, dt, alpha=alpha), 20)
+    averaged = alpha * K + (1 - alpha) * np.concatenate([[0.0], K[:-1]])
+    np.testing.assert_allclose(
+        ss.kernel(ss.gbt(legs, dt, alpha=alpha, policy="scipy"), 20), averaged, atol=1e-12 * order
+    )
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_named_rules_are_gbt(rule):
+    legs = ss.legs(5).with_output(np.ones(5), D=2.0)
+    for policy in ("s4", "scipy"):
+        ours, gbt = rule(legs, 0.1, policy=policy), ss.gbt(legs, 0.1, alpha=RULES[rule], policy=policy)
+        for name in "ABCD":
+            np.testing.assert_array_equal(getattr(ours, name), getattr(gbt, name))
+
+
+def test_exact_values_on_a_scalar():
+    decay = ss.StateSpace(np.array([[-2.0]]), np.array([3.0]))
+    for alpha in (0.0, 0.25, 0.5, 1.0):
+        system = ss.gbt(decay, 0.5, alpha=alpha)
+        assert system.A[0, 0] == pytest.approx((1 - (1 - alpha)) / (1 + alpha), abs=1e-16)
+        assert system.B[0] == pytest.approx(1.5 / (1 + alpha), rel=1e-15)
+
+
+@pytest.mark.parametrize(("alpha", "order"), [(0.0, 1.0), (0.3, 1.0), (0.5, 2.0), (1.0, 1.0)])
+def test_measured_order_towards_the_exponential(alpha, order):
     legs = ss.legs(4)
     errors = []
-    for steps in 2 ** np.arange(6, 12):
-        A = ss.bilinear(legs, 1.0 / steps).A
+    for steps in 2 ** np.arange(8, 13):
+        A = ss.gbt(legs, 1.0 / steps, alpha=alpha).A
         errors.append(np.linalg.norm(np.linalg.matrix_power(A, steps) - scipy.linalg.expm(legs.A)))
     orders = np.log2(np.array(errors[:-1]) / errors[1:])
-    np.testing.assert_allclose(orders, 2.0, atol=0.15)
+    np.testing.assert_allclose(orders, order, atol=0.15)
 
 
+@pytest.mark.parametrize("rule", [ss.bilinear, ss.backward_euler, ss.zoh])
 @pytest.mark.parametrize("dt", [1e-3, 1.0, 1e3])
-def test_a_stable_system_stays_stable(dt):
-    """LegS loses energy in every direction, so its bilinear step shrinks every state, for every dt.
+def test_a_stable_system_stays_stable(rule, dt):
+    """LegS loses energy in every direction, so its step shrinks every state, for every dt (T13).
 
     Eigenvalues would not tell: those of so skewed a matrix are not computable. 1e-12 is 64^2 eps.
     """
     for order in (1, 8, 64):
-        assert np.linalg.norm(ss.bilinear(ss.legs(order), dt).A, 2) <= 1.0 + 1e-12
+        assert np.linalg.norm(rule(ss.legs(order), dt).A, 2) <= 1.0 + 1e-12
 
 
-def test_backends(xp):
+def test_a_large_stable_system_stays_stable():
+    """At 512 states (T13); 1e-10 is 512^2 eps, the rounding of the solve and of the norm."""
+    assert np.linalg.norm(ss.bilinear(ss.legs(512), 1e-3).A, 2) <= 1.0 + 1e-10
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_backends(xp, rule):
     for dtype, tolerance in (("float64", 1e-14), ("float32", 1e-6)):  # a few eps of entries below 1
         legs = ss.legs(6, like=xp.empty(dtype)).with_output(xp.asarray(np.ones(6), dtype), D=2.0)
-        system = ss.bilinear(legs, 0.1)
+        system = rule(legs, 0.1)
         assert xp.numpy(system.A).dtype == dtype
-        np.testing.assert_allclose(xp.numpy(system.A), ss.bilinear(ss.legs(6), 0.1).A, atol=tolerance)
+        np.testing.assert_allclose(xp.numpy(system.A), rule(ss.legs(6), 0.1).A, atol=10 * tolerance)
         assert (system.dt, system.structure, float(system.D)) == (0.1, "dense", 2.0)
+        lagged = rule(legs, 0.1, policy="scipy")
+        assert xp.numpy(lagged.C).shape == (7,)
+        # A system without an output is stepped alike.
+        states = rule(ss.legs(6, like=xp.empty(dtype)), 0.1, policy="scipy")
+        np.testing.assert_array_equal(xp.numpy(states.A), xp.numpy(lagged.A))
+
+
+def test_the_origin_is_checked(xp):
+    """A step remembers where it comes from, follows its data, and does not survive another A."""
+    system = ss.bilinear(ss.legs(6), 0.1)
+    assert (system.origin.alpha, system.origin.system.structure) == (0.5, "legs")
+    moved = system.with_output(xp.asarray(np.ones(6), "float32"))
+    assert xp.numpy(moved.origin.system.A).dtype == xp.numpy(moved.A).dtype
+    with pytest.raises(ValueError, match="A and B are not the step of the origin"):
+        replace(system, A=system.A * 1.001)
+    with pytest.raises(ValueError, match="A and B are not the step of the origin"):
+        replace(system, B=system.B * 1.001)
+    with pytest.raises(ValueError, match="origin belongs to a discrete system of the same order"):
+        replace(system, dt=None)
+    assert replace(system, A=system.A * 1.001, origin=None).origin is None
+
+
+@given(order=st.integers(1, 64), dt=st.floats(1e-12, 1e12), alpha=st.floats(0, 1))
+def test_every_step_passes_its_own_check(order, dt, alpha):
+    assert ss.gbt(ss.legs(order), dt, alpha=alpha).origin is not None
 
 
 def test_refusals(xp):
@@ -68,5 +139,14 @@ def test_refusals(xp):
             ss.bilinear(legs, dt)
     with pytest.raises(TypeError, match="dt must be a number; got list"):
         ss.bilinear(legs, [0.1])
-    with pytest.raises(ValueError, match="2/dt=4 is an eigenvalue of A"):
+    with pytest.raises(ValueError, match=r"overflows .*: choose a smaller dt"):
+        ss.forward_euler(legs, 1e308)
+    with pytest.raises(ValueError, match=r"1/\(alpha dt\)=4 is an eigenvalue of A"):
         ss.bilinear(ss.StateSpace(xp.asarray([[4.0]]), xp.asarray([1.0])), 0.5)
+    for alpha in (-0.1, 1.1, np.nan):
+        with pytest.raises(ValueError, match=r"alpha must be in \[0, 1\]"):
+            ss.gbt(legs, 0.1, alpha=alpha)
+    with pytest.raises(TypeError, match="alpha must be a number; got str"):
+        ss.gbt(legs, 0.1, alpha="half")
+    with pytest.raises(ValueError, match=r"policy must be one of .*; got 'matlab'"):
+        ss.gbt(legs, 0.1, alpha=1, policy="matlab")
