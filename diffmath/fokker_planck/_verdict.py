@@ -86,7 +86,7 @@ def largest_gap(x: Vector, cdf: Cdf) -> tuple[float, float]:
     """Return sup |F_n - F| over sorted x, at every jump of F_n and just before it, and where it is."""
     with np.errstate(under="ignore"):
         below = np.nextafter(x, -np.inf)
-    at, before, n = _probabilities(x, cdf), probabilities(below, cdf), len(x)
+    at, before, n = _probabilities(x, cdf), _probabilities(below, cdf), len(x)
     ranks = np.arange(n, dtype=np.float64)
     gaps = np.maximum((ranks + 1) / n - at, before - ranks / n)
     worst = int(np.argmax(gaps))
