@@ -19,11 +19,16 @@ if TYPE_CHECKING:
     from diffmath.symbolic._hippo import derive_hippo as derive_hippo
     from diffmath.symbolic._hippo import hippo_closure as hippo_closure
     from diffmath.symbolic._lower import lower as lower
+    from diffmath.symbolic._measures import foud as foud
+    from diffmath.symbolic._measures import fous as fous
+    from diffmath.symbolic._measures import fout as fout
+    from diffmath.symbolic._measures import jacs as jacs
+    from diffmath.symbolic._measures import lagt as lagt
+    from diffmath.symbolic._measures import legs as legs
+    from diffmath.symbolic._measures import legt as legt
     from diffmath.symbolic._operators import fokker_planck_operator as fokker_planck_operator
     from diffmath.symbolic._operators import generator as generator
     from diffmath.symbolic._orthogonal import Measure as Measure
-    from diffmath.symbolic._orthogonal import legs as legs
-    from diffmath.symbolic._orthogonal import legt as legt
     from diffmath.symbolic._program import ArrayFunction as ArrayFunction
     from diffmath.symbolic._sde import SDE as SDE
 
@@ -31,15 +36,16 @@ _MODULES = {
     "._butcher": ("RootedTree", "elementary_weight", "order_conditions", "rooted_trees"),
     "._hippo": ("HippoClosure", "derive_hippo", "hippo_closure"),
     "._lower": ("lower",),
+    "._measures": ("foud", "fous", "fout", "jacs", "lagt", "legs", "legt"),
     "._operators": ("fokker_planck_operator", "generator"),
-    "._orthogonal": ("Measure", "legs", "legt"),
+    "._orthogonal": ("Measure",),
     "._program": ("ArrayFunction",),
     "._sde": ("SDE",),
 }
 __all__ = [
     "ArrayFunction", "HippoClosure", "Measure", "RootedTree", "SDE", "derive_hippo", "elementary_weight",
-    "fokker_planck_operator", "generator", "hippo_closure", "legs", "legt", "lower", "order_conditions",
-    "rooted_trees",
+    "fokker_planck_operator", "foud", "fous", "fout", "generator", "hippo_closure", "jacs", "lagt", "legs",
+    "legt", "lower", "order_conditions", "rooted_trees",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(

@@ -80,7 +80,7 @@ def derive_hippo(measure: Measure, order: int) -> tuple[sympy.Matrix, sympy.Matr
     Parameters
     ----------
     measure : Measure
-        `legs`, `legt`, or your own.
+        A shipped one (`legs`, `jacs`, `legt`, `lagt`, `fout`, `foud`; `fous` does not close), or your own.
     order : int
         Number of coefficients, at least 1.
 
@@ -203,9 +203,9 @@ def _check(measure: Measure, order: int) -> None:
 
 
 def _scale(measure: Measure, g: sympy.Expr) -> sympy.Expr:
-    """The value of a basis function at the present, or its leading coefficient where that vanishes."""
+    """The value of a basis function at the present, or its leading coefficient where that is 0 or a pole."""
     present = sympy.simplify(g.subs(variable, measure.now))
-    return present if present != 0 else list(coefficients(g).values())[-1]
+    return present if present.is_finite and present != 0 else list(coefficients(g).values())[-1]
 
 
 def _derivative(measure: Measure, g: sympy.Expr) -> sympy.Expr:
@@ -258,24 +258,24 @@ def _project(
 
 
 def _kernels(measure: Measure, basis: Sequence[sympy.Expr], s: sympy.Expr) -> sympy.Matrix:
-    """The kernels g_n w at a point, as a column."""
-    weight = weight_of(measure).subs(variable, s)
-    return sympy.Matrix([sympy.simplify(g.subs(variable, s) * weight) for g in basis])
+    """The kernels g_n w at a point, as a column; a zero of one factor cancels a pole of the other."""
+    weight = weight_of(measure)
+    return sympy.Matrix([sympy.simplify(sympy.expand(g * weight).subs(variable, s)) for g in basis])
 
 
 def _close_end(
     measure: Measure, basis: Sequence[sympy.Expr], A: sympy.Matrix, B: sympy.Matrix
 ) -> tuple[sympy.Matrix, sympy.Matrix]:
-    """Replace the forgotten input u(t - theta) by h.c + d u(t)."""
+    """Replace the forgotten input, u(t - theta), by h.c + d u(t) with what `retention` keeps of it."""
     forgotten = _kernels(measure, basis, measure.length)
     at_end = sympy.Matrix([[g.subs(variable, measure.length) for g in basis]])
     at_start = sympy.Matrix([[g.subs(variable, 0) for g in basis]])
-    h, d = {
-        "series": (at_end, 0),
-        "midpoint": (at_start + at_end, -1),
-        "drop": (sympy.zeros(1, len(basis)), 0),
-    }[measure.end]
-    return A - forgotten * h, B - d * forgotten
+    if measure.end != "midpoint":
+        return (A - forgotten * at_end if measure.end == "series" else A), B
+    # The folded past f runs from f(0) = (1-r) u + r f(theta) to f(theta), and its series meets their mean.
+    r = measure.retention
+    twice = (at_start + at_end) / (1 + r)
+    return A + (r * B - forgotten) * twice, (1 - r) / (1 + r) * (B + forgotten)
 
 
 def _refuse_endless(measure: Measure, basis: Sequence[sympy.Expr]) -> None:

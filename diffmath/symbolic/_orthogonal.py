@@ -16,8 +16,8 @@ import sympy
 from diffmath.symbolic._exact import exact, is_zero
 
 __all__ = [
-    "Measure", "basis_of", "coefficients", "inner_products", "legs", "legt", "refuse_non_orthonormal",
-    "variable", "weight_of",
+    "Measure", "basis_of", "coefficients", "inner_products", "refuse_non_orthonormal", "variable",
+    "weight_of",
 ]  # fmt: skip
 
 Memory = Literal["scaled", "translated"]
@@ -50,13 +50,17 @@ class Measure:
         What stands for the forgotten input u(t - theta) of a finite translated window: the truncated series
         at its end, twice the series minus u(t) (a periodic series converges to the midpoint of its jump), or
         nothing.
+    retention : expression
+        Of a periodic basis closed at the midpoint: the part r in [0, 1) of a window's memory that is left one
+        window later. The past is folded into the window, :math:`\lfloor s/\theta\rfloor = j` with the weight
+        :math:`(1-r)\,r^j`.
 
     Raises
     ------
     TypeError
         A basis or a weight that is not callable.
     ValueError
-        An unknown memory or end, or a length that does not fit.
+        An unknown memory or end, or a length or a retention that does not fit.
 
     Examples
     --------
@@ -80,6 +84,7 @@ class Measure:
     memory: Memory = "scaled"
     length: sympy.Expr = sympy.S.One
     end: End = "series"
+    retention: sympy.Expr = sympy.S.Zero
 
     def __post_init__(self) -> None:
         for role in ("basis", "weight"):
@@ -94,6 +99,15 @@ class Measure:
                 "1 for a scaled memory" if self.memory == "scaled" else "positive (sympy.oo is allowed)"
             )
             raise ValueError(f"length must be {required}; got {self.length}")
+        self._check_retention()
+
+    def _check_retention(self) -> None:
+        object.__setattr__(self, "retention", exact(self.retention, "retention"))
+        if not (self.retention.is_nonnegative and (1 - self.retention).is_positive):
+            raise ValueError(f"retention must be at least 0 and less than 1; got {self.retention}")
+        folds = self.memory == "translated" and self.length != sympy.oo and self.end == "midpoint"
+        if self.retention != 0 and not folds:
+            raise ValueError("retention needs a finite translated window with end='midpoint'")
 
     def __repr__(self) -> str:
         return f"Measure({self.name!r}, {self.memory}, s in [0, {self.length}])"
@@ -102,25 +116,6 @@ class Measure:
     def now(self) -> sympy.Expr:
         """The value of s that means the present."""
         return sympy.S.One if self.memory == "scaled" else sympy.S.Zero
-
-
-def _scaled_legendre(n: int, s: sympy.Symbol) -> sympy.Expr:
-    return sympy.sqrt(2 * n + 1) * sympy.legendre(n, 2 * s - 1)
-
-
-def _window_legendre(n: int, s: sympy.Symbol) -> sympy.Expr:
-    return sympy.sqrt(2 * n + 1) * sympy.legendre(n, 1 - 2 * s)
-
-
-def _uniform(s: sympy.Symbol) -> sympy.Expr:
-    return sympy.S.One
-
-
-# HiPPO-LegS: the whole past, uniformly (Gu et al. 2020, section 3).
-legs = Measure(name="legs", basis=_scaled_legendre, weight=_uniform)
-
-# HiPPO-LegT: the window of the last unit of time, uniformly (Gu et al. 2020, appendix D.1).
-legt = Measure(name="legt", basis=_window_legendre, weight=_uniform, memory="translated")
 
 
 def weight_of(measure: Measure) -> sympy.Expr:
