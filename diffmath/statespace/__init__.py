@@ -1,9 +1,9 @@
 """State-space models: optimal memories of a signal (HiPPO), and the kernels and recurrences of S4.
 
-Build a continuous `StateSpace` (`legs`), discretise it (`bilinear`, `zoh`, ...), then either run it (`simulate`) or
-convolve with its impulse response (`kernel`, `convolve`): the two agree to rounding. `memorize` keeps the
-Legendre coefficients of a whole history while the signal arrives, `project` computes them afterwards,
-exactly, and `reconstruct` reads the history back.
+Build a continuous `StateSpace` (`legs`), discretise it (`bilinear`, `zoh`, ...), then either run it
+(`simulate`) or convolve with its impulse response (`kernel`, `convolve`): the two agree to rounding.
+`memorize` keeps the Legendre coefficients of a whole history while the signal arrives, `project` computes
+them afterwards, exactly, and `reconstruct` reads the history back.
 """
 
 from diffmath.statespace._convolution import convolve
