@@ -13,14 +13,18 @@ from diffmath.statespace._hold import foh, impulse, zoh
 from diffmath.statespace._kernel import kernel
 from diffmath.statespace._legendre import project, reconstruct
 from diffmath.statespace._memory import memorize
+from diffmath.statespace._nplr import DPLR, NPLR, dplr, nplr
 from diffmath.statespace._simulate import simulate
 from diffmath.statespace._statespace import StateSpace
 
 __all__ = [
+    "DPLR",
+    "NPLR",
     "StateSpace",
     "backward_euler",
     "bilinear",
     "convolve",
+    "dplr",
     "foh",
     "forward_euler",
     "gbt",
@@ -28,6 +32,7 @@ __all__ = [
     "kernel",
     "legs",
     "memorize",
+    "nplr",
     "project",
     "reconstruct",
     "simulate",
