@@ -19,15 +19,15 @@ def convolve(u: Array, K: Array) -> Array:
 
     Parameters
     ----------
-    u : array, shape (samples,) or (samples, channels)
-        Signal; time is the first axis.
+    u : array, shape (samples,), (samples, channels) or (batch, samples, channels)
+        Signal; time is the last axis but the channels.
     K : array, shape (lags,) or (channels, lags)
         Kernel; time is the last axis, as `kernel` returns it. One kernel serves all channels; row i of
-        several serves channel i; several kernels on a signal (samples,) or (samples, 1) give one column each.
+        several serves channel i; several kernels on a signal of one channel give one column each.
 
     Returns
     -------
-    array, shape (samples,) or (samples, channels)
+    array, shape (samples,), (samples, channels) or (batch, samples, channels)
         The first `samples` values of the convolution, in the dtype and on the device of `u`.
 
     Raises
@@ -59,24 +59,29 @@ def convolve(u: Array, K: Array) -> Array:
     channels, K = as_channels(u), check_array("K", K)
     if K.ndim not in (1, 2) or not K.shape[-1]:
         raise ValueError(f"K must have shape (lags,) or (channels, lags) with a lag; got {tuple(K.shape)}")
-    if K.ndim == 2 and 1 not in (K.shape[0], channels.shape[1]) and K.shape[0] != channels.shape[1]:
-        raise ValueError(f"K has {K.shape[0]} channels, but u has {channels.shape[1]}: they must fit")
-    samples = channels.shape[0]
+    width, samples = 1 if u.ndim == 1 else u.shape[-1], channels.shape[0]
+    if K.ndim == 2 and 1 not in (K.shape[0], width) and K.shape[0] != width:
+        raise ValueError(f"K has {K.shape[0]} channels, but u has {width}: they must fit")
+    batch = u.shape[0] if u.ndim == 3 else 1
     with quiet():
         rows = K[None, :] if K.ndim == 1 else K
         lags = xp.matrix_transpose(xp.astype(rows, channels.dtype, copy=False))
         # Lags beyond the last sample never meet one.
-        y = _fft_convolve(channels, lags[: min(samples, lags.shape[0]), :])
+        lags = lags[: min(samples, lags.shape[0]), None, :]
+        y = _fft_convolve(xp.reshape(channels, (samples, batch, width)), lags)
     y = refuse_overflow("the convolution", y, "scale u or K down")
-    return y[:, 0] if u.ndim == 1 and K.ndim == 1 else y
+    if u.ndim == 3:
+        return xp.permute_dims(y, (1, 0, 2))
+    return y[:, 0, 0] if u.ndim == 1 and K.ndim == 1 else y[:, 0, :]
 
 
 def _fft_convolve(u: Array, lags: Array) -> Array:
-    """Return the causal part of the convolution along the first axis, (samples, channels)."""
+    """Return the causal part of the convolution along the first axis, (samples, batch, channels)."""
     xp, samples = array_namespace(u), u.shape[0]
-    if 0 in (u.shape[1], lags.shape[1]):  # PyTorch transforms no empty array
-        return xp.zeros((samples, 0), dtype=u.dtype, device=compat.device(u))
+    if 0 in (*u.shape, *lags.shape):  # PyTorch transforms no empty array
+        channels = 0 if 0 in (u.shape[2], lags.shape[2]) else max(u.shape[2], lags.shape[2])
+        return xp.zeros((samples, u.shape[1], channels), dtype=u.dtype, device=compat.device(u))
     # Zero padding keeps the end of the signal from wrapping around to its start.
     n = scipy.fft.next_fast_len(samples + lags.shape[0] - 1, real=True)
     spectrum = xp.fft.rfft(u, n=n, axis=0) * xp.fft.rfft(lags, n=n, axis=0)
-    return xp.fft.irfft(spectrum, n=n, axis=0)[:samples, :]
+    return xp.fft.irfft(spectrum, n=n, axis=0)[:samples, ...]

@@ -12,7 +12,7 @@ import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like, check_array
 from diffmath._typing import Array
-from diffmath.statespace._signal import as_channels, quiet, refuse_overflow, without_channel
+from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
 from diffmath.statespace._statespace import StateSpace, require_legs
 
 __all__ = ["project", "reconstruct"]
@@ -27,12 +27,12 @@ def project(system: StateSpace, u: Array) -> Array:
     ----------
     system : StateSpace
         LegS system; only its order counts.
-    u : array, shape (samples,) or (samples, channels)
+    u : array, shape (samples,), (samples, channels) or (batch, samples, channels)
         Samples; u_k is the signal on the whole cell ``[k, k + 1) / samples``.
 
     Returns
     -------
-    array, shape (order,) or (channels, order)
+    array, shape (order,), (channels, order) or (batch, channels, order)
         Coefficients after the last sample, in the dtype and on the device of `u`.
 
     Raises
@@ -68,7 +68,7 @@ def project(system: StateSpace, u: Array) -> Array:
     with quiet():
         coefficients = _project(channels, system.order)[None, ...]
     coefficients = refuse_overflow("the projection", coefficients, "scale u down")
-    return without_channel(coefficients[0, ...], u, axis=0)
+    return from_channels(coefficients[0, ...], u, axis=0)
 
 
 def _project(channels: Array, order: int) -> Array:

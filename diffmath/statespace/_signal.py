@@ -9,7 +9,7 @@ from diffmath._errors import SolveError
 from diffmath._solution import Solution
 from diffmath._typing import Array
 
-__all__ = ["as_channels", "quiet", "refuse_overflow", "without_channel"]
+__all__ = ["as_channels", "from_channels", "quiet", "refuse_overflow"]
 
 
 def quiet() -> np.errstate:
@@ -18,27 +18,46 @@ def quiet() -> np.errstate:
 
 
 def as_channels(u: Array) -> Array:
-    """Return a signal (samples,) or (samples, channels) as finite floats, shape (samples, channels)."""
+    """Return a signal (samples,), (samples, channels) or (batch, samples, channels) as finite floats.
+
+    The result has shape (samples, channels); a batch becomes further channels, one run after the other.
+    """
     u = check_array("u", u)
-    if u.ndim not in (1, 2):
-        raise ValueError(f"u must have shape (samples,) or (samples, channels); got {tuple(u.shape)}")
-    if not u.shape[0]:
+    if u.ndim not in (1, 2, 3):
+        raise ValueError(
+            "u must have shape (samples,), (samples, channels) or (batch, samples, channels); "
+            f"got {tuple(u.shape)}"
+        )
+    if not u.shape[-2 if u.ndim > 1 else 0]:
         raise ValueError("u must hold at least one sample; got none")
+    if u.ndim == 3:
+        batch, samples, channels = u.shape
+        xp = array_namespace(u)
+        return xp.reshape(xp.permute_dims(u, (1, 0, 2)), (samples, batch * channels))
     return u[:, None] if u.ndim == 1 else u
 
 
-def without_channel(values: Array, u: Array, *, axis: int = 1) -> Array:
-    """Drop the channel axis of a result again if the signal `u` came without one."""
-    return array_namespace(values).squeeze(values, axis=axis) if u.ndim == 1 else values
+def from_channels(values: Array, u: Array, *, axis: int = 1) -> Array:
+    """Give the channel axis of a result the form that the signal `u` came in: none, channels, or batches."""
+    xp = array_namespace(values)
+    if u.ndim == 1:
+        return xp.squeeze(values, axis=axis)
+    if u.ndim == 2:
+        return values
+    split = (*values.shape[:axis], u.shape[0], u.shape[2], *values.shape[axis + 1 :])
+    return xp.moveaxis(xp.reshape(values, split), axis, 0)
 
 
-def refuse_overflow(what: str, values: Array, remedy: str) -> Array:
-    """Return `values` (samples, channels, ...), or raise `SolveError` with the samples before an overflow."""
+def refuse_overflow(what: str, values: Array, remedy: str, *, every: int = 1) -> Array:
+    """Return `values` (rows, channels, ...), or raise `SolveError` with the rows before an overflow.
+
+    Row i belongs to sample ``(i + 1) * every - 1``.
+    """
     xp = array_namespace(values)
     finite = xp.all(xp.isfinite(values), axis=tuple(range(1, values.ndim)))
     if bool(xp.all(finite)):
         return values
     valid = int(xp.argmin(xp.astype(finite, xp.int8)))
-    message = f"{what} is not finite from sample {valid} on: {remedy}"
-    prefix = np.arange(valid, dtype=np.float64)
+    message = f"{what} is not finite from sample {(valid + 1) * every - 1} on: {remedy}"
+    prefix = np.arange(1, valid + 1, dtype=np.float64) * every - 1.0
     raise SolveError(message, Solution(t=prefix, x=values[:valid, ...], status="nonfinite", message=message))

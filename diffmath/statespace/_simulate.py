@@ -6,7 +6,7 @@ import array_api_compat as compat
 
 from diffmath._arrays import array_namespace, check_array
 from diffmath._typing import Array
-from diffmath.statespace._signal import as_channels, quiet, refuse_overflow, without_channel
+from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
 from diffmath.statespace._statespace import StateSpace, follow, require_output
 
 __all__ = ["simulate"]
@@ -21,9 +21,9 @@ def simulate(system: StateSpace, u: Array, *, state: Array | None = None) -> Arr
     ----------
     system : StateSpace
         Discrete system with n states and an output.
-    u : array, shape (samples,) or (samples, channels)
+    u : array, shape (samples,), (samples, channels) or (batch, samples, channels)
         Input; the channels are independent runs of the same system.
-    state : array, shape (n,) or (channels, n), optional
+    state : array, shape (n,), (channels, n) or (batch, channels, n), optional
         State before the first sample, zero by default; (n,) serves every channel.
 
     Returns
@@ -61,11 +61,11 @@ def simulate(system: StateSpace, u: Array, *, state: Array | None = None) -> Arr
     require_output(system, "simulate")
     channels = as_channels(u)
     system = follow(system, channels, "u")
-    x = _initial_state(system, channels, state)
+    x = _initial_state(system, u, channels, state)
     with quiet():
         y = _recur(system, channels, x)
     remedy = "the system is unstable; use fewer samples or a stable A"
-    y = without_channel(refuse_overflow("the output", y, remedy), u)
+    y = from_channels(refuse_overflow("the output", y, remedy), u)
     return y if system.C is not None and system.C.ndim == 2 else y[..., 0]
 
 
@@ -80,14 +80,16 @@ def _recur(system: StateSpace, u: Array, x: Array) -> Array:
     return xp.stack(outputs) + u[:, :, None] * system.D
 
 
-def _initial_state(system: StateSpace, channels: Array, state: Array | None) -> Array:
-    xp = array_namespace(channels)
-    shape = (channels.shape[1], system.order)
+def _initial_state(system: StateSpace, u: Array, channels: Array, state: Array | None) -> Array:
+    """Return the state (channels, n) to start from, a batch as further channels."""
+    xp, flat = array_namespace(channels), (channels.shape[1], system.order)
     if state is None:
-        return xp.zeros(shape, dtype=channels.dtype, device=compat.device(channels))
+        return xp.zeros(flat, dtype=channels.dtype, device=compat.device(channels))
     array_namespace(channels, state, names=["u", "state"])
     state = check_array("state", state)
+    shape = (u.shape[0], u.shape[2], system.order) if u.ndim == 3 else flat
     if tuple(state.shape) not in ((system.order,), shape):
         raise ValueError(f"state must have shape ({system.order},) or {shape}; got {tuple(state.shape)}")
     with quiet():
-        return xp.broadcast_to(xp.astype(state, channels.dtype, copy=False), shape)
+        state = xp.astype(state, channels.dtype, copy=False)
+        return xp.broadcast_to(state if state.ndim == 1 else xp.reshape(state, flat), flat)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -65,13 +66,100 @@ def test_twin_body_and_dense_steps_agree(order, samples, channels, seed):
     np.testing.assert_allclose(ss.memorize(legs, u, dense_bilinear), body, atol=1e-12)
 
 
+@pytest.mark.parametrize("order", [1, 5, 21])
+def test_the_lanes_of_the_twin_meet_every_edge(order):
+    """Blocks of samples and groups of channels that are full, one short and one over; ragged `every`."""
+    rng, legs = np.random.default_rng(order), ss.legs(order)
+    for samples in (2, 16, 17, 18, 33, 8 * order + 2):
+        for channels in (1, 6, 7, 32, 33, 39):
+            u = rng.standard_normal((samples, channels))
+            with dm.reference_only():
+                body = ss.memorize(legs, u)
+            # Some eps per step, as above.
+            np.testing.assert_allclose(ss.memorize(legs, u), body, atol=1e-13)
+            for every in (2, samples // 2 + 1, samples):
+                kept = ss.memorize(legs, u, every=every)
+                np.testing.assert_array_equal(kept, ss.memorize(legs, u)[every - 1 :: every])
+                with dm.reference_only():
+                    np.testing.assert_array_equal(ss.memorize(legs, u, every=every), body[every - 1 :: every])
+
+
+def test_many_channels_on_threads_are_the_same():
+    """Enough work to be shared out; every channel as if it were alone, to rounding."""
+    u = np.random.default_rng(8).standard_normal((120, 70))
+    c = ss.memorize(ss.legs(40), u, every=120)
+    for channel in (0, 31, 32, 63, 64, 69):
+        np.testing.assert_allclose(
+            c[:, channel], ss.memorize(ss.legs(40), u[:, channel], every=120), atol=1e-13
+        )
+
+
+@given(
+    batch=st.integers(0, 3),
+    samples=st.integers(1, 20),
+    channels=st.integers(0, 3),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_a_batch_is_its_runs(batch, samples, channels, seed):
+    u = np.random.default_rng(seed).standard_normal((batch, samples, channels))
+    legs, every = ss.legs(5), samples // 2 + 1
+    c, exact = ss.memorize(legs, u, every=every), ss.project(legs, u)
+    assert c.shape == (batch, samples // every, channels, 5)
+    assert exact.shape == (batch, channels, 5)
+    for run in range(batch):  # each may go in other lanes, or in another order of summation
+        np.testing.assert_allclose(c[run], ss.memorize(legs, u[run], every=every), atol=1e-14)
+        np.testing.assert_allclose(exact[run], ss.project(legs, u[run]), atol=1e-13)
+
+
+def test_what_is_kept(xp):
+    u = np.random.default_rng(4).standard_normal((2, 50, 3))
+    for method in (ss.bilinear, dense_bilinear):
+        whole = ss.memorize(ss.legs(6), xp.asarray(u), method)
+        kept = xp.numpy(ss.memorize(ss.legs(6), xp.asarray(u), method, every=12))
+        assert kept.shape == (2, 4, 3, 6)
+        np.testing.assert_array_equal(kept, xp.numpy(whole)[:, 11::12])
+    last = xp.numpy(ss.memorize(ss.legs(6), xp.asarray(u), every=50))
+    np.testing.assert_array_equal(last[:, 0], xp.numpy(ss.memorize(ss.legs(6), xp.asarray(u)))[:, -1])
+
+
+@pytest.mark.parametrize("twins", [True, False])
+def test_the_last_state_alone_takes_no_room_for_the_others(twins):
+    """A run four times as long: what is allocated grows by some numbers a sample, not by states (32 each)."""
+    legs = ss.legs(32)
+
+    def peak(samples):
+        u = np.ones(samples)
+        tracemalloc.start()
+        try:
+            if twins:
+                ss.memorize(legs, u, every=samples)
+            else:
+                with dm.reference_only():
+                    ss.memorize(legs, u, every=samples)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(10)  # what is loaded once
+    assert peak(4000) - peak(1000) < 3000 * 8 * 8
+
+
+def test_equivariance_is_bitwise():
+    """T8: no step size enters, so a signal played slower, sample by sample, has bit for bit the same memory;
+    amplitudes that are powers of two pass through without a rounding."""
+    u = np.random.default_rng(9).standard_normal(200)
+    c = ss.memorize(ss.legs(20), u)
+    np.testing.assert_array_equal(ss.memorize(ss.legs(20), -4.0 * u), -4.0 * c)
+    np.testing.assert_array_equal(ss.memorize(ss.legs(20), np.append(u, np.pi))[:200], c)
+
+
 def test_the_twin_is_the_one_that_runs():
-    twin = log_time_bilinear.twin(np.ones((3, 1)), 2)
+    twin = log_time_bilinear.twin(np.ones((3, 1)), 2, 1)
     assert twin is not None
     assert twin.__module__ == "diffmath.kernels.numba.statespace"
     with dm.reference_only():
         assert np.array_equal(
-            log_time_bilinear(np.ones((3, 1)), 2), log_time_bilinear.reference(np.ones((3, 1)), 2)
+            log_time_bilinear(np.ones((3, 1)), 2, 1), log_time_bilinear.reference(np.ones((3, 1)), 2, 1)
         )
 
 
@@ -168,11 +256,14 @@ def test_float32_integers_and_one_sample(xp):
 
 def test_overflow_is_reported_with_the_valid_rows():
     def explode(system, h):
-        return replace(ss.bilinear(system, h), A=1e200 * np.eye(system.order))
+        return ss.StateSpace(1e200 * np.eye(system.order), system.B, dt=h)
 
     with pytest.raises(dm.SolveError, match="the memory is not finite from sample 2 on") as caught:
         ss.memorize(ss.legs(4), np.ones((5, 2)), explode)
     assert caught.value.solution.x.shape == (2, 2, 4)
+    with pytest.raises(dm.SolveError, match="not finite from sample 3 on") as caught:
+        ss.memorize(ss.legs(4), np.ones(7), explode, every=2)
+    np.testing.assert_array_equal(caught.value.solution.t, [1.0])
     near_the_limit = np.array([1e300, 1e300, -1.7e308, 1.7e308, -1.7e308])
     for rows in (ss.memorize, lambda *args: dm.reference_only()(ss.memorize)(*args)):
         with pytest.raises(dm.SolveError, match="the memory is not finite from sample 3 on: scale u down"):
@@ -198,6 +289,14 @@ def test_refusals():
         ss.memorize(legs, u, "bilinear")
     with pytest.raises(TypeError, match="method must return a discrete StateSpace"):
         ss.memorize(legs, u, lambda system, h: system)
+    for every in (0, 5):
+        with pytest.raises(
+            ValueError, match=f"every must lie between 1 and the number of samples, 4; got {every}"
+        ):
+            ss.memorize(legs, u, every=every)
+    for every in (True, 1.5):
+        with pytest.raises(TypeError, match="integer"):
+            ss.memorize(legs, u, every=every)
     for call in (ss.memorize, ss.project):
         with pytest.raises(ValueError, match="at least one sample"):
             call(legs, np.ones(0))

@@ -41,6 +41,20 @@ def test_a_state_carries_a_run_on(discrete, xp):
     np.testing.assert_allclose(both[:, 1], ss.simulate(system, u[:10]), atol=1e-14)
 
 
+def test_a_batch_is_its_runs(discrete, xp):
+    rng = np.random.default_rng(5)
+    system, u = discrete(4, 0.2, rng, outputs=2), rng.standard_normal((2, 9, 3))
+    state, K = rng.standard_normal((2, 3, 4)), rng.standard_normal((3, 4))
+    y = xp.numpy(ss.simulate(system, xp.asarray(u), state=xp.asarray(state)))
+    z = xp.numpy(ss.convolve(xp.asarray(u), xp.asarray(K)))
+    shared = xp.numpy(ss.convolve(xp.asarray(u[:, :, :1]), xp.asarray(K)))
+    assert (y.shape, z.shape, shared.shape) == ((2, 9, 3, 2), (2, 9, 3), (2, 9, 3))
+    for run in range(2):
+        np.testing.assert_allclose(y[run], ss.simulate(system, u[run], state=state[run]), atol=1e-14)
+        np.testing.assert_allclose(z[run], ss.convolve(u[run], K), atol=1e-14)
+        np.testing.assert_allclose(shared[run], ss.convolve(u[run, :, 0], K), atol=1e-14)
+
+
 def test_float32_follows_the_signal(discrete, xp):
     rng = np.random.default_rng(1)
     system, u = discrete(8, 0.01, rng), rng.standard_normal((50, 2))
@@ -71,6 +85,6 @@ def test_refusals(discrete):
         ss.simulate(system, u, state=np.ones(2))
     with pytest.raises(ValueError, match=r"state must be finite; state\[0\] is nan"):
         ss.simulate(system, u, state=np.full(3, np.nan))
-    for bad, message in ((np.ones(0), "at least one sample"), (np.ones((2, 2, 2)), "u must have shape")):
+    for bad, message in ((np.ones(0), "at least one sample"), (np.ones((2, 2, 2, 2)), "u must have shape")):
         with pytest.raises(ValueError, match=message):
             ss.simulate(system, bad)

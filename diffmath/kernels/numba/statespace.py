@@ -1,38 +1,130 @@
-"""Compiled twins of diffmath.statespace: one plain loop over samples and rows per channel."""
+"""Compiled twins of diffmath.statespace, in lanes that LLVM vectorises whole.
+
+The memory is a sweep over rows, each waiting for the row before; what can go at once lies elsewhere. Of many
+channels, one row each (`_side_by_side`). Of one channel, a wavefront over samples: row n of sample k needs
+row n - 1 of sample k and row n of sample k - 1, so lane w works on row j - w of sample k + w (`_wavefront`).
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numba
+import numba as nb
 import numpy as np
+
+from diffmath.kernels.numba._threads import share_out
+from diffmath.kernels.numba.random import _widest_vectors
 
 __all__ = ["log_time_bilinear"]
 
+_WAVE, _SIDE = 16, 32  # lanes of a wavefront, channels side by side
+_ALONE = 6  # channels that are quicker one by one
+_SHARE = 2**18  # steps of one row that are worth a thread
 
-def log_time_bilinear(u: Any, order: int) -> Any:
-    """Return all states (samples, channels, order) of LegS by bilinear steps in logarithmic time."""
+_compiled = nb.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+
+
+def log_time_bilinear(u: Any, order: int, every: int) -> Any:
+    """Return states (samples // every, channels, order) of LegS by bilinear steps in logarithmic time."""
     samples, channels = u.shape
-    states = np.zeros((samples, channels, order), dtype=u.dtype)
+    kept = np.zeros((samples // every, channels, order), dtype=u.dtype)
     half_steps = (0.5 * np.log1p(1.0 / np.arange(1, samples))).astype(u.dtype)
-    roots = np.sqrt(2.0 * np.arange(order) + 1.0).astype(u.dtype)
-    # A copy, so that one compiled version serves read-only and strided signals.
-    _sweep(np.array(u, order="C"), half_steps, roots, states)
-    return states
+    n = np.arange(order, dtype=u.dtype)
+    rows = np.stack([n, n + 1, np.sqrt(2 * n + 1)])
+    # A copy, so that one compiled version serves read-only and strided signals; time last.
+    signals = np.array(u.T, order="C")
+
+    def run(share: tuple[int, int]) -> None:
+        sweep = _wavefront if share[1] - share[0] == 1 else _side_by_side
+        sweep(signals[slice(*share)], half_steps, rows, every, kept[:, slice(*share)])
+
+    groups = [(first, min(first + _SIDE, channels)) for first in range(0, channels, _SIDE)]
+    if groups and channels - groups[-1][0] <= _ALONE:
+        groups[-1:] = [(channel, channel + 1) for channel in range(groups[-1][0], channels)]
+    if samples * channels * order < _SHARE:
+        for group in groups:
+            run(group)
+    else:
+        share_out(run, groups)
+    return kept
 
 
-@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator, unused-ignore]
-def _sweep(u: Any, half_steps: Any, roots: Any, states: Any) -> None:
-    one = u.dtype.type(1.0)
-    for channel in range(u.shape[1]):
-        states[0, channel, 0] = u[0, channel]
-        for k in range(1, u.shape[0]):
-            a, e = half_steps[k - 1], u[k, channel]
-            n = one - one
-            for row in range(roots.size):
-                r, c = roots[row], states[k - 1, channel, row]
-                scale = one / (one + a * (n + one))
-                states[k, channel, row] = scale * ((one - a * (n + one)) * c + (a + a) * r * e)
-                # The sweep waits for e alone: everything else is multiplied out of its chain.
-                e = (scale * (one - a * n)) * e - scale * r * c
-                n += one
+@_compiled
+def _wavefront(u: Any, half_steps: Any, rows: Any, every: int, kept: Any) -> None:
+    """Remember one channel, u (1, samples). Coefficient n after sample k + w passes ``skew[n + w, w]``."""
+    samples, order = u.shape[1], rows.shape[1]
+    skew = np.zeros((order + _WAVE, _WAVE + 1), u.dtype)
+    a, e = np.zeros(_WAVE, u.dtype), np.zeros(_WAVE, u.dtype)
+    # Backwards, so that lanes read on; zeros on either side, with which a lane without a row changes nothing.
+    last = order + _WAVE - 1
+    lanes = np.zeros((3, last + _WAVE), u.dtype)
+    for n in range(order):
+        lanes[:, last - n] = rows[:, n]
+    skew[0, 0] = u[0, 0]
+    if every == 1:
+        kept[0, 0, 0] = u[0, 0]
+    for k in range(0, samples - 1, _WAVE):
+        live = min(_WAVE, samples - 1 - k)
+        for w in range(_WAVE):
+            a[w] = half_steps[k + w] if w < live else 0.0
+            e[w] = u[0, k + w + 1] if w < live else 0.0
+        for j in range(last):
+            i = last - j
+            _turn(skew[j, :_WAVE], skew[j + 1, 1:], e, a, lanes[:, i : i + _WAVE])
+        for w in range(1, live + 1):
+            if (k + w + 1) % every == 0:
+                for n in range(order):
+                    kept[(k + w + 1) // every - 1, 0, n] = skew[n + w, w]
+        for n in range(order):
+            skew[n, 0] = skew[n + _WAVE, _WAVE]
+
+
+@_compiled
+def _turn(before: Any, after: Any, e: Any, a: Any, rows: Any) -> None:
+    _widest_vectors()
+    one = e.dtype.type(1.0)
+    for w in range(_WAVE):
+        c, rest, n, m, r = before[w], e[w], rows[0, w], rows[1, w], rows[2, w]
+        scale = one / (one + a[w] * m)
+        after[w] = scale * ((one - a[w] * m) * c + (a[w] + a[w]) * r * rest)
+        e[w] = scale * ((one - a[w] * n) * rest - r * c)
+
+
+@_compiled
+def _side_by_side(u: Any, half_steps: Any, rows: Any, every: int, kept: Any) -> None:
+    """Remember up to _SIDE channels, u (channels, samples)."""
+    (channels, samples), order = u.shape, rows.shape[1]
+    c, e = np.zeros((order, _SIDE), u.dtype), np.zeros(_SIDE, u.dtype)
+    step = np.empty((4, order), u.dtype)
+    c[0, :channels] = u[:, 0]
+    for k in range(samples):
+        if k > 0:
+            e[:channels] = u[:, k]
+            _set_step(half_steps[k - 1], rows, step)
+            _sweep(c, e, step)
+        if (k + 1) % every == 0:
+            for channel in range(channels):
+                for n in range(order):
+                    kept[(k + 1) // every - 1, channel, n] = c[n, channel]
+
+
+@_compiled
+def _set_step(a: Any, rows: Any, step: Any) -> None:
+    _widest_vectors()
+    one = rows.dtype.type(1.0)
+    for i in range(rows.shape[1]):
+        n, m, r = rows[0, i], rows[1, i], rows[2, i]
+        scale = one / (one + a * m)
+        step[0, i], step[1, i] = scale * (one - a * m), scale * ((a + a) * r)
+        step[2, i], step[3, i] = scale * (one - a * n), scale * r
+
+
+@_compiled
+def _sweep(c: Any, e: Any, step: Any) -> None:
+    _widest_vectors()
+    for n in range(c.shape[0]):
+        keep, hear, leave, take = step[0, n], step[1, n], step[2, n], step[3, n]
+        for w in range(_SIDE):
+            before, rest = c[n, w], e[w]
+            c[n, w] = keep * before + hear * rest
+            e[w] = leave * rest - take * before

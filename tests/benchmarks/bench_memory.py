@@ -1,0 +1,95 @@
+"""Samples per second that LegS remembers: the twin's lanes against plain loops, the projection, the body.
+
+Run it with ``python tests/benchmarks/bench_memory.py [--rounds N]``. The plain loop is the published
+algorithm: two running sums a row, as in the C++ extension of the HiPPO code, compiled by numba.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+
+import diffmath as dm
+from diffmath import statespace as ss
+
+ORDER = 256
+
+
+@numba.njit(cache=True, fastmath=True)  # type: ignore[untyped-decorator, unused-ignore]
+def plain_loop(u: Any, order: int) -> Any:
+    """Return the last state of one channel, row by row."""
+    c, r = np.zeros(order), np.sqrt(2.0 * np.arange(order) + 1.0)
+    c[0] = u[0]
+    for k in range(1, len(u)):
+        a, before, after = 0.5 * np.log1p(1.0 / k), 0.0, 0.0
+        for n in range(order):
+            right = c[n] - a * (r[n] * before + (n + 1) * c[n]) + 2.0 * a * r[n] * u[k]
+            before += r[n] * c[n]
+            c[n] = (right - a * r[n] * after) / (1.0 + a * (n + 1))
+            after += r[n] * c[n]
+    return c
+
+
+def cases() -> dict[str, tuple[Callable[[], object], int]]:
+    """Return what is timed, by name, with the number of samples (of one channel) that a call remembers."""
+    rng, legs = np.random.default_rng(0), ss.legs(ORDER)
+    one, many, long = (
+        rng.standard_normal(20_000),
+        rng.standard_normal((5_000, 64)),
+        rng.standard_normal(200_000),
+    )
+
+    def last(u: Any, threads: int) -> object:
+        numba.set_num_threads(threads)
+        return ss.memorize(legs, u, every=len(u))
+
+    def body() -> object:
+        with dm.reference_only():
+            return ss.memorize(legs, one[:4_000], every=4_000)
+
+    return {
+        "plain numba loop, 1 channel": (lambda: plain_loop(one, ORDER), one.size),
+        "memorize, 1 channel, last state": (lambda: last(one, 1), one.size),
+        "memorize, 1 channel, all states": (lambda: ss.memorize(legs, one), one.size),
+        "memorize, 64 channels, 1 thread": (lambda: last(many, 1), many.size),
+        "memorize, 64 channels, 2 threads": (
+            lambda: last(many, min(2, numba.config.NUMBA_NUM_THREADS)),
+            many.size,
+        ),
+        "memorize without numba, 1 channel": (body, 4_000),
+        "project, 1 channel": (lambda: ss.project(legs, long), long.size),
+    }
+
+
+def measure(rounds: int = 7) -> dict[str, float]:
+    """Return the best rate of each case in samples per second; interleaved, so that load hits all alike."""
+    table = cases()
+    best = dict.fromkeys(table, 0.0)
+    for call, _ in table.values():
+        call()  # compile, and touch the memory
+    for _ in range(rounds):
+        for name, (call, samples) in table.items():
+            start = time.perf_counter()
+            call()
+            best[name] = max(best[name], samples / (time.perf_counter() - start))
+    return best
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    best = measure(parser.parse_args().rounds)
+    plain = best["plain numba loop, 1 channel"]
+    print(f"{'order ' + str(ORDER):36}{'10^6 samples/s':>16}{'ratio':>8}")
+    for name, rate in best.items():
+        print(f"{name:36}{rate / 1e6:16.3f}{rate / plain:8.1f}")
+
+
+if __name__ == "__main__":
+    main()
