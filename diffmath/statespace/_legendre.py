@@ -17,6 +17,8 @@ from diffmath.statespace._statespace import StateSpace, require_legs
 
 __all__ = ["project", "reconstruct"]
 
+_BLOCK = 2**13  # knots whose polynomials stay in the cache
+
 
 def project(system: StateSpace, u: Array) -> Array:
     r"""Return the exact Legendre coefficients of a sampled history.
@@ -49,7 +51,8 @@ def project(system: StateSpace, u: Array) -> Array:
     No discretisation error: this is what `memorize` approximates, and what the exact exponential of LegS
     gives. The integral is summed by parts, :math:`c_n = u_{L-1}\delta_{n0} - \sum_k (u_k - u_{k-1})
     Q_n(k/L)` with Q the antiderivative of the basis, so that smooth signals lose nothing to cancellation.
-    O(order) vector operations over the samples, O(samples) memory.
+    Polynomials are even or odd, and so needed on half of the samples: about 2 order vector operations over
+    samples / 2 numbers, in blocks; memory for a few copies of `u`.
 
     References
     ----------
@@ -73,19 +76,30 @@ def project(system: StateSpace, u: Array) -> Array:
 
 def _project(channels: Array, order: int) -> Array:
     """Return the coefficients (channels, order) of a signal (samples, channels)."""
+    xp = array_namespace(channels)
+    moments: list[Array] = []  # of the jumps: sum_k (u_k - u_{k-1}) P_n(x_k) for n = 0, ..., order
+    x, even, odd = _fold(channels)
+    # Blocks stay in the cache; an empty one serves a signal of one sample, which has no jump.
+    for first in range(0, max(1, x.shape[0]), _BLOCK):
+        block = slice(first, min(first + _BLOCK, x.shape[0]))
+        folded = even[block, :], odd[block, :]
+        legendre = enumerate(islice(_legendre(x[block]), order + 1))
+        sums = [scale * (p @ folded[n % 2]) for n, (scale, p) in legendre]
+        moments = [a + b for a, b in zip(moments, sums, strict=True)] if moments else sums
+    mean = channels[-1, :] - 0.5 * (moments[0] + moments[1])
+    # (P_{n+1} - P_{n-1}) / (2n+1) / 2 is the antiderivative of P_n(2s-1), which vanishes at both ends.
+    rest = [(moments[n - 1] - moments[n + 1]) * (0.5 / math.sqrt(2 * n + 1)) for n in range(1, order)]
+    return xp.stack([mean, *rest], axis=-1)
+
+
+def _fold(channels: Array) -> tuple[Array, Array, Array]:
+    """Return the knots x in [0, 1) and the jumps there plus, and minus, those at -x: P_n is even or odd."""
     xp, samples = array_namespace(channels), channels.shape[0]
-    jumps = channels[1:, :] - channels[:-1, :]
-    x = asarray_like(2.0 * np.arange(1, samples) / samples - 1.0, channels)
-    coefficients = [channels[-1, :] - (0.5 * (x + 1.0)) @ jumps]
-    polynomials = _legendre(x)
-    before, P = next(polynomials), next(polynomials)
-    for n in range(1, order):
-        after = next(polynomials)
-        # The antiderivative of sqrt(2n+1) P_n(2s-1), which vanishes at both ends.
-        Q = (after - before) * (0.5 / math.sqrt(2 * n + 1))
-        coefficients.append(-(Q @ jumps))
-        before, P = P, after
-    return xp.stack(coefficients, axis=-1)
+    jumps, pairs = channels[1:, :] - channels[:-1, :], (samples - 1) // 2
+    left, right = xp.flip(jumps[:pairs, :], axis=0), jumps[samples - 1 - pairs :, :]
+    middle = jumps[pairs : samples - 1 - pairs, :]  # the knot 0 of an even number of samples, or none
+    knots = 2.0 * np.arange(samples - right.shape[0] - middle.shape[0], samples) / samples - 1.0
+    return asarray_like(knots, channels), xp.concat([middle, right + left]), xp.concat([middle, right - left])
 
 
 def reconstruct(system: StateSpace, c: Array, t: Any) -> Array:
@@ -144,7 +158,8 @@ def reconstruct(system: StateSpace, c: Array, t: Any) -> Array:
         raise ValueError(f"c must have shape (..., {system.order}) to fit the system; got {tuple(c.shape)}")
     xp = array_namespace(c)
     x = 2.0 * _fractions(t, c) - 1.0
-    basis = [math.sqrt(2 * n + 1) * P for n, P in enumerate(islice(_legendre(x), system.order))]
+    legendre = enumerate(islice(_legendre(x), system.order))
+    basis = [(math.sqrt(2 * n + 1) * scale) * p for n, (scale, p) in legendre]
     with quiet():
         values = (c @ xp.stack(basis))[None, ...]
     return refuse_overflow("the reconstruction", values, "scale c down")[0, ...]
@@ -170,10 +185,17 @@ def _refuse_outside(t: Array) -> None:
         raise ValueError(f"t must lie in [0, 1], fractions of the history; t[{i}] is {float(t[i])}")
 
 
-def _legendre(x: Array) -> Iterator[Array]:
-    """Yield P_0(x), P_1(x), ... without end, by the three-term recurrence."""
-    before, P = array_namespace(x).ones_like(x), x
-    yield before
-    for n in count(1):
-        yield P
-        before, P = P, ((2 * n + 1) / (n + 1)) * x * P - (n / (n + 1)) * before
+def _legendre(x: Array) -> Iterator[tuple[float, Array]]:
+    r"""Yield P_0(x), P_1(x), ... without end, each as a number and an array to be multiplied.
+
+    .. math:: P_n = s_n p_n, \quad s_n = \frac{1}{4^n} \binom{2n}{n}, \qquad
+        p_{n+1} = 2 x p_n - \frac{4n^2}{4n^2-1}\,p_{n-1}
+
+    The three-term recurrence with two products in place of three, and p_n of the size of :math:`\sqrt{n}`.
+    """
+    scale, before, p = 1.0, array_namespace(x).zeros_like(x), array_namespace(x).ones_like(x)
+    twice_x = 2.0 * x
+    for n in count():
+        yield scale, p
+        before, p = p, twice_x * p - (4.0 * n * n / (4.0 * n * n - 1.0)) * before
+        scale *= (n + 0.5) / (n + 1.0)

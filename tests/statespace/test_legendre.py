@@ -69,3 +69,15 @@ def test_refusals():
             ss.reconstruct(legs, np.ones(3), t)
     with pytest.raises(ValueError, match="t must be finite"):
         ss.reconstruct(legs, np.ones(3), [np.nan])
+
+
+@pytest.mark.parametrize("samples", [1, 2, 3, 4, 7, 8, 2 * 2**13 + 1, 2 * 2**13 + 2, 2 * 2**13 + 3, 40_001])
+def test_folded_blocks_meet_every_edge(samples):
+    """Even and odd numbers of samples, blocks full, one knot over and none: against the integrals."""
+    u = np.random.default_rng(samples).standard_normal((samples, 2))
+    edges = 2.0 * np.arange(samples + 1) / samples - 1.0
+    P = np.stack([scipy.special.eval_legendre(n, edges) for n in range(8)])
+    cells = np.concatenate([np.diff(edges)[None] / 2, np.diff((P[2:] - P[:-2]), axis=1)])
+    cells[1:] *= 0.5 / np.sqrt(2 * np.arange(1, 7) + 1)[:, None]
+    # Sums of `samples` terms, each rounded: eps sqrt(samples) |u| at most.
+    np.testing.assert_allclose(ss.project(ss.legs(7), u), (cells @ u).T, atol=1e-13)
