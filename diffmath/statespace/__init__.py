@@ -1,14 +1,15 @@
 """State-space models: optimal memories of a signal (HiPPO), and the kernels and recurrences of S4.
 
-Build a continuous `StateSpace` (`legs`), discretise it (`bilinear`, `zoh`, ...), then either run it
-(`simulate`) or convolve with its impulse response (`kernel`, `convolve`): the two agree to rounding.
-`memorize` keeps the Legendre coefficients of a whole history while the signal arrives, `project` computes
-them afterwards, exactly, and `reconstruct` reads the history back.
+Build a continuous `StateSpace` (`legs`, `legt`, `fout`, ...), discretise it (`bilinear`, `zoh`, ...), then
+either run it (`simulate`) or convolve with its impulse response (`kernel`, `convolve`): the two agree to
+rounding. `memorize` keeps the Legendre coefficients of a whole history while the signal arrives, `project`
+computes them afterwards, exactly, and `reconstruct` reads the history back.
 """
 
 from diffmath.statespace._convolution import convolve
 from diffmath.statespace._discretize import backward_euler, bilinear, forward_euler, gbt
-from diffmath.statespace._hippo import legs
+from diffmath.statespace._fourier import foud, fous, fout
+from diffmath.statespace._hippo import jacs, lagt, legs, legt
 from diffmath.statespace._hold import foh, impulse, zoh
 from diffmath.statespace._kernel import kernel
 from diffmath.statespace._legendre import project, reconstruct
@@ -27,10 +28,16 @@ __all__ = [
     "dplr",
     "foh",
     "forward_euler",
+    "foud",
+    "fous",
+    "fout",
     "gbt",
     "impulse",
+    "jacs",
     "kernel",
+    "lagt",
     "legs",
+    "legt",
     "memorize",
     "nplr",
     "project",

@@ -105,8 +105,7 @@ def lagt(alpha: Any = 0, beta: Any = 1, *, timescale: Any = 1) -> Measure:
         Not negative. 1 is the LagT of the HiPPO paper, 0 the orthonormal Laguerre functions of its code;
         then the weight has no finite mass and :math:`\zeta = 1`.
     timescale : expression
-        Positive; the unit of time. A signal needs one that fits: the memory of order N reaches back about
-        2N of them.
+        Positive; the unit of time.
 
     Returns
     -------
