@@ -9,6 +9,7 @@ computes them afterwards, exactly, and `reconstruct` reads the history back.
 from diffmath.statespace._convolution import convolve
 from diffmath.statespace._discretize import backward_euler, bilinear, forward_euler, gbt
 from diffmath.statespace._fourier import foud, fous, fout
+from diffmath.statespace._frequency import frequency_response
 from diffmath.statespace._hippo import jacs, lagt, legs, legt
 from diffmath.statespace._hold import foh, impulse, zoh
 from diffmath.statespace._kernel import kernel
@@ -31,6 +32,7 @@ __all__ = [
     "foud",
     "fous",
     "fout",
+    "frequency_response",
     "gbt",
     "impulse",
     "jacs",

@@ -46,6 +46,59 @@ def test_doubling_is_powers_at_every_length(discrete, length, outputs):
     np.testing.assert_allclose(doubled, ss.kernel(system, length, method="powers"), atol=1e-13)
 
 
+@pytest.mark.parametrize("length", [1, 2, 3, 8, 101, 1000, 4096])
+@pytest.mark.parametrize("alpha", [0.5, 0.7, 1.0])
+def test_spectral_kernels_are_the_powers(length, alpha):
+    """All ways to one kernel, odd and even lengths, the Nyquist node included (T10)."""
+    C = np.random.default_rng(length).standard_normal((3, 33))
+    system = ss.gbt(ss.legs(33).with_output(C, D=0.25), 0.01, alpha=alpha)
+    expected = ss.kernel(system, length, method="powers")
+    for method in ("doubling", "cauchy", "product"):
+        K = ss.kernel(system, length, method=method)
+        assert K.shape == (3, length)
+        # Some n eps of the largest lag: the spectrum sums all of them.
+        np.testing.assert_allclose(K, expected, atol=2e-14 * 33 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("order", [9, 32, 65])
+def test_cauchy_kernel_where_the_normal_part_does_not_decay(order):
+    """The Legendre window, rank 2: its normal part has all eigenvalues on the axis, at odd orders also 0."""
+    n = np.arange(order)
+    root = np.sqrt(2.0 * n + 1)
+    sign = np.where(n[:, None] >= n[None], 1.0, (-1.0) ** (n[:, None] - n[None]))
+    window = ss.StateSpace(-np.outer(root, root) * sign, root, C=np.cos(n))
+    for length in (200, 4097):
+        system = ss.bilinear(window, 2.0 / length)
+        expected = ss.kernel(system, length, method="powers")
+        error = np.abs(ss.kernel(system, length, method="cauchy") - expected).max()
+        # One digit more than n eps: the circle of radius 16^(-1 / length).
+        assert error <= 3e-13 * order * np.abs(expected).max()
+
+
+def test_spectral_kernels_in_single_precision(xp):
+    """Evaluated in float64: the error is that of the float32 step alone, 2e-5 of the largest lag (T10)."""
+    C = np.random.default_rng(0).standard_normal(64)
+    exact = ss.kernel(ss.bilinear(ss.legs(64).with_output(C), 1 / 512), 512)
+    for dtype, tolerance in (("float64", 1e-13), ("float32", 2e-5)):
+        system = ss.bilinear(ss.legs(64, like=xp.empty(dtype)).with_output(xp.asarray(C, dtype)), 1 / 512)
+        for method in ("cauchy", "product"):
+            K = xp.numpy(ss.kernel(system, 512, method=method))
+            assert K.dtype == dtype
+            assert np.abs(K - exact).max() <= tolerance * np.abs(exact).max()
+
+
+def test_spectral_refusals():
+    legs = ss.legs(3).with_output(np.ones(3))
+    for method in ("cauchy", "product"):
+        with pytest.raises(ValueError, match=f"method='{method}' needs a system stepped by gbt"):
+            ss.kernel(ss.zoh(legs, 0.1), 8, method=method)
+        with pytest.raises(ValueError, match=r"spectral kernels are for stable systems; over 500 lags"):
+            ss.kernel(ss.forward_euler(legs, 0.9), 500, method=method)
+    dense = ss.StateSpace(legs.A, legs.B, C=legs.C)
+    with pytest.raises(ValueError, match="needs a system stepped from structure 'legs'; got 'dense'"):
+        ss.kernel(ss.bilinear(dense, 0.1), 8, method="product")
+
+
 def test_kernel_tends_to_the_continuous_one_at_first_order():
     """K_j / dt -> C e^{tA} B, first order because the held input is half a step late."""
     C = np.array([1.0, -0.5, 0.25])
