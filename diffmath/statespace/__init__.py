@@ -18,6 +18,7 @@ from diffmath.statespace._memory import memorize
 from diffmath.statespace._nplr import DPLR, NPLR, dplr, nplr
 from diffmath.statespace._simulate import simulate
 from diffmath.statespace._statespace import StateSpace
+from diffmath.statespace._transform import change_gauge, jacobi_gauge, tilt
 
 __all__ = [
     "DPLR",
@@ -25,6 +26,7 @@ __all__ = [
     "StateSpace",
     "backward_euler",
     "bilinear",
+    "change_gauge",
     "convolve",
     "dplr",
     "foh",
@@ -36,6 +38,7 @@ __all__ = [
     "gbt",
     "impulse",
     "jacs",
+    "jacobi_gauge",
     "kernel",
     "lagt",
     "legs",
@@ -45,5 +48,6 @@ __all__ = [
     "project",
     "reconstruct",
     "simulate",
+    "tilt",
     "zoh",
 ]

@@ -293,8 +293,7 @@ def check_parameter(
         raise TypeError(f"{name} must be a number; got {type(value).__name__}")
     if not (above < value < below and value >= at_least):
         limits = {"greater than": above, "at least": at_least, "less than": below}
-        required = " and ".join(
-            f"{words} {bound:g}" for words, bound in limits.items() if abs(bound) < math.inf
-        )
+        bounds = [f"{words} {bound:g}" for words, bound in limits.items() if abs(bound) < math.inf]
+        required = " and ".join(bounds) or "finite"
         raise ValueError(f"{name} must be {required}; got {value}")
     return float(value)
