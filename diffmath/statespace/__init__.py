@@ -16,7 +16,7 @@ from diffmath.statespace._kernel import kernel
 from diffmath.statespace._legendre import project, reconstruct
 from diffmath.statespace._memory import memorize
 from diffmath.statespace._nplr import DPLR, NPLR, dplr, nplr
-from diffmath.statespace._simulate import simulate
+from diffmath.statespace._simulate import advance, simulate
 from diffmath.statespace._statespace import StateSpace
 from diffmath.statespace._transform import change_gauge, jacobi_gauge, tilt
 
@@ -24,6 +24,7 @@ __all__ = [
     "DPLR",
     "NPLR",
     "StateSpace",
+    "advance",
     "backward_euler",
     "bilinear",
     "change_gauge",

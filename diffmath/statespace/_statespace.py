@@ -21,6 +21,7 @@ __all__ = [
     "check_step",
     "follow",
     "require_continuous",
+    "require_discrete",
     "require_legs",
     "require_output",
 ]
@@ -278,8 +279,8 @@ def require_legs(system: StateSpace, caller: str) -> None:
         )
 
 
-def require_output(system: StateSpace, caller: str) -> None:
-    """Refuse what is not a discrete system with an output."""
+def require_discrete(system: StateSpace, caller: str) -> None:
+    """Refuse what is not a discrete system."""
     if not isinstance(system, StateSpace):
         raise TypeError(f"{caller} takes a StateSpace; got {type(system).__name__}")
     if system.dt is None:
@@ -287,5 +288,10 @@ def require_output(system: StateSpace, caller: str) -> None:
             f"{caller} takes a discrete system; this one is continuous: discretise it first, "
             "statespace.bilinear(system, dt)"
         )
+
+
+def require_output(system: StateSpace, caller: str) -> None:
+    """Refuse what is not a discrete system with an output."""
+    require_discrete(system, caller)
     if system.C is None:
         raise ValueError(f"{caller} needs an output; this system has no C: use system.with_output(C)")

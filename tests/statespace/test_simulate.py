@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.signal
+from hypothesis import given
+from hypothesis import strategies as st
 
+import diffmath as dm
 from diffmath import statespace as ss
 
 
@@ -55,6 +59,86 @@ def test_a_batch_is_its_runs(discrete, xp):
         np.testing.assert_allclose(shared[run], ss.convolve(u[run, :, 0], K), atol=1e-14)
 
 
+@given(
+    order=st.integers(1, 9),
+    samples=st.integers(64, 300),
+    channels=st.integers(1, 3),
+    outputs=st.sampled_from([None, 1, 3]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_blocks_step_convolution_and_dlsim_agree(discrete, order, samples, channels, outputs, seed):
+    """T11, with SciPy's lag: its state is one sample behind, so its outputs are (C A, C B + D)."""
+    rng = np.random.default_rng(seed)
+    system = discrete(order, 0.1, rng, D=0.5 if outputs is None else 0.0, outputs=outputs)
+    u = rng.standard_normal((samples, channels))
+    state = rng.standard_normal((channels, order))
+    y = ss.simulate(system, u)
+    # Some hundred steps of a stable system, some eps each.
+    np.testing.assert_allclose(one_by_one(system, u)[0], y, atol=1e-12)
+    np.testing.assert_allclose(
+        one_by_one(system, u, state)[0], ss.simulate(system, u, state=state), atol=1e-12
+    )
+    if outputs is None:
+        np.testing.assert_allclose(ss.convolve(u, ss.kernel(system, samples)), y, atol=1e-12)
+    C, D = np.atleast_2d(system.C), np.atleast_1d(system.D)
+    lagged = (system.A, system.B[:, None], C @ system.A, (C @ system.B + D)[:, None], system.dt)
+    _, peer, _ = scipy.signal.dlsim(lagged, u[:, 0])
+    np.testing.assert_allclose(peer.reshape(y[:, 0].shape), y[:, 0], atol=1e-12)
+
+
+def one_by_one(system, u, x=0.0):
+    """The definition: the outputs and the last state."""
+    x, outputs = np.zeros((u.shape[1], system.order)) + x, []
+    for sample in u:
+        x = x @ system.A.T + sample[:, None] * system.B
+        outputs.append(x @ np.atleast_2d(system.C).T + sample[:, None] * system.D)
+    y = np.stack(outputs)
+    return (y[..., 0] if system.C.ndim == 1 else y), x
+
+
+@pytest.mark.parametrize("samples", [1, 63, 64, 65, 128, 129, 1000])
+def test_chunks_carry_the_state_on(discrete, samples, xp):
+    """A long run in parts, with `advance` between them, is the run."""
+    rng = np.random.default_rng(samples)
+    system, u = discrete(6, 0.1, rng), rng.standard_normal((2, samples + 150, 2))
+    first, rest = xp.asarray(u[:, :samples]), xp.asarray(u[:, samples:])
+    state = ss.advance(system, first)
+    assert state.shape == (2, 2, 6)
+    flat = np.moveaxis(u, 0, 1).reshape(samples + 150, 4)
+    exact, last = one_by_one(system, flat)
+    y = [xp.numpy(ss.simulate(system, first)), xp.numpy(ss.simulate(system, rest, state=state))]
+    joined = np.moveaxis(np.concatenate(y, axis=1), 0, 1).reshape(exact.shape)
+    np.testing.assert_allclose(joined, exact, atol=1e-12)  # some eps for each of 1150 steps
+    end = xp.numpy(ss.advance(system, rest, state=state))
+    np.testing.assert_allclose(end.reshape(4, 6), last, atol=1e-12)
+    assert ss.advance(system, xp.asarray(u[0, :, 0])).shape == (6,)
+
+
+def test_parts_in_parallel_join_by_powers(discrete):
+    """Every part from zero; the states join as x' = A^T x + v."""
+    system = discrete(6, 0.1, np.random.default_rng(0))
+    u = np.random.default_rng(1).standard_normal((4, 100))
+    parts = ss.advance(system, u.T)  # channels: all parts at once
+    leap, x = np.linalg.matrix_power(system.A, 100), np.zeros(6)
+    for part in parts:
+        x = leap @ x + part
+    np.testing.assert_allclose(x, ss.advance(system, u.reshape(-1)), atol=1e-13)
+
+
+def test_powers_that_overflow_leave_it_to_the_recurrence():
+    """A^64 is beyond float64, but nothing excites it before the last samples."""
+    unstable = ss.StateSpace(np.array([[1e10]]), np.ones(1), C=np.ones(1), dt=1.0)
+    u = np.zeros(10_000)
+    u[-3:] = 1.0
+    np.testing.assert_allclose(ss.simulate(unstable, u)[-4:], [0.0, 1.0, 1e10, 1e20], rtol=1e-9)
+    np.testing.assert_allclose(ss.advance(unstable, u), [1e20], rtol=1e-9)
+    with pytest.raises(dm.SolveError, match="the output is not finite from sample 31 on") as caught:
+        ss.simulate(unstable, np.ones(500))
+    assert caught.value.solution.x.shape == (31, 1, 1)
+    with pytest.raises(dm.SolveError, match="the state is not finite from sample 499 on"):
+        ss.advance(unstable, np.ones(500))
+
+
 def test_float32_follows_the_signal(discrete, xp):
     rng = np.random.default_rng(1)
     system, u = discrete(8, 0.01, rng), rng.standard_normal((50, 2))
@@ -81,6 +165,8 @@ def test_no_channels_give_no_channels(discrete, xp):
 def test_refusals(discrete):
     system = discrete(3, 0.1, np.random.default_rng(0))
     u = np.ones(4)
+    with pytest.raises(ValueError, match="advance takes a discrete system"):
+        ss.advance(ss.legs(3), u)
     with pytest.raises(ValueError, match=r"state must have shape \(3,\) or \(1, 3\); got \(2,\)"):
         ss.simulate(system, u, state=np.ones(2))
     with pytest.raises(ValueError, match=r"state must be finite; state\[0\] is nan"):
