@@ -7,6 +7,7 @@ computes them afterwards, exactly, and `reconstruct` reads the history back.
 """
 
 from diffmath.statespace._convolution import convolve
+from diffmath.statespace._diagonal import diagonal_kernel, diagonalize
 from diffmath.statespace._discretize import backward_euler, bilinear, forward_euler, gbt
 from diffmath.statespace._fourier import foud, fous, fout
 from diffmath.statespace._frequency import frequency_response
@@ -29,6 +30,8 @@ __all__ = [
     "bilinear",
     "change_gauge",
     "convolve",
+    "diagonal_kernel",
+    "diagonalize",
     "dplr",
     "foh",
     "forward_euler",
@@ -38,8 +41,8 @@ __all__ = [
     "frequency_response",
     "gbt",
     "impulse",
-    "jacs",
     "jacobi_gauge",
+    "jacs",
     "kernel",
     "lagt",
     "legs",
