@@ -36,7 +36,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert text.index("examples:") < text.index("commands:")
     assert "exit codes" in text
-    for command in ("demo", "sample", "info"):
+    for command in ("demo", "sample", "hippo", "info"):
         assert main([command, "--help"]) == 0
         assert f"python -m diffmath {command}" in capsys.readouterr().out
 
@@ -283,3 +283,58 @@ def test_too_many_samples_for_the_memory_are_a_message(
 ) -> None:
     assert main(["sample", str(file), "--n", str(10**13)]) == 1
     assert capsys.readouterr().err.startswith("diffmath: error: Unable to allocate")
+
+
+def test_hippo_derives_the_matrices(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hippo", "--measure", "jacs", "--beta", "0.5", "--order", "1"]) == 0
+    text = capsys.readouterr().out
+    assert "jacs(beta=1/2), scaled" in text
+    assert "t c' = A c + B u" in text
+    assert "closure    exact\n" in text
+    assert "[-3/2]" in text
+    assert main(["hippo", "--measure", "fous", "--order", "3"]) == 0
+    assert "truncated, by a residual of norm 2.02" in capsys.readouterr().out
+    assert main(["hippo", "--measure", "legt", "--order", "2"]) == 0
+    assert "exact, but for the forgotten end of the window" in capsys.readouterr().out
+
+
+def test_hippo_prints_latex(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hippo", "--measure", "legt", "--order", "2", "--latex"]) == 0
+    assert capsys.readouterr().out == (
+        "\\begin{aligned}\n"
+        "  c'(t) &= A\\,c(t) + B\\,u(t) \\\\\n"
+        "  A &= \\left[\\begin{matrix}-1 & \\sqrt{3}\\\\- \\sqrt{3} & -3\\end{matrix}\\right] \\\\\n"
+        "  B &= \\left[\\begin{matrix}1\\\\\\sqrt{3}\\end{matrix}\\right]\n"
+        "\\end{aligned}\n"
+    )
+
+
+@pytest.mark.parametrize("options", [
+    ["legs"], ["jacs", "--beta", "1/2"], ["legt"], ["fout", "--as-published"], ["foud", "--retention", "0.6"],
+    ["fous"], ["lagt", "--alpha", "-0.5"], ["lagt", "--alpha=-1/2", "--beta", "0", "--timescale", "2"],
+    ["lagt", "--alpha", "1/3"],
+])  # fmt: skip
+def test_hippo_draws_every_measure(options: list[str], tmp_path: Path) -> None:
+    picture = tmp_path / "kernels.png"
+    assert main(["hippo", "--order", "3", "--plot", str(picture), "--measure", *options]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["legs", "--order", "0"], "order must be at least 1; got 0"),
+    (["legs", "--order", "2", "--beta", "1"], "--beta does not fit legs, which takes no option"),
+    (["legt", "--order", "2", "--as-published"], "--as-published does not fit legt"),
+    (["fout", "--order", "3", "--beta", "1"], "--beta does not fit fout, which takes --as-published"),
+    (["jacs", "--order", "2"], "jacs needs --beta"),
+    (["foud", "--order", "3"], "foud needs --retention"),
+    (["jacs", "--order", "2", "--beta", "-1"], "beta must be greater than -1"),
+    (["jacs", "--order", "2", "--beta", "x"], "invalid Fraction value: 'x'"),
+    (["magic", "--order", "2"], "invalid choice: 'magic'"),
+    (["legs", "--order", "2", "--plot", "x.docx"], "--plot must end in one of"),
+    (["legs", "--order", "2", "--plot", "no/folder/x.png"], "--plot: no folder"),
+])  # fmt: skip
+def test_hippo_refuses(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hippo", "--measure", *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import diffmath
 from diffmath._errors import SolveError
-from diffmath.cli import _demo, _info, _sample
+from diffmath.cli import _demo, _hippo, _info, _sample
 
 __all__ = ["main"]
 
@@ -17,6 +17,7 @@ _EXAMPLES = """\
 examples:
   python -m diffmath demo                        the main job on real data, with a report, in about a minute
   python -m diffmath sample my.npy --n 1000 --out new.npy --plot new.png
+  python -m diffmath hippo --measure legt --order 6 --latex
   python -m diffmath info                        versions, array libraries, devices, threads
 
 exit codes: 0 success, 1 the work failed, 2 a command or an input that cannot be used
@@ -77,6 +78,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"diffmath {diffmath.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (_demo, _sample, _info):
+    for module in (_demo, _sample, _hippo, _info):
         module.add_command(commands)
     return parser

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from diffmath import diffusion, plot, random
 from diffmath.cli._command import command_parser
+from diffmath.cli._figure import figure_for
 from diffmath.cli._files import check_folder, check_format, load_points, save_points, write_csv
 from diffmath.demo._bandwidth import likely_bandwidth
 
@@ -93,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
     """Read, sample, write, draw."""
     if options.out is not None:
         check_format(options.out, "--out")
-    figure = None if options.plot is None else _figure_for(options.plot)
+    figure = None if options.plot is None else figure_for(options.plot)
     for role, path in (("--out", options.out), ("--plot", options.plot)):
         check_folder(path, role)
     points = load_points(options.file, options.array)
@@ -116,15 +117,6 @@ def run(options: argparse.Namespace) -> int:
         plot.samples(samples, data=points, ax=figure.add_subplot(), title=title)
         figure.savefig(options.plot, dpi=150, bbox_inches="tight")
     return 0
-
-
-def _figure_for(path: Path) -> Any:
-    """Return an empty figure, having refused a file name that it cannot be saved to."""
-    figure = plot.new_figure(width=6.0, height=5.0)
-    known = figure.canvas.get_supported_filetypes()
-    if path.suffix.lower().removeprefix(".") not in known:
-        raise ValueError(f"--plot must end in one of .{', .'.join(sorted(known))}; got {path.name!r}")
-    return figure
 
 
 def sample_points(points: HostArray, asked: Sampling) -> tuple[HostArray, float]:
