@@ -19,8 +19,8 @@ __all__ = ["DiagonalRule", "diagonal_kernel", "diagonalize"]
 
 DiagonalRule = Literal["zoh", "bilinear", "impulse"]
 
-# Numbers that one block of channels may hold beside the result: 4 MiB, to stay in cache.
-_BLOCK = 1 << 19
+# Numbers that one block of channels may hold beside the result: 1 MiB, to stay in cache.
+_BLOCK = 1 << 17
 # exp(-800) is zero in float64: what decays faster is zero from lag 1 on.
 _FASTEST = -800.0
 
@@ -68,10 +68,10 @@ def diagonal_kernel(
     Notes
     -----
     With lags :math:`j = aT + b`, T about the square root of `length`, the kernel is the product of two
-    Vandermonde matrices, :math:`\sum_n (w_n \beta_n e^{aTz_n}) (e^{bz_n})`: 2 n sqrt(length) exponentials
-    and one matrix product per channel, O(n length), and no array of n times length numbers. The exponents
-    are float64 whatever the precision; the error is eps times the phase :math:`|z_n| j` reached before the
-    mode has decayed.
+    Vandermonde matrices, :math:`\sum_n (w_n \beta_n e^{aTz_n}) (e^{bz_n})`, whose entries are products of
+    shorter tables in turn: some 4 n length^(1/4) exponentials and one matrix product per channel,
+    O(n length), and no array of n times length numbers. The exponents are float64 whatever the precision;
+    the error is eps times the phase :math:`|z_n| j` reached before the mode has decayed.
 
     References
     ----------
@@ -167,19 +167,29 @@ def _vandermonde(z: Array, weights: Array, length: int) -> Array:
     """Return Re sum_n weights_n exp(j z_n) for j < length, shape (channels, length), in two levels."""
     xp, (channels, n) = array_namespace(z), z.shape
     width = 1 << ((length - 1).bit_length() + 1) // 2
-    high = xp.arange(-(-length // width), dtype=xp.float64, device=compat.device(z))
-    low = xp.arange(width, dtype=xp.float64, device=compat.device(z))
-    at_once = max(1, _BLOCK // max(1, 4 * n * (width + high.shape[0])))
-    blocks = []
+    height = -(-length // width)
+    at_once = max(1, _BLOCK // max(1, 4 * n * (width + height)))
+    blocks = [xp.zeros((0, length), dtype=xp.float64, device=compat.device(z))]
     for start in range(0, channels, at_once):
         rows = slice(start, min(start + at_once, channels))
-        outer = xp.exp(z[rows, :][:, None, :] * (width * high)[:, None]) * weights[rows, :][:, None, :]
-        inner = xp.exp(z[rows, :][:, :, None] * low)
+        outer = _geometric(width * z[rows, :], height) * weights[rows, :][:, None, :]
+        inner = xp.matrix_transpose(_geometric(z[rows, :], width))
         # The real part of a complex product, as one real product of twice the inner length.
         left = xp.concat([xp.real(outer), -xp.imag(outer)], axis=2)
         right = xp.concat([xp.real(inner), xp.imag(inner)], axis=1)
         blocks.append(xp.reshape(left @ right, (outer.shape[0], -1))[:, :length])
-    return xp.concat(blocks) if blocks else xp.zeros((0, length), dtype=low.dtype, device=compat.device(z))
+    return xp.concat(blocks)
+
+
+def _geometric(z: Array, count: int) -> Array:
+    """Return exp(k z) for k < count, shape (channels, count, n): two short tables and their products."""
+    xp, (channels, n) = array_namespace(z), z.shape
+    width = 1 << ((count - 1).bit_length() + 1) // 2
+    low = xp.arange(width, dtype=xp.float64, device=compat.device(z))
+    high = width * xp.arange(-(-count // width), dtype=xp.float64, device=compat.device(z))
+    coarse, fine = (xp.exp(z[:, None, :] * steps[:, None]) for steps in (high, low))
+    table = coarse[:, :, None, :] * fine[:, None, :, :]
+    return xp.reshape(table, (channels, high.shape[0] * width, n))[:, :count, :]
 
 
 def diagonalize(system: StateSpace) -> tuple[Array, Array]:
