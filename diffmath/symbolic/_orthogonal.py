@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import sympy
+from sympy.functions.elementary.trigonometric import TrigonometricFunction
+from sympy.simplify.fu import TR8
 
 from diffmath.symbolic._exact import exact, is_zero
 
@@ -150,12 +152,21 @@ def inner_products(measure: Measure, functions: Sequence[sympy.Expr]) -> sympy.M
     known: dict[sympy.Expr, sympy.Expr] = {}
     weight = weight_of(measure)
 
-    def integral(product: sympy.Expr) -> sympy.Expr:
-        if product not in known:
-            known[product] = sympy.integrate(sympy.expand(product * weight), (variable, 0, measure.length))
-        return known[product]
+    def integral(formula: sympy.Expr) -> sympy.Expr:
+        if formula not in known:
+            known[formula] = sympy.integrate(formula, (variable, 0, measure.length))
+        return known[formula]
 
-    return sympy.Matrix(len(functions), len(functions), lambda a, b: integral(functions[a] * functions[b]))
+    def product(a: int, b: int) -> sympy.Expr:
+        formula = sympy.expand(functions[a] * functions[b] * weight)
+        if not formula.has(TrigonometricFunction):
+            return integral(formula)
+        # Products of waves are sums of single waves, the same few in all entries.
+        waves = coefficients(TR8(formula))
+        total = sympy.Add(*(coefficient * integral(wave) for wave, coefficient in waves.items()))
+        return total if total.is_finite else integral(formula)
+
+    return sympy.Matrix(len(functions), len(functions), lambda a, b: product(max(a, b), min(a, b)))
 
 
 def refuse_non_orthonormal(measure: Measure, gauge: Sequence[sympy.Expr], gram: Any) -> None:

@@ -66,3 +66,14 @@ def test_coefficients_split_functions_from_numbers() -> None:
 def test_a_measure_tells_itself_and_its_present() -> None:
     assert repr(symbolic.legs) == "Measure('legs', scaled, s in [0, 1])"
     assert (symbolic.legs.now, symbolic.legt.now) == (1, 0)
+
+
+def test_products_of_waves_have_their_exact_integrals() -> None:
+    """Against integration by SymPy alone, with a weight, and where the parts of an integral diverge."""
+    s = variable
+    functions = [s * sympy.cos(2 * sympy.pi * s), sympy.sin(4 * sympy.pi * s)]
+    measure = _measure(weight=lambda s: s)
+    exact = [[sympy.integrate(a * b * s, (s, 0, 1)) for a in functions] for b in functions]
+    assert (inner_products(measure, functions) - sympy.Matrix(exact)).applyfunc(sympy.simplify).is_zero_matrix
+    singular = inner_products(_measure(weight=lambda s: s**-2), [sympy.sin(s)])[0]
+    assert abs(float(singular) - 0.897) < 1e-3  # the integral of (sin(s)/s)^2, by quadrature
