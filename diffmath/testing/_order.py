@@ -24,8 +24,11 @@ _CHECKPOINTS = 4
 # included, was seen up to 50 eps sqrt(n) max|x| (extrapolation methods, growing solutions).
 _ROUND_OFF = 500.0
 
+# What the finest run errs by bounds round-off: it spoils a twentieth of an error so many times larger.
+_SPOILT = 20.0
+
 # Orders over successive halvings that differ by less change linearly in h.
-_SMOOTH = 0.3
+_SMOOTH = 0.5
 
 # Above it, too few halvings lie between a useful first step and round-off in float64.
 _MAX_ORDER = 6
@@ -70,13 +73,15 @@ def assert_order(
     -----
     The first step is ``(p + 1) / (4 L)`` or less, L the Lipschitz constant: there the leading term of the
     error of a method of order p dominates, and there is room above round-off. The order is the mean over the
-    last two halvings whose errors are above round-off, ``500 eps sqrt(n) max|x|`` for n steps, extrapolated
-    to h = 0 where it rises smoothly; with a single halving above round-off, it may fall short by 1/2. A
-    method whose error is at round-off from the first or second run on passes: it is as exact as can be told.
-    Cost: about ``2**(halvings + 1)`` times the coarsest run.
+    last two halvings whose errors are above round-off (``500 eps sqrt(n) max|x|`` for n steps, or 20 times
+    the error of the finest run if less), extrapolated to h = 0 where it rises smoothly; with a single halving
+    above round-off, it may fall short by 1/2. A method whose error is at round-off from the first or second
+    run on passes: it is as exact as can be told. Cost: about ``2**(halvings + 1)`` times the coarsest run.
 
-    Of 500 drawn linear problems, none fails a correct method of order 1 to 6, and none passes it for one
-    order more; a step that forgets to advance t is seen on the problems whose f depends on t.
+    Of 500 drawn linear problems, none fails a correct method of order 1 to 4, and none passes it for one
+    order more. At order 5 round-off leaves few halvings: 1 of 2400 problems measured `dopri5` below 4.85 (at
+    4.845), so give ``tolerance=0.25`` from order 5 on. A step that forgets to advance t is seen on the
+    problems whose f depends on t.
 
     References
     ----------
@@ -105,7 +110,9 @@ def assert_order(
     with np.errstate(all="ignore"):  # an unstable step overflows: that is a finding, not a warning
         errors = np.asarray([_error(step, problem, exact, n) for n in steps])
     size = max(float(np.abs(x).max(initial=0.0)) for x in exact)
-    floor = _ROUND_OFF * np.finfo(np.float64).eps * np.sqrt(steps) * size
+    # The finest run bounds the round-off of this problem, often far below what it is at worst.
+    worst = _ROUND_OFF * np.finfo(np.float64).eps * np.sqrt(steps) * size
+    floor = np.minimum(worst, _SPOILT * errors[-1])
     problems = _verdict(errors, floor, order, tolerance, two_sided)
     if problems:
         raise AssertionError(f"{problems} on {problem!r}\n{_table(steps, errors, floor)}")
@@ -134,7 +141,7 @@ def _verdict(errors: Errors, floor: Errors, order: int, tolerance: float, two_si
     """Return what is wrong, or nothing."""
     if not np.isfinite(errors[-1]):
         return f"the error is not finite with the smallest step: order {order} is refuted"
-    visible = np.flatnonzero(np.isfinite(errors) & (errors > floor))[-3:]
+    visible = np.flatnonzero(np.isfinite(errors) & (errors > floor))
     if len(visible) < 2:
         return ""  # exact up to round-off from the first or second run on: nothing to measure
     slopes = -np.diff(np.log2(errors[visible])) / np.diff(visible)
@@ -148,10 +155,17 @@ def _verdict(errors: Errors, floor: Errors, order: int, tolerance: float, two_si
 
 
 def _limit(slopes: Errors) -> float:
-    """Return the mean slope, or its extrapolation to h = 0 where the slopes rise smoothly: p + O(h)."""
-    drift = slopes[-1] - slopes[0]
-    rising = slopes[-1] + drift if 0 < drift < _SMOOTH else 0.0
-    return float(max(slopes.mean(), rising))
+    """Return the mean of the last two slopes, with two allowances for slopes that rise at the end.
+
+    A smooth rise is p + O(h), and is extrapolated to h = 0. A sudden one follows an error that was small by
+    cancellation: what it took from the slope after it, it gave to the slope before, so all are averaged. The
+    slopes of a method that claims too much fall at the end, and get no allowance.
+    """
+    recent = slopes[-2:]
+    drift = recent[-1] - recent[0]
+    if drift <= 0:
+        return float(recent.mean())
+    return float(max(recent.mean(), recent[-1] + drift if drift < _SMOOTH else slopes.mean()))
 
 
 def _table(steps: list[int], errors: Errors, floor: Errors) -> str:

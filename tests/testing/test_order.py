@@ -34,7 +34,8 @@ def test_mine_is_second_order(problem: ODEProblem) -> None:
 @pytest.mark.parametrize("method", [ode.euler, ode.midpoint, ode.rk4, ode.dopri5], ids=lambda m: m.name)
 @given(problem=dst.linear_odes(max_dim=4))
 def test_correct_methods_pass_on_every_problem(method: ode.ExplicitRungeKutta, problem: ODEProblem) -> None:
-    assert_order(method.step, problem, order=method.order)
+    # Order 5 leaves few halvings above round-off: 1 of 2400 problems measured dopri5 at 4.845.
+    assert_order(method.step, problem, order=method.order, tolerance=0.15 if method.order < 5 else 0.25)
 
 
 def implicit_midpoint(f: Any, t: float, x: Any, dt: float) -> Any:
