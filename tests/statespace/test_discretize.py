@@ -88,6 +88,14 @@ def test_a_stable_system_stays_stable(rule, dt):
         assert np.linalg.norm(rule(ss.legs(order), dt).A, 2) <= 1.0 + 1e-12
 
 
+@pytest.mark.parametrize("system", [ss.legt(64), ss.fout(65), ss.jacs(64, 1.0), ss.lagt(64)])
+@pytest.mark.parametrize("rule", [ss.bilinear, ss.zoh])
+def test_every_measure_stays_stable(system, rule):
+    """Windows lose the energy of their end, and so does every step (T13); 1e-11 is 64^2 eps and a solve."""
+    for dt in (1e-3, 1.0):
+        assert np.linalg.norm(rule(system, dt).A, 2) <= 1.0 + 1e-11
+
+
 def test_a_large_stable_system_stays_stable():
     """At 512 states (T13); 1e-10 is 512^2 eps, the rounding of the solve and of the norm."""
     assert np.linalg.norm(ss.bilinear(ss.legs(512), 1e-3).A, 2) <= 1.0 + 1e-10

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import scipy.signal
@@ -47,6 +49,24 @@ def test_bilinear_warps_the_frequency_axis():
     np.testing.assert_allclose(ours * (1 + w) / 2, continuous, atol=1e-13)
     tustin = ss.frequency_response(ss.bilinear(legs, dt, policy="scipy"), omega)
     np.testing.assert_allclose(tustin, continuous, atol=1e-13)
+
+
+@given(order=st.integers(1, 12), theta=st.floats(0.1, 10), seed=st.integers(0, 2**32 - 1))
+def test_the_end_of_the_legendre_window_is_the_pade_delay(order, theta, seed):
+    """sum_n (-1)^n sqrt(2n+1) c_n follows u by the Pade approximant [N-1/N] of e^{-i omega theta} (T2)."""
+    n = np.arange(order)
+    window = ss.legt(order, theta).with_output((-1.0) ** n * np.sqrt(2 * n + 1))
+    phase = np.random.default_rng(seed).uniform(-order, order, 5)
+    numerator, denominator = (
+        sum(
+            math.comb(degree, k) * math.factorial(2 * order - 1 - k) / math.factorial(2 * order - 1) * z**k
+            for k in range(degree + 1)
+        )
+        for degree, z in ((order - 1, -1j * phase), (order, 1j * phase))
+    )
+    # The condition of the solve, which grows like order^2.
+    H = ss.frequency_response(window, phase / theta)
+    np.testing.assert_allclose(H, numerator / denominator, atol=1e-13 * order**2)
 
 
 def test_legs_at_many_states():

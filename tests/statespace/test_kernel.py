@@ -63,10 +63,7 @@ def test_spectral_kernels_are_the_powers(length, alpha):
 @pytest.mark.parametrize("order", [9, 32, 65])
 def test_cauchy_kernel_where_the_normal_part_does_not_decay(order):
     """The Legendre window, rank 2: its normal part has all eigenvalues on the axis, at odd orders also 0."""
-    n = np.arange(order)
-    root = np.sqrt(2.0 * n + 1)
-    sign = np.where(n[:, None] >= n[None], 1.0, (-1.0) ** (n[:, None] - n[None]))
-    window = ss.StateSpace(-np.outer(root, root) * sign, root, C=np.cos(n))
+    window = ss.legt(order).with_output(np.cos(np.arange(order)))
     for length in (200, 4097):
         system = ss.bilinear(window, 2.0 / length)
         expected = ss.kernel(system, length, method="powers")

@@ -10,23 +10,6 @@ from hypothesis import strategies as st
 from diffmath import statespace as ss
 
 
-def _legt(order):
-    """The Legendre window, as a plain matrix: its skew part is hidden under rank 2."""
-    n = np.arange(order)
-    sign = np.where(n[:, None] >= n[None], 1.0, (-1.0) ** (n[:, None] - n[None]))
-    root = np.sqrt(2.0 * n + 1)
-    return ss.StateSpace(-np.outer(root, root) * sign, root)
-
-
-def _fourier(order):
-    """The Fourier window with the correct end closure: J - 2 b b^T."""
-    b = np.concatenate([[1.0], np.tile([np.sqrt(2.0), 0.0], order // 2)])
-    J = np.zeros((order, order))
-    for k in range(1, order // 2 + 1):
-        J[2 * k - 1, 2 * k], J[2 * k, 2 * k - 1] = -2 * np.pi * k, 2 * np.pi * k
-    return ss.StateSpace(J - 2 * np.outer(b, b), 2 * b)
-
-
 @pytest.mark.parametrize("order", [2, 3, 8, 17, 64, 256])
 def test_legs_in_closed_form(order):
     parts = ss.nplr(ss.legs(order))
@@ -41,9 +24,11 @@ def test_legs_in_closed_form(order):
 @pytest.mark.parametrize(
     ("system", "rank", "sigma"),
     [
-        (_legt(16), 2, 0.0),
-        (_legt(33), 2, 0.0),
-        (_fourier(33), 1, 0.0),
+        (ss.legt(16), 2, 0.0),
+        (ss.legt(33, theta=4.0), 2, 0.0),
+        (ss.jacs(16, 2.0), 1, -1.5),
+        (ss.fout(33), 1, 0.0),
+        (ss.lagt(16, beta=0.5), 1, -0.25),
         (ss.StateSpace(np.diag([2.0, 2.0, 2.0]), np.ones(3)), 0, 2.0),
         # Growth in one direction: the correction has the other sign.
         (ss.StateSpace(np.diag([3.0, -1.0, -1.0, -1.0]), np.ones(4)), 1, -1.0),
@@ -58,7 +43,7 @@ def test_ranks_are_found(system, rank, sigma):
     np.testing.assert_allclose(parts.N + parts.N.T, 2 * sigma * np.eye(system.order), atol=1e-11)
 
 
-@pytest.mark.parametrize("system", [ss.legs(8), ss.legs(64), ss.legs(256), _legt(64), _fourier(65)])
+@pytest.mark.parametrize("system", [ss.legs(8), ss.legs(64), ss.legs(256), ss.legt(64), ss.fout(65)])
 def test_a_unitary_basis_rebuilds_a(system):
     modes = ss.dplr(system)
     n = system.order
@@ -109,5 +94,5 @@ def test_refusals():
 
 
 def test_reprs_name_rank_and_residual():
-    assert repr(ss.nplr(_legt(8))).startswith("NPLR(order=8, rank=2, sigma=")
+    assert repr(ss.nplr(ss.legt(8))).startswith("NPLR(order=8, rank=2, sigma=")
     assert repr(ss.dplr(ss.legs(8))).startswith("DPLR(order=8, rank=1, residual=")
