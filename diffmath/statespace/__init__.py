@@ -17,6 +17,7 @@ from diffmath.statespace._kernel import kernel
 from diffmath.statespace._legendre import project, reconstruct
 from diffmath.statespace._memory import memorize
 from diffmath.statespace._nplr import DPLR, NPLR, dplr, nplr
+from diffmath.statespace._scan import scan
 from diffmath.statespace._simulate import advance, simulate
 from diffmath.statespace._statespace import StateSpace
 from diffmath.statespace._transform import change_gauge, jacobi_gauge, tilt
@@ -51,6 +52,7 @@ __all__ = [
     "nplr",
     "project",
     "reconstruct",
+    "scan",
     "simulate",
     "tilt",
     "zoh",

@@ -15,7 +15,7 @@ import numpy as np
 from diffmath.kernels.numba._threads import share_out
 from diffmath.kernels.numba.random import _widest_vectors
 
-__all__ = ["log_time_bilinear"]
+__all__ = ["linear_recurrence", "log_time_bilinear"]
 
 _WAVE, _SIDE = 16, 32  # lanes of a wavefront, channels side by side
 _ALONE = 6  # channels that are quicker one by one
@@ -128,3 +128,19 @@ def _sweep(c: Any, e: Any, step: Any) -> None:
             before, rest = c[n, w], e[w]
             c[n, w] = keep * before + hear * rest
             e[w] = leave * rest - take * before
+
+
+def linear_recurrence(a: Any, b: Any, x: Any) -> Any:
+    """Return all states (samples, channels) of x_k = a_k x_{k-1} + b_k, one by one."""
+    states = np.array(b, order="C")
+    # One compiled version for all: a copy if `a` is read-only or strided.
+    _recur(np.require(a, requirements=["C", "W"]), np.array(x), states)
+    return states
+
+
+@_compiled
+def _recur(a: Any, x: Any, states: Any) -> None:
+    for k in range(states.shape[0]):
+        for channel in range(x.size):
+            x[channel] = a[k, channel] * x[channel] + states[k, channel]
+            states[k, channel] = x[channel]
