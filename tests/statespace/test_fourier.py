@@ -141,3 +141,8 @@ def test_backends_and_precision(make, xp):
 def test_refusals(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_exact_scaled_memories_do_not_diagonalise_so():
+    assert np.linalg.cond(np.linalg.eig(ss.legs(17).A)[1]) > 1e9
+    assert np.linalg.cond(np.linalg.eig(ss.fous(17).A)[1]) < 5

@@ -9,7 +9,6 @@ import scipy.linalg
 import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.polynomial.legendre import Legendre
 
 from diffmath import statespace as ss
 from diffmath import symbolic
@@ -184,12 +183,28 @@ def test_energy_identity(order, seed):
 
 
 @pytest.mark.parametrize("t", [0.01, 0.3, 2.0])
-def test_impulse_response_is_a_warped_legendre_polynomial(t):
-    """e^{tA} B = e^{-t} sqrt(2n+1) P_n(2 e^{-t} - 1)."""
-    legs = ss.legs(12)
-    exact = [np.exp(-t) * np.sqrt(2 * n + 1) * Legendre.basis(n)(2 * np.exp(-t) - 1) for n in range(12)]
+@pytest.mark.parametrize("beta", [0.0, 1.5, -0.5])
+def test_impulse_response_is_a_warped_polynomial(t, beta):
+    """e^{tA} B = e^{-(beta+1)t} sqrt(2n+beta+1) P_n^(0,beta)(2 e^{-t} - 1); beta = 0 is LegS (T3)."""
+    system = ss.jacs(12, beta) if beta else ss.legs(12)
+    g, _ = _orthonormal_jacobi(12, beta, np.array([np.exp(-t)]))
     # The exponential's scaling and squaring loses eps |tA|, about 300 eps here.
-    np.testing.assert_allclose(scipy.linalg.expm(t * legs.A) @ legs.B, exact, atol=1e-12)
+    exact = np.exp(-(beta + 1) * t) * g[:, 0]
+    np.testing.assert_allclose(scipy.linalg.expm(t * system.A) @ system.B, exact, atol=1e-12)
+
+
+def test_legt_resolves_a_wave_by_half_its_phase():
+    """The delay is wrong below order w theta / 2, and converges faster than geometrically above."""
+    half = 20.0  # w theta / 2
+    errors = []
+    for order in (16, 24, 32, 40):
+        legt = ss.legt(order)
+        steady = np.linalg.solve(2j * half * np.eye(order) - legt.A, legt.B)
+        oldest = (-1.0) ** np.arange(order) * np.sqrt(2 * np.arange(order) + 1) @ steady
+        errors.append(abs(oldest - np.exp(-2j * half)))
+    assert errors[0] > 0.5
+    ratios = np.array(errors[1:-1]) / errors[2:]
+    assert ratios[1] > ratios[0] > 100
 
 
 @pytest.mark.parametrize(

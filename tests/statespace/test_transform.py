@@ -86,6 +86,11 @@ def test_the_chebyshev_gauge_is_the_same_polynomial(order):
     np.testing.assert_allclose(chebval(x, d), exact, atol=1e-12 * order)
 
 
+def test_the_condition_of_the_chebyshev_gauge_grows_like_the_square_root():
+    conditions = [np.linalg.cond(ss.jacobi_gauge(2**k, -0.5, -0.5)) for k in range(4, 9)]
+    np.testing.assert_allclose(np.diff(np.log2(conditions)), 0.5, atol=0.05)
+
+
 def test_the_moments_of_chebyshev_close_as_computed_by_hand():
     """Row 0 of ChebT with the end taken from the polynomial, and the first coefficients of its input."""
     moments = np.linalg.inv(ss.jacobi_gauge(4, -0.5, -0.5)).T
