@@ -32,6 +32,38 @@ def test_against_numpy(samples, lags, channels, seed):
     np.testing.assert_allclose(ss.convolve(u, K), exact, atol=1e-13)
 
 
+@pytest.mark.parametrize("lags", [1, 2, 30, 100])
+def test_blocks_overlap_and_add(lags, xp):
+    """Signals around whole numbers of blocks, against the direct sum."""
+    rng = np.random.default_rng(lags)
+    block = max(512, 8 * lags) - lags + 1
+    for samples in (8 * lags, 512, 513, 2 * block, 2 * block + 1, 3 * block - 1):
+        u, K = rng.standard_normal((2, samples, 3)), rng.standard_normal((3, lags))
+        y = xp.numpy(ss.convolve(xp.asarray(u), xp.asarray(K)))
+        exact = [[np.convolve(u[b, :, i], K[i])[:samples] for i in range(3)] for b in range(2)]
+        # A few eps of |u| |K| within a block.
+        np.testing.assert_allclose(y, np.moveaxis(exact, 1, 2), atol=1e-13)
+
+
+@given(
+    first=st.integers(0, 50),
+    samples=st.integers(1, 60),
+    lags=st.integers(1, 12),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_a_signal_in_parts_is_the_signal(first, samples, lags, seed):
+    rng = np.random.default_rng(seed)
+    u, K = rng.standard_normal((first + samples, 2)), rng.standard_normal(lags)
+    whole = ss.convolve(u, K)
+    for before in (u[:first], u[max(0, first - lags + 1) : first]):  # all of it, and what counts
+        part = ss.convolve(u[first:], K, before=before)
+        np.testing.assert_allclose(part, whole[first:], atol=1e-13)  # a few eps of |u| |K|
+    batch = ss.convolve(np.stack([u, -u])[:, first:], K, before=np.stack([u, -u])[:, :first])
+    np.testing.assert_allclose(batch[1], -whole[first:], atol=1e-13)
+    one = ss.convolve(u[first:, 0], K, before=u[:first, 0])
+    np.testing.assert_allclose(one, whole[first:, 0], atol=1e-13)
+
+
 def test_backends_and_precision(xp):
     u, K = np.arange(12.0).reshape(6, 2), np.array([1.0, -2.0, 0.5])
     for dtype, tolerance in (("float64", 1e-13), ("float32", 1e-4)):  # a hundred eps of |u| |K|, about 50
@@ -56,5 +88,13 @@ def test_refusals():
         ss.convolve(u, np.ones((2, 0)))
     with pytest.raises(ValueError, match="K has 3 channels, but u has 2"):
         ss.convolve(np.ones((4, 2)), np.ones((3, 4)))
+    with pytest.raises(
+        ValueError, match=r"before must have the shape of u .* axis 0; got \(3, 2\) and \(4,\)"
+    ):
+        ss.convolve(u, u, before=np.ones((3, 2)))
+    with pytest.raises(ValueError, match="finite"):
+        ss.convolve(u, u, before=np.array([np.nan]))
+    with pytest.raises(TypeError, match="before must be an array"):
+        ss.convolve(u, u, before=[1.0])
     with pytest.raises(TypeError, match="K must be an array"):
         ss.convolve(u, [1.0])
