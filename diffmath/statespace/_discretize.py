@@ -119,8 +119,8 @@ def forward_euler(system: StateSpace, dt: float, *, policy: Policy = "s4") -> St
 
     Notes
     -----
-    First order, and stable for small steps only: LegS of n states needs ``dt`` of about 4 / n^2 or less
-    before its transients stop growing.
+    First order, and for small steps only: the powers of :math:`\bar A` of LegS of n states stay below 10
+    in the spectral norm up to ``dt`` of about 6 / n^2, and leave every bound soon after.
 
     References
     ----------

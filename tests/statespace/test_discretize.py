@@ -96,6 +96,23 @@ def test_every_measure_stays_stable(system, rule):
         assert np.linalg.norm(rule(system, dt).A, 2) <= 1.0 + 1e-11
 
 
+@pytest.mark.parametrize("order", [8, 16, 32, 64])
+def test_the_step_limit_of_forward_euler(order):
+    """Powers of the LegS step stay below 10 at 5 / n^2; at 20 / n^2 they pass 1000."""
+
+    def largest(dt):
+        power, found = ss.forward_euler(ss.legs(order), dt).A, 0.0
+        for _ in range(12):
+            found = max(found, np.linalg.norm(power, 2))
+            if found > 1000:
+                break
+            power = power @ power
+        return found
+
+    assert largest(5 / order**2) < 10
+    assert largest(20 / order**2) > 1000
+
+
 def test_a_large_stable_system_stays_stable():
     """At 512 states (T13); 1e-10 is 512^2 eps, the rounding of the solve and of the norm."""
     assert np.linalg.norm(ss.bilinear(ss.legs(512), 1e-3).A, 2) <= 1.0 + 1e-10
