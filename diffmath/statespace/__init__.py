@@ -3,7 +3,8 @@
 Build a continuous `StateSpace` (`legs`, `legt`, `fout`, ...), discretise it (`bilinear`, `zoh`, ...), then
 either run it (`simulate`) or convolve with its impulse response (`kernel`, `convolve`): the two agree to
 rounding. `memorize` keeps the Legendre coefficients of a whole history while the signal arrives, `project`
-computes them afterwards, exactly, and `reconstruct` reads the history back.
+computes them afterwards, exactly, and `reconstruct` reads the history back. `advance` carries a state over
+chunks of a signal; `scan` runs diagonal systems that change with time.
 """
 
 from diffmath.statespace._convolution import convolve
