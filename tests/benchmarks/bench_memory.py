@@ -7,12 +7,12 @@ algorithm: two running sums a row, as in the C++ extension of the HiPPO code, co
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
+from _timing import best_times
 
 import diffmath as dm
 from diffmath import statespace as ss
@@ -67,17 +67,10 @@ def cases() -> dict[str, tuple[Callable[[], object], int]]:
 
 
 def measure(rounds: int = 7) -> dict[str, float]:
-    """Return the best rate of each case in samples per second; interleaved, so that load hits all alike."""
+    """Return the best rate of each case in samples per second."""
     table = cases()
-    best = dict.fromkeys(table, 0.0)
-    for call, _ in table.values():
-        call()  # compile, and touch the memory
-    for _ in range(rounds):
-        for name, (call, samples) in table.items():
-            start = time.perf_counter()
-            call()
-            best[name] = max(best[name], samples / (time.perf_counter() - start))
-    return best
+    best = best_times({name: call for name, (call, _) in table.items()}, rounds)
+    return {name: samples / best[name] for name, (_, samples) in table.items()}
 
 
 def main() -> None:

@@ -6,10 +6,10 @@ Run it with ``python tests/benchmarks/bench_random.py [--rounds N]``.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 
 import numpy as np
+from _timing import best_times
 
 import diffmath as dm
 
@@ -48,17 +48,9 @@ def cases() -> dict[str, Callable[[], object]]:
 
 
 def measure(rounds: int = 9) -> dict[str, float]:
-    """Return the best time of each case in ns per normal; interleaved, so that load hits all alike."""
-    table = cases()
-    best = dict.fromkeys(table, float("inf"))
-    for call in table.values():
-        call()  # compile, and touch the memory
-    for _ in range(rounds):
-        for name, call in table.items():
-            start = time.perf_counter()
-            call()
-            best[name] = min(best[name], (time.perf_counter() - start) / (ROWS * COLUMNS) * 1e9)
-    return best
+    """Return the best time of each case in ns per normal."""
+    best = best_times(cases(), rounds)
+    return {name: seconds / (ROWS * COLUMNS) * 1e9 for name, seconds in best.items()}
 
 
 def main() -> None:

@@ -6,28 +6,17 @@ Run it with ``python tests/benchmarks/bench_statespace.py [--rounds N]``.
 from __future__ import annotations
 
 import argparse
-import time
 import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
+from _timing import best_times
 
 from diffmath import statespace as ss
 
 Case = Callable[[], object]
 
 CHANNELS, PAIRS, LENGTH, ORDER = 256, 32, 16384, 256
-
-
-def best_times(cases: dict[str, Case], rounds: int) -> dict[str, float]:
-    """Return the best time of each case in seconds; interleaved, so that load hits all alike."""
-    best = dict.fromkeys(cases, float("inf"))
-    for _ in range(rounds):
-        for name, call in cases.items():
-            start = time.perf_counter()
-            call()
-            best[name] = min(best[name], time.perf_counter() - start)
-    return best
 
 
 def show(title: str, best: dict[str, float], ours: str) -> None:
