@@ -20,10 +20,10 @@ import numpy.typing as npt
 
 from diffmath import random
 from diffmath._arrays import array_namespace, to_numpy
+from diffmath._counts import check_count
 from diffmath._typing import Array
 from diffmath.fokker_planck._grid import Grid, Vector, check_grid
 from diffmath.fokker_planck._verdict import Cdf, Check, check_level, largest_gap, verdict
-from diffmath.sde._edge import check_count
 
 __all__ = ["check_cdf", "check_projections", "check_samples"]
 

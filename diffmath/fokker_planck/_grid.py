@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from diffmath._arrays import host_times
-from diffmath.sde._edge import check_count
+from diffmath._counts import check_count
 
 __all__ = ["Boundary", "Grid", "Vector", "check_grid", "check_number", "gaussian"]
 

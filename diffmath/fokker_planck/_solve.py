@@ -20,11 +20,12 @@ import numpy.typing as npt
 from scipy.linalg import LinAlgError, solve_banded
 
 from diffmath._arrays import host_times
+from diffmath._counts import check_count
 from diffmath._models import SDE
 from diffmath._solution import Status, check_on_failure, finish
 from diffmath.fokker_planck._grid import Grid, Vector, check_grid, check_number
 from diffmath.fokker_planck._scheme import Rates, rates
-from diffmath.sde._edge import as_sde, check_count
+from diffmath.sde._edge import as_sde
 
 __all__ = ["DensitySolution", "solve"]
 

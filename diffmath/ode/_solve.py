@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from diffmath._arrays import array_namespace, check_array, host_times
 from diffmath._callables import check_dynamics
+from diffmath._counts import check_count
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array, Drift
 from diffmath.ode._adaptive import AdaptiveOptions, solve_adaptive
@@ -124,7 +125,7 @@ def solve(
         substeps is None and getattr(stepper, "embedded_order", None) is not None and pristine.shape[0] > 0
     )
     options = _check_options(rtol, atol, batch, controller, max_steps, min_step)
-    steps = 1 if substeps is None else _check_count("substeps", substeps)
+    steps = 1 if substeps is None else check_count("substeps", substeps)
     _refuse_unresolved(save_times, steps)
     check_on_failure(on_failure)
     x = array_namespace(pristine).astype(pristine, pristine.dtype, copy=True)
@@ -167,17 +168,9 @@ def _check_options(
         tolerance=Tolerance(check_number("rtol", rtol), check_number("atol", atol)),
         controller=PIController() if controller is None else controller,
         batch=batch,
-        max_steps=_check_count("max_steps", max_steps),
+        max_steps=check_count("max_steps", max_steps),
         min_step=float(min_step),
     )
-
-
-def _check_count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} must be an integer; got {type(value).__name__}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1; got {value}")
-    return int(value)
 
 
 def _refuse_unresolved(times: npt.NDArray[np.float64], substeps: int) -> None:

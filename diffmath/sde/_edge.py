@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from diffmath._callables import check_result, guarded
 from diffmath._models import SDE
 from diffmath._typing import Array
 
-__all__ = ["as_sde", "check_count", "noise_shape"]
+__all__ = ["as_sde", "noise_shape"]
 
 
 def as_sde(model: Any) -> SDE:
@@ -23,19 +22,6 @@ def as_sde(model: Any) -> SDE:
     if not isinstance(lowered, SDE):
         raise TypeError(f"model must be an sde.SDE or a symbolic.SDE; got {type(model).__name__}")
     return lowered
-
-
-def check_count(name: str, value: Any, minimum: int) -> int:
-    """Return an integer of at least `minimum`, or refuse it by name."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int; got {type(value).__name__}") from None
-    if number < minimum:
-        raise ValueError(f"{name} must be at least {minimum}; got {number}")
-    return number
 
 
 def noise_shape(model: SDE, t: float, x: Array) -> tuple[int, int]:

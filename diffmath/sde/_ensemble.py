@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from diffmath import random
 from diffmath._arrays import array_namespace, host_times
+from diffmath._counts import check_count
 from diffmath._errors import SolveError
 from diffmath._models import SDE
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution
 from diffmath._typing import Array
-from diffmath.sde._edge import as_sde, check_count
+from diffmath.sde._edge import as_sde
 from diffmath.sde._solve import check_state, march, nonfinite
 from diffmath.sde._steppers import Method, euler_maruyama, milstein
 

@@ -22,8 +22,8 @@ import numpy.typing as npt
 
 from diffmath import random
 from diffmath._arrays import array_namespace, host_times
+from diffmath._counts import check_count
 from diffmath._typing import Array
-from diffmath.sde._edge import check_count
 
 __all__ = ["brownian_increments"]
 

@@ -11,11 +11,12 @@ import numpy.typing as npt
 from diffmath import random
 from diffmath._arrays import array_namespace, check_array, host_times, to_numpy
 from diffmath._callables import guarded
+from diffmath._counts import check_count
 from diffmath._models import SDE
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array
-from diffmath.sde._edge import as_sde, check_count, noise_shape
+from diffmath.sde._edge import as_sde, noise_shape
 from diffmath.sde._noise import brownian_increments
 from diffmath.sde._steppers import Method
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import warnings
 from typing import Any, Literal, get_args
 
@@ -10,6 +9,7 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, check_array
+from diffmath._counts import check_count
 from diffmath._typing import Array
 from diffmath.statespace._resolvent import complexes
 from diffmath.statespace._signal import quiet, refuse_overflow
@@ -86,9 +86,7 @@ def diagonal_kernel(
     array([1.    , 0.3679, 0.1353])
     """
     xp = array_namespace(poles, weights, names=["poles", "weights"])
-    length = operator.index(length)
-    if length < 1:
-        raise ValueError(f"length must be at least 1; got {length}")
+    length = check_count("length", length)
     if method not in get_args(DiagonalRule):
         raise ValueError(f"method must be one of {get_args(DiagonalRule)}; got {method!r}")
     poles, weights = (

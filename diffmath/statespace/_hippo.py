@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like, is_real_float
+from diffmath._counts import check_count
 from diffmath._typing import Array
 from diffmath.statespace._matrices import (
     Matrices,
@@ -272,12 +272,7 @@ def build(
 
 def check_order(order: Any) -> int:
     """Return an order as a Python int, or refuse it."""
-    if isinstance(order, bool):
-        raise TypeError("order must be an integer; got bool")
-    order = operator.index(order)
-    if order < 1:
-        raise ValueError(f"order must be at least 1; got {order}")
-    return int(order)
+    return check_count("order", order)
 
 
 def check_parameter(

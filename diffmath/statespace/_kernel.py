@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Literal, get_args
 
 from diffmath._arrays import array_namespace
+from diffmath._counts import check_count
 from diffmath._typing import Array
 from diffmath.statespace._kernel_spectral import cauchy_kernel, product_kernel
 from diffmath.statespace._signal import quiet, refuse_overflow
@@ -73,9 +73,7 @@ def kernel(system: StateSpace, length: int, *, method: KernelMethod = "auto") ->
     array([1.   , 0.5  , 0.25 , 0.125])
     """
     require_output(system, "kernel")
-    length = operator.index(length)
-    if length < 1:
-        raise ValueError(f"length must be at least 1; got {length}")
+    length = check_count("length", length)
     if method not in get_args(KernelMethod):
         raise ValueError(f"method must be one of {get_args(KernelMethod)}; got {method!r}")
     short = method == "powers" or (method == "auto" and length <= system.order)

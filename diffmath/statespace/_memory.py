@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import operator
 
 import array_api_compat as compat
 import numpy as np
 
 from diffmath._accelerate import accelerated
 from diffmath._arrays import array_namespace, asarray_like
+from diffmath._counts import check_count
 from diffmath._typing import Array
 from diffmath.statespace._discretize import Discretization, bilinear
 from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
@@ -104,11 +104,9 @@ def memorize(system: StateSpace, u: Array, method: Discretization = bilinear, *,
 
 
 def _check_every(every: int, samples: int) -> int:
-    if isinstance(every, bool):
-        raise TypeError("every must be an integer; got bool")
-    every = operator.index(every)
-    if not 1 <= every <= samples:
-        raise ValueError(f"every must lie between 1 and the number of samples, {samples}; got {every}")
+    every = check_count("every", every)
+    if every > samples:
+        raise ValueError(f"every must be at most the number of samples, {samples}; got {every}")
     return every
 
 

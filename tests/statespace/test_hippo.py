@@ -244,3 +244,9 @@ def test_refuses_a_bad_dtype():
         ss.legs(2, dtype=np.int64)
     with pytest.raises(TypeError, match="like must be an array"):
         ss.legs(2, like=[1.0])
+
+
+@pytest.mark.parametrize("order", [2.0, True, "4"])
+def test_an_order_that_is_no_integer_is_refused_by_name(order):
+    with pytest.raises(TypeError, match="order must be an int; got"):
+        ss.legs(order)
