@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -307,6 +308,49 @@ def test_hippo_prints_latex(capsys: pytest.CaptureFixture[str]) -> None:
         "  B &= \\left[\\begin{matrix}1\\\\\\sqrt{3}\\end{matrix}\\right]\n"
         "\\end{aligned}\n"
     )
+
+
+def _rows(display: str, name: str) -> list[list[str]]:
+    body = re.search(rf"  {name} &= .*?begin.*?matrix}}(.*?)\\end", display)
+    assert body is not None
+    return [row.split(" & ") for row in body[1].split("\\\\")]
+
+
+def test_hippo_cuts_wide_matrices_by_dots(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a line of text holds is kept, the last row and column with it, and every row has every column."""
+    assert main(["hippo", "--measure", "legt", "--order", "12", "--latex"]) == 0
+    display = capsys.readouterr().out
+    A, B = _rows(display, "A"), _rows(display, "B")
+    assert {len(row) for row in A} == {len(A)} == {len(B)} == {9}
+    assert A[-2] == ["\\vdots"] * 7 + ["\\ddots", "\\vdots"]
+    assert all(row[-2] == "\\cdots" for row in (*A[:-2], A[-1]))
+    assert (A[0][:2], A[-1][-1]) == (["-1", "\\sqrt{3}"], "-23")
+    assert [row[0] for row in B[-2:]] == ["\\vdots", "\\sqrt{23}"]
+
+
+def test_hippo_prints_every_entry_on_demand(capsys: pytest.CaptureFixture[str]) -> None:
+    """Beyond amsmath's ten columns of a matrix, an array."""
+    assert main(["hippo", "--measure", "lagt", "--order", "12", "--latex", "--whole"]) == 0
+    display = capsys.readouterr().out
+    assert "dots" not in display
+    rows = re.search(r"A &= .*array}{c{12}}(.*?)\\end{array}", display)
+    assert rows is not None
+    assert [len(row.split(" & ")) for row in rows[1].split("\\\\")] == [12] * 12
+    assert main(["hippo", "--measure", "legs", "--order", "2", "--whole"]) == 2
+    assert "--whole belongs to --latex" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("measure", "order", "columns"), [
+    ("legs", 1, 1), ("legs", 2, 2), ("legs", 3, 3), ("legt", 8, 8), ("legt", 9, 9), ("legt", 10, 9),
+    ("fout", 11, 10),
+])  # fmt: skip
+def test_hippo_keeps_narrow_matrices_whole(
+    measure: str, order: int, columns: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["hippo", "--measure", measure, "--order", str(order), "--latex"]) == 0
+    display = capsys.readouterr().out
+    assert len(_rows(display, "A")[0]) == columns
+    assert ("\\ddots" in display) == (columns < order)
 
 
 @pytest.mark.parametrize("options", [

@@ -12,7 +12,7 @@ import pytest
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from diffmath import Solution, plot
+from diffmath import Solution, plot, symbolic
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +39,7 @@ def _calls(ax: Any = None) -> dict[str, Any]:
         "samples": lambda ax: plot.samples(x[0], ax=ax),
         "trajectories": lambda ax: plot.trajectories(_solution(x), ax=ax),
         "images": lambda ax: plot.images(np.eye(4), ax=ax),
+        "basis": lambda ax: plot.basis(symbolic.legs, 2, ax=ax),
         "checks": lambda ax: plot.checks([("a", "1", "2", "passed")], ax=ax),
     }
 
@@ -154,3 +155,29 @@ def test_a_missing_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -
     for call in (plot.new_figure, lambda: plot.new_axes(None)):
         with pytest.raises(ImportError, match=r'pip install "diffmath\[plot\]"'):
             call()
+
+
+def test_a_basis_is_drawn_as_it_is_with_the_present_at_the_right() -> None:
+    scaled, window = plot.basis(symbolic.legs, 2), plot.basis(symbolic.legt, 2)
+    s = scaled.lines[1].get_xdata()
+    np.testing.assert_allclose(scaled.lines[1].get_ydata(), np.sqrt(3) * (2 * s - 1), atol=1e-14)
+    np.testing.assert_allclose(window.lines[1].get_ydata(), np.sqrt(3) * (1 - 2 * s), atol=1e-14)
+    assert scaled.get_xlim() == (0.0, 1.0)
+    assert window.get_xlim() == (1.0, 0.0)
+    assert (scaled.get_ylabel(), window.get_title(loc="left")) == ("$g_n$", "legt")
+
+
+@pytest.mark.parametrize("timescale", [1, 1000])
+def test_kernels_of_infinite_age_are_drawn_until_they_fade(timescale: int) -> None:
+    ax = plot.basis(symbolic.lagt(timescale=timescale), 1, kernels=True)
+    s = ax.lines[0].get_xdata()
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), np.exp(-s / timescale) / timescale, rtol=1e-12)
+    # s e^-s falls to 1 % of its largest value, 1/e, at s = 7.64; the grid of ages has steps of 2 %.
+    assert ax.get_xlim() == (pytest.approx(7.64 * timescale, rel=0.03), 0.0)
+
+
+def test_basis_refuses() -> None:
+    with pytest.raises(TypeError, match=r"measure must be a symbolic\.Measure; got str"):
+        plot.basis("legs")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="count must be at least 1; got 0"):
+        plot.basis(symbolic.legs, 0)

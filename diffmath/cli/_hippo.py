@@ -11,14 +11,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from diffmath import symbolic
+from diffmath import plot, symbolic
 from diffmath.cli._command import command_parser
 from diffmath.cli._figure import figure_for
 from diffmath.cli._files import check_folder
+from diffmath.cli._latex import latex
 
-__all__ = ["MEASURES", "add_command", "latex"]
+__all__ = ["MEASURES", "add_command"]
 
 # The options that each measure takes; those marked True it needs.
 MEASURES: dict[str, dict[str, bool]] = {
@@ -71,19 +70,24 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--as-published", action="store_true", default=None, help="fout: the end as the HiPPO paper closed it"
     )
-    parser.add_argument("--latex", action="store_true", help="print LaTeX instead of text")
+    parser.add_argument(
+        "--latex", action="store_true", help="print LaTeX; dots stand for what a line of text does not hold"
+    )
+    parser.add_argument("--whole", action="store_true", help="with --latex: every entry, however wide")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the first kernels (.png, .svg, .pdf)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Derive, print, draw."""
+    if options.whole and not options.latex:
+        raise ValueError("--whole belongs to --latex; as text, every entry is printed anyway")
     figure = None if options.plot is None else figure_for(options.plot)
     check_folder(options.plot, "--plot")
     measure = _measure(options)
     found = symbolic.hippo_closure(measure, options.order)
-    print(latex(found) if options.latex else _text(measure, found))
+    print(latex(found, whole=options.whole) if options.latex else _text(measure, found))
     if figure is not None:
-        _draw(measure, options.order, float(options.timescale or 1), figure.add_subplot())
+        plot.basis(measure, min(options.order, 6), kernels=True, ax=figure.add_subplot())
         figure.savefig(options.plot, dpi=150, bbox_inches="tight")
     return 0
 
@@ -120,46 +124,3 @@ def _text(measure: symbolic.Measure, found: symbolic.HippoClosure) -> str:
         f"gauge      orthonormal basis\n\n"
         f"A =\n{pretty(found.A)}\n\nB =\n{pretty(found.B)}"
     )
-
-
-def latex(found: symbolic.HippoClosure) -> str:
-    """Return the equation and its matrices as the lines of a LaTeX display.
-
-    Examples
-    --------
-    >>> from diffmath import symbolic
-    >>> from diffmath.cli._hippo import latex
-    >>> print(latex(symbolic.hippo_closure(symbolic.legs, 1)))
-    \\begin{aligned}
-      t\\,c'(t) &= A\\,c(t) + B\\,u(t) \\\\
-      A &= \\left[\\begin{matrix}-1\\end{matrix}\\right] \\\\
-      B &= \\left[\\begin{matrix}1\\end{matrix}\\right]
-    \\end{aligned}
-    """
-    import sympy
-
-    clock = "t\\," if found.equation.startswith("t") else ""
-    lines = (
-        f"{clock}c'(t) &= A\\,c(t) + B\\,u(t)",
-        f"A &= {sympy.latex(found.A)}",
-        f"B &= {sympy.latex(found.B)}",
-    )
-    return "\\begin{aligned}\n  " + " \\\\\n  ".join(lines) + "\n\\end{aligned}"
-
-
-def _draw(measure: symbolic.Measure, order: int, timescale: float, ax: Any) -> None:
-    """The kernels g_n w of the first coefficients, up to six, over the measure."""
-    import sympy
-
-    s, count = sympy.Symbol("s", positive=True), min(order, 6)
-    # Without an end of age: Laguerre functions oscillate up to 4 n timescales and fade beyond.
-    span = float(measure.length) if measure.length.is_finite else 4.0 * count * timescale
-    points = (np.arange(1000) + 0.5) * (span / 1000)
-    formulas = [measure.basis(n, s) * measure.weight(s) for n in range(count)]
-    kernels = symbolic.lower(formulas, (s,), sympy.Symbol("t"))
-    for n, values in enumerate(kernels(0.0, points[:, None]).T):
-        ax.plot(points, values, lw=1.4, label=f"n = {n}")
-    ax.legend(frameon=False, fontsize=9)
-    ax.set_title(f"{measure.name}: kernels")
-    ax.set_xlabel("position in the past (1 is now)" if measure.memory == "scaled" else "age (0 is now)")
-    ax.set_ylabel("kernel")

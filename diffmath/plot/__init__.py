@@ -5,6 +5,7 @@ function is called (``pip install "diffmath[plot]"``). Arrays of any library are
 host.
 """
 
+from diffmath.plot._basis import basis
 from diffmath.plot._images import checks, images
 from diffmath.plot._lines import convergence, ensemble, reconstruction, solution
 from diffmath.plot._points import density, samples, trajectories
@@ -12,6 +13,7 @@ from diffmath.plot._style import COLORS, new_axes, new_figure, tidy
 
 __all__ = [
     "COLORS",
+    "basis",
     "checks",
     "convergence",
     "density",

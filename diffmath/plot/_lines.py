@@ -9,11 +9,9 @@ import numpy as np
 
 from diffmath._solution import Solution
 from diffmath._typing import Array
-from diffmath.plot._style import COLORS, Axes, host, new_axes, tidy
+from diffmath.plot._style import COLORS, CYCLE, Axes, host, new_axes, tidy
 
 __all__ = ["convergence", "ensemble", "reconstruction", "solution"]
-
-_CYCLE = tuple(COLORS[name] for name in ("blue", "red", "green", "purple", "orange", "sky"))
 
 
 def reconstruction(
@@ -95,7 +93,7 @@ def convergence(
     for i, (name, values) in enumerate(errors.items()):
         # Each later line is drawn thinner, so that curves that coincide stay visible.
         style = {"marker": "os^Dv*"[i % 6], "ms": 7 - 1.5 * min(i, 2), "lw": 2.4 - 0.8 * min(i, 2)}
-        ax.plot(x, host(name, values, (1,)), color=_CYCLE[i % len(_CYCLE)], label=name, **style)
+        ax.plot(x, host(name, values, (1,)), color=CYCLE[i % len(CYCLE)], label=name, **style)
     ax.set(xscale="log", yscale="log")
     ax.set_xticks(x, [f"{value:g}" for value in x])
     ax.minorticks_off()
@@ -154,7 +152,7 @@ def solution(
     shown = x[:, :rows, component]
     ax = new_axes(ax)
     faint = 1.0 if shown.shape[1] <= 6 else max(0.25, 6 / shown.shape[1])
-    colors = _CYCLE if shown.shape[1] <= 6 else (COLORS["blue"],)
+    colors = CYCLE if shown.shape[1] <= 6 else (COLORS["blue"],)
     for i in range(shown.shape[1]):
         ax.plot(result.t, shown[:, i], color=colors[i % len(colors)], lw=1.2, alpha=faint)
     if not result.success:

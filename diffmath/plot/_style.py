@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from diffmath._arrays import to_numpy
 
-__all__ = ["COLORS", "Axes", "host", "new_axes", "new_figure", "tidy"]
+__all__ = ["COLORS", "CYCLE", "Axes", "host", "new_axes", "new_figure", "tidy"]
 
 # A Matplotlib Axes: Matplotlib is an extra, so its types are not imported.
 Axes = Any
@@ -27,6 +27,8 @@ COLORS = MappingProxyType(
         "grey": "#8A8A8A",
     }
 )
+# Colours of curves side by side, in order.
+CYCLE = tuple(COLORS[name] for name in ("blue", "red", "green", "purple", "orange", "sky"))
 
 
 def new_axes(ax: Axes | None, *, width: float = 6.4, height: float = 4.0) -> Axes:

@@ -1,0 +1,94 @@
+"""The functions that a memory projects the past onto."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from diffmath._counts import check_count
+from diffmath.plot._style import CYCLE, Axes, new_axes, tidy
+
+if TYPE_CHECKING:
+    from diffmath.symbolic import Measure
+
+__all__ = ["basis"]
+
+_POINTS = 1000
+
+
+def basis(
+    measure: Measure, count: int = 5, *, kernels: bool = False, ax: Axes | None = None, title: str = ""
+) -> Axes:
+    r"""Draw the first basis functions :math:`g_n` of a measure, or its kernels :math:`K_n = g_n w`.
+
+    Parameters
+    ----------
+    measure : symbolic.Measure
+        A shipped one, or your own.
+    count : int
+        Functions to draw, at least 1.
+    kernels : bool
+        Draw :math:`g_n w`, what the input is multiplied by, in place of :math:`g_n`, what the past is read
+        back with.
+    ax, title
+        As in `reconstruction`; the title is the name of the measure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    TypeError
+        Not a Measure, or `count` not an integer.
+    ValueError
+        `count` is below 1.
+
+    Notes
+    -----
+    Time runs from left to right: the present is at the right, be it the position 1 of a scaled measure or
+    the age 0 of a translated one. A measure of infinite age is drawn as far as its kernels hold more than a
+    hundredth of their largest mass per octave of age.
+
+    Examples
+    --------
+    >>> from diffmath import plot, symbolic
+    >>> ax = plot.basis(symbolic.legt, 3)
+    >>> [line.get_label() for line in ax.lines]
+    ['n = 0', 'n = 1', 'n = 2']
+    """
+    from diffmath import symbolic
+
+    if not isinstance(measure, symbolic.Measure):
+        raise TypeError(f"measure must be a symbolic.Measure; got {type(measure).__name__}")
+    curves = _curves(measure, check_count("count", count), kernels)
+    scaled = measure.memory == "scaled"
+    span = float(measure.length) if measure.length.is_finite else _reach(measure, count)
+    s = (np.arange(_POINTS) + 0.5) * (span / _POINTS)
+    ax = new_axes(ax)
+    for n, curve in enumerate(curves(0.0, s[:, None]).T):
+        ax.plot(s, curve, color=CYCLE[n % len(CYCLE)], lw=1.5, label=f"n = {n}")
+    ax.legend(frameon=False, fontsize=9)
+    ax.set_xlim(*((0.0, span) if scaled else (span, 0.0)))
+    where = "position in the past (1 is now)" if scaled else "age (0 is now)"
+    return tidy(ax, title=title or measure.name, xlabel=where, ylabel="$g_n w$" if kernels else "$g_n$")
+
+
+def _curves(measure: Measure, count: int, kernels: bool) -> Any:
+    """The functions, as a callable on arrays."""
+    import sympy
+
+    from diffmath import symbolic
+
+    s = sympy.Symbol("s", positive=True)
+    weight = measure.weight(s) if kernels else sympy.S.One
+    return symbolic.lower([measure.basis(n, s) * weight for n in range(count)], (s,), sympy.Symbol("t"))
+
+
+def _reach(measure: Measure, count: int) -> float:
+    """The age up to which the kernels hold anything: a hundredth of their largest mass per octave."""
+    ages: npt.NDArray[np.float64] = np.logspace(-9.0, 9.0, 2000)
+    mass = ages * np.max(np.abs(_curves(measure, count, True)(0.0, ages[:, None])), axis=1)
+    return float(ages[np.flatnonzero(mass >= 0.01 * np.max(mass))[-1]])
