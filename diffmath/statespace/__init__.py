@@ -7,6 +7,7 @@ computes them afterwards, exactly, and `reconstruct` reads the history back. `ad
 chunks of a signal; `scan` runs diagonal systems that change with time.
 """
 
+from diffmath.statespace._block_diagonal import BlockDiagonal
 from diffmath.statespace._convolution import convolve
 from diffmath.statespace._diagonal import diagonal_kernel, diagonalize
 from diffmath.statespace._discretize import backward_euler, bilinear, forward_euler, gbt
@@ -16,17 +17,24 @@ from diffmath.statespace._hippo import jacs, lagt, legs, legt
 from diffmath.statespace._hold import foh, impulse, zoh
 from diffmath.statespace._kernel import kernel
 from diffmath.statespace._legendre import project, reconstruct
+from diffmath.statespace._lower_cumulative import LowerCumulative
 from diffmath.statespace._memory import memorize
 from diffmath.statespace._nplr import DPLR, NPLR, dplr, nplr
 from diffmath.statespace._scan import scan
 from diffmath.statespace._simulate import advance, simulate
 from diffmath.statespace._statespace import StateSpace
+from diffmath.statespace._structure import Dense
 from diffmath.statespace._transform import change_gauge, jacobi_gauge, tilt
+from diffmath.statespace._tridiagonal_inverse import TridiagonalInverse
 
 __all__ = [
     "DPLR",
     "NPLR",
+    "BlockDiagonal",
+    "Dense",
+    "LowerCumulative",
     "StateSpace",
+    "TridiagonalInverse",
     "advance",
     "backward_euler",
     "bilinear",

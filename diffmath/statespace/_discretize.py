@@ -14,6 +14,7 @@ from diffmath._arrays import array_namespace
 from diffmath._typing import Array
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import Origin, StateSpace, check_step, require_continuous
+from diffmath.statespace._structure import DENSE
 
 __all__ = [
     "Discretization",
@@ -236,7 +237,9 @@ def _step(system: StateSpace, dt: float, alpha: float, policy: Policy, caller: s
         A, B = solved[:, :-1], solved[:, -1]
         if policy == "s4":
             source = replace(system, C=None, D=0.0)
-            return replace(system, A=A, B=B, dt=dt, structure="dense", origin=Origin(source, alpha))
+            return replace(
+                system, A=A, B=B, dt=dt, structure=DENSE, measure=None, origin=Origin(source, alpha)
+            )
         if system.C is None:
             return lagged(system, A, B, None, 0.0, dt)
         C = xp.reshape(system.C, (-1, system.order))

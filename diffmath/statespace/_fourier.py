@@ -6,7 +6,7 @@ from typing import Any
 
 from diffmath._typing import Array
 from diffmath.statespace._hippo import build, check_order, check_parameter
-from diffmath.statespace._matrices import fourier_matrices, fous_matrices
+from diffmath.statespace._measure import Measure
 from diffmath.statespace._statespace import StateSpace
 
 __all__ = ["foud", "fous", "fout"]
@@ -46,7 +46,7 @@ def fout(
     Returns
     -------
     StateSpace
-        A (order, order) and B (order,), continuous.
+        A (order, order) and B (order,), continuous, of block-diagonal structure.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def fout(
     if not isinstance(as_published, bool):
         raise TypeError(f"as_published must be True or False; got {type(as_published).__name__}")
     theta = check_parameter("theta", theta, above=0.0)
-    return build(fourier_matrices(_odd(order), 1.0 if as_published else 2.0), like, dtype, unit=theta)
+    return build(Measure("fout", (1.0 if as_published else 2.0,), theta), _odd(order), like, dtype)
 
 
 def foud(
@@ -110,7 +110,7 @@ def foud(
     Returns
     -------
     StateSpace
-        A (order, order) and B (order,), continuous.
+        A (order, order) and B (order,), continuous, of block-diagonal structure.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def foud(
     retention = check_parameter("retention", retention, at_least=0.0, below=1.0)
     theta = check_parameter("theta", theta, above=0.0)
     kappa = 2.0 * (1.0 - retention) / (1.0 + retention)
-    return build(fourier_matrices(_odd(order), kappa), like, dtype, unit=theta)
+    return build(Measure("foud", (kappa,), theta), _odd(order), like, dtype)
 
 
 def fous(order: int, *, like: Array | None = None, dtype: Any = None) -> StateSpace:
@@ -184,7 +184,7 @@ def fous(order: int, *, like: Array | None = None, dtype: Any = None) -> StateSp
            [-1.414, -1.5  ,  3.142],
            [ 0.   , -3.142, -0.5  ]])
     """
-    return build(fous_matrices(_odd(order)), like, dtype)
+    return build(Measure("fous"), _odd(order), like, dtype)
 
 
 def _odd(order: Any) -> int:

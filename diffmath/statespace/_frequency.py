@@ -7,9 +7,9 @@ import numpy as np
 
 from diffmath._arrays import array_namespace, check_array
 from diffmath._typing import Array
-from diffmath.statespace._resolvent import complexes, dense_resolvent, legs_resolvent
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace
+from diffmath.statespace._structure import Dense, Structure, complexes
 
 __all__ = ["frequency_response"]
 
@@ -42,9 +42,10 @@ def frequency_response(system: StateSpace, omega: Array) -> Array:
 
     Notes
     -----
-    The discrete response is the Fourier series of `kernel`, :math:`\sum_j K_j w^j`. LegS and its
-    generalised bilinear steps cost O(n m), by the closed form of their resolvent. Any other system costs
-    one dense solve per frequency, O(n^3 m). Evaluated in float64.
+    The discrete response is the Fourier series of `kernel`, :math:`\sum_j K_j w^j`. A system with a
+    structure and its generalised bilinear steps cost O(n m), by the resolvent of the structure. A dense
+    one, and the exponential steps `zoh`, `foh` and `impulse`, cost one dense solve per frequency, O(n^3 m).
+    Evaluated in float64.
 
     References
     ----------
@@ -85,18 +86,20 @@ def frequency_response(system: StateSpace, omega: Array) -> Array:
 def _response(system: StateSpace, C: Array, omega: Array) -> Array:
     """Return the response without D, shape (outputs, m)."""
     xp = array_namespace(omega)
-    zero = 0.0 * omega
+    zero, B = 0.0 * omega, xp.astype(system.B, xp.float64, copy=False)
     if system.dt is None:
-        p, g = complexes(zero, omega), complexes(zero + 1.0, zero)
-        if system.structure == "legs":
-            return legs_resolvent(C, p, g)
-    else:
-        w = complexes(xp.cos(system.dt * omega), -xp.sin(system.dt * omega))
-        if system.origin is not None and system.origin.system.structure == "legs":
-            g = system.dt * (system.origin.alpha + (1.0 - system.origin.alpha) * w)
-            return system.dt * legs_resolvent(C, 1.0 - w, g)
-        p, g = complexes(zero + 1.0, zero), w
+        return _solve(system.structure, C, B, complexes(zero, omega), complexes(zero + 1.0, zero))
+    w = complexes(xp.cos(system.dt * omega), -xp.sin(system.dt * omega))
+    if system.origin is not None and not isinstance(system.origin.system.structure, Dense):
+        source, alpha = system.origin.system, system.origin.alpha
+        B = xp.astype(source.B, xp.float64, copy=False)
+        return system.dt * _solve(source.structure, C, B, 1.0 - w, system.dt * (alpha + (1.0 - alpha) * w))
+    return _solve(system.structure, C, B, complexes(zero + 1.0, zero), w)
+
+
+def _solve(structure: Structure, C: Array, B: Array, p: Array, g: Array) -> Array:
     try:
-        return dense_resolvent(system.A, system.B, C, p, g)
+        response = structure.resolvent(C, B, p, g)
     except (np.linalg.LinAlgError, RuntimeError) as error:  # NumPy's and PyTorch's words for singular
         raise ValueError("a frequency of omega is a pole of the system: its response is infinite") from error
+    return response

@@ -10,15 +10,8 @@ import numpy as np
 from diffmath._arrays import array_namespace, asarray_like, is_real_float
 from diffmath._counts import check_count
 from diffmath._typing import Array
-from diffmath.statespace._matrices import (
-    Matrices,
-    jacs_matrices,
-    lagt_matrices,
-    legs_matrices,
-    legt_matrices,
-)
+from diffmath.statespace._measure import Measure
 from diffmath.statespace._statespace import StateSpace
-from diffmath.statespace._structure import Structure
 
 __all__ = ["build", "check_order", "check_parameter", "jacs", "lagt", "legs", "legt"]
 
@@ -44,7 +37,7 @@ def legs(order: int, *, like: Array | None = None, dtype: Any = None) -> StateSp
     Returns
     -------
     StateSpace
-        A (order, order) and B (order,), continuous, structure ``"legs"``.
+        A (order, order) and B (order,), continuous, of lower-cumulative structure.
 
     Raises
     ------
@@ -73,7 +66,7 @@ def legs(order: int, *, like: Array | None = None, dtype: Any = None) -> StateSp
            [-1.732, -2.   ,  0.   ],
            [-2.236, -3.873, -3.   ]])
     """
-    return build(legs_matrices(check_order(order)), like, dtype, structure="legs")
+    return build(Measure("legs"), order, like, dtype)
 
 
 def jacs(order: int, beta: float, *, like: Array | None = None, dtype: Any = None) -> StateSpace:
@@ -99,7 +92,7 @@ def jacs(order: int, beta: float, *, like: Array | None = None, dtype: Any = Non
     Returns
     -------
     StateSpace
-        A (order, order) and B (order,), continuous.
+        A (order, order) and B (order,), continuous, of lower-cumulative structure.
 
     Raises
     ------
@@ -122,7 +115,7 @@ def jacs(order: int, beta: float, *, like: Array | None = None, dtype: Any = Non
            [-2.828, -3.   ]])
     """
     beta = check_parameter("beta", beta, above=-1.0)
-    return build(jacs_matrices(check_order(order), beta), like, dtype)
+    return build(Measure("jacs", (beta,)), order, like, dtype)
 
 
 def legt(order: int, theta: float = 1.0, *, like: Array | None = None, dtype: Any = None) -> StateSpace:
@@ -149,7 +142,7 @@ def legt(order: int, theta: float = 1.0, *, like: Array | None = None, dtype: An
     Returns
     -------
     StateSpace
-        A (order, order) and B (order,), continuous.
+        A (order, order) and B (order,), continuous, of tridiagonal-inverse structure.
 
     Raises
     ------
@@ -182,7 +175,7 @@ def legt(order: int, theta: float = 1.0, *, like: Array | None = None, dtype: An
            [-0.866, -1.5  ]])
     """
     theta = check_parameter("theta", theta, above=0.0)
-    return build(legt_matrices(check_order(order)), like, dtype, unit=theta)
+    return build(Measure("legt", length=theta), order, like, dtype)
 
 
 def lagt(
@@ -223,7 +216,8 @@ def lagt(
     Returns
     -------
     StateSpace
-        A (order, order), a lower triangle, and B (order,), continuous.
+        A (order, order), a lower triangle, and B (order,), continuous, of lower-cumulative
+        structure.
 
     Raises
     ------
@@ -255,19 +249,18 @@ def lagt(
     alpha = check_parameter("alpha", alpha, above=-1.0, below=1.0)
     beta = check_parameter("beta", beta, at_least=0.0)
     timescale = check_parameter("timescale", timescale, above=0.0)
-    return build(lagt_matrices(check_order(order), alpha, beta), like, dtype, unit=timescale)
+    return build(Measure("lagt", (alpha, beta), timescale), order, like, dtype)
 
 
-def build(
-    matrices: Matrices, like: Array | None, dtype: Any, *, unit: float = 1.0, structure: Structure = "dense"
-) -> StateSpace:
-    """Return the system of closed-form matrices, time in units of `unit`, on the library of `like`."""
+def build(measure: Measure, order: Any, like: Array | None, dtype: Any) -> StateSpace:
+    """Return the system of a measure in closed form, on the library of `like`."""
+    order = check_order(order)
     like = np.empty(0) if like is None else like
     xp = array_namespace(like, names=["like"])
     if dtype is not None and not is_real_float(dtype, xp):
         raise TypeError(f"dtype must be float32 or float64; got {dtype}")
-    A, B = (asarray_like(values / unit, like, dtype) for values in matrices)
-    return StateSpace(A, B, structure=structure)
+    A, B = (asarray_like(values, like, dtype) for values in measure.matrices(order))
+    return StateSpace(A, B, structure=measure.structure(order), measure=measure)
 
 
 def check_order(order: Any) -> int:

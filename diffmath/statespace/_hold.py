@@ -12,6 +12,7 @@ from diffmath.statespace._discretize import Policy, check_policy, lagged, with_l
 from diffmath.statespace._expm import expm
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace, check_step, require_continuous
+from diffmath.statespace._structure import DENSE
 
 __all__ = ["foh", "impulse", "zoh"]
 
@@ -69,7 +70,7 @@ def zoh(system: StateSpace, dt: float, *, policy: Policy = "s4") -> StateSpace:
     A, B = _integrals(system, dt, 1)
     if policy == "scipy":
         return lagged(system, A, B, system.C, system.D, dt)
-    return replace(system, A=A, B=B, dt=dt, structure="dense")
+    return replace(system, A=A, B=B, dt=dt, structure=DENSE, measure=None)
 
 
 def foh(system: StateSpace, dt: float) -> StateSpace:
@@ -172,7 +173,7 @@ def impulse(system: StateSpace, dt: float) -> StateSpace:
         )
     A, _ = _integrals(system, dt, 1)
     with quiet():
-        return replace(system, A=A, B=dt * system.B, dt=dt, structure="dense")
+        return replace(system, A=A, B=dt * system.B, dt=dt, structure=DENSE, measure=None)
 
 
 def _integrals(system: StateSpace, dt: float, ramps: int) -> tuple[Array, ...]:

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "Matrices", "fourier_matrices", "fous_matrices", "jacs_matrices", "lagt_matrices", "legs_matrices",
-    "legt_matrices",
+    "Matrices", "fourier_matrices", "fourier_present_squared", "fous_matrices", "jacs_matrices",
+    "lagt_matrices", "laguerre_growth", "legs_matrices", "legt_matrices",
 ]  # fmt: skip
 
 Vector: TypeAlias = npt.NDArray[np.float64]
@@ -57,11 +57,17 @@ def lagt_matrices(order: int, alpha: float, beta: float) -> Matrices:
     .. math:: A_{nk} = -\sqrt{\gamma_k/\gamma_n}\ (k < n), \quad A_{nn} = -\tfrac{1+\beta}{2}, \quad
         B_n = \sqrt{\frac{\gamma_n}{\zeta\,\Gamma(\alpha+1)}}
     """
-    n = np.arange(1, order, dtype=np.float64)
-    growth = np.concatenate([[1.0], np.cumprod((n + alpha) / n)])
+    growth = laguerre_growth(order, alpha)
     mass = math.gamma(1.0 - alpha) * beta ** (alpha - 1.0) if beta else 1.0
     A = np.tril(-np.sqrt(growth / growth[:, None]), -1) - 0.5 * (1.0 + beta) * np.eye(order)
     return A, np.sqrt(growth / (mass * math.gamma(1.0 + alpha)))
+
+
+def laguerre_growth(order: int, alpha: float) -> Vector:
+    r"""Return :math:`\gamma_n = \binom{n+\alpha}{n}`, shape (order,)."""
+    n = np.arange(1, order, dtype=np.float64)
+    growth: Vector = np.concatenate([[1.0], np.cumprod((n + alpha) / n)])
+    return growth
 
 
 def fourier_matrices(order: int, kappa: float) -> Matrices:
@@ -72,7 +78,7 @@ def fourier_matrices(order: int, kappa: float) -> Matrices:
 
     J turns the cosine and the sine of n waves by :math:`2\pi n` per window.
     """
-    squares = _fourier_present_squared(order)
+    squares = fourier_present_squared(order)
     turn = np.zeros(order - 1)
     turn[1::2] = 2.0 * np.pi * np.arange(1, (order + 1) // 2)
     A = np.diag(turn, -1) - np.diag(turn, 1) - kappa * _root_of_products(squares)
@@ -94,10 +100,10 @@ def fous_matrices(order: int) -> Matrices:
     A[1::2, 1::2] = share * p[:, None] ** 2 - 1.5 * np.eye(p.size)
     A[2::2, 2::2] = share * p[:, None] * p - 0.5 * np.eye(p.size)
     A[1::2, 2::2], A[2::2, 1::2] = np.diag(np.pi * p), np.diag(-np.pi * p)
-    return A, np.sqrt(_fourier_present_squared(order))
+    return A, np.sqrt(fourier_present_squared(order))
 
 
-def _fourier_present_squared(order: int) -> Vector:
+def fourier_present_squared(order: int) -> Vector:
     """The squares of the Fourier basis 1, cos, sin, cos, sin, ... at age 0."""
     n = np.arange(order)
     return np.where(n == 0, 1.0, np.where(n % 2 == 1, 2.0, 0.0))

@@ -10,7 +10,6 @@ import numpy as np
 from diffmath._arrays import array_namespace, asarray_like, to_numpy
 from diffmath._typing import Array
 from diffmath.statespace._statespace import StateSpace, require_continuous
-from diffmath.statespace._structure import CLOSED_FORMS
 
 __all__ = ["DPLR", "NPLR", "dplr", "nplr"]
 
@@ -159,7 +158,7 @@ def nplr(system: StateSpace) -> NPLR:
     values, vectors = xp.linalg.eigh(symmetric)
     mu = to_numpy(values)
     # Entries that came in float32 are known to its eps only; closed forms are known to that of float64.
-    eps = 2.3e-16 if system.structure in CLOSED_FORMS else float(xp.finfo(system.A.dtype).eps)
+    eps = 2.3e-16 if system.measure is not None else float(xp.finfo(system.A.dtype).eps)
     noise = 32.0 * n * eps * float(np.max(np.abs(mu)))
     middle = np.abs(mu - mu[n // 2]) <= noise
     sigma = float(np.mean(mu[middle]))
@@ -230,8 +229,8 @@ def dplr(system: StateSpace) -> DPLR:
 def _double(system: StateSpace) -> tuple[Array, Array]:
     """Return A and B in float64; a structured system's from its closed form, not from rounded entries."""
     xp = array_namespace(system.A)
-    if system.structure in CLOSED_FORMS:
-        A, B = CLOSED_FORMS[system.structure](system.order)
+    if system.measure is not None:
+        A, B = system.measure.matrices(system.order)
         return asarray_like(A, system.A, xp.float64), asarray_like(B, system.A, xp.float64)
     return xp.astype(system.A, xp.float64, copy=False), xp.astype(system.B, xp.float64, copy=False)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, get_args
+from typing import Any
 
 import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like, check_array, real_dtype, same_kind
 from diffmath._typing import Array
+from diffmath.statespace._measure import Measure
 from diffmath.statespace._signal import quiet
-from diffmath.statespace._structure import CLOSED_FORMS, Structure
+from diffmath.statespace._structure import DENSE, Dense, Structure
 
 __all__ = [
     "Origin",
@@ -23,6 +24,7 @@ __all__ = [
     "require_continuous",
     "require_discrete",
     "require_legs",
+    "require_measure",
     "require_output",
 ]
 
@@ -57,12 +59,16 @@ class StateSpace:
         Direct term from input to output.
     dt : float, optional
         Step of a discrete model; None means continuous.
-    structure : {"dense", "legs"}
-        What algorithms may rely on without looking at A. The promise is checked here.
+    structure : Structure, optional
+        What algorithms may rely on without looking at A: `LowerCumulative`, `TridiagonalInverse`,
+        `BlockDiagonal`, or `Dense`, the default. The promise is checked here.
 
     origin : Origin, optional
         Continuous system that a discrete one was stepped from, as `gbt` and its special cases file it.
         The promise is checked here.
+    measure : Measure, optional
+        What the states mean, as the builders of HiPPO systems file it: `memorize`, `project` and
+        `reconstruct` go by it. The promise is checked here.
 
     Attributes
     ----------
@@ -75,7 +81,7 @@ class StateSpace:
         Something that is not an array, or arrays of two libraries or devices.
     ValueError
         Shapes that do not fit, values that are not finite, `dt` not positive, a `D` without a `C`, or a
-        structure or an origin that A and B do not have.
+        structure, a measure or an origin that A and B do not have.
 
     Notes
     -----
@@ -95,7 +101,7 @@ class StateSpace:
     >>> import numpy as np
     >>> from diffmath import statespace as ss
     >>> ss.StateSpace(np.array([[-1.0]]), np.array([1.0]), C=np.array([2.0]))
-    StateSpace(order=1, continuous, structure='dense', outputs=1, float64)
+    StateSpace(order=1, continuous, dense, outputs=1, float64)
     """
 
     A: Array
@@ -103,8 +109,9 @@ class StateSpace:
     C: Array | None = None
     D: Any = 0.0
     dt: float | None = None
-    structure: Structure = "dense"
+    structure: Structure = DENSE
     origin: Origin | None = None
+    measure: Measure | None = None
 
     def __post_init__(self) -> None:
         A, B, C = _check_matrices(self.A, self.B, self.C)
@@ -113,6 +120,7 @@ class StateSpace:
         for name, value in fields.items():
             object.__setattr__(self, name, value)
         _check_structure(self)
+        _check_measure(self)
         _check_origin(self)
 
     @property
@@ -140,7 +148,7 @@ class StateSpace:
         >>> import numpy as np
         >>> from diffmath import statespace as ss
         >>> ss.legs(3).with_output(np.ones((2, 3)))
-        StateSpace(order=3, continuous, structure='legs', outputs=2, float64)
+        StateSpace(order=3, continuous, legs, lower-cumulative, outputs=2, float64)
         """
         C = check_array("C", C)
         precision = getattr(array_namespace(C), str(self.A.dtype).rpartition(".")[2])
@@ -150,7 +158,10 @@ class StateSpace:
         time = "continuous" if self.dt is None else f"dt={self.dt:g}"
         outputs = "" if self.C is None else f", outputs={1 if self.C.ndim == 1 else self.C.shape[0]}"
         dtype = str(self.A.dtype).rpartition(".")[2]
-        return f"StateSpace(order={self.order}, {time}, structure={self.structure!r}{outputs}, {dtype})"
+        kind = self.structure.name
+        if self.measure is not None:
+            kind = f"{self.measure}, {kind}"
+        return f"StateSpace(order={self.order}, {time}, {kind}{outputs}, {dtype})"
 
 
 def _check_matrices(A: Array, B: Array, C: Array | None) -> tuple[Array, Array, Array | None]:
@@ -187,22 +198,41 @@ def _check_direct_term(D: Any, C: Array | None) -> Any:
 
 
 def _check_structure(system: StateSpace) -> None:
-    if system.structure not in get_args(Structure):
-        raise ValueError(f"structure must be one of {get_args(Structure)}; got {system.structure!r}")
-    if system.structure not in CLOSED_FORMS:
+    structure = system.structure
+    if not isinstance(structure, Structure):
+        raise TypeError(
+            f"structure must be a Structure, such as statespace.LowerCumulative; got {structure!r}: leave it "
+            "out for a dense system"
+        )
+    if isinstance(structure, Dense):
+        if structure.A is not system.A:
+            object.__setattr__(system, "structure", Dense(system.A))
         return
-    xp = array_namespace(system.A)
+    if structure.order != system.order:
+        raise ValueError(f"structure must have order {system.order} like A; got {structure.order}")
+    _compare(system.A, structure.entries(), "A", f"structure {structure.name!r}", "leave structure out")
+
+
+def _check_measure(system: StateSpace) -> None:
+    if system.measure is None:
+        return
+    if not isinstance(system.measure, Measure):
+        raise TypeError(f"measure must come from a builder; got {type(system.measure).__name__}")
     if system.dt is not None:
-        raise ValueError(f"structure {system.structure!r} is one of continuous systems; got dt={system.dt}")
-    # The entries are square roots of integers, rounded once or twice.
-    tolerance = 4.0 * float(xp.finfo(system.A.dtype).eps)
-    for name, expected in zip("AB", CLOSED_FORMS[system.structure](system.order), strict=True):
-        wanted = asarray_like(expected, system.A)
-        if not bool(xp.all(xp.abs(getattr(system, name) - wanted) <= tolerance * xp.abs(wanted))):
-            raise ValueError(
-                f"{name} does not have structure {system.structure!r}: build it with "
-                f"statespace.{system.structure}, or pass structure='dense'"
-            )
+        raise ValueError(f"measure belongs to continuous systems; got dt={system.dt}")
+    for name, expected in zip("AB", system.measure.matrices(system.order), strict=True):
+        given = f"measure {str(system.measure)!r}"
+        remedy = f"build it with statespace.{system.measure.name}, or pass measure=None"
+        _compare(getattr(system, name), expected, name, given, remedy)
+
+
+def _compare(array: Array, expected: Any, name: str, what: str, remedy: str) -> None:
+    """Refuse entries that are not those expected, up to the rounding of a few roots and quotients."""
+    xp, wanted = array_namespace(array), asarray_like(expected, array)
+    eps = float(xp.finfo(array.dtype).eps)
+    tolerance = 16.0 * eps * xp.abs(wanted) + eps * float(xp.max(xp.abs(wanted)))
+    if not bool(xp.all(xp.abs(array - wanted) <= tolerance)):
+        raise ValueError(f"{name} does not have {what}: {remedy}")
 
 
 def _check_origin(system: StateSpace) -> None:
@@ -271,12 +301,20 @@ def require_continuous(system: StateSpace, caller: str) -> None:
 
 def require_legs(system: StateSpace, caller: str) -> None:
     """Refuse what is not the continuous LegS system."""
+    measure = require_measure(system, caller)
+    if measure.name != "legs" or measure.gauge is not None:
+        raise ValueError(f"{caller} needs LegS, the scaled Legendre measure; got {measure}")
+
+
+def require_measure(system: StateSpace, caller: str) -> Measure:
+    """Return the measure of a continuous system, or refuse one whose states have no known meaning."""
     require_continuous(system, caller)
-    if system.structure != "legs":
+    if system.measure is None:
         raise ValueError(
-            f"{caller} needs structure 'legs', the scaled Legendre measure; got {system.structure!r}: "
-            "build it with statespace.legs(order) (a time-invariant system is run by statespace.simulate)"
+            f"{caller} needs a system whose states have a meaning, a measure; this one has none: build it "
+            "with statespace.legs, legt, lagt, ... (any other system is run by statespace.simulate)"
         )
+    return system.measure
 
 
 def require_discrete(system: StateSpace, caller: str) -> None:

@@ -1,19 +1,172 @@
-"""What a structure tag promises: the closed form of A and B that structured algorithms rely on.
+r"""What algorithms may rely on without looking at A: products, solves and resolvents of a structured matrix.
 
-A fast path never looks at the entries of A, so a wrong tag would be silently wrong. `StateSpace` therefore
-compares its entries with the closed form filed here; a new structure is one function and one table entry.
+A structure is a promise about the entries of A, as vectors that say the same in O(n) numbers. It answers
+three questions without forming a matrix: :math:`A x`; :math:`(pI - gA)^{-1} v`, the resolvent that every
+rational step and every frequency leads to; and :math:`C (pI - gA)^{-1} B` for many frequencies at once. The
+quotient p / g, infinite at the Nyquist frequency of the bilinear rule, is never formed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Literal
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from diffmath.statespace._matrices import Matrices, legs_matrices
+import array_api_compat as compat
+import numpy as np
+import numpy.typing as npt
 
-__all__ = ["CLOSED_FORMS", "Structure"]
+from diffmath._arrays import array_namespace, asarray_like
+from diffmath._typing import Array
 
-# dense: nothing is promised. legs: the scaled Legendre measure, a lower triangle of partial sums.
-Structure = Literal["dense", "legs"]
+__all__ = ["DENSE", "Dense", "Structure", "Vector", "blocks", "complexes", "scaled"]
 
-CLOSED_FORMS: Mapping[Structure, Callable[[int], Matrices]] = {"legs": legs_matrices}
+Vector = npt.NDArray[np.float64]
+
+# Numbers that one block of temporaries holds: 16 MiB of complex ones.
+_BLOCK = 1 << 20
+
+
+class Structure(ABC):
+    """A structured state matrix A of n states, as algorithms use it.
+
+    `scaled` by a diagonal gauge, shifted by a `tilt` or a change of the unit of time, A keeps its structure:
+    each of the three returns the structure of the new matrix.
+    """
+
+    name: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def order(self) -> int:
+        """Number of states, n."""
+
+    @abstractmethod
+    def entries(self) -> Vector:
+        """Return A, shape (n, n): what is promised."""
+
+    @abstractmethod
+    def multiply(self, x: Array) -> Array:
+        """Return A x for x of shape (..., n)."""
+
+    @abstractmethod
+    def solve(self, p: Any, g: Any, v: Array) -> Array:
+        """Return (pI - gA)^-1 v for v of shape (..., n); p and g are numbers, or shaped as v[..., 0]."""
+
+    @abstractmethod
+    def resolvent(self, C: Array, B: Array, p: Array, g: Array) -> Array:
+        """Return C (pI - gA)^-1 B, shape (outputs, m).
+
+        C has shape (outputs, n), B (n,) or (outputs, n), p and g complex (m,) or (outputs, m).
+        """
+
+    @abstractmethod
+    def transformed(self, *, rate: float = 0.0, gauge: Vector | None = None) -> Structure:
+        """Return the structure of G (A - rate I) G^-1, G the diagonal matrix of `gauge`."""
+
+    @property
+    def decay(self) -> float:
+        """A rate at which every mode decays at least; 0 if none is known."""
+        return 0.0
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(order={self.order})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dense(Structure):
+    """No structure: A itself. Products cost O(n^2), a solve O(n^3), and so does every frequency.
+
+    Parameters
+    ----------
+    A : array, shape (n, n)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import statespace as ss
+    >>> system = ss.StateSpace(np.diag([-1.0, -2.0]), np.ones(2))
+    >>> system.structure
+    Dense(order=2)
+    >>> system.structure.solve(1.0, 0.5, np.ones(2)).round(3)  # (I - A / 2)^-1 v
+    array([0.667, 0.5  ])
+    """
+
+    A: Array
+    name: ClassVar[str] = "dense"
+
+    @property
+    def order(self) -> int:
+        return int(self.A.shape[0])
+
+    def entries(self) -> Any:
+        return self.A
+
+    def multiply(self, x: Array) -> Array:
+        return x @ array_namespace(x).matrix_transpose(self._in(x))
+
+    def solve(self, p: Any, g: Any, v: Array) -> Array:
+        xp = array_namespace(v)
+        p, g = (part[..., None, None] if compat.is_array_api_obj(part) else part for part in (p, g))
+        identity = xp.eye(self.order, dtype=v.dtype, device=compat.device(v))
+        solved: Array = xp.linalg.solve(p * identity - g * self._in(v), v[..., None])
+        return solved[..., 0]
+
+    def resolvent(self, C: Array, B: Array, p: Array, g: Array) -> Array:
+        if B.ndim == 2:
+            rows = [self.resolvent(C[i : i + 1, :], B[i, :], *_row(i, p, g)) for i in range(C.shape[0])]
+            return array_namespace(C).concat(rows)
+        xp, n = array_namespace(C), self.order
+        if p.ndim == 2:
+            rows = [self.resolvent(C[i : i + 1, :], B, *_row(i, p, g)) for i in range(C.shape[0])]
+            return xp.concat(rows)
+        identity = xp.eye(n, dtype=p.dtype, device=compat.device(p))
+        A, B, C = (xp.astype(part, p.dtype) for part in (self.A, B, C))
+        found = []
+        for block in blocks(p.shape[0], n**2):
+            matrices = p[block][:, None, None] * identity - g[block][:, None, None] * A
+            sides = xp.broadcast_to(B[:, None], (matrices.shape[0], n, 1))
+            found.append((C @ xp.linalg.solve(matrices, sides))[:, :, 0])
+        return xp.matrix_transpose(xp.concat(found, axis=0))
+
+    def transformed(self, *, rate: float = 0.0, gauge: Vector | None = None) -> Dense:
+        xp = array_namespace(self.A)
+        A = self.A - rate * xp.eye(self.order, dtype=self.A.dtype, device=compat.device(self.A))
+        if gauge is not None:
+            scale = asarray_like(gauge, A)
+            A = scale[:, None] * A / scale
+        return Dense(A)
+
+    def _in(self, like: Array) -> Array:
+        """Return A in the precision of the data."""
+        return array_namespace(like).astype(self.A, like.dtype, copy=False)
+
+
+# What a system without a structure is given; it puts its own A in place of this one.
+DENSE: Structure = Dense(np.empty((0, 0)))
+
+
+def _row(i: int, p: Array, g: Array) -> tuple[Array, Array]:
+    return (p[i, :], g[i, :]) if p.ndim == 2 else (p, g)
+
+
+def scaled(vector: Vector, gauge: Vector | None, *, inverse: bool = False) -> Vector:
+    """Return a vector of a structure times a gauge, or over it; unchanged without one."""
+    if gauge is None:
+        return vector
+    result: Vector = vector / gauge if inverse else vector * gauge
+    return result
+
+
+def blocks(length: int, width: int) -> Iterator[slice]:
+    """Cut `length` rows of `width` numbers into blocks."""
+    rows = max(1, _BLOCK // width)
+    for start in range(0, length, rows):
+        yield slice(start, min(start + rows, length))
+
+
+def complexes(real: Array, imag: Array) -> Array:
+    """Return real + i imag in complex128."""
+    xp = array_namespace(real)
+    return xp.astype(real, xp.complex128) + 1j * xp.astype(imag, xp.complex128)

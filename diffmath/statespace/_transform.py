@@ -10,10 +10,11 @@ import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, asarray_like, check_array, same_kind
+from diffmath._arrays import array_namespace, asarray_like, check_array, same_kind, to_numpy
 from diffmath._typing import Array
 from diffmath.statespace._hippo import check_order, check_parameter
 from diffmath.statespace._statespace import StateSpace, require_continuous
+from diffmath.statespace._structure import DENSE, Dense
 
 __all__ = ["GaugeName", "change_gauge", "jacobi_gauge", "tilt"]
 
@@ -42,7 +43,8 @@ def change_gauge(system: StateSpace, gauge: GaugeName | Array) -> StateSpace:
     Returns
     -------
     StateSpace
-        Structure ``"dense"``, on the library and device of `system`.
+        On the library and device of `system`; its structure and its measure follow a diagonal gauge, its
+        measure also a full one.
 
     Raises
     ------
@@ -102,7 +104,11 @@ def change_gauge(system: StateSpace, gauge: GaugeName | Array) -> StateSpace:
             None if rows is None else xp.matrix_transpose(xp.linalg.solve(turned, xp.matrix_transpose(rows)))
         )
         right = None if right is None else xp.reshape(right, system.C.shape)  # type: ignore[union-attr]
-    return replace(system, **fields, C=right, structure="dense", origin=None)
+    structure, host = DENSE, to_numpy(xp.astype(scale, xp.float64, copy=False))
+    if host.ndim == 1 and not isinstance(system.structure, Dense):
+        structure = system.structure.transformed(gauge=host)
+    measure = None if system.measure is None else system.measure.regauged(host)
+    return replace(system, **fields, C=right, structure=structure, measure=measure, origin=None)
 
 
 def _as_gauge(gauge: Any, system: StateSpace) -> Array:
@@ -204,7 +210,7 @@ def tilt(system: StateSpace, rate: float) -> StateSpace:
     Returns
     -------
     StateSpace
-        Structure ``"dense"``.
+        Of the structure of `system`; the states are no longer those of its measure.
 
     Raises
     ------
@@ -230,4 +236,5 @@ def tilt(system: StateSpace, rate: float) -> StateSpace:
     identity = array_namespace(system.A).eye(
         system.order, dtype=system.A.dtype, device=compat.device(system.A)
     )
-    return replace(system, A=system.A - rate * identity, structure="dense")
+    structure = system.structure.transformed(rate=rate)
+    return replace(system, A=system.A - rate * identity, structure=structure, measure=None)

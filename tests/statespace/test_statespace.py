@@ -16,9 +16,9 @@ MINUS = np.array([[-1.0]])
 def test_defaults_and_repr():
     system = ss.StateSpace(MINUS, ONE)
     assert (system.order, system.C, system.dt) == (1, None, None)
-    assert repr(system) == "StateSpace(order=1, continuous, structure='dense', float64)"
+    assert repr(system) == "StateSpace(order=1, continuous, dense, float64)"
     discrete = ss.bilinear(ss.legs(2).with_output(np.ones((3, 2))), 0.5)
-    assert repr(discrete) == "StateSpace(order=2, dt=0.5, structure='dense', outputs=3, float64)"
+    assert repr(discrete) == "StateSpace(order=2, dt=0.5, dense, outputs=3, float64)"
 
 
 def test_it_is_frozen():
@@ -51,7 +51,8 @@ def test_precisions_are_promoted_and_integers_converted():
         ({"dt": np.inf}, ValueError, "dt must be positive and finite"),
         ({"dt": "1"}, TypeError, "dt must be a number; got str"),
         ({"dt": True}, TypeError, "dt must be a number; got bool"),
-        ({"structure": "sparse"}, ValueError, "structure must be one of"),
+        ({"structure": "sparse"}, TypeError, "structure must be a Structure"),
+        ({"measure": "legs"}, TypeError, "measure must come from a builder; got str"),
     ],
 )
 def test_refusals(kwargs, error, message):
@@ -59,22 +60,30 @@ def test_refusals(kwargs, error, message):
         ss.StateSpace(**{"A": MINUS, "B": ONE, **kwargs})
 
 
-def test_a_structure_is_a_checked_promise():
+def test_a_structure_and_a_measure_are_checked_promises():
     legs = ss.legs(4)
-    assert ss.StateSpace(legs.A, legs.B, structure="legs").structure == "legs"
+    promises = {"structure": legs.structure, "measure": legs.measure}
+    assert ss.StateSpace(legs.A, legs.B, **promises).structure is legs.structure
     wrong = legs.A.copy()
     wrong[2, 0] *= 1 + 1e-12
-    with pytest.raises(ValueError, match="A does not have structure 'legs'"):
-        ss.StateSpace(wrong, legs.B, structure="legs")
-    with pytest.raises(ValueError, match="B does not have structure 'legs'"):
-        ss.StateSpace(legs.A, -legs.B, structure="legs")
-    with pytest.raises(ValueError, match="continuous"):
-        ss.StateSpace(legs.A, legs.B, structure="legs", dt=0.1)
+    with pytest.raises(ValueError, match="A does not have structure 'lower-cumulative': leave structure out"):
+        ss.StateSpace(wrong, legs.B, structure=legs.structure)
+    with pytest.raises(ValueError, match="A does not have measure 'legs': build it with"):
+        ss.StateSpace(wrong, legs.B, measure=legs.measure)
+    with pytest.raises(ValueError, match="B does not have measure 'legs'"):
+        ss.StateSpace(legs.A, -legs.B, **promises)
+    with pytest.raises(ValueError, match="measure belongs to continuous systems"):
+        ss.StateSpace(legs.A, legs.B, measure=legs.measure, dt=0.1)
+    with pytest.raises(ValueError, match="structure must have order 4 like A; got 3"):
+        ss.StateSpace(legs.A, legs.B, structure=ss.legs(3).structure)
+    # B is no part of a structure, and a dense one takes the A it is given.
+    assert ss.StateSpace(legs.A, -legs.B, structure=legs.structure).measure is None
+    assert ss.StateSpace(wrong, legs.B, structure=ss.Dense(legs.A)).structure.A is not legs.A
 
 
 def test_with_output_keeps_the_rest(xp):
     system = ss.legs(3, like=xp.empty()).with_output(xp.asarray([[1, 2, 3], [4, 5, 6]]), D=0.5)
-    assert (system.structure, tuple(system.C.shape)) == ("legs", (2, 3))
+    assert (system.structure.name, tuple(system.C.shape)) == ("lower-cumulative", (2, 3))
     np.testing.assert_array_equal(xp.numpy(system.D), [0.5, 0.5])
     again = system.with_output(xp.asarray([1.0, 0.0, 0.0]))
     assert (tuple(again.C.shape), float(again.D)) == ((3,), 0.0)

@@ -40,7 +40,7 @@ def test_su_scales_the_state_alone():
     su = ss.change_gauge(legs, "su")
     np.testing.assert_allclose(su.A, legs.A, rtol=4e-16)
     np.testing.assert_allclose(su.B, np.sqrt(2) * legs.B, rtol=4e-16)
-    assert su.structure == "dense"
+    assert su.structure.name == "lower-cumulative"
 
 
 def test_the_derived_gauge_is_accepted():
