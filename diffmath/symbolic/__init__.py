@@ -1,9 +1,9 @@
 """Exact mathematics with SymPy: what the numerical packages state, this one derives.
 
-HiPPO matrices from a measure and its basis, with the proof that they close; stochastic differential equations
-with their generator, Fokker-Planck operator, Ito and Stratonovich forms; formulas lowered to callables on any
-array library; rooted trees and the order conditions of Runge-Kutta methods. Never floats. SymPy loads when a
-name that needs it is first used.
+HiPPO matrices from a measure and its basis, with the proof that they close, in every gauge; stochastic
+differential equations with their generator, Fokker-Planck operator, Ito and Stratonovich forms; formulas
+lowered to callables on any array library; rooted trees and the order conditions of Runge-Kutta methods. Never
+floats. SymPy loads when a name that needs it is first used.
 """
 
 from typing import TYPE_CHECKING
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from diffmath.symbolic._butcher import elementary_weight as elementary_weight
     from diffmath.symbolic._butcher import order_conditions as order_conditions
     from diffmath.symbolic._butcher import rooted_trees as rooted_trees
+    from diffmath.symbolic._gauges import change_gauge as change_gauge
+    from diffmath.symbolic._gauges import jacobi_gauge as jacobi_gauge
+    from diffmath.symbolic._gauges import tilt as tilt
     from diffmath.symbolic._hippo import HippoClosure as HippoClosure
     from diffmath.symbolic._hippo import derive_hippo as derive_hippo
     from diffmath.symbolic._hippo import hippo_closure as hippo_closure
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "._butcher": ("RootedTree", "elementary_weight", "order_conditions", "rooted_trees"),
+    "._gauges": ("change_gauge", "jacobi_gauge", "tilt"),
     "._hippo": ("HippoClosure", "derive_hippo", "hippo_closure"),
     "._lower": ("lower",),
     "._measures": ("foud", "fous", "fout", "jacs", "lagt", "legs", "legt"),
@@ -43,9 +47,9 @@ _MODULES = {
     "._sde": ("SDE",),
 }
 __all__ = [
-    "ArrayFunction", "HippoClosure", "Measure", "RootedTree", "SDE", "derive_hippo", "elementary_weight",
-    "fokker_planck_operator", "foud", "fous", "fout", "generator", "hippo_closure", "jacs", "lagt", "legs",
-    "legt", "lower", "order_conditions", "rooted_trees",
+    "ArrayFunction", "HippoClosure", "Measure", "RootedTree", "SDE", "change_gauge", "derive_hippo",
+    "elementary_weight", "fokker_planck_operator", "foud", "fous", "fout", "generator", "hippo_closure",
+    "jacobi_gauge", "jacs", "lagt", "legs", "legt", "lower", "order_conditions", "rooted_trees", "tilt",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(

@@ -1,6 +1,6 @@
 r"""HiPPO by its general recipe: the linear ODE of a memory, derived from its measure and proven to close.
 
-Differentiating the coefficients of a memory moves the derivative onto its kernels :math:`K_n = g_n w`:
+Differentiating the coefficients of a memory moves the derivative onto its kernels :math:`K_n = \bar g_n w`:
 
 .. math::
    t\,c' &= K(1)\,u(t) - \int_0^1 u(ts)\,(sK)'\,ds  &&\text{(scaled)} \\
@@ -19,10 +19,13 @@ from typing import Literal
 import sympy
 from sympy.polys.matrices import DomainMatrix
 
+from diffmath._counts import check_count
+from diffmath.symbolic._ends import close_end, kernels, refuse_ends, square_integrable
 from diffmath.symbolic._orthogonal import (
     Measure,
     basis_of,
     coefficients,
+    conjugate,
     inner_products,
     refuse_non_orthonormal,
     variable,
@@ -43,24 +46,24 @@ class HippoClosure:
     B : ImmutableMatrix, shape (order, 1)
         Input matrix.
     gauge : ImmutableMatrix, shape (order, order)
-        Diagonal :math:`\Lambda`: the basis divided by it is 1 at the present (or has leading coefficient 1
-        where it vanishes there), and :math:`\Lambda^{-1} A \Lambda` belongs to that basis.
+        :math:`\Lambda`, diagonal: the conjugate basis divided by it is 1 at the present (or has leading
+        coefficient 1 where it vanishes there), and :math:`\Lambda^{-1} A \Lambda` belongs to that basis.
     closure : {"exact", "end", "truncated"}
         No approximation; the forgotten end of the window is approximated; derivatives of the kernels leave
         their span, and `A` is the orthogonal projection.
     residual : Expr
         Norm, under the weight, of what `truncated` cuts off; 0 otherwise.
     equation : str
-        ``"t c' = A c + B u"`` or ``"c' = A c + B u"``, time in the unit of the measure's `length`.
+        ``"t c' = A c + B u"`` or ``"c' = A c + B u"``.
+    unit : str
+        The unit of time of `A` and `B`: any, for a scaled measure; that of the age s, for a translated one.
 
     Examples
     --------
     >>> from diffmath import symbolic
     >>> window = symbolic.hippo_closure(symbolic.legt, 2)
-    >>> window.closure, window.equation, window.A
-    ('end', "c' = A c + B u", Matrix([
-    [      -1, sqrt(3)],
-    [-sqrt(3),      -3]]))
+    >>> window.closure, window.equation, window.unit
+    ('end', "c' = A c + B u", 'that of the age s, from 0 to 1')
     """
 
     A: sympy.ImmutableMatrix
@@ -69,6 +72,7 @@ class HippoClosure:
     closure: Literal["exact", "end", "truncated"]
     residual: sympy.Expr
     equation: str
+    unit: str
 
 
 def derive_hippo(measure: Measure, order: int) -> tuple[sympy.Matrix, sympy.Matrix]:
@@ -95,7 +99,8 @@ def derive_hippo(measure: Measure, order: int) -> tuple[sympy.Matrix, sympy.Matr
     TypeError
         `order` is not an int, or `measure` not a Measure.
     ValueError
-        `order` is less than 1; the basis is not orthonormal; it does not close (the residual is told).
+        `order` is less than 1; the basis is not orthonormal; it does not close (the residual is told); a
+        formula jumps, or a kernel is infinite at an end or does not fade with age.
 
     Notes
     -----
@@ -162,26 +167,28 @@ def hippo_closure(measure: Measure, order: int) -> HippoClosure:
     [      -1, sqrt(3)],
     [-sqrt(3),      -3]])
     """
-    _check(measure, order)
-    basis = basis_of(measure, order)
-    gauge = [_scale(measure, g) for g in basis]
-    plain = [coefficients(g / scale) for g, scale in zip(basis, gauge, strict=True)]
+    if not isinstance(measure, Measure):
+        raise TypeError(f"measure must be a symbolic.Measure; got {type(measure).__name__}")
+    basis = basis_of(measure, check_count("order", order))
+    refuse_ends(measure, basis)
+    analysis = [conjugate(g) for g in basis]
+    gauge = [_scale(measure, g) for g in analysis]
+    plain = [coefficients(g / scale) for g, scale in zip(analysis, gauge, strict=True)]
     moved = [coefficients(_derivative(measure, _sum(row))) for row in plain]
     functions = sorted({f for row in (*plain, *moved) for f in row}, key=sympy.default_sort_key)
     own = sorted({f for row in plain for f in row}, key=sympy.default_sort_key)
     P = _table(plain, own)
-    refuse_non_orthonormal(measure, gauge, P * inner_products(measure, own) * P.T)
+    refuse_non_orthonormal(measure, gauge, P * inner_products(measure, own) * P.H)
 
     core, residual = _match(_table(plain, functions), _table(moved, functions)), sympy.S.Zero
     if core is None:
         core, residual = _project(measure, gauge, plain, moved, functions)
     G = sympy.diag(*gauge)
-    A, B = G * core * G.inv(), _kernels(measure, basis, measure.now)
-    finite_window = measure.memory == "translated" and measure.length != sympy.oo
+    A, B = G * core * G.inv(), kernels(measure, basis, measure.now)
+    scaled = measure.memory == "scaled"
+    finite_window = not scaled and measure.length != sympy.oo
     if finite_window:
-        A, B = _close_end(measure, basis, A, B)
-    elif measure.memory == "translated":
-        _refuse_endless(measure, basis)
+        A, B = close_end(measure, basis, A, B)
     kind: Literal["exact", "end", "truncated"] = "end" if finite_window else "exact"
     return HippoClosure(
         A=sympy.ImmutableMatrix(A.applyfunc(sympy.simplify)),
@@ -189,17 +196,9 @@ def hippo_closure(measure: Measure, order: int) -> HippoClosure:
         gauge=sympy.ImmutableMatrix(G),
         closure=kind if residual == 0 else "truncated",
         residual=residual,
-        equation="t c' = A c + B u" if measure.memory == "scaled" else "c' = A c + B u",
+        equation="t c' = A c + B u" if scaled else "c' = A c + B u",
+        unit="any" if scaled else f"that of the age s, from 0 to {measure.length}",
     )
-
-
-def _check(measure: Measure, order: int) -> None:
-    if not isinstance(measure, Measure):
-        raise TypeError(f"measure must be a symbolic.Measure; got {type(measure).__name__}")
-    if isinstance(order, bool) or not isinstance(order, int):
-        raise TypeError(f"order must be an int; got {type(order).__name__}")
-    if order < 1:
-        raise ValueError(f"order must be at least 1; got {order}")
 
 
 def _scale(measure: Measure, g: sympy.Expr) -> sympy.Expr:
@@ -242,8 +241,9 @@ def _project(
     functions: Sequence[sympy.Expr],
 ) -> tuple[sympy.Matrix, sympy.Expr]:
     """Project the derivatives onto the basis; the residual is the norm of what that cuts off."""
-    products = inner_products(measure, functions)
-    if not all(entry.is_finite for entry in products):
+    tame = all(square_integrable(measure, _sum(row)) for row in moved)
+    products = inner_products(measure, functions) if tame else sympy.zeros(0, 0)
+    if not tame or not all(entry.is_finite for entry in products):
         raise ValueError(
             f"derivatives of the kernels of {measure.name} are not square integrable under its weight, so "
             "that no linear ODE describes the memory: choose a weight without a pole or a zero inside the "
@@ -251,38 +251,7 @@ def _project(
         )
     scale = sympy.diag(*gauge)
     P, M = scale * _table(plain, functions), scale * _table(moved, functions)
-    full = M * products * P.T
-    squared = sympy.trace(M * products * M.T) - sum(entry**2 for entry in full)
+    full = M * products * P.H
+    squared = sympy.trace(M * products * M.H) - sympy.trace(full * full.H)
     core = scale.inv() * full * scale
     return core, sympy.sqrt(sympy.simplify(squared))
-
-
-def _kernels(measure: Measure, basis: Sequence[sympy.Expr], s: sympy.Expr) -> sympy.Matrix:
-    """The kernels g_n w at a point, as a column; a zero of one factor cancels a pole of the other."""
-    weight = weight_of(measure)
-    return sympy.Matrix([sympy.simplify(sympy.expand(g * weight).subs(variable, s)) for g in basis])
-
-
-def _close_end(
-    measure: Measure, basis: Sequence[sympy.Expr], A: sympy.Matrix, B: sympy.Matrix
-) -> tuple[sympy.Matrix, sympy.Matrix]:
-    """Replace the forgotten input, u(t - theta), by h.c + d u(t) with what `retention` keeps of it."""
-    forgotten = _kernels(measure, basis, measure.length)
-    at_end = sympy.Matrix([[g.subs(variable, measure.length) for g in basis]])
-    at_start = sympy.Matrix([[g.subs(variable, 0) for g in basis]])
-    if measure.end != "midpoint":
-        return (A - forgotten * at_end if measure.end == "series" else A), B
-    # The folded past f runs from f(0) = (1-r) u + r f(theta) to f(theta), and its series meets their mean.
-    r = measure.retention
-    twice = (at_start + at_end) / (1 + r)
-    return A + (r * B - forgotten) * twice, (1 - r) / (1 + r) * (B + forgotten)
-
-
-def _refuse_endless(measure: Measure, basis: Sequence[sympy.Expr]) -> None:
-    for n, g in enumerate(basis):
-        last = sympy.limit(g * weight_of(measure), variable, sympy.oo)
-        if last != 0:
-            raise ValueError(
-                f"kernel {n} of {measure.name} must vanish at infinite age; its limit is {last}: choose a "
-                "weight that decays faster than the basis grows"
-            )

@@ -54,7 +54,8 @@ def jacs(beta: Any) -> Measure:
     Parameters
     ----------
     beta : expression
-        Greater than -1; 0 is LegS, positive prefers the present. A float is read as its shortest decimal.
+        Greater than -1, a symbol declared positive; 0 is LegS, positive prefers the present. A float is read
+        as its shortest decimal.
 
     Returns
     -------
@@ -100,10 +101,10 @@ def lagt(alpha: Any = 0, beta: Any = 1, *, timescale: Any = 1) -> Measure:
     Parameters
     ----------
     alpha : expression
-        In (-1, 1).
+        In (-1, 1); a symbol, declared positive, means one below 1.
     beta : expression
-        Not negative. 1 is the LagT of the HiPPO paper, 0 the orthonormal Laguerre functions of its code;
-        then the weight has no finite mass and :math:`\zeta = 1`.
+        Not negative, a symbol declared so. 1 is the LagT of the HiPPO paper, 0 the orthonormal Laguerre
+        functions of its code; then the weight has no finite mass and :math:`\zeta = 1`.
     timescale : expression
         Positive; the unit of time.
 
@@ -142,7 +143,8 @@ def lagt(alpha: Any = 0, beta: Any = 1, *, timescale: Any = 1) -> Measure:
     [-1, -1, -1]])
     """
     alpha, beta, unit = exact(alpha, "alpha"), exact(beta, "beta"), exact(timescale, "timescale")
-    if not (1 - alpha**2).is_positive:
+    inside = (1 - alpha**2).is_positive
+    if not (inside or (inside is None and alpha.is_positive)):
         raise ValueError(f"alpha must lie between -1 and 1, for the integrals to exist; got {alpha}")
     if not (beta.is_nonnegative and unit.is_positive):
         raise ValueError(f"beta must be at least 0 and timescale positive; got {beta} and {unit}")

@@ -18,8 +18,8 @@ from sympy.simplify.fu import TR8
 from diffmath.symbolic._exact import exact, is_zero
 
 __all__ = [
-    "Measure", "basis_of", "coefficients", "inner_products", "refuse_non_orthonormal", "variable",
-    "weight_of",
+    "Measure", "basis_of", "coefficients", "conjugate", "inner_products", "refuse_non_orthonormal",
+    "variable", "weight_of",
 ]  # fmt: skip
 
 Memory = Literal["scaled", "translated"]
@@ -27,13 +27,18 @@ End = Literal["series", "midpoint", "drop"]
 
 variable = sympy.Symbol("s", positive=True)
 
+_NOT_SMOOTH = (
+    sympy.Piecewise, sympy.Abs, sympy.sign, sympy.Heaviside, sympy.DiracDelta, sympy.floor, sympy.ceiling,
+    sympy.frac, sympy.Mod, sympy.Max, sympy.Min, sympy.arg, sympy.re, sympy.im,
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Measure:
     r"""A weight on the past and a basis that is orthonormal under it.
 
-    .. math:: c_n(t) = \int_0^1 u(ts)\,g_n(s)\,w(s)\,ds \quad\text{(scaled)}, \qquad
-              c_n(t) = \int_0^\theta u(t-s)\,g_n(s)\,w(s)\,ds \quad\text{(translated)}
+    .. math:: c_n(t) = \int_0^1 u(ts)\,\overline{g_n(s)}\,w(s)\,ds \quad\text{(scaled)}, \qquad
+              c_n(t) = \int_0^\theta u(t-s)\,\overline{g_n(s)}\,w(s)\,ds \quad\text{(translated)}
 
     Parameters
     ----------
@@ -41,9 +46,9 @@ class Measure:
         For people.
     basis : callable
         ``basis(n, s)``: the formula of g_n, n = 0, 1, ...; products of powers of s, logarithms, exponentials,
-        sines and cosines.
+        sines and cosines, real or complex, smooth inside the measure. Symbols in it mean real numbers.
     weight : callable
-        ``weight(s)``: the formula of w.
+        ``weight(s)``: the formula of w, real and smooth.
     memory : {"scaled", "translated"}
         Whether the measure stretches with the whole past or slides along.
     length : expression
@@ -122,12 +127,35 @@ class Measure:
 
 def weight_of(measure: Measure) -> sympy.Expr:
     """Return the weight as a formula in `variable`."""
-    return exact(measure.weight(variable), "weight(s)")
+    weight = _smooth(measure.weight(variable), "weight(s)")
+    if weight.has(sympy.I):
+        raise ValueError(f"weight(s) must be real; got {weight}")
+    return weight
 
 
 def basis_of(measure: Measure, order: int) -> list[sympy.Expr]:
     """Return the first basis functions as expanded formulas in `variable`."""
-    return [sympy.expand(exact(measure.basis(n, variable), f"basis({n}, s)")) for n in range(order)]
+    basis = [sympy.expand(_smooth(measure.basis(n, variable), f"basis({n}, s)")) for n in range(order)]
+    if 0 in basis:
+        raise ValueError(f"the basis of {measure.name} must not vanish; basis({basis.index(0)}, s) is 0")
+    return basis
+
+
+def conjugate(formula: sympy.Expr) -> sympy.Expr:
+    """Return the complex conjugate, where the variable and all symbols are real."""
+    return formula.xreplace({sympy.I: -sympy.I})
+
+
+def _smooth(value: Any, name: str) -> sympy.Expr:
+    """Return a formula without jumps or kinks: its derivative by rules would forget that of a jump."""
+    formula = exact(value, name)
+    broken = sorted({type(part).__name__ for part in formula.atoms(*_NOT_SMOOTH) if part.has(variable)})
+    if broken:
+        raise ValueError(
+            f"{name} must be smooth inside the measure; got {', '.join(broken)} in {formula}: choose a "
+            "formula without jumps or corners"
+        )
+    return formula
 
 
 def coefficients(formula: sympy.Expr) -> dict[sympy.Expr, sympy.Expr]:
@@ -148,17 +176,19 @@ def coefficients(formula: sympy.Expr) -> dict[sympy.Expr, sympy.Expr]:
 
 
 def inner_products(measure: Measure, functions: Sequence[sympy.Expr]) -> sympy.Matrix:
-    """Return the matrix of integrals of ``functions[a] * functions[b] * weight`` over the measure."""
+    """Return the integrals of ``functions[a] * conjugate(functions[b]) * weight`` over the measure."""
     known: dict[sympy.Expr, sympy.Expr] = {}
     weight = weight_of(measure)
 
     def integral(formula: sympy.Expr) -> sympy.Expr:
         if formula not in known:
-            known[formula] = sympy.integrate(formula, (variable, 0, measure.length))
+            found = _beta_integral(formula) if measure.length == 1 else None
+            limits = (variable, 0, measure.length)
+            known[formula] = sympy.integrate(formula, limits) if found is None else found
         return known[formula]
 
     def product(a: int, b: int) -> sympy.Expr:
-        formula = sympy.expand(functions[a] * functions[b] * weight)
+        formula = sympy.expand(functions[a] * conjugate(functions[b]) * weight)
         if not formula.has(TrigonometricFunction):
             return integral(formula)
         # Products of waves are sums of single waves, the same few in all entries.
@@ -166,14 +196,30 @@ def inner_products(measure: Measure, functions: Sequence[sympy.Expr]) -> sympy.M
         total = sympy.Add(*(coefficient * integral(wave) for wave, coefficient in waves.items()))
         return total if total.is_finite else integral(formula)
 
-    return sympy.Matrix(len(functions), len(functions), lambda a, b: product(max(a, b), min(a, b)))
+    def entry(a: int, b: int) -> sympy.Expr:
+        return product(a, b) if a >= b else conjugate(product(b, a))
+
+    return sympy.Matrix(len(functions), len(functions), entry)
+
+
+def _beta_integral(formula: sympy.Expr) -> sympy.Expr | None:
+    """Return the integral from 0 to 1 of a sum of ``c s^p (1-s)^q``, or None if it is none, or diverges."""
+    total = sympy.S.Zero
+    for function, coefficient in coefficients(formula).items():
+        powers = function.as_powers_dict()
+        p, q = powers.pop(variable, sympy.S.Zero), powers.pop(1 - variable, sympy.S.Zero)
+        known = not (powers.keys() - {1} or p.has(variable) or q.has(variable))
+        if not (known and (p + 1).is_positive and (q + 1).is_positive):
+            return None
+        total += coefficient * (sympy.beta(p + 1, q + 1).expand(func=True) if q != 0 else 1 / (p + 1))
+    return total
 
 
 def refuse_non_orthonormal(measure: Measure, gauge: Sequence[sympy.Expr], gram: Any) -> None:
     """Refuse a basis ``gauge[n] * q_n`` unless its Gram matrix, from `gram` of the q_n, is the identity."""
     for n, scale in enumerate(gauge):
         for k in range(n + 1):
-            entry = scale * gauge[k] * gram[n, k]
+            entry = scale * conjugate(gauge[k]) * gram[n, k]
             if not is_zero(entry - int(n == k)):
                 raise ValueError(
                     f"the basis of {measure.name} must be orthonormal under its weight; the integral of "

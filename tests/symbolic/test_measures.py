@@ -139,3 +139,33 @@ def test_the_oldest_value_of_legt_is_the_pade_delay(order: int) -> None:
 def test_parameters_out_of_range_are_refused(make: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         make()
+
+
+def test_lagt_keeps_both_parameters_symbolic() -> None:
+    alpha, beta = sympy.symbols("alpha beta", positive=True)
+    found = symbolic.hippo_closure(symbolic.lagt(alpha, beta), 3)
+    growth = [sympy.Integer(1), alpha + 1, (alpha + 1) * (alpha + 2) / 2]
+    A = sympy.Matrix(
+        3, 3, lambda n, k: -sqrt(growth[k] / growth[n]) if k < n else -int(k == n) * (1 + beta) / 2
+    )
+    mass = sympy.gamma(1 - alpha) * beta ** (alpha - 1)
+    assert found.closure == "exact"
+    assert _same(found.A.applyfunc(lambda entry: entry**2), A.applyfunc(lambda entry: entry**2))
+    assert all(
+        sympy.simplify(b**2 - g / (mass * sympy.gamma(alpha + 1))) == 0
+        for b, g in zip(found.B, growth, strict=True)
+    )
+
+
+def test_a_symbol_without_a_range_is_refused() -> None:
+    with pytest.raises(ValueError, match="alpha must lie between -1 and 1"):
+        symbolic.lagt(sympy.Symbol("a"))
+
+
+def test_integrals_of_powers_of_s_and_of_one_minus_s() -> None:
+    """The weight of Chebyshev's second kind, whose orthonormal polynomials are U_n, on the whole past."""
+    measure = symbolic.Measure(
+        "second kind", lambda n, s: sympy.chebyshevu(n, 2 * s - 1), lambda s: 8 / pi * sqrt(s * (1 - s))
+    )
+    with pytest.raises(ValueError, match="not square integrable under its weight"):
+        symbolic.hippo_closure(measure, 2)
