@@ -101,7 +101,7 @@ def _last_samples(u: Array, channels: Array, before: Array | None, count: int) -
         raise ValueError(f"before must have the shape of u but for the samples, axis {time}; got {shapes}")
     if not before.shape[time]:
         return channels[:0, :]
-    past = xp.astype(as_channels(before), channels.dtype, copy=False)
+    past = xp.astype(as_channels(before, "before"), channels.dtype, copy=False)
     return past[max(0, past.shape[0] - count) :, :]
 
 

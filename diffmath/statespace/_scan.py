@@ -80,6 +80,8 @@ def scan(a: Array, b: Array, *, state: Array | None = None) -> Array:
     shape = tuple(b.shape)
     if rest and tuple(rest[0].shape) != shape[1:]:
         raise ValueError(f"state must have shape {shape[1:]}; got {tuple(rest[0].shape)}")
+    if 0 in shape:
+        return xp.zeros(shape, dtype=dtype, device=compat.device(b))
     flat = (shape[0], math.prod(shape[1:]))
     x = rest[0] if rest else xp.zeros(shape[1:], dtype=dtype, device=compat.device(b))
     with quiet():

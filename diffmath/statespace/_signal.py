@@ -17,19 +17,19 @@ def quiet() -> np.errstate:
     return np.errstate(over="ignore", invalid="ignore", under="ignore")
 
 
-def as_channels(u: Array) -> Array:
+def as_channels(u: Array, name: str = "u") -> Array:
     """Return a signal (samples,), (samples, channels) or (batch, samples, channels) as finite floats.
 
     The result has shape (samples, channels); a batch becomes further channels, one run after the other.
     """
-    u = check_array("u", u)
+    u = check_array(name, u)
     if u.ndim not in (1, 2, 3):
         raise ValueError(
-            "u must have shape (samples,), (samples, channels) or (batch, samples, channels); "
+            f"{name} must have shape (samples,), (samples, channels) or (batch, samples, channels); "
             f"got {tuple(u.shape)}"
         )
     if not u.shape[-2 if u.ndim > 1 else 0]:
-        raise ValueError("u must hold at least one sample; got none")
+        raise ValueError(f"{name} must hold at least one sample; got none")
     if u.ndim == 3:
         batch, samples, channels = u.shape
         xp = array_namespace(u)

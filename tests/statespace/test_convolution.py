@@ -92,7 +92,7 @@ def test_refusals():
         ValueError, match=r"before must have the shape of u .* axis 0; got \(3, 2\) and \(4,\)"
     ):
         ss.convolve(u, u, before=np.ones((3, 2)))
-    with pytest.raises(ValueError, match="finite"):
+    with pytest.raises(ValueError, match=r"before must be finite; before\[0\] is nan"):
         ss.convolve(u, u, before=np.array([np.nan]))
     with pytest.raises(TypeError, match="before must be an array"):
         ss.convolve(u, u, before=[1.0])

@@ -104,3 +104,8 @@ def test_refusals():
         ss.scan(ones, np.full((4, 2), np.nan))
     with pytest.raises(TypeError, match="a must be an array"):
         ss.scan([1.0], np.ones(1))
+
+
+def test_one_factor_may_serve_no_channels(xp):
+    states = ss.scan(xp.asarray(np.ones((5, 1))), xp.asarray(np.ones((5, 0))))
+    assert tuple(states.shape) == (5, 0)
