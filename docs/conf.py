@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import importlib
 import inspect
 from pathlib import Path
+
+import sympy
+from sympy.core._print_helpers import Printable
 
 import diffmath
 
@@ -23,7 +27,9 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "**/GALLERY_HEADER.rst", "tutorials", "sg_execution_times.rst"]
+# Folders of pages that run; the gallery writes what becomes of each to `auto_` and its name.
+PAGES = ["tutorials", "how_to", "theory", "gallery"]
+exclude_patterns = ["_build", "**/GALLERY_HEADER.rst", *PAGES, "**/sg_execution_times.rst"]
 html_theme = "pydata_sphinx_theme"
 html_title = "diffmath"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "show_prev_next": True}
@@ -44,8 +50,9 @@ napoleon_use_rtype = False
 suppress_warnings = ["ref.footnote", "ref.python", "config.cache"]
 
 sphinx_gallery_conf = {
-    "examples_dirs": ["tutorials"],
-    "gallery_dirs": ["auto_tutorials"],
+    "examples_dirs": PAGES,
+    "gallery_dirs": [f"auto_{folder}" for folder in PAGES],
+    "within_subsection_order": "FileNameSortKey",
     "filename_pattern": r"/plot_",
     "abort_on_example_error": True,
     "download_all_examples": False,
@@ -53,6 +60,14 @@ sphinx_gallery_conf = {
     "min_reported_time": 1000,
     "image_scrapers": ("matplotlib",),
 }
+
+
+def _typeset(formula: Printable) -> str:
+    return f'<div class="math notranslate nohighlight">\\[{html.escape(sympy.latex(formula))}\\]</div>'
+
+
+# A formula that ends a block of a page is typeset, as a notebook does.
+Printable._repr_html_ = _typeset
 
 
 def write_package_pages(folder: Path) -> None:

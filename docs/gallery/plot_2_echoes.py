@@ -1,0 +1,129 @@
+r"""
+What each memory remembers
+==========================
+
+Strike each memory with a unit pulse, wait, and read it back. The pictures show what is found: across, the age
+of the pulse, up to three windows (or its position in the whole past); upwards, the place where one looks. A
+perfect memory would be a thin diagonal. A polynomial memory is sharp at both ends and blurred in the middle;
+Fourier memories are blurred alike everywhere. *Beside the diagonal, there should be nothing.*
+"""
+
+# %%
+# Windows and decays
+# ------------------
+# The read-out at age a of a pulse at age s is :math:`g(a)^\mathsf{T} e^{sA} B`: the kernel of a system whose
+# output is the basis at a. What is to the right of the dashed line is older than the window.
+
+import matplotlib.pyplot as plt
+import numpy as np
+import sympy
+
+from diffmath import plot, symbolic
+from diffmath import statespace as ss
+
+order, step, windows = 33, 1 / 128, 3
+ages = (np.arange(128) + 0.5) * step
+s, t = sympy.symbols("s t", positive=True)
+
+
+def read_back(system, measure, length=1.0):
+    """Rows: where one looks, age / length; columns: the age of the pulse."""
+    formulas = [measure.basis(n, s) for n in range(order)]
+    basis = symbolic.lower(formulas, (s,), t)(0.0, length * ages[:, None])
+    step_system = ss.zoh(system.with_output(basis), length * step)
+    return ss.kernel(step_system, windows * 128) / (length * step)
+
+
+def panel(ax, picture, extent, title):
+    # Gibbs' ripples are of both signs; blue is read back with its sign, red with the opposite.
+    limit = 0.5 * order
+    ax.imshow(picture, origin="lower", extent=extent, aspect="auto", cmap="RdBu", vmin=-limit, vmax=limit)
+    ax.set_xticks(range(extent[1] + 1))
+    plot.tidy(ax, title=title)
+
+
+memories = {
+    "legt": (ss.legt(order), symbolic.legt),
+    "fout": (ss.fout(order), symbolic.fout()),
+    "fout, as published": (ss.fout(order, as_published=True), symbolic.fout()),
+    "foud, retention 0.6": (ss.foud(order, 0.6), symbolic.fout()),
+}
+pictures = {name: read_back(system, measure) for name, (system, measure) in memories.items()}
+fig, axes = plt.subplots(2, 2, figsize=(8.5, 5), sharex=True, sharey=True, layout="constrained")
+for ax, (name, picture) in zip(axes.flat, pictures.items()):
+    panel(ax, picture, (0, windows, 0, 1), name)
+    ax.axvline(1, color="0.3", lw=1, ls="--")
+fig.supxlabel("age of the pulse, in windows", fontsize=10)
+fig.supylabel("age looked at, in windows", fontsize=10)
+
+# %%
+# The window as published is an echo: a pulse that should have dropped out is found again one window later,
+# a third as strong. So is Fourier decay, on purpose. Summed over where one looks, and over the pulses of each
+# window, here is what is left of the mean:
+
+print(f"{'mass in window':22s}" + "".join(f"{j:>9d}" for j in range(windows)))
+for name, picture in pictures.items():
+    mean = picture.mean(axis=0)
+    masses = mean.reshape(windows, -1).mean(axis=1)
+    print(f"{name:22s}" + "".join(f"{mass:9.4f}" for mass in masses))
+print(f"{'2/3, 2/9, 2/27':22s}" + "".join(f"{2 / 3**j:9.4f}" for j in range(1, windows + 1)))
+
+# %%
+# The weight that the mean gives to every age. Both windows end within a ripple of about their width divided
+# by the order. Beyond, Legendre's is empty; Fourier's keeps a fine ripple without mass, for the midpoint of
+# the jump is exact only in the limit of many waves.
+
+fig, axes = plt.subplots(2, 2, figsize=(8.5, 4), sharex=True, sharey=True, layout="constrained")
+everywhere = (np.arange(windows * 128) + 0.5) * step
+for ax, (name, (system, _)) in zip(axes.flat, memories.items()):
+    first = np.eye(order)[0]
+    weight = ss.kernel(ss.zoh(system.with_output(first), step), windows * 128) / step
+    ax.plot(everywhere, weight, color=plot.COLORS["blue"], lw=1.2)
+    ax.axhline(0, color="0.85", lw=0.8, zorder=0)
+    ax.axvline(1, color="0.3", lw=1, ls="--")
+    plot.tidy(ax, title=name)
+axes[0, 0].set_ylim(-0.35, 2.2)
+fig.supxlabel("age, in windows", fontsize=10)
+fig.supylabel("weight in the mean", fontsize=10)
+
+# %%
+# A decay has no window. Laguerre functions cover the ages up to about four times order times timescale; the
+# picture is that of a window whose far end is out of focus.
+
+timescale = 1 / (4 * order)
+laguerre = read_back(ss.lagt(order, beta=0.0, timescale=timescale), symbolic.lagt(0, 0, timescale=timescale))
+fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
+panel(ax, laguerre, (0, windows, 0, 1), "lagt, beta 0")
+plot.tidy(ax, xlabel="age of the pulse / (4 order timescale)", ylabel="age looked at")
+
+# %%
+# The whole past
+# --------------
+# Here a pulse is one sample of the history, `project` remembers it, and `reconstruct` reads it back. LegS
+# sees both ends of the past best. `legs` is shown from the library; for the other scaled memories, the kernel
+# :math:`g(a) \cdot g(s)\,w(s)` says the same. JacS pays for a sharper present with the beginning. FouS, if it
+# closed, would see everything alike, and take the beginning for a neighbour of the present.
+
+cells = 128
+position = (np.arange(cells) + 0.5) / cells
+pulses = np.eye(cells) * cells
+remembered = ss.project(ss.legs(order), pulses)
+
+
+def ideal(measure):
+    formulas = [measure.basis(n, s) for n in range(order)]
+    basis = symbolic.lower(formulas, (s,), t)(0.0, position[:, None])
+    weight = np.array([float(measure.weight(sympy.Float(value))) for value in position])
+    return basis @ (basis * weight[:, None]).T
+
+
+scaled = {
+    "legs": ss.reconstruct(ss.legs(order), remembered, position).T,
+    "jacs(1)": ideal(symbolic.jacs(1)),
+    "fous": ideal(symbolic.fous),
+}
+fig, axes = plt.subplots(1, 3, figsize=(8.5, 3.2), sharex=True, sharey=True, layout="constrained")
+for ax, (name, picture) in zip(axes, scaled.items()):
+    panel(ax, picture, (0, 1, 0, 1), name)
+fig.supxlabel("position of the pulse in the past (1 is now)", fontsize=10)
+fig.supylabel("position looked at", fontsize=10)

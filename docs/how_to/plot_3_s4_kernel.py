@@ -1,0 +1,184 @@
+r"""
+Build an S4 layer's kernel in your framework
+============================================
+
+An S4 layer is a linear state-space model per channel, :math:`x' = A x + B u`, :math:`y = C x + D u`, used in
+two ways that must agree: in training as a convolution with a long kernel, in use as a recurrence, sample by
+sample. diffmath computes both on whatever arrays it is given. This page runs on NumPy; the PyTorch and JAX
+versions of the same lines are below.
+"""
+
+# %%
+# Kernel, convolution, recurrence
+# -------------------------------
+# Four channels of one HiPPO system, each with its own output vector: a row of C each, a row of K each.
+
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from diffmath import plot
+from diffmath import statespace as ss
+
+order, channels, length, dt = 64, 4, 1024, 1 / 1024
+rng = np.random.default_rng(0)
+C = rng.standard_normal((channels, order)) / order
+D = np.ones(channels)
+system = ss.bilinear(ss.legs(order).with_output(C, D), dt)
+K = ss.kernel(system, length)
+
+u = np.cumsum(rng.standard_normal((length, channels)), axis=0) / 30
+y = ss.convolve(u, K)
+y.shape
+
+# %%
+# The recurrence gives the same numbers. (It takes every channel of u through every output of the system; row
+# i of C belongs to channel i.)
+
+recurrent = np.stack([ss.simulate(system, u[:, i])[:, i] for i in range(channels)], axis=1)
+print(f"convolution against recurrence: {abs(y - recurrent).max() / abs(y).max():.0e}")
+assert abs(y - recurrent).max() < 1e-12 * abs(y).max()
+
+# %%
+# Is it the S4 layer of the papers? A, B and the recurrence are S4's: `bilinear` keeps C and drives step k by
+# sample k. What differs from the published code is what was wrong there: nothing is clipped (S4 clips B), and
+# the unit of time of each window is written down, see :doc:`/auto_theory/plot_3_conventions`.
+#
+# Streaming
+# ---------
+# Online, carry the state: `simulate` gives the outputs of a chunk, `advance` the state after it. The chunks
+# may have any length, one sample included.
+
+one = ss.bilinear(ss.legs(order).with_output(C[0], 1.0), dt)
+state, outputs = np.zeros(order), []
+for chunk in np.split(u[:, 0], [1, 2, 3, 100, 612]):
+    outputs.append(ss.simulate(one, chunk, state=state))
+    state = ss.advance(one, chunk, state=state)
+print(f"in chunks against at once: {abs(np.concatenate(outputs) - y[:, 0]).max() / abs(y[:, 0]).max():.0e}")
+
+# %%
+# A kernel can be streamed, too: `convolve` takes the samples *before* a chunk.
+
+first, second = u[:600], u[600:]
+print(f"{abs(ss.convolve(second, K, before=first) - y[600:]).max() / abs(y).max():.0e}")
+
+# %%
+# In your framework
+# -----------------
+# Arrays in, arrays out, of one library and on one device; a system is built on NumPy and follows the data.
+# Here is the array standard's own strict implementation, which does nothing that the standard does not
+# promise; a library that passes here has what it takes.
+
+import array_api_strict as xp
+
+strict = ss.bilinear(ss.legs(order).with_output(xp.asarray(C), xp.asarray(D)), dt)
+K_strict = ss.kernel(strict, length)
+print(type(K_strict), f"{abs(np.asarray(K_strict) - K).max():.0e}")
+
+# %%
+# In PyTorch, the same lines; gradients flow back to C, D and u, and for `diagonal_kernel` to the poles and
+# the steps as well, since everything is made of PyTorch's own operations:
+#
+# .. code-block:: python
+#
+#     import torch
+#
+#     C = torch.randn(4, 64, dtype=torch.float64, requires_grad=True)
+#     u = torch.randn(1024, 4, dtype=torch.float64)
+#     system = ss.bilinear(ss.legs(64).with_output(C), 1 / 1024)
+#     y = ss.convolve(u, ss.kernel(system, 1024))
+#     y.square().mean().backward()
+#     assert C.grad.shape == (4, 64)
+#
+# JAX traces functions on arrays without values, which diffmath refuses to guess about. There, compute the
+# kernels of all states once, outside; what depends on C is one matrix product, inside `jit` and `grad`:
+#
+# .. code-block:: python
+#
+#     import jax
+#     import jax.numpy as jnp
+#
+#     states = ss.bilinear(ss.legs(64).with_output(jnp.eye(64)), 1 / 1024)
+#     K_states = ss.kernel(states, 1024)  # (64, 1024): one row per state
+#
+#     @jax.jit
+#     def layer(C, u):  # (channels, 64), (1024, channels)
+#         spectrum = jnp.fft.rfft(C @ K_states, n=2048) * jnp.fft.rfft(u.T, n=2048)
+#         return jnp.fft.irfft(spectrum, n=2048)[:, :1024].T
+#
+#     C, u = jnp.ones((4, 64)) / 64, jnp.ones((1024, 4))
+#     gradient = jax.grad(lambda C: jnp.mean(layer(C, u) ** 2))(C)
+#     assert gradient.shape == (4, 64)
+
+K_states = ss.kernel(ss.bilinear(ss.legs(order).with_output(np.eye(order)), dt), length)
+by_states = C @ K_states
+by_states[:, 0] += D
+print(f"C times the kernels of the states: {abs(by_states - K).max():.0e}")
+
+# %%
+# Which method, at what cost
+# --------------------------
+# ``method="auto"`` chooses. All methods give one kernel; `product` knows the closed form of the spectrum of
+# LegS, `cauchy` needs the normal-plus-low-rank form of `nplr`, which every HiPPO system has.
+
+single = ss.bilinear(ss.legs(order).with_output(C[0]), dt)
+reference = ss.kernel(single, length, method="powers")
+for method in ("auto", "powers", "doubling", "cauchy", "product"):
+    ss.kernel(single, length, method=method)
+    start = time.perf_counter()
+    found = ss.kernel(single, length, method=method)
+    took = time.perf_counter() - start
+    error = abs(found - reference).max() / abs(reference).max()
+    print(f"{method:9s} {1e3 * took:7.2f} ms   against powers {error:.0e}")
+
+# %%
+
+print(ss.nplr(ss.legs(order)), ss.nplr(ss.legt(order)), sep="\n")
+
+# %%
+# Diagonal layers: S4D
+# --------------------
+# A diagonal system needs no matrices: poles, and weights C times B. `diagonal_kernel` computes the kernels of
+# all channels at once, each with its own step, and never holds an array of states times lags. S4D-LegS keeps
+# the diagonal of the normal part of LegS and half its input:
+
+modes = ss.dplr(ss.legs(order))
+upper = modes.eigenvalues.imag > 0
+poles, B = modes.eigenvalues[upper], 0.5 * modes.B[upper]
+C_modes = rng.standard_normal((channels, order // 2)) + 1j * rng.standard_normal((channels, order // 2))
+steps = np.geomspace(1e-3, 1e-1, channels)
+K_diagonal = ss.diagonal_kernel(poles, C_modes * B, length, dt=steps)
+K_diagonal.shape
+
+# %%
+# It is the kernel of a state-space model: the recurrence of one channel, written out.
+
+z = np.exp(poles * steps[0])
+w = (z - 1) / poles * B
+x, by_hand = np.zeros_like(z), []
+for k in range(length):
+    x = z * x + w * (k == 0)
+    by_hand.append(2 * (C_modes[0] @ x).real)
+error = abs(np.array(by_hand) - K_diagonal[0]).max() / abs(K_diagonal[0]).max()
+print(f"diagonal kernel against its recurrence: {error:.0e}")
+
+# %%
+# Is S4D-LegS close to LegS? Only weakly: as a filter of slow signals, not as a function. Below is the kernel
+# of the first coefficient, of which LegS has :math:`e^{-t}`: at points, and as a hold of 1/500 averages it.
+# With more states the spikes get thinner, not lower; averaged they fade. A system that must be LegS should
+# be `legs`: its kernel costs no more.
+
+fig, axes = plt.subplots(1, 2, figsize=(8, 3), sharey=True, layout="constrained")
+fine = 1 / 500
+t = fine * (np.arange(1500) + 0.5)
+for ax, states in zip(axes, (32, 256)):
+    modes = ss.dplr(ss.legs(states))
+    weights = modes.V[0] * modes.B / 2
+    for method, name, color in (("impulse", "S4D-LegS", "orange"), ("zoh", "averaged", "blue")):
+        found = ss.diagonal_kernel(modes.eigenvalues, weights, 1500, dt=fine, method=method, pairs=False)
+        ax.plot(t, found / fine, color=plot.COLORS[color], lw=0.7, label=name)
+    ax.plot(t, np.exp(-t), color=plot.COLORS["ink"], lw=1.5, label="LegS")
+    plot.tidy(ax, title=f"{states} states", xlabel="age")
+axes[0].legend(frameon=False)
+axes[0].set_ylabel("kernel of the first coefficient")
