@@ -40,8 +40,13 @@ def refuse_ends(measure: Measure, basis: Sequence[sympy.Expr]) -> None:
         else:
             return
         if last != 0:
+            found = (
+                "cannot be found, perhaps for symbols not declared positive"
+                if last is sympy.nan
+                else f"is {last}"
+            )
             raise ValueError(
-                f"{what} {n} of {measure.name} must vanish {where}; its limit is {last}: choose a weight "
+                f"{what} {n} of {measure.name} must vanish {where}; its limit {found}: choose a weight "
                 f"that {remedy}"
             )
 
@@ -88,5 +93,5 @@ def _formulas(measure: Measure, basis: Sequence[sympy.Expr]) -> list[sympy.Expr]
 def _limit(formula: sympy.Expr, point: sympy.Expr) -> sympy.Expr:
     try:
         return sympy.limit(formula, variable, point, "+" if point == 0 else "-")
-    except (NotImplementedError, ValueError):
+    except (NotImplementedError, ValueError, AttributeError, TypeError):  # SymPy's words for "I cannot"
         return sympy.nan

@@ -80,6 +80,12 @@ def test_a_kernel_that_is_infinite_at_an_end_is_refused(measure: symbolic.Measur
         symbolic.hippo_closure(measure, 2)
 
 
+def test_a_limit_that_is_not_known_is_refused() -> None:
+    tilted = symbolic.tilt(symbolic.lagt(), sympy.Symbol("gamma"))
+    with pytest.raises(ValueError, match="its limit cannot be found, perhaps for symbols not declared"):
+        symbolic.derive_hippo(tilted, 1)
+
+
 def test_a_pole_of_the_basis_that_the_weight_cancels_is_none() -> None:
     assert symbolic.hippo_closure(symbolic.lagt(-HALF), 2).closure == "exact"
 
