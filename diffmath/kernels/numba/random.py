@@ -4,8 +4,7 @@ The loops over lanes are free of branches and calls: the counter generator in 64
 and cosine by the polynomials of fdlibm [1]_, so that eight (AVX-512) or four (AVX2) blocks go at once.
 The inlined scalar functions are also meant for other kernels, which so make the same numbers.
 
-Work is cut over plain threads, ``numba.get_num_threads()`` of them; the kernels release the interpreter lock.
-numba's own pools do not survive a fork, and its fallback aborts when two threads enter it at once.
+Work is cut over plain threads; the kernels release the interpreter lock.
 
 References
 ----------
@@ -15,7 +14,6 @@ References
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numba as nb
@@ -24,6 +22,9 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
+
+from diffmath.kernels.numba._threads import share_out
+from diffmath.kernels.numba._vectors import widest_vectors
 
 __all__ = ["box_muller", "normal_rows", "philox4x32", "uniform_rows", "unit_interval"]
 
@@ -120,18 +121,6 @@ def box_muller(radius: Any, radius_low: Any, angle: Any, angle_low: Any) -> Any:
 
 
 @intrinsic
-def _widest_vectors(typing_context: Any) -> Any:
-    """Let LLVM use 512-bit vectors in the calling function; it prefers 256 on many CPUs that have them."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        # llvmlite knows only the attributes without a value; the set itself takes any text.
-        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
-        return context.get_dummy_value()
-
-    return types.none(), codegen
-
-
-@intrinsic
 def _prefetch_for_write(typing_context: Any, values: Any, index: Any) -> Any:
     """Ask for the cache line of `values.ravel()[index]`, which may lie beyond the end, to be written soon."""
 
@@ -152,7 +141,7 @@ def _prefetch_for_write(typing_context: Any, values: Any, index: Any) -> Any:
 # j * _LANES + i, value j of a block at per_block * i + j, in the order of the result.
 @_compiled
 def _make_words(rows: Words, blocks: Words, stream: Any, k0: Any, k1: Any, words: Words) -> None:
-    _widest_vectors()
+    widest_vectors()
     for i in range(_LANES):
         a, b, c, d = philox4x32(rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0, k1)
         words[i], words[_LANES + i], words[2 * _LANES + i], words[3 * _LANES + i] = a, b, c, d
@@ -162,7 +151,7 @@ def _make_words(rows: Words, blocks: Words, stream: Any, k0: Any, k1: Any, words
 def _make_uniforms(
     words: Words, out: Lanes, rows: Words, blocks: Words, stream: Any, k0: Any, k1: Any, following: Words
 ) -> None:
-    _widest_vectors()
+    widest_vectors()
     for i in range(_LANES):
         a, b, c, d = philox4x32(rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0, k1)
         following[i], following[_LANES + i], following[2 * _LANES + i], following[3 * _LANES + i] = a, b, c, d
@@ -174,7 +163,7 @@ def _make_uniforms(
 def _make_normals_53(
     words: Words, out: Lanes, rows: Words, blocks: Words, stream: Any, k0: Any, k1: Any, following: Words
 ) -> None:
-    _widest_vectors()
+    widest_vectors()
     for i in range(_LANES):
         a, b, c, d = philox4x32(rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0, k1)
         following[i], following[_LANES + i], following[2 * _LANES + i], following[3 * _LANES + i] = a, b, c, d
@@ -186,7 +175,7 @@ def _make_normals_53(
 def _make_normals_32(
     words: Words, out: Lanes, rows: Words, blocks: Words, stream: Any, k0: Any, k1: Any, following: Words
 ) -> None:
-    _widest_vectors()
+    widest_vectors()
     for i in range(_LANES):
         a, b, c, d = philox4x32(rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0, k1)
         following[i], following[_LANES + i], following[2 * _LANES + i], following[3 * _LANES + i] = a, b, c, d
@@ -267,22 +256,12 @@ def normal_rows(like: Any, key: tuple[int, int], rows: tuple[int, int], columns:
     whole = columns == per_block * blocks
     unit = 1 if whole else blocks  # of work: a block, or a row
     total, share = (stop - start) * blocks // unit, max(_LANES, _SHARE // unit)
-    shares = iter(range(0, total, share))
     arguments = (out, np.uint64(start), np.uint64(key[0]), np.uint64(key[1]), np.uint64(stream))
 
-    def work() -> None:
-        for first in shares:  # the threads take what is left, so that a late one holds up nobody
-            (_fill if whole else _fill_part)(*arguments, first, min(first + share, total))
+    def fill(first: int) -> None:
+        (_fill if whole else _fill_part)(*arguments, first, min(first + share, total))
 
-    helpers = min(nb.get_num_threads(), -(-total // share)) - 1
-    if helpers < 1:
-        work()
-        return out
-    with ThreadPoolExecutor(helpers) as pool:
-        futures = [pool.submit(work) for _ in range(helpers)]
-        work()
-        for future in futures:
-            future.result()
+    share_out(fill, range(0, total, share))
     return out
 
 

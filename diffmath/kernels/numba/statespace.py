@@ -13,7 +13,7 @@ import numba as nb
 import numpy as np
 
 from diffmath.kernels.numba._threads import share_out
-from diffmath.kernels.numba.random import _widest_vectors
+from diffmath.kernels.numba._vectors import widest_vectors
 
 __all__ = ["linear_recurrence", "log_time_bilinear"]
 
@@ -81,7 +81,7 @@ def _wavefront(u: Any, half_steps: Any, rows: Any, every: int, kept: Any) -> Non
 
 @_compiled
 def _turn(before: Any, after: Any, e: Any, a: Any, rows: Any) -> None:
-    _widest_vectors()
+    widest_vectors()
     one = e.dtype.type(1.0)
     for w in range(_WAVE):
         c, rest, n, m, r = before[w], e[w], rows[0, w], rows[1, w], rows[2, w]
@@ -110,7 +110,7 @@ def _side_by_side(u: Any, half_steps: Any, rows: Any, every: int, kept: Any) -> 
 
 @_compiled
 def _set_step(a: Any, rows: Any, step: Any) -> None:
-    _widest_vectors()
+    widest_vectors()
     one = rows.dtype.type(1.0)
     for i in range(rows.shape[1]):
         n, m, r = rows[0, i], rows[1, i], rows[2, i]
@@ -121,7 +121,7 @@ def _set_step(a: Any, rows: Any, step: Any) -> None:
 
 @_compiled
 def _sweep(c: Any, e: Any, step: Any) -> None:
-    _widest_vectors()
+    widest_vectors()
     for n in range(c.shape[0]):
         keep, hear, leave, take = step[0, n], step[1, n], step[2, n], step[3, n]
         for w in range(_SIDE):
