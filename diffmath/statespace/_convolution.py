@@ -49,8 +49,9 @@ def convolve(u: Array, K: Array, *, before: Array | None = None) -> Array:
     Notes
     -----
     O((samples + lags) log lags) per channel: a signal much longer than the kernel is cut into blocks, whose
-    convolutions overlap and are added [2]_. The error is a few eps of ``|u| |K|`` in the
-    Euclidean norm, also where y itself is small.
+    convolutions overlap and are added [2]_. The error is below
+    ``log2(samples + lags)`` eps of ``|u| |K|`` in the Euclidean norm, in either precision and also where y
+    itself is small: a fast transform rounds so many times (for noise, less than one eps was measured).
 
     References
     ----------

@@ -46,9 +46,10 @@ def scan(a: Array, b: Array, *, state: Array | None = None) -> Array:
     -----
     This is the state of a selective model, ``a = exp(delta * A)``, ``b = delta * B * u`` [2]_. Nothing is
     divided by products of `a`, which underflow, so that factors of zero (a gate that forgets) and runs of any
-    length are safe: the error is that of the recurrence, some eps for each sample. One loop, compiled, where
-    numba is installed; elsewhere an associative scan [1]_ in two levels, of about the square root of the
-    samples each: O(samples) work and memory for a few copies.
+    length are safe. The error is that of the recurrence, eps of the largest state for each sample remembered:
+    ``scan(abs(a), ones)`` counts them, 1 / (1 - a) for a constant factor below 1, all samples for 1. One
+    loop, compiled, where numba is installed; elsewhere an associative scan [1]_ in two levels, of about the
+    square root of the samples each: O(samples) work and memory for a few copies.
 
     References
     ----------

@@ -81,8 +81,8 @@ SCIPY = {
 RULES = [(name, policy) for name in list(SCIPY)[:5] for policy in ("s4", "scipy")]
 RULES += [("foh", None), ("impulse", None)]
 
-# The methods of `kernel` that know the spectrum, and the measures they serve. The step is to be one of gbt and
-# may not turn decay into growth, alpha from 1/2 on; see test_modes_on_the_circle_of_frequencies.
+# The methods of `kernel` that know the spectrum, and the measures they serve. The step is one of gbt, and
+# must not turn decay into growth, alpha from 1/2 on: see test_modes_on_the_circle_of_frequencies.
 SPECTRAL = {"cauchy": set(MEASURES), "product": set(MEASURES) - {"fous"}}
 
 # The largest spectral norm of a power of A at which a run still counts as stable. Implicit rules and holds of
