@@ -9,10 +9,11 @@ method of your own is any object with ``step(f, t, x, dt)`` and `order`.
 from diffmath.ode._control import PIController
 from diffmath.ode._explicit import ExplicitRungeKutta, dopri5, euler, heun, midpoint, rk4
 from diffmath.ode._method import AdaptiveMethod, Method
+from diffmath.ode._models import Linear, Semilinear, Separable, Split, WithJacobian
 from diffmath.ode._solve import solve
 from diffmath.ode._tableau import Tableau
 
 __all__ = [
-    "AdaptiveMethod", "ExplicitRungeKutta", "Method", "PIController", "Tableau", "dopri5", "euler", "heun",
-    "midpoint", "rk4", "solve",
+    "AdaptiveMethod", "ExplicitRungeKutta", "Linear", "Method", "PIController", "Semilinear", "Separable",
+    "Split", "Tableau", "WithJacobian", "dopri5", "euler", "heun", "midpoint", "rk4", "solve",
 ]  # fmt: skip

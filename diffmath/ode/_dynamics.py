@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from diffmath._arrays import array_namespace
@@ -31,6 +32,30 @@ class Dynamics:
         self._first: tuple[Time, Array, Array] | None = None
         self._untouched: Array | None = None
         self.calls = 0
+
+    @property
+    def model(self) -> Drift:
+        """The right-hand side as the user gave it, with whatever parts it carries."""
+        return self._f
+
+    def parts(self, model: Any) -> Any:
+        """Return a structured right-hand side whose parts count as evaluations."""
+        parts = {
+            part.name: self._counted(part.name, getattr(model, part.name))
+            for part in fields(model)
+            if callable(getattr(model, part.name)) and part.name != "jacobian"
+        }
+        return replace(model, **parts)
+
+    def _counted(self, name: str, part: Any) -> Any:
+        if is_dataclass(part):  # a part with parts of its own, such as a Jacobian, keeps them
+            return self.parts(part)
+
+        def counted(t: Time, x: Array) -> Any:
+            self.calls += 1
+            return guarded(part, f"{name}(t, x)", t, t, x)
+
+        return counted
 
     def start(self, t: Time, x: Array, pristine: Array) -> Array:
         """Return ``f(t, x)`` at the start; `pristine` is another array with the values of `x`."""

@@ -7,13 +7,17 @@ noise of a key refines: N, 2N, 4N, ... steps see the same path, whatever the bat
 
 from diffmath._models import SDE
 from diffmath.sde._ensemble import ensemble
+from diffmath.sde._increment import Increment
+from diffmath.sde._method import Method, Order
 from diffmath.sde._noise import brownian_increments
 from diffmath.sde._solve import solve
-from diffmath.sde._steppers import Method, euler_maruyama, euler_maruyama_step, milstein, milstein_step
+from diffmath.sde._steppers import euler_maruyama, euler_maruyama_step, milstein, milstein_step
 
 __all__ = [
     "SDE",
+    "Increment",
     "Method",
+    "Order",
     "brownian_increments",
     "ensemble",
     "euler_maruyama",

@@ -17,8 +17,9 @@ from diffmath._progress import progress_bar
 from diffmath._solution import Solution
 from diffmath._typing import Array
 from diffmath.sde._edge import as_sde
+from diffmath.sde._method import Method
 from diffmath.sde._solve import check_state, march, nonfinite
-from diffmath.sde._steppers import Method, euler_maruyama, milstein
+from diffmath.sde._steppers import euler_maruyama, milstein
 
 __all__ = ["ensemble"]
 

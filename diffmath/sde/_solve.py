@@ -17,8 +17,7 @@ from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array
 from diffmath.sde._edge import as_sde, noise_shape
-from diffmath.sde._noise import brownian_increments
-from diffmath.sde._steppers import Method
+from diffmath.sde._method import Method
 
 __all__ = ["check_state", "march", "nonfinite", "solve"]
 
@@ -87,7 +86,7 @@ def solve(
     elapsed time, so that its Ito drift is f *minus* the correction g g'/2 (`symbolic.SDE.to_ito` adds it).
 
     Every step is checked for finite values, which costs one reduction (and, on a GPU, one synchronisation).
-    The orders of the methods are in ``method.strong_order`` and ``method.weak_order``.
+    The orders of a method stand in ``method.orders``, for every class of noise.
 
     References
     ----------
@@ -136,18 +135,18 @@ def march(
     method.check(model)
     path_key = random.fold_in(key, "sde.path")
     shape = noise_shape(model, float(clock[0]), x)
-    increments = brownian_increments(path_key, clock, shape, like=x, first_row=first_row)
+    increments = method.increments(path_key, clock, shape, like=x, first_row=first_row)
     return _steps(model, x, clock, method, increments)
 
 
 def _steps(
-    model: SDE, x: Array, clock: npt.NDArray[np.float64], method: Method, increments: Iterator[Array]
+    model: SDE, x: Array, clock: npt.NDArray[np.float64], method: Method, increments: Iterator[Any]
 ) -> Iterator[tuple[int, Array]]:
-    for n, dW in enumerate(increments):
+    for n, noise in enumerate(increments):
         t, dt = float(clock[n]), float(clock[n + 1] - clock[n])
         # What is not finite is found and reported by the caller, with the time and the rows.
         with np.errstate(all="ignore"):
-            x = guarded(method.step, f"a step of {method.name}", t, model, t, x, dt, dW)
+            x = guarded(method.step, f"a step of {method.name}", t, model, t, x, dt, noise)
         yield n + 1, x
 
 

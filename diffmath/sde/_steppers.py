@@ -1,4 +1,4 @@
-r"""One step of a stochastic differential equation, as a pure function; a method is a step with its facts.
+r"""One step of a stochastic differential equation, as a pure function.
 
 The Brownian increment `dW` is an argument, with variance ``abs(dt)``. A negative `dt` runs backwards: the
 noise is then adapted to decreasing time, as in the reverse-time equation of Anderson (1982), and the Ito
@@ -7,101 +7,12 @@ integral takes g at the later end of every step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import get_args
-
 from diffmath._arrays import array_namespace
-from diffmath._models import SDE, Calculus, Noise
+from diffmath._models import SDE
 from diffmath._typing import Array
+from diffmath.sde._method import Method
 
-__all__ = ["Method", "euler_maruyama", "euler_maruyama_step", "milstein", "milstein_step"]
-
-Step = Callable[[SDE, float, Array, float, Array], Array]
-
-
-@dataclass(frozen=True)
-class Method:
-    """A fixed-step method: one step, and what is known about it.
-
-    Parameters
-    ----------
-    name : str
-        For messages and the command line.
-    step : callable
-        ``step(model, t, x, dt, dW)``: the state at ``t + dt``.
-    strong_order : float
-        Order of the pathwise error for every noise in `noises`.
-    strong_order_additive : float
-        The same, where g does not depend on x.
-    weak_order : float
-        Order of the error of expectations.
-    noises : tuple of str
-        Classes of noise for which the orders hold; others are refused.
-    calculi : tuple of str
-        Calculi accepted for noise that is not additive (for additive noise they agree).
-    reference : str
-        Where it is from.
-    needs_derivative : bool
-        Whether ``model.diffusion_derivative`` is called (for noise that is not additive).
-    evaluations : int
-        Calls of the drift per step.
-
-    Examples
-    --------
-    >>> from diffmath import sde
-    >>> sde.milstein
-    Method(milstein, strong order 1, weak order 1)
-    >>> sde.milstein.nfe(200)
-    200
-    """
-
-    name: str
-    step: Step
-    strong_order: float
-    strong_order_additive: float
-    weak_order: float
-    noises: tuple[Noise, ...] = get_args(Noise)
-    calculi: tuple[Calculus, ...] = get_args(Calculus)
-    reference: str = ""
-    needs_derivative: bool = False
-    evaluations: int = 1
-
-    def nfe(self, steps: int) -> int:
-        """Return the number of drift evaluations per path of `steps` steps."""
-        return self.evaluations * steps
-
-    def check(self, model: SDE) -> None:
-        """Refuse a model for which the orders of this method would not hold.
-
-        Raises
-        ------
-        TypeError
-            The derivative of the diffusion is needed and missing.
-        ValueError
-            A noise or a calculus that the method does not accept.
-        """
-        if model.noise not in self.noises:
-            raise ValueError(
-                f"{self.name} needs noise in {self.noises}; got {model.noise!r}: its iterated integrals come "
-                "with Levy areas in a later version, use sde.euler_maruyama"
-            )
-        if model.noise == "additive":
-            return
-        if model.calculus not in self.calculi:
-            raise ValueError(
-                f"{self.name} solves SDEs in the calculus {self.calculi}; got {model.calculus!r}: add the "
-                "correction g g'/2 to the drift (symbolic.SDE.to_ito does; subtract it for decreasing times) "
-                "or use sde.milstein for diagonal noise"
-            )
-        if self.needs_derivative and model.diffusion_derivative is None:
-            raise TypeError(
-                f"{self.name} needs diffusion_derivative(t, x), dg_i/dx_i of shape (batch, dim); got None: "
-                "give it to SDE(...), let symbolic.SDE(...).lower() derive it, or use sde.euler_maruyama"
-            )
-
-    def __repr__(self) -> str:
-        return f"Method({self.name}, strong order {self.strong_order:g}, weak order {self.weak_order:g})"
+__all__ = ["against", "euler_maruyama", "euler_maruyama_step", "milstein", "milstein_step"]
 
 
 def euler_maruyama_step(model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array:
@@ -142,7 +53,7 @@ def euler_maruyama_step(model: SDE, t: float, x: Array, dt: float, dW: Array) ->
     >>> euler_maruyama_step(decay, 0.0, np.ones((1, 1)), 0.1, np.zeros((1, 1)))
     array([[0.9]])
     """
-    return x + dt * model.drift(t, x) + _against(model.diffusion(t, x), dW)
+    return x + dt * model.drift(t, x) + against(model.diffusion(t, x), dW)
 
 
 def milstein_step(model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array:
@@ -188,7 +99,7 @@ def milstein_step(model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array
     array([[1.2]])
     """
     g = model.diffusion(t, x)
-    euler = x + dt * model.drift(t, x) + _against(g, dW)
+    euler = x + dt * model.drift(t, x) + against(g, dW)
     if model.noise == "additive":
         return euler
     assert model.diffusion_derivative is not None, "Method.check has refused this model"
@@ -196,7 +107,7 @@ def milstein_step(model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array
     return euler + 0.5 * g * model.diffusion_derivative(t, x) * iterated
 
 
-def _against(g: Array, dW: Array) -> Array:
+def against(g: Array, dW: Array) -> Array:
     """Let g meet the increment: elementwise, or as a matrix per row."""
     if g.ndim == dW.ndim:
         return g * dW
@@ -206,9 +117,13 @@ def _against(g: Array, dW: Array) -> Array:
 euler_maruyama = Method(
     name="euler_maruyama",
     step=euler_maruyama_step,
-    strong_order=0.5,
-    strong_order_additive=1.0,
-    weak_order=1.0,
+    orders={
+        "additive": (1.0, 1.0),
+        "diagonal": (0.5, 1.0),
+        "scalar": (0.5, 1.0),
+        "commutative": (0.5, 1.0),
+        "general": (0.5, 1.0),
+    },
     calculi=("ito",),
     reference="Kloeden & Platen (1992), section 10.2",
 )
@@ -216,10 +131,7 @@ euler_maruyama = Method(
 milstein = Method(
     name="milstein",
     step=milstein_step,
-    strong_order=1.0,
-    strong_order_additive=1.0,
-    weak_order=1.0,
-    noises=("additive", "diagonal"),
+    orders={"additive": (1.0, 1.0), "diagonal": (1.0, 1.0)},
     reference="Kloeden & Platen (1992), section 10.3",
     needs_derivative=True,
 )

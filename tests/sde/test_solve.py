@@ -141,7 +141,7 @@ def test_a_user_method_is_a_method():
     def drifted(model, t, x, dt, dW):
         return x + dt * model.drift(t, x)
 
-    mine = sde.Method("mine", drifted, strong_order=0.0, strong_order_additive=0.0, weak_order=0.0)
+    mine = sde.Method("mine", drifted, orders={"diagonal": (0.0, 0.0), "additive": (0.0, 0.0)})
     path = sde.solve(DECAY, np.ones((1, 1)), [0.0, 0.5], method=mine, key=KEY)
     assert path.x[-1, 0, 0] == 0.5
 

@@ -84,7 +84,7 @@ def test_strong_order_one_for_additive_noise(method):
         sde.solve(model, x0, [0.0, 1.0], method=method, key=KEY, substeps=n).x[-1] for n in (4096, *STEPS[:5])
     )
     errors = [np.sqrt(((x - reference) ** 2).mean()) for x in finals]
-    assert slope(STEPS[:5], errors) == pytest.approx(method.strong_order_additive, abs=0.15)
+    assert slope(STEPS[:5], errors) == pytest.approx(method.orders["additive"].strong, abs=0.15)
 
 
 @pytest.mark.parametrize("method", [sde.euler_maruyama, sde.milstein], ids=lambda m: m.name)
@@ -154,7 +154,7 @@ def test_constant_coefficients_are_solved_exactly_by_both(x, dW, dt, f, g):
     ("method", "model", "error", "match"),
     [
         (sde.milstein, sde.SDE(lambda t, x: x, lambda t, x: x), TypeError, "needs diffusion_derivative"),
-        (sde.milstein, sde.SDE(lambda t, x: x, lambda t, x: x, noise="general"), ValueError, "Levy"),
+        (sde.milstein, sde.SDE(lambda t, x: x, lambda t, x: x, noise="general"), ValueError, "maruyama"),
         (sde.milstein, sde.SDE(lambda t, x: x, lambda t, x: x, noise="scalar"), ValueError, "euler_maruyama"),
         (sde.euler_maruyama, geometric(1, 1, "stratonovich"), ValueError, "got 'stratonovich'.*to_ito"),
     ],
@@ -172,7 +172,8 @@ def test_the_calculi_agree_for_additive_noise():
 
 def test_methods_are_data():
     assert sde.milstein.nfe(200) == 200
-    assert repr(sde.euler_maruyama) == "Method(euler_maruyama, strong order 0.5, weak order 1)"
+    assert repr(sde.euler_maruyama) == "Method(euler_maruyama, diagonal: strong 0.5, weak 1)"
     assert pickle.loads(pickle.dumps(sde.milstein)) == sde.milstein
+    assert len({sde.milstein, sde.euler_maruyama}) == 2
     with pytest.raises(AttributeError):
         sde.milstein.name = "other"

@@ -1,0 +1,159 @@
+"""A method is a step with its facts: orders for every class of noise, the noise it draws, its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple, get_args
+
+from diffmath._models import SDE, Calculus, Noise
+from diffmath._typing import Array
+from diffmath.sde._noise import brownian_increments
+
+__all__ = ["Method", "Order"]
+
+# step(model, t, x, dt, noise); the noise is what `increments` yields: the array dW, or an Increment.
+Step = Callable[[SDE, float, Array, float, Any], Array]
+Increments = Callable[..., Iterator[Any]]
+
+
+class Order(NamedTuple):
+    """Strong and weak order of a method for one class of noise.
+
+    Parameters
+    ----------
+    strong, weak : float or None
+        Order of the pathwise error, and of the error of expectations; None for one that it does not have.
+
+    Examples
+    --------
+    >>> from diffmath import sde
+    >>> sde.milstein.orders["diagonal"].strong
+    1.0
+    """
+
+    strong: float | None
+    weak: float | None
+
+
+@dataclass(frozen=True)
+class Method:
+    """A fixed-step method: one step, and what is known about it.
+
+    Parameters
+    ----------
+    name : str
+        For messages and the command line.
+    step : callable
+        ``step(model, t, x, dt, noise)``: the state at ``t + dt``, a pure function.
+    orders : mapping of noise to (strong, weak)
+        Strong and weak order for every class of noise that the method accepts; others are refused. None for
+        an order that it does not have.
+    calculi : tuple of str
+        Calculi accepted for noise that is not additive (for additive noise they agree).
+    reference : str
+        Where it is from.
+    needs_derivative : bool
+        Whether ``model.diffusion_derivative`` is called (for noise that is not additive).
+    evaluations : int
+        Calls of the drift per step.
+    increments : callable
+        ``increments(key, clock, shape, like=, first_row=)`` iterates over what the steps get as noise:
+        `brownian_increments`, the default, yields the arrays dW.
+
+    Examples
+    --------
+    >>> from diffmath import sde
+    >>> sde.milstein
+    Method(milstein, diagonal: strong 1, weak 1)
+    >>> sde.euler_maruyama.orders["additive"]
+    Order(strong=1.0, weak=1.0)
+    >>> sde.milstein.nfe(200)
+    200
+    """
+
+    name: str
+    step: Step
+    orders: Mapping[str, tuple[float | None, float | None]] = field(hash=False)
+    calculi: tuple[Calculus, ...] = get_args(Calculus)
+    reference: str = ""
+    needs_derivative: bool = False
+    evaluations: int = 1
+    increments: Increments = field(default=brownian_increments, repr=False)
+
+    def __post_init__(self) -> None:
+        unknown = set(self.orders) - set(get_args(Noise))
+        if unknown or not self.orders:
+            raise ValueError(
+                f"orders must name classes of noise, {get_args(Noise)}; got {sorted(unknown) or 'none'}"
+            )
+        orders = MappingProxyType({noise: Order(*pair) for noise, pair in self.orders.items()})
+        object.__setattr__(self, "orders", orders)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A mapping proxy does not pickle, and worker processes are sent methods.
+        fields = (self.calculi, self.reference, self.needs_derivative, self.evaluations, self.increments)
+        return type(self), (self.name, self.step, dict(self.orders), *fields)
+
+    @property
+    def noises(self) -> tuple[str, ...]:
+        """Classes of noise that the method accepts."""
+        return tuple(self.orders)
+
+    @property
+    def strong_order(self) -> float | None:
+        """Strong order that holds for every noise accepted."""
+        return _least(order[0] for order in self.orders.values())
+
+    @property
+    def weak_order(self) -> float | None:
+        """Weak order that holds for every noise accepted."""
+        return _least(order[1] for order in self.orders.values())
+
+    def nfe(self, steps: int) -> int:
+        """Return the number of drift evaluations per path of `steps` steps."""
+        return self.evaluations * steps
+
+    def check(self, model: SDE) -> None:
+        """Refuse a model for which the orders of this method would not hold.
+
+        Raises
+        ------
+        TypeError
+            The derivative of the diffusion is needed and missing.
+        ValueError
+            A noise or a calculus that the method does not accept.
+        """
+        if model.noise not in self.orders:
+            raise ValueError(
+                f"{self.name} needs noise in {self.noises}; got {model.noise!r}: use "
+                "sde.euler_maruyama, or a method whose `orders` name it"
+            )
+        if model.noise == "additive":
+            return
+        if model.calculus not in self.calculi:
+            raise ValueError(
+                f"{self.name} solves SDEs in the calculus {self.calculi}; got {model.calculus!r}: add the "
+                "correction g g'/2 to the drift (symbolic.SDE.to_ito does; subtract it for decreasing times) "
+                "or use sde.milstein for diagonal noise"
+            )
+        if self.needs_derivative and model.diffusion_derivative is None:
+            raise TypeError(
+                f"{self.name} needs diffusion_derivative(t, x), dg_i/dx_i of shape (batch, dim); got None: "
+                "give it to SDE(...), let symbolic.SDE(...).lower() derive it, or use sde.euler_maruyama"
+            )
+
+    def __repr__(self) -> str:
+        general = [noise for noise in self.orders if noise != "additive"] or list(self.orders)
+        strong, weak = self.orders[general[0]]
+        parts = [
+            f"{kind} {value:g}" for kind, value in (("strong", strong), ("weak", weak)) if value is not None
+        ]
+        return f"Method({self.name}, {general[0]}: {', '.join(parts)})"
+
+
+def _least(orders: Iterator[float | None]) -> float | None:
+    found = list(orders)
+    known = [order for order in found if order is not None]
+    return min(known) if len(known) == len(found) else None

@@ -1,0 +1,37 @@
+"""Methods as data, and the noise they ask for."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from diffmath import random, sde
+from diffmath.sde._levy import levy_increments
+
+
+def test_orders_are_named_for_classes_of_noise():
+    mine = sde.Method("mine", sde.euler_maruyama_step, orders={"diagonal": (0.5, 1), "additive": (1, None)})
+    assert mine.orders["diagonal"] == sde.Order(0.5, 1)
+    assert (mine.strong_order, mine.weak_order, mine.noises) == (0.5, None, ("diagonal", "additive"))
+    assert repr(mine) == "Method(mine, diagonal: strong 0.5, weak 1)"
+    for orders in ({}, {"white": (1, 1)}):
+        with pytest.raises(ValueError, match="orders must name classes of noise"):
+            sde.Method("mine", sde.euler_maruyama_step, orders=orders)
+    again = pickle.loads(pickle.dumps(sde.milstein))
+    assert (again.name, dict(again.orders)) == ("milstein", dict(sde.milstein.orders))
+
+
+def test_levy_areas_have_their_law():
+    """Variances h/12, h/720, h^2/4, uncorrelated with W: each within 6 standard errors (1e-8 a figure)."""
+    rows, h = 200_000, 0.5
+    draw = levy_increments("HKA")
+    (noise,) = draw(random.key(3), [0.0, h], (rows, 2), like=np.empty(0))
+    for values, variance in (
+        (noise.W, h), (noise.H, h / 12), (noise.K, h / 720), (noise.A[:, 0, 1], h * h / 4),
+    ):  # fmt: skip
+        # Kurtosis at most that of the Levy area, 5: var of the sample variance is below 4 variance^2 / rows.
+        assert abs(values.var() - variance) < 6 * variance * np.sqrt(4 / values.size)
+    assert abs(np.mean(noise.W * noise.H)) < 6 * h / np.sqrt(12 * noise.W.size)
+    np.testing.assert_array_equal(noise.A, -np.swapaxes(noise.A, 1, 2))
+    with pytest.raises(ValueError, match="terms must be letters"):
+        levy_increments("X")
