@@ -4,21 +4,29 @@ Build a continuous `StateSpace` (`legs`, `legt`, `fout`, ...), discretise it (`b
 either run it (`simulate`) or convolve with its impulse response (`kernel`, `convolve`): the two agree to
 rounding. `memorize` keeps the Legendre coefficients of a whole history while the signal arrives, `project`
 computes them afterwards, exactly, and `reconstruct` reads the history back. `advance` carries a state over
-chunks of a signal; `scan` runs diagonal systems that change with time.
+chunks of a signal; `scan` runs diagonal systems that change with time,
+and `simulate_events` any system over samples at irregular times. `s4d_lin` and its kin are where diagonal
+models start, `modal` makes a `StateSpace` of one; `delay` is a delay line.
 """
 
+from diffmath.statespace._batch import discretize_batch
 from diffmath.statespace._block_diagonal import BlockDiagonal
 from diffmath.statespace._convolution import convolve
+from diffmath.statespace._delay import delay
 from diffmath.statespace._diagonal import diagonal_kernel, diagonalize
+from diffmath.statespace._diagonal_step import discretize_diagonal
 from diffmath.statespace._discretize import backward_euler, bilinear, forward_euler, gbt
+from diffmath.statespace._events import simulate_events
 from diffmath.statespace._fourier import foud, fous, fout
 from diffmath.statespace._frequency import frequency_response
 from diffmath.statespace._hippo import jacs, lagt, legs, legt
 from diffmath.statespace._hold import foh, impulse, zoh
+from diffmath.statespace._initial import s4d_inv, s4d_legs, s4d_lin, s4d_real, s5_blocks
 from diffmath.statespace._kernel import kernel
 from diffmath.statespace._legendre import project, reconstruct
 from diffmath.statespace._lower_cumulative import LowerCumulative
 from diffmath.statespace._memory import memorize
+from diffmath.statespace._modal import modal
 from diffmath.statespace._nplr import DPLR, NPLR, dplr, nplr
 from diffmath.statespace._scan import scan
 from diffmath.statespace._simulate import advance, simulate
@@ -40,8 +48,11 @@ __all__ = [
     "bilinear",
     "change_gauge",
     "convolve",
+    "delay",
     "diagonal_kernel",
     "diagonalize",
+    "discretize_batch",
+    "discretize_diagonal",
     "dplr",
     "foh",
     "forward_euler",
@@ -58,11 +69,18 @@ __all__ = [
     "legs",
     "legt",
     "memorize",
+    "modal",
     "nplr",
     "project",
     "reconstruct",
+    "s4d_inv",
+    "s4d_legs",
+    "s4d_lin",
+    "s4d_real",
+    "s5_blocks",
     "scan",
     "simulate",
+    "simulate_events",
     "tilt",
     "zoh",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from diffmath._arrays import array_namespace, check_array
 from diffmath._counts import check_count
 from diffmath._typing import Array
-from diffmath.statespace._resolvent import complexes
+from diffmath.statespace._diagonal_step import exponents
 from diffmath.statespace._signal import quiet, refuse_overflow
 from diffmath.statespace._statespace import StateSpace, check_step, require_continuous
 
@@ -21,8 +21,6 @@ DiagonalRule = Literal["zoh", "bilinear", "impulse"]
 
 # Numbers that one block of channels may hold beside the result: 1 MiB, to stay in cache.
 _BLOCK = 1 << 17
-# exp(-800) is zero in float64: what decays faster is zero from lag 1 on.
-_FASTEST = -800.0
 
 
 def diagonal_kernel(
@@ -96,7 +94,7 @@ def diagonal_kernel(
     steps = _check_dt(dt, poles)
     rows, amplitudes, steps = _broadcast(poles, weights, steps)
     with quiet():
-        z, beta = _discrete(rows, steps, method)
+        z, beta = exponents(rows, steps, method)
         kernels = _vandermonde(z, (2.0 if pairs else 1.0) * amplitudes * beta, length)
         kernels = xp.astype(kernels, xp.float32 if single else xp.float64, copy=False)
     refuse_overflow("the kernel", xp.matrix_transpose(kernels), "a pole grows; use a smaller length")
@@ -132,33 +130,6 @@ def _broadcast(poles: Array, weights: Array, steps: Array) -> tuple[Array, Array
         ) from None
     rows, amplitudes = (xp.broadcast_to(xp.astype(part, xp.complex128), shape) for part in (poles, weights))
     return rows, amplitudes, steps
-
-
-def _discrete(poles: Array, steps: Array, method: DiagonalRule) -> tuple[Array, Array]:
-    """Return the exponents z and the input factors beta, both (channels, n)."""
-    xp = array_namespace(poles)
-    z = steps * poles
-    if method == "impulse":
-        return z, steps + 0.0 * z
-    if method == "zoh":
-        return z, steps * _phi1(z)
-    if bool(xp.any(z == 2.0)):
-        raise ValueError("2/dt is a pole: choose another dt")
-    with np.errstate(divide="ignore"):  # a pole at -2/dt is a mode that is gone after one step
-        log = 2.0 * xp.atanh(0.5 * z)
-    gone, zero = xp.real(log) < _FASTEST, xp.zeros_like(xp.real(log))
-    decay, phase = xp.where(gone, zero + _FASTEST, xp.real(log)), xp.where(gone, zero, xp.imag(log))
-    return complexes(decay, phase), steps / (1.0 - 0.5 * z)
-
-
-def _phi1(z: Array) -> Array:
-    """Return (exp(z) - 1) / z for complex z, without cancellation, and 1 at z = 0."""
-    xp = array_namespace(z)
-    x, y = xp.real(z), xp.imag(z)
-    numerator = complexes(xp.expm1(x) * xp.cos(y) - 2.0 * xp.sin(0.5 * y) ** 2, xp.exp(x) * xp.sin(y))
-    zero = z == 0.0
-    one = xp.ones_like(z)
-    return xp.where(zero, one, numerator / xp.where(zero, one, z))
 
 
 def _vandermonde(z: Array, weights: Array, length: int) -> Array:

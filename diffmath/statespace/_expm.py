@@ -1,15 +1,17 @@
-"""The matrix exponential, in the array library of its argument."""
+"""The matrix exponential and the integrals of an input, in the array library of their arguments."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import array_api_compat as compat
+import numpy as np
 
-from diffmath._arrays import array_namespace
+from diffmath._arrays import array_namespace, asarray_like, to_numpy
 from diffmath._typing import Array
 
-__all__ = ["expm"]
+__all__ = ["expm", "integrals"]
 
 # The diagonal Pade approximant [13/13] is exact to float64 for norms up to this (Higham 2005, table 2.3).
 _LARGEST_NORM = 5.371920351148152
@@ -17,26 +19,32 @@ _PADE = [math.comb(13, j) * math.factorial(26 - j) / math.factorial(26) for j in
 
 
 def expm(A: Array) -> Array:
-    """Return exp(A), by scaling and squaring of the Pade approximant [13/13].
+    """Return exp(A) of one matrix or a stack (..., n, n), by scaling and squaring of the Pade approximant.
 
-    Higham (2005), The Scaling and Squaring Method for the Matrix Exponential Revisited, algorithm 2.3. The
-    result is not finite where it overflows.
+    Higham (2005), The Scaling and Squaring Method for the Matrix Exponential Revisited, algorithm 2.3. Every
+    matrix of a stack has its own scale. The result is not finite where it overflows.
     """
     xp = array_namespace(A)
-    norm = float(xp.max(xp.sum(xp.abs(A), axis=0)))
-    squarings = max(0, math.ceil(math.log2(norm / _LARGEST_NORM))) if 0.0 < norm < math.inf else 0
-    A = A * 2.0**-squarings
+    squarings = _squarings(to_numpy(xp.max(xp.sum(xp.abs(A), axis=-2), axis=-1)))
+    A = A * asarray_like(np.ldexp(1.0, -squarings), A)[..., None, None]
     odd, even = _pade_parts(A)
     result = xp.linalg.solve(even - odd, even + odd)
-    for _ in range(squarings):
-        result = result @ result
+    for k in range(int(squarings.max(initial=0))):
+        more = xp.asarray(k < squarings, device=compat.device(A))[..., None, None]
+        result = xp.where(more, result @ result, result)
     return result
+
+
+def _squarings(norms: Any) -> Any:
+    """Return how often to halve matrices of these norms; what is not finite is left to overflow."""
+    halve = np.isfinite(norms) & (norms > _LARGEST_NORM)
+    return np.ceil(np.log2(np.where(halve, norms, _LARGEST_NORM) / _LARGEST_NORM)).astype(int)
 
 
 def _pade_parts(A: Array) -> tuple[Array, Array]:
     """Return the odd and the even part of the numerator; the denominator is their difference."""
     xp = array_namespace(A)
-    identity = xp.eye(A.shape[0], dtype=A.dtype, device=compat.device(A))
+    identity = xp.eye(A.shape[-1], dtype=A.dtype, device=compat.device(A))
     A2 = A @ A
     A4 = A2 @ A2
     A6 = A4 @ A2
@@ -47,3 +55,19 @@ def _pade_parts(A: Array) -> tuple[Array, Array]:
         return low + A6 @ (c[4] * A2 + c[5] * A4 + c[6] * A6)
 
     return A @ half(1), half(0)
+
+
+def integrals(A: Array, B: Array, steps: Array, ramps: int) -> tuple[Array, ...]:
+    """Return exp(A dt) and dt phi_j(A dt) B for j = 1, ..., ramps and every dt of an array of steps.
+
+    Shapes (*steps, n, n) and (*steps, n). One exponential of a block matrix each (Van Loan 1978): the input
+    is a state that stands still, and the ramp one that it drives. Not finite where it overflows.
+    """
+    xp, n, shape = array_namespace(A), A.shape[0], tuple(steps.shape)
+    dt = steps[..., None, None]
+    held = xp.zeros((*shape, n, ramps - 1), dtype=A.dtype, device=compat.device(A))
+    top = xp.concat([dt * A, dt * B[:, None], held], axis=-1)
+    shift = xp.eye(ramps, n + ramps, k=n + 1, dtype=A.dtype, device=compat.device(A))
+    block = xp.concat([top, xp.broadcast_to(shift, (*shape, ramps, n + ramps))], axis=-2)
+    result = expm(block) if bool(xp.all(xp.isfinite(block))) else block * math.nan
+    return (result[..., :n, :n], *(result[..., :n, n + j] for j in range(ramps)))

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import array_api_compat as compat
-
-from diffmath._arrays import array_namespace
+from diffmath._arrays import array_namespace, asarray_like
 from diffmath._typing import Array
 from diffmath.statespace._discretize import Policy, check_policy, lagged, with_last_input
-from diffmath.statespace._expm import expm
+from diffmath.statespace._expm import integrals
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace, check_step, require_continuous
 from diffmath.statespace._structure import DENSE
@@ -177,15 +175,10 @@ def impulse(system: StateSpace, dt: float) -> StateSpace:
 
 
 def _integrals(system: StateSpace, dt: float, ramps: int) -> tuple[Array, ...]:
-    """Return exp(A dt) and dt phi_j(A dt) B for j = 1, ..., ramps: one exponential of a block matrix."""
-    xp, n = array_namespace(system.A), system.order
+    """Return exp(A dt) and dt phi_j(A dt) B for j = 1, ..., ramps, or refuse what overflows."""
+    xp = array_namespace(system.A)
     with quiet():
-        # Van Loan's block: the input is a state that stands still, and the ramp one that it drives.
-        held = xp.zeros((n, ramps - 1), dtype=system.A.dtype, device=compat.device(system.A))
-        top = xp.concat([dt * system.A, dt * system.B[:, None], held], axis=1)
-        shift = xp.eye(ramps, n + ramps, k=n + 1, dtype=top.dtype, device=compat.device(top))
-        block = xp.concat([top, shift], axis=0)
-        result = expm(block) if bool(xp.all(xp.isfinite(block))) else block
-        if not bool(xp.all(xp.isfinite(result))):
+        parts = integrals(system.A, system.B, asarray_like(dt, system.A), ramps)
+        if not all(bool(xp.all(xp.isfinite(part))) for part in parts):
             raise ValueError(f"the exponential of dt={dt:g} times A overflows: choose a smaller dt")
-    return (result[:n, :n], *(result[:n, n + j] for j in range(ramps)))
+    return parts

@@ -10,7 +10,7 @@ from diffmath.statespace import _blocks
 from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
 from diffmath.statespace._statespace import StateSpace, follow, require_discrete, require_output
 
-__all__ = ["advance", "simulate"]
+__all__ = ["advance", "initial_state", "simulate"]
 
 _SHORT = 64  # samples for which blocks do not pay
 
@@ -67,7 +67,7 @@ def simulate(system: StateSpace, u: Array, *, state: Array | None = None) -> Arr
     require_output(system, "simulate")
     channels = as_channels(u)
     system = follow(system, channels, "u")
-    x = _initial_state(system, u, channels, state)
+    x = initial_state(system, u, channels, state)
     with quiet():
         y = _blocks.outputs(system, channels, x) if _pays(channels) else _recur(system, channels, x)
         if _pays(channels) and not _finite(y):
@@ -132,7 +132,7 @@ def advance(system: StateSpace, u: Array, *, state: Array | None = None) -> Arra
     require_discrete(system, "advance")
     channels = as_channels(u)
     system = follow(system, channels, "u")
-    x = start = _initial_state(system, u, channels, state)
+    x = start = initial_state(system, u, channels, state)
     with quiet():
         if _pays(channels):
             x = _blocks.final_state(system, channels, start)
@@ -168,7 +168,7 @@ def _recur(system: StateSpace, u: Array, x: Array) -> Array:
     return xp.stack(outputs)
 
 
-def _initial_state(system: StateSpace, u: Array, channels: Array, state: Array | None) -> Array:
+def initial_state(system: StateSpace, u: Array, channels: Array, state: Array | None) -> Array:
     """Return the state (channels, n) to start from, a batch as further channels."""
     xp, flat = array_namespace(channels), (channels.shape[1], system.order)
     if state is None:
