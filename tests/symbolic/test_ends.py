@@ -123,6 +123,29 @@ def test_the_whole_past_in_complex_waves_is_that_of_su() -> None:
     assert (found.closure, found.B) == ("truncated", sympy.ones(5, 1))
 
 
+@pytest.mark.parametrize("measure", [symbolic.legs, symbolic.legt, symbolic.fous], ids=repr)
+def test_a_complex_mixture_of_a_basis_is_its_gauge(measure: symbolic.Measure) -> None:
+    """g -> U g with a unitary U: A -> conj(U) A U^T, and the same residual (`fous` does not close)."""
+    U = sympy.Matrix([[1, I], [I, 1]]) / sqrt(2)
+    mixed = symbolic.Measure(
+        "mixed", lambda n, s: U[n, 0] * measure.basis(0, s) + U[n, 1] * measure.basis(1, s), measure.weight,
+        memory=measure.memory,
+    )  # fmt: skip
+    plain, found = (symbolic.hippo_closure(m, 2) for m in (measure, mixed))
+    assert (found.A - U.conjugate() * plain.A * U.T).applyfunc(sympy.simplify).is_zero_matrix
+    assert (found.B - U.conjugate() * plain.B).applyfunc(sympy.simplify).is_zero_matrix
+    assert (found.closure, sympy.simplify(found.residual - plain.residual)) == (plain.closure, 0)
+
+
+@pytest.mark.parametrize("theta", [Rational(5, 2), sympy.Symbol("theta", positive=True)])
+def test_a_window_of_another_length_is_another_unit_of_time(theta: Any) -> None:
+    measure = _translated(lambda n, s: symbolic.legt.basis(n, s / theta), lambda s: 1 / theta, theta)
+    A, B = symbolic.derive_hippo(symbolic.legt, 3)
+    found = symbolic.hippo_closure(measure, 3)
+    assert (A / theta, B / theta) == (found.A, found.B)
+    assert found.unit == f"that of the age s, from 0 to {theta}"
+
+
 def test_an_indefinite_weight_does_not_pass_as_complex() -> None:
     with pytest.raises(ValueError, match=r"must be orthonormal .* is -1, not 1"):
         symbolic.hippo_closure(_translated(lambda n, s: I, lambda s: -1), 1)

@@ -8,7 +8,7 @@ import pytest
 import sympy
 
 from diffmath import symbolic
-from diffmath.symbolic._orthogonal import coefficients, inner_products, variable
+from diffmath.symbolic._orthogonal import _beta_integral, coefficients, inner_products, variable
 
 
 def _measure(**changes: Any) -> symbolic.Measure:
@@ -77,3 +77,10 @@ def test_products_of_waves_have_their_exact_integrals() -> None:
     assert (inner_products(measure, functions) - sympy.Matrix(exact)).applyfunc(sympy.simplify).is_zero_matrix
     singular = inner_products(_measure(weight=lambda s: s**-2), [sympy.sin(s)])[0]
     assert abs(float(singular) - 0.897) < 1e-3  # the integral of (sin(s)/s)^2, by quadrature
+
+
+def test_integrals_of_powers_are_known_where_they_exist() -> None:
+    s = variable
+    assert _beta_integral(s**2 * sympy.sqrt(1 - s) + 3 * s) == sympy.Rational(16, 105) + sympy.Rational(3, 2)
+    for formula in (s**s, 1 / s, 1 / (1 - s) ** 2, sympy.exp(s)):
+        assert _beta_integral(formula) is None
