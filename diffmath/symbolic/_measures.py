@@ -224,7 +224,8 @@ def foud(retention: Any) -> Measure:
     Parameters
     ----------
     retention : expression
-        r, in [0, 1): what is left of a memory one period later. 0 is `fout`, 1/3 is `fout` as published.
+        r, in [0, 1): what is left of a memory one period later. 0 is `fout`, 1/3 is `fout` as published. A
+        symbol, declared positive, means one below 1.
 
     Returns
     -------

@@ -110,7 +110,12 @@ class Measure:
 
     def _check_retention(self) -> None:
         object.__setattr__(self, "retention", exact(self.retention, "retention"))
-        if not (self.retention.is_nonnegative and (1 - self.retention).is_positive):
+        forgets = (1 - self.retention).is_positive
+        if (
+            not self.retention.is_nonnegative
+            or forgets is False
+            or not (forgets or self.retention.free_symbols)
+        ):
             raise ValueError(f"retention must be at least 0 and less than 1; got {self.retention}")
         folds = self.memory == "translated" and self.length != sympy.oo and self.end == "midpoint"
         if self.retention != 0 and not folds:

@@ -157,9 +157,20 @@ def test_lagt_keeps_both_parameters_symbolic() -> None:
     )
 
 
+def test_foud_keeps_its_retention_symbolic() -> None:
+    r = sympy.Symbol("r", positive=True)
+    A, B = symbolic.derive_hippo(symbolic.foud(r), 5)
+    kappa, b = 2 * (1 - r) / (1 + r), _present(5)
+    assert _same(A, _rotation(5) - kappa * b * b.T)
+    assert _same(B, kappa * b)
+
+
 def test_a_symbol_without_a_range_is_refused() -> None:
     with pytest.raises(ValueError, match="alpha must lie between -1 and 1"):
         symbolic.lagt(sympy.Symbol("a"))
+    for symbol in (sympy.Symbol("r"), 1 + sympy.Symbol("r", positive=True)):
+        with pytest.raises(ValueError, match="retention must be at least 0 and less than 1"):
+            symbolic.foud(symbol)
 
 
 def test_integrals_of_powers_of_s_and_of_one_minus_s() -> None:
