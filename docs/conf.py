@@ -37,6 +37,7 @@ html_static_path: list[str] = []
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
+default_role = "py:obj"  # a name in single quotes is a link where it can be, and code anyway
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 

@@ -5,8 +5,8 @@ HiPPO derived
 A memory of a signal u is a handful of numbers, the coefficients of the past in some basis,
 
 .. math::
-   c_n(t) = \int_0^1 u(ts)\,K_n(s)\,ds \quad\text{(scaled: the whole past)}, \qquad
-   c_n(t) = \int_0^\theta u(t-s)\,K_n(s)\,ds \quad\text{(translated: a window or a decay)}
+   c_n(t) &= \int_0^1 u(ts)\,K_n(s)\,ds  &&\text{(scaled: the whole past)} \\
+   c_n(t) &= \int_0^\theta u(t-s)\,K_n(s)\,ds  &&\text{(translated: a window or a decay)}
 
 with the kernels :math:`K_n = g_n w`: a basis :math:`g` that is orthonormal under a weight :math:`w`. HiPPO
 is the observation that such a memory can be kept up to date without the past, by a linear equation. This
@@ -68,8 +68,8 @@ A
 (moved - A * K).applyfunc(sympy.expand).T
 
 # %%
-# `symbolic.derive_hippo` is this computation, for any measure. It never integrates if it can match
-# coefficients, so that it also proves the closure.
+# `symbolic.derive_hippo` is this computation, for any measure. It finds A by matching coefficients instead of
+# integrating, so that it also proves the closure.
 
 derived_A, derived_B = symbolic.derive_hippo(symbolic.legs, order)
 assert (derived_A, derived_B) == (A, B)
