@@ -32,16 +32,16 @@ def discretize_batch(system: StateSpace, dt: Any, method: Discretization = bilin
     ----------
     system : StateSpace
         Continuous system of n states; its output is not used.
-    dt : array or numbers, any shape (*steps,)
+    dt : array or numbers, shape (...)
         Steps, positive: host numbers, or an array of the library and on the device of the system.
     method : callable
         Discretization ``method(system, h)``, such as `bilinear`, `zoh` or ``partial(gbt, alpha=0.7)``.
 
     Returns
     -------
-    A : array, shape (*steps, n, n)
+    A : array, shape (..., n, n)
         One matrix for each step.
-    B : array, shape (*steps, n)
+    B : array, shape (..., n)
         One vector for each step. Both in the dtype and on the device of the system.
 
     Raises
