@@ -52,6 +52,10 @@ def simulate(system: StateSpace, u: Array, *, state: Array | None = None) -> Arr
     state starts at zero; SciPy's ``dlsim`` returns the same numbers for the output matrices
     ``(C A, C B + D)``, because its state lags one sample.
 
+    What is rounded, A itself first, is carried on by the powers of A. Where these do not grow, the error is
+    below sqrt(n) eps of ``|C| max |x_k|`` for each sample of the run: 1e-3 of it in float32, where eps is
+    1.2e-7, after 1,000 samples of 64 states; a hundredth of the bound is usual.
+
     References
     ----------
     .. [1] Gu, Goel & Re (2022), Efficiently Modeling Long Sequences with Structured State Spaces, eq. 3.

@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 from _timing import best_times
@@ -15,6 +17,7 @@ from _timing import best_times
 from diffmath import statespace as ss
 
 Case = Callable[[], object]
+Cost = Callable[[int, int], float]
 
 CHANNELS, PAIRS, LENGTH, ORDER = 256, 32, 16384, 256
 
@@ -88,22 +91,86 @@ def legs(rounds: int) -> None:
 
 
 def growth(rounds: int) -> None:
-    """Log-log slope of the time over four octaves, in the length and in the number of modes."""
+    """Log-log slope of the time over four octaves of the length and of the order, beside that of the cost.
+
+    The documented cost is a sum of terms. Its slope here, with all constants one, is where the measured slope
+    should be found; its slope in the limit is the exponent of the largest term, above which it may not rise.
+    """
+    print(f"\n{'slope over four octaves':24}{'of':>22}{'documented':>12}{'in the limit':>14}{'measured':>10}")
+    octaves = 2 ** np.arange(5)
+    for name, (make, cost, n, length) in growing().items():
+        for axis in "nL":
+            sizes = [(n * int(s), length) if axis == "n" else (n, length * int(s)) for s in octaves]
+            far = [(k * 2**30, m) if axis == "n" else (k, m * 2**30) for k, m in sizes]
+            best = best_times({str(size): make(*size) for size in sizes}, rounds)
+            times = [float(cost(*m)) for m in sizes], [float(cost(*m)) for m in far], list(best.values())
+            here, limit, measured = (np.polyfit(np.log2(octaves), np.log2(t), 1)[0] for t in times)
+            span = f"{axis} {sizes[0]['nL'.index(axis)]} to {sizes[-1]['nL'.index(axis)]}"
+            print(f"{name:24}{span:>22}{here:12.2f}{limit:14.2f}{measured:10.2f}")
+
+
+def growing() -> dict[str, tuple[Callable[[int, int], Case], Cost, int, int]]:
+    """Return what grows: how to make a case of (n, L), the documented cost, and the smallest n and L."""
     rng = np.random.default_rng(0)
 
-    def seconds(pairs: int, length: int) -> float:
-        poles = -0.5 + 1j * np.pi * np.arange(pairs)
-        weights = rng.standard_normal((16, pairs)) + 0j
-        case = {"": lambda: ss.diagonal_kernel(poles, weights, length, dt=1e-4, method="impulse")}
-        return best_times(case, rounds)[""]
+    def system(n: int) -> ss.StateSpace:
+        return ss.bilinear(ss.legs(n).with_output(rng.standard_normal(n)), 1e-4)
 
-    steps = 2 ** np.arange(5)
-    for name, times in (
-        ("length, 2^13 to 2^17", [seconds(32, int(8192 * s)) for s in steps]),
-        ("modes, 2^5 to 2^9", [seconds(int(32 * s), 16384) for s in steps]),
-    ):
-        slope = np.polyfit(np.log2(steps), np.log2(times), 1)[0]
-        print(f"diagonal_kernel: time grows as ({name})^{slope:.2f}")
+    def lags(method: Any) -> Callable[[int, int], Case]:
+        return lambda n, L: partial(ss.kernel, system(n), L, method=method)
+
+    def noise(*shape: int) -> Any:
+        return rng.standard_normal(shape)
+
+    def diagonal(n: int, L: int) -> Case:
+        poles = -0.5 + 1j * np.pi * np.arange(n)
+        return partial(ss.diagonal_kernel, poles, noise(16, n) + 0j, L, dt=1e-4, method="impulse")
+
+    def spectral(n: int, L: int) -> float:
+        return float(n**3 * np.log2(L) + n * L)
+
+    def product(n: int, L: int) -> float:
+        return float(n * L)
+
+    T = 128  # the blocks of simulate and advance
+    return {
+        "kernel, powers": (lags("powers"), lambda n, L: n**2 * L, 32, 1024),
+        "kernel, doubling": (lags("doubling"), lambda n, L: spectral(n, L) + n**2 * L**0.5, 32, 16384),
+        "kernel, cauchy": (lags("cauchy"), spectral, 32, 4096),
+        "kernel, product": (lags("product"), spectral, 32, 4096),
+        "memorize, last state": (
+            lambda n, L: partial(ss.memorize, ss.legs(n), noise(L), every=L),
+            product,
+            32,
+            4096,
+        ),
+        "project": (lambda n, L: partial(ss.project, ss.legs(n), noise(L)), product, 32, 16384),
+        "simulate": (
+            lambda n, L: partial(ss.simulate, system(n), noise(L)),
+            lambda n, L: L * (n + T) + n**2 * L / T + n**3,
+            32,
+            16384,
+        ),
+        "advance": (
+            lambda n, L: partial(ss.advance, system(n), noise(L)),
+            lambda n, L: L * n + n**2 * L / T + n**3,
+            32,
+            16384,
+        ),
+        "scan, n channels": (
+            lambda n, L: partial(ss.scan, rng.uniform(size=(L, n)), noise(L, n)),
+            product,
+            8,
+            8192,
+        ),
+        "convolve, n channels": (
+            lambda n, L: partial(ss.convolve, noise(L, n), noise(L)),
+            lambda n, L: n * L * np.log2(L),
+            4,
+            8192,
+        ),
+        "diagonal_kernel": (diagonal, product, 32, 8192),
+    }
 
 
 def main() -> None:
@@ -113,7 +180,6 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     diagonal(min(rounds, 3))
     legs(rounds)
-    print()
     growth(rounds)
 
 
