@@ -69,7 +69,8 @@ def diagonal_kernel(
     Vandermonde matrices, :math:`\sum_n (w_n \beta_n e^{aTz_n}) (e^{bz_n})`, whose entries are products of
     shorter tables in turn: some 4 n length^(1/4) exponentials and one matrix product per channel,
     O(n length), and no array of n times length numbers. The exponents are float64 whatever the precision;
-    the error is eps times the phase :math:`|z_n| j` reached before the mode has decayed.
+    the error is eps times the phase :math:`|z_n| j` reached before the mode has decayed. JAX without x64 has
+    no float64: it warns, and eps is that of float32.
 
     References
     ----------

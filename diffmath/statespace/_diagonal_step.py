@@ -57,7 +57,7 @@ def discretize_diagonal(
         Not arrays or numbers, or arrays of two libraries or devices.
     ValueError
         Shapes that do not broadcast, a negative step, values not finite, an unknown method, a pole at
-        1/(alpha dt), or factors that overflow: a pole that grows by too much in a step.
+        1/(alpha dt), or factors that overflow: mostly, a pole that grows by too much in a step.
 
     Notes
     -----
@@ -67,7 +67,7 @@ def discretize_diagonal(
     is some :math:`(1 + |\lambda\,dt|)` eps.
 
     Events at irregular times: with `gap`, an event is a pulse of length `dt` that counts the same however
-    long ago the last one was [2]_ (their step times time difference is `gap` here). A peer takes b of the
+    long ago the last one was [2]_ (their step times time difference is `gap` here). lrnnx takes b of the
     gap, too, under the name of "async": that is plain ``zoh`` over the gap, where the event after a long
     silence weighs the most. For Dirac impulses of area u take a alone, and ``scan(a, B * u)``.
 
@@ -94,9 +94,9 @@ def discretize_diagonal(
     poles, steps, gaps = _check(poles, dt, gap)
     xp = array_namespace(poles)
     with quiet():
-        a = _transition(gaps * poles, method)
-        b = _input_factor(steps * poles, steps, method)
-        if not bool(xp.all(xp.isfinite(a))) or not bool(xp.all(xp.isfinite(b))):
+        z = steps * poles
+        a, b = _transition(gaps * poles, method), _input_factor(z, steps, method)
+        if not all(bool(xp.all(xp.isfinite(values))) for values in (z, a, b)):
             raise ValueError("the factors overflow: a pole grows by too much in a step; use smaller steps")
     return a, b
 

@@ -77,8 +77,8 @@ def simulate_events(
     ``a, b = discretize_diagonal(poles, dt, gap=gaps)``, ``scan(a, b * B * u)``. Rows of a batch with times of
     their own are runs of their own.
 
-    A pitfall: "async" means that A sees the gap and B a step of its own [1]_. A peer lets B see the gap,
-    too; then an event counts in proportion to the silence before it. Here that is called ``gap``.
+    A pitfall: "async" means that A sees the gap and B a step of its own [1]_. lrnnx lets B see the
+    gap, too; then an event counts in proportion to the silence before it. Here that is called ``gap``.
 
     With the identity as C the outputs are the states; the last of them carries the run on.
 

@@ -152,8 +152,9 @@ def s4d_legs(order: int, *, like: Array | None = None, dtype: Any = None) -> tup
     with an error of 0.22, 0.031 and 0.0048 up to :math:`\omega = 50` at 16, 64 and 256 states; but the kernel
     does not: its error keeps half of the energy, :math:`\int (K - e^{-t})^2 dt = \frac14 - \frac{1}{2N^2}`.
 
-    The S4 code leaves the half out, and clips B at 2 (that of 64 states reaches 40). Nothing is clipped
-    here. From the normal part in float64, by the Hermitian eigenproblem of `dplr`, O(n^3), on the host.
+    The S4 code leaves the half out, and clips the imaginary part of B at 2, where B of 64 states reaches 40.
+    Nothing is clipped here. From the normal part in float64, by the Hermitian eigenproblem of `dplr`, O(n^3),
+    on the host.
 
     References
     ----------

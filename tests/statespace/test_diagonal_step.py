@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import mpmath
 import numpy as np
 import pytest
@@ -146,5 +150,31 @@ def test_refusals(xp):
         ss.discretize_diagonal(one, 2.0, "bilinear")
     with pytest.raises(ValueError, match="1/dt is a pole"):
         ss.discretize_diagonal(one, 1.0, "backward_euler")
-    with pytest.raises(ValueError, match="the factors overflow: a pole grows"):
-        ss.discretize_diagonal(one, 1000.0)
+    for dt, pole in ((1000.0, 1.0), (1e200, -1e200)):
+        with pytest.raises(ValueError, match="the factors overflow: a pole grows"):
+            ss.discretize_diagonal(pole * one, dt)
+
+
+_NO_X64 = """
+import jax.numpy as jnp
+from diffmath import statespace as ss
+
+for make in (ss.s4d_lin, ss.s4d_inv, ss.s4d_legs):
+    poles, B = make(8, like=jnp.zeros(0))
+    steps = jnp.full((5, 1), 0.1)
+    for method in ("zoh", "bilinear", "impulse", "forward_euler", "backward_euler"):
+        a, b = ss.discretize_diagonal(poles, steps, method, gap=2 * steps)
+        assert ss.scan(a, b * B).dtype == "complex64"
+assert ss.modal(poles, B, B).A.dtype == "float32"
+assert ss.s5_blocks(8, 2, like=jnp.zeros(0))[1].dtype == "complex64"
+assert ss.discretize_batch(ss.legs(4, like=jnp.zeros(0)), [0.1], ss.zoh)[0].dtype == "float32"
+assert ss.simulate_events(ss.delay(4), jnp.ones(2), [0, 1], start=0.0).dtype == "float32"
+"""
+
+
+@pytest.mark.skipif(not os.environ.get("DIFFMATH_INTEROP"), reason="frameworks are tested in interop")
+def test_jax_without_double_precision_neither_fails_nor_warns():
+    """The fixture switches x64 on for the whole process; most users of JAX do not."""
+    pytest.importorskip("jax")
+    environment = {**os.environ, "JAX_ENABLE_X64": "0"}
+    subprocess.run([sys.executable, "-W", "error", "-c", _NO_X64], check=True, env=environment)
