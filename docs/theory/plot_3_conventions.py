@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.special import binom, gammaln
 
-from diffmath import plot
+from diffmath import plot, symbolic
 from diffmath import statespace as ss
 
 N = 8
@@ -82,6 +82,11 @@ compare("LMU paper, KerasLMU, nengolib, 'lmu'", voelker, B, 'legt(theta), gauge 
 B_su = ss.change_gauge(legt_1, "su").B
 print("printed  ", (B_su / (2 / root)).round(3))
 print("corrected", (B_su / (np.sqrt(2) / root)).round(3))
+
+# %%
+# Exactly, from the derivation:
+
+symbolic.change_gauge(symbolic.hippo_closure(symbolic.legt, 4), "lmu").A
 
 # %%
 # Decays: LagT
