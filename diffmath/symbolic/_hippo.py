@@ -50,7 +50,7 @@ class HippoClosure:
         coefficient 1 where it vanishes there), and :math:`\Lambda^{-1} A \Lambda` belongs to that basis.
     closure : {"exact", "end", "truncated"}
         No approximation; the forgotten end of the window is approximated; derivatives of the kernels leave
-        their span, and `A` is the orthogonal projection.
+        their span, and `A` is the orthogonal projection (for a window, the end is approximated besides).
     residual : Expr
         Norm, under the weight, of what `truncated` cuts off; 0 otherwise.
     equation : str
