@@ -41,8 +41,8 @@ show([symbolic.legs, symbolic.jacs(2), symbolic.fous], highest=4)
 # %%
 # Windows
 # -------
-# The last unit of time. The waves of a Fourier window are the same at both of its ends, which is what its end
-# closure is about; Fourier decay, `foud`, has the same waves. A tilt takes from the weight of old age, and the
+# The last unit of time. The waves of a Fourier window are the same at both of its ends, which is what its
+# end closure is about; Fourier decay, `foud`, has the same waves. A tilt takes weight from old age, and the
 # basis makes up for it. A window of Chebyshev or other Jacobi polynomials is the one of Legendre in other
 # coordinates.
 
