@@ -81,6 +81,8 @@ def test_products_may_underflow_or_overflow(twins):
     def run():
         np.testing.assert_allclose(ss.scan(0.1 * ones, ones)[-1], 1 / 0.9, rtol=1e-14)
         np.testing.assert_array_equal(ss.scan(10.0 * np.ones(1000), zeros)[-3:], [0.0, 1.0, 11.0])
+        # The factors of one block of 32 overflow, too.
+        np.testing.assert_array_equal(ss.scan(1e20 * np.ones(1000), zeros)[-3:], [0.0, 1.0, 1e20])
         with pytest.raises(dm.SolveError, match="the scan is not finite from sample 308 on") as caught:
             ss.scan(10.0 * np.ones(1000), np.ones(1000) * 5.0)
         assert caught.value.solution.x.shape == (308, 1)
