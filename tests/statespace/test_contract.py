@@ -105,9 +105,11 @@ def test_every_way_gives_the_same_numbers(measure, rule, policy, data):
     system, dt, alpha, continuous = _discrete(data, measure, rule, policy, length)
     u = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), label="seed of u")).standard_normal(length)
     y, scale = _definition(system, u), _terms(system, length) * np.linalg.norm(u)
+    cut = data.draw(st.integers(0, length - 1), label="cut")
+    has_spectrum = policy == "s4" and alpha is not None and alpha >= 0.5
     ways = {
-        **_by_convolution(system, u, measure, alpha is not None and alpha >= 0.5 and policy == "s4"),
-        **_by_recurrence(system, u, data.draw(st.integers(0, length), label="cut")),
+        **_by_convolution(system, u, cut, [m for m in SPECTRAL if has_spectrum and measure in SPECTRAL[m]]),
+        **_by_recurrence(system, u, cut),
         **_by_scipy(system, u),
         "an associative scan": _output(system, _associative_scan(system, u), u),
     }
@@ -179,20 +181,22 @@ def _output(system, states, u):
     return y[:, 0] if system.C.ndim == 1 else y
 
 
-def _by_convolution(system, u, measure, has_spectrum):
-    served = [m for m in SPECTRAL if has_spectrum and measure in SPECTRAL[m]]
+def _by_convolution(system, u, cut, spectral):
     found = {}
-    for method in ("auto", "powers", "doubling", *served):
+    for method in ("auto", "powers", "doubling", *spectral):
         K = ss.kernel(system, len(u), method=method)
-        found[f"convolution with method={method!r}"] = ss.convolve(u if K.ndim == 1 else u[:, None], K)
-    return found
+        signal = u if K.ndim == 1 else u[:, None]
+        found[f"convolution with method={method!r}"] = ss.convolve(signal, K)
+    parts = [ss.convolve(signal[:cut], K)] if cut else []
+    parts += [ss.convolve(signal[cut:], K, before=signal[:cut])]
+    return {**found, "convolution in two parts": np.concatenate(parts)}
 
 
 def _by_recurrence(system, u, cut):
-    first, rest = u[:cut], u[cut:]
-    state = ss.advance(system, first) if cut else np.zeros(system.order)
-    parts = [ss.simulate(system, first)] if cut else []
-    parts += [ss.simulate(system, rest, state=state)] if len(rest) else []
+    state, parts = np.zeros(system.order), []
+    if cut:
+        state, parts = ss.advance(system, u[:cut]), [ss.simulate(system, u[:cut])]
+    parts.append(ss.simulate(system, u[cut:], state=state))
     states, x = [], np.zeros(system.order)
     for k in range(len(u)):
         x = ss.advance(system, u[k : k + 1], state=x)
