@@ -78,7 +78,8 @@ except ValueError as error:
 # ---
 # Numbers, and a system like any other. The equation is :math:`t\,c' = A c + B u`; in the time
 # :math:`\ln t` its coefficients are constant, and a sample that is constant over the cell from k to k + 1 is
-# taken in *without error* by a zero-order hold of :math:`h = \ln\frac{k+1}{k}`.
+# taken in *without error* by a zero-order hold of :math:`h = \ln\frac{k+1}{k}`. (`memorize` does this for the
+# shipped measures; for yours, it is the loop below.)
 
 order, samples = 6, 400
 A, B = symbolic.derive_hippo(muntz, order)

@@ -27,6 +27,14 @@ for measure in measures:
     print(f"{measure.name:40s} {found.equation:18s} {found.closure:9s}{residual}")
 
 # %%
+# The report also holds the unit of time, and the gauge: what the basis must be divided by to be 1 at the
+# present.
+
+found = symbolic.hippo_closure(symbolic.legt, 4)
+print(found.equation, "| time:", found.unit)
+found.gauge
+
+# %%
 # FouS: a truncated memory
 # ------------------------
 # The Fourier series of the whole past does not close: :math:`-(s\,g_n)'` holds

@@ -100,8 +100,8 @@ for (name, values), color in zip(losses.items(), ("red", "orange", "purple", "bl
     shown = np.isfinite(values) & (values < 1e6)
     ax.semilogy(np.array(orders)[shown], values[shown], "o-", ms=4, color=plot.COLORS[color], label=name)
 ax.axhline(1, color="0.6", lw=1, ls="--")
-ax.legend(frameon=False, fontsize=9)
-ax.set_ylim(1e-17, 1e6)
+ax.legend(frameon=False, fontsize=9, loc="upper right")
+ax.set_ylim(1e-17, 1e9)
 plot.tidy(ax, title="Error of a LegS kernel (1: nothing is left)", xlabel="states", ylabel="relative error")
 
 # %%
