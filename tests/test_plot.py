@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
+import sympy
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -176,7 +177,21 @@ def test_kernels_of_infinite_age_are_drawn_until_they_fade(timescale: int) -> No
     assert ax.get_xlim() == (pytest.approx(7.64 * timescale, rel=0.03), 0.0)
 
 
+def test_of_complex_waves_the_real_part_is_drawn() -> None:
+    waves = symbolic.Measure(
+        name="waves",
+        basis=lambda n, s: sympy.exp(2 * sympy.pi * sympy.I * n * s),
+        weight=lambda s: sympy.S.One,
+        memory="translated",
+        end="midpoint",
+    )
+    line = plot.basis(waves, 2).lines[1]
+    np.testing.assert_allclose(line.get_ydata(), np.cos(2 * np.pi * line.get_xdata()), atol=1e-14)
+
+
 def test_basis_refuses() -> None:
+    with pytest.raises(ValueError, match="give parameters numbers first"):
+        plot.basis(symbolic.jacs(sympy.Symbol("b", positive=True)), 1)
     with pytest.raises(TypeError, match=r"measure must be a symbolic\.Measure; got str"):
         plot.basis("legs")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="count must be at least 1; got 0"):

@@ -44,13 +44,13 @@ def basis(
     TypeError
         Not a Measure, or `count` not an integer.
     ValueError
-        `count` is below 1.
+        `count` is below 1, or the measure has a parameter without a number.
 
     Notes
     -----
     Time runs from left to right: the present is at the right, be it the position 1 of a scaled measure or
     the age 0 of a translated one. A measure of infinite age is drawn as far as its kernels hold more than a
-    hundredth of their largest mass per octave of age.
+    hundredth of their largest mass per octave of age. Of complex functions the real part is drawn.
 
     Examples
     --------
@@ -84,7 +84,9 @@ def _curves(measure: Measure, count: int, kernels: bool) -> Any:
 
     s = sympy.Symbol("s", positive=True)
     weight = measure.weight(s) if kernels else sympy.S.One
-    return symbolic.lower([measure.basis(n, s) * weight for n in range(count)], (s,), sympy.Symbol("t"))
+    formulas = [sympy.sympify(measure.basis(n, s)) * weight for n in range(count)]
+    real = [sympy.re(f.expand(complex=True)) if f.has(sympy.I) else f for f in formulas]
+    return symbolic.lower(real, (s,), sympy.Symbol("t"))
 
 
 def _reach(measure: Measure, count: int) -> float:
