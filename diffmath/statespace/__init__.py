@@ -9,6 +9,7 @@ and `simulate_events` any system over samples at irregular times. `s4d_lin` and 
 models start, `modal` makes a `StateSpace` of one; `delay` is a delay line.
 """
 
+from diffmath.statespace._basis import basis
 from diffmath.statespace._batch import discretize_batch
 from diffmath.statespace._block_diagonal import BlockDiagonal
 from diffmath.statespace._convolution import convolve
@@ -23,11 +24,12 @@ from diffmath.statespace._hippo import jacs, lagt, legs, legt
 from diffmath.statespace._hold import foh, impulse, zoh
 from diffmath.statespace._initial import s4d_inv, s4d_legs, s4d_lin, s4d_real, s5_blocks
 from diffmath.statespace._kernel import kernel
-from diffmath.statespace._legendre import project, reconstruct
 from diffmath.statespace._lower_cumulative import LowerCumulative
 from diffmath.statespace._memory import memorize
 from diffmath.statespace._modal import modal
 from diffmath.statespace._nplr import DPLR, NPLR, dplr, nplr
+from diffmath.statespace._project import project
+from diffmath.statespace._reconstruct import reconstruct
 from diffmath.statespace._scan import scan
 from diffmath.statespace._simulate import advance, simulate
 from diffmath.statespace._statespace import StateSpace
@@ -45,6 +47,7 @@ __all__ = [
     "TridiagonalInverse",
     "advance",
     "backward_euler",
+    "basis",
     "bilinear",
     "change_gauge",
     "convolve",

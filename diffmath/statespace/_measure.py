@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from diffmath._arrays import array_namespace, asarray_like
+from diffmath._typing import Array
 from diffmath.statespace import _matrices
 from diffmath.statespace._block_diagonal import BlockDiagonal
 from diffmath.statespace._lower_cumulative import LowerCumulative
@@ -63,6 +65,13 @@ class Measure:
             return DENSE
         return form(order, self.length, *self.parameters).transformed(gauge=self.gauge)
 
+    @property
+    def slack(self) -> float:
+        """How much the products and solves of a full gauge magnify the rounding of A and B."""
+        if self.gauge is None or self.gauge.ndim == 1:
+            return 1.0
+        return float(self.gauge.shape[0] * np.linalg.cond(self.gauge))
+
     def regauged(self, gauge: Vector) -> Measure:
         """Return this measure with a state that is multiplied by a further gauge."""
         if self.gauge is None:
@@ -71,6 +80,33 @@ class Measure:
             return replace(self, gauge=gauge * self.gauge)
         after, before = (np.diag(part) if part.ndim == 1 else part for part in (gauge, self.gauge))
         return replace(self, gauge=after @ before)
+
+    def turn(self, c: Array) -> Array:
+        """Return orthonormal coefficients (..., n) in the gauge of this measure."""
+        if self.gauge is None:
+            return c
+        gauge = asarray_like(self.gauge, c)
+        return c * gauge if gauge.ndim == 1 else c @ array_namespace(c).matrix_transpose(gauge)
+
+    def turn_back(self, c: Array) -> Array:
+        """Return the orthonormal coefficients (..., n) of those in the gauge of this measure."""
+        if self.gauge is None:
+            return c
+        xp, gauge = array_namespace(c), asarray_like(self.gauge, c)
+        if gauge.ndim == 1:
+            return c / gauge
+        solved = xp.linalg.solve(gauge, xp.matrix_transpose(xp.reshape(c, (-1, gauge.shape[0]))))
+        return xp.reshape(xp.matrix_transpose(solved), c.shape)
+
+    def turn_rows(self, rows: Array) -> Array:
+        """Return what reads orthonormal coefficients, (m, n), as what reads those in the gauge."""
+        if self.gauge is None:
+            return rows
+        xp, gauge = array_namespace(rows), asarray_like(self.gauge, rows)
+        if gauge.ndim == 1:
+            return rows / gauge
+        solved = xp.linalg.solve(xp.matrix_transpose(gauge), xp.matrix_transpose(rows))
+        return xp.matrix_transpose(solved)
 
     def __repr__(self) -> str:
         given = ", ".join(f"{value:g}" for value in self.parameters)

@@ -223,14 +223,17 @@ def _check_measure(system: StateSpace) -> None:
     for name, expected in zip("AB", system.measure.matrices(system.order), strict=True):
         given = f"measure {str(system.measure)!r}"
         remedy = f"build it with statespace.{system.measure.name}, or pass measure=None"
-        _compare(getattr(system, name), expected, name, given, remedy)
+        _compare(getattr(system, name), expected, name, given, remedy, slack=system.measure.slack)
 
 
-def _compare(array: Array, expected: Any, name: str, what: str, remedy: str) -> None:
-    """Refuse entries that are not those expected, up to the rounding of a few roots and quotients."""
+def _compare(array: Array, expected: Any, name: str, what: str, remedy: str, *, slack: float = 1.0) -> None:
+    """Refuse entries that are not those expected, up to the rounding of a few roots and quotients.
+
+    `slack` is how much more than that of the largest entry the rounding may be.
+    """
     xp, wanted = array_namespace(array), asarray_like(expected, array)
     eps = float(xp.finfo(array.dtype).eps)
-    tolerance = 16.0 * eps * xp.abs(wanted) + eps * float(xp.max(xp.abs(wanted)))
+    tolerance = 16.0 * eps * xp.abs(wanted) + slack * eps * float(xp.max(xp.abs(wanted)))
     if not bool(xp.all(xp.abs(array - wanted) <= tolerance)):
         raise ValueError(f"{name} does not have {what}: {remedy}")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import diffmath as dm
 from diffmath import statespace as ss
-from diffmath.statespace._memory import log_time_bilinear
+from diffmath.statespace._log_time import log_time_bilinear
 
 
 def midpoints(samples):
@@ -163,13 +163,12 @@ def test_equivariance_is_bitwise():
 
 
 def test_the_twin_is_the_one_that_runs():
-    twin = log_time_bilinear.twin(np.ones((3, 1)), 2, 1)
+    arguments = np.ones((3, 1)), np.ones((1, 2)), 0.0, 1, 1, 0
+    twin = log_time_bilinear.twin(*arguments)
     assert twin is not None
     assert twin.__module__ == "diffmath.kernels.numba.statespace"
     with dm.reference_only():
-        assert np.array_equal(
-            log_time_bilinear(np.ones((3, 1)), 2, 1), log_time_bilinear.reference(np.ones((3, 1)), 2, 1)
-        )
+        assert np.array_equal(log_time_bilinear(*arguments), log_time_bilinear.reference(*arguments))
 
 
 def test_distance_to_the_projection_is_as_published_or_better():

@@ -3,6 +3,7 @@
 The memory is a sweep over rows, each waiting for the row before; what can go at once lies elsewhere. Of many
 channels, one row each (`_side_by_side`). Of one channel, a wavefront over samples: row n of sample k needs
 row n - 1 of sample k and row n of sample k - 1, so lane w works on row j - w of sample k + w (`_wavefront`).
+Windows are solved forth and back instead (`_windows`).
 """
 
 from __future__ import annotations
@@ -12,46 +13,53 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from diffmath.kernels.numba._threads import share_out
+from diffmath.kernels.numba._channels import SIDE, run_channels
 from diffmath.kernels.numba._vectors import widest_vectors
+from diffmath.kernels.numba._windows import fourier_window, legendre_window
 
-__all__ = ["linear_recurrence", "log_time_bilinear"]
+__all__ = ["fourier_window", "laguerre_decay", "legendre_window", "linear_recurrence", "log_time_bilinear"]
 
-_WAVE, _SIDE = 16, 32  # lanes of a wavefront, channels side by side
+_WAVE = 16  # lanes of a wavefront
 _ALONE = 6  # channels that are quicker one by one
-_SHARE = 2**18  # steps of one row that are worth a thread
 
 _compiled = nb.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 
 
-def log_time_bilinear(u: Any, order: int, every: int) -> Any:
-    """Return states (samples // every, channels, order) of LegS by bilinear steps in logarithmic time."""
-    samples, channels = u.shape
-    kept = np.zeros((samples // every, channels, order), dtype=u.dtype)
-    half_steps = (0.5 * np.log1p(1.0 / np.arange(1, samples))).astype(u.dtype)
-    n = np.arange(order, dtype=u.dtype)
-    rows = np.stack([n, n + 1, np.sqrt(2 * n + 1)])
-    # A copy, so that one compiled version serves read-only and strided signals; time last.
-    signals = np.array(u.T, order="C")
+def log_time_bilinear(u: Any, c: Any, beta: float, heard: int, every: int, ahead: int) -> Any:
+    """Return states ((ahead + samples) // every, channels, order) of JacS by bilinear steps in log time."""
+    n = np.arange(c.shape[1], dtype=np.float64)
+    rows = np.stack([n, n + (1.0 + beta), np.sqrt(2.0 * n + (1.0 + beta))])
+    half_steps = 0.5 * np.log1p(1.0 / np.arange(heard, heard + u.shape[0]))
+    return _sweep_all(u, c, half_steps, rows, every, ahead)
 
-    def run(share: tuple[int, int]) -> None:
-        sweep = _wavefront if share[1] - share[0] == 1 else _side_by_side
-        sweep(signals[slice(*share)], half_steps, rows, every, kept[:, slice(*share)])
 
-    groups = [(first, min(first + _SIDE, channels)) for first in range(0, channels, _SIDE)]
-    if groups and channels - groups[-1][0] <= _ALONE:
-        groups[-1:] = [(channel, channel + 1) for channel in range(groups[-1][0], channels)]
-    if samples * channels * order < _SHARE:
-        for group in groups:
-            run(group)
-    else:
-        share_out(run, groups)
+def laguerre_decay(u: Any, c: Any, h: float, beta: float, every: int) -> Any:
+    """Return states (samples // every, channels, order) of LagT, alpha = 0, by bilinear steps of h."""
+    one = np.ones(c.shape[1])
+    rows = np.stack([0.5 * (1.0 - beta) * one, 0.5 * (1.0 + beta) * one, one])
+    return _sweep_all(u, c, np.full(u.shape[0], 0.5 * h), rows, every, 0)
+
+
+def _sweep_all(u: Any, c: Any, half_steps: Any, rows: Any, every: int, ahead: int) -> Any:
+    """Run the rows s = pq - d, d and r = p = q of a lower-cumulative matrix whose B is p."""
+    kept = np.zeros(((ahead + u.shape[0]) // every, *c.shape), dtype=u.dtype)
+    if ahead and every == 1:
+        kept[0] = c
+    rows, steps = rows.astype(u.dtype), half_steps.astype(u.dtype)
+
+    def wavefront(signals: Any, states: Any, rows: Any, kept: Any) -> None:
+        _wavefront(signals, states, steps, rows, every, ahead, kept)
+
+    def side_by_side(signals: Any, states: Any, rows: Any, kept: Any) -> None:
+        _side_by_side(signals, states, steps, rows, every, ahead, kept)
+
+    run_channels(u, c, rows, kept, alone=wavefront, beside=side_by_side, few=_ALONE)
     return kept
 
 
 @_compiled
-def _wavefront(u: Any, half_steps: Any, rows: Any, every: int, kept: Any) -> None:
-    """Remember one channel, u (1, samples). Coefficient n after sample k + w passes ``skew[n + w, w]``."""
+def _wavefront(u: Any, c: Any, half_steps: Any, rows: Any, every: int, ahead: int, kept: Any) -> None:
+    """Remember one channel, u (1, samples). Coefficient n after k + w samples passes ``skew[n + w, w]``."""
     samples, order = u.shape[1], rows.shape[1]
     skew = np.zeros((order + _WAVE, _WAVE + 1), u.dtype)
     a, e = np.zeros(_WAVE, u.dtype), np.zeros(_WAVE, u.dtype)
@@ -60,21 +68,20 @@ def _wavefront(u: Any, half_steps: Any, rows: Any, every: int, kept: Any) -> Non
     lanes = np.zeros((3, last + _WAVE), u.dtype)
     for n in range(order):
         lanes[:, last - n] = rows[:, n]
-    skew[0, 0] = u[0, 0]
-    if every == 1:
-        kept[0, 0, 0] = u[0, 0]
-    for k in range(0, samples - 1, _WAVE):
-        live = min(_WAVE, samples - 1 - k)
+    for n in range(order):
+        skew[n, 0] = c[0, n]
+    for k in range(0, samples, _WAVE):
+        live = min(_WAVE, samples - k)
         for w in range(_WAVE):
             a[w] = half_steps[k + w] if w < live else 0.0
-            e[w] = u[0, k + w + 1] if w < live else 0.0
+            e[w] = u[0, k + w] if w < live else 0.0
         for j in range(last):
             i = last - j
             _turn(skew[j, :_WAVE], skew[j + 1, 1:], e, a, lanes[:, i : i + _WAVE])
         for w in range(1, live + 1):
-            if (k + w + 1) % every == 0:
+            if (ahead + k + w) % every == 0:
                 for n in range(order):
-                    kept[(k + w + 1) // every - 1, 0, n] = skew[n + w, w]
+                    kept[(ahead + k + w) // every - 1, 0, n] = skew[n + w, w]
         for n in range(order):
             skew[n, 0] = skew[n + _WAVE, _WAVE]
 
@@ -91,21 +98,20 @@ def _turn(before: Any, after: Any, e: Any, a: Any, rows: Any) -> None:
 
 
 @_compiled
-def _side_by_side(u: Any, half_steps: Any, rows: Any, every: int, kept: Any) -> None:
-    """Remember up to _SIDE channels, u (channels, samples)."""
+def _side_by_side(u: Any, start: Any, half_steps: Any, rows: Any, every: int, ahead: int, kept: Any) -> None:
+    """Remember up to SIDE channels, u (channels, samples)."""
     (channels, samples), order = u.shape, rows.shape[1]
-    c, e = np.zeros((order, _SIDE), u.dtype), np.zeros(_SIDE, u.dtype)
+    c, e = np.zeros((order, SIDE), u.dtype), np.zeros(SIDE, u.dtype)
     step = np.empty((4, order), u.dtype)
-    c[0, :channels] = u[:, 0]
+    c[:, :channels] = start.T
     for k in range(samples):
-        if k > 0:
-            e[:channels] = u[:, k]
-            _set_step(half_steps[k - 1], rows, step)
-            _sweep(c, e, step)
-        if (k + 1) % every == 0:
+        e[:channels] = u[:, k]
+        _set_step(half_steps[k], rows, step)
+        _sweep(c, e, step)
+        if (ahead + k + 1) % every == 0:
             for channel in range(channels):
                 for n in range(order):
-                    kept[(k + 1) // every - 1, channel, n] = c[n, channel]
+                    kept[(ahead + k + 1) // every - 1, channel, n] = c[n, channel]
 
 
 @_compiled
@@ -124,7 +130,7 @@ def _sweep(c: Any, e: Any, step: Any) -> None:
     widest_vectors()
     for n in range(c.shape[0]):
         keep, hear, leave, take = step[0, n], step[1, n], step[2, n], step[3, n]
-        for w in range(_SIDE):
+        for w in range(SIDE):
             before, rest = c[n, w], e[w]
             c[n, w] = keep * before + hear * rest
             e[w] = leave * rest - take * before

@@ -1,0 +1,115 @@
+r"""The states of a discrete system after every so many samples, by blocks of T samples in matrix products.
+
+.. math:: x_{k+i} = \bar A^i x_k + \sum_{j \le i} \bar A^{i-j} \bar B\,u_{k+j} \qquad (1 \le i, j \le T)
+"""
+
+from __future__ import annotations
+
+import array_api_compat as compat
+
+from diffmath._arrays import array_namespace
+from diffmath._typing import Array
+
+__all__ = ["sampled_states"]
+
+_LONGEST, _SHORTEST = 128, 32  # samples in a block
+_NUMBERS = 2**20  # that are made at once
+
+
+def sampled_states(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
+    """Return the states (samples // every, channels, n) of a run on u (samples, channels) from x.
+
+    Of the samples, O(n) each and channel; of the blocks and of the states kept, O(n^2) each.
+    """
+    rows = u.shape[0] // every
+    if not u.shape[1]:
+        return array_namespace(u).zeros((rows, 0, x.shape[1]), dtype=u.dtype, device=compat.device(u))
+    states = (_sparse if every > _LONGEST else _dense)(A, B, u[: rows * every, :], x, every)
+    xp = array_namespace(states)
+    if not bool(xp.all(xp.isfinite(states))):
+        # The powers of A may overflow where the states do not: the recurrence itself is the judge.
+        return _one_by_one(A, B, u, x, every)
+    return states
+
+
+def _dense(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
+    """Keep the states inside of the blocks, T a multiple of `every`; the last block may end with zeros."""
+    xp, (samples, channels), n = array_namespace(u), u.shape, x.shape[1]
+    kept = max(1, min(_SHORTEST, samples) // every)
+    T = kept * every
+    hear, carry = _inside(A, B, kept, every)
+    rest = xp.zeros((-samples % T, channels), dtype=u.dtype, device=compat.device(u))
+    u, found = xp.concat([u, rest]), []
+    blocks = u.shape[0] // T
+    many = max(1, _NUMBERS // (kept * n * channels))
+    for first in range(0, blocks, many):
+        count, starts = min(many, blocks - first), []
+        heard = xp.reshape(
+            _rows(u[first * T : (first + count) * T, :], T) @ hear, (count, channels, kept * n)
+        )
+        for block in range(count):
+            starts.append(x)
+            x = x @ carry[:, (kept - 1) * n :] + heard[block, :, (kept - 1) * n :]
+        states = xp.reshape(heard + xp.stack(starts) @ carry, (count, channels, kept, n))
+        found.append(xp.reshape(xp.permute_dims(states, (0, 2, 1, 3)), (count * kept, channels, n)))
+    return xp.concat(found)[: samples // every, ...]
+
+
+def _inside(A: Array, B: Array, kept: int, every: int) -> tuple[Array, Array]:
+    """Return what the samples of a block (T, kept n) and its start (n, kept n) do to the states kept."""
+    xp, T = array_namespace(A), kept * every
+    reach = _reach(A, B, T)
+    leap = xp.matrix_transpose(xp.linalg.matrix_power(A, every))
+    powers, hear = [leap], []
+    for position in range(1, kept + 1):
+        known = reach[T - position * every :, :]
+        unknown = xp.zeros((T - known.shape[0], B.shape[0]), dtype=B.dtype, device=compat.device(B))
+        hear.append(xp.concat([known, unknown]))
+        if position < kept:
+            powers.append(powers[-1] @ leap)
+    return xp.concat(hear, axis=1), xp.concat(powers, axis=1)
+
+
+def _sparse(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
+    """Keep the states between blocks; the last block before each is the shorter one."""
+    xp, (samples, channels), n = array_namespace(u), u.shape, x.shape[1]
+    T, kept = _LONGEST, []
+    reach, short = _reach(A, B, T), every % T
+    leap = xp.matrix_transpose(xp.linalg.matrix_power(A, T))
+    last_leap = xp.matrix_transpose(xp.linalg.matrix_power(A, short))
+    many = T * max(1, _NUMBERS // (n * channels))
+    for start in range(0, samples, every):
+        stop = start + every - short
+        for first in range(start, stop, many):
+            part = _rows(u[first : min(first + many, stop), :], T) @ reach
+            heard = xp.reshape(part, (-1, channels, n))
+            for block in range(heard.shape[0]):
+                x = x @ leap + heard[block, ...]
+        if short:
+            x = x @ last_leap + _rows(u[stop : stop + short, :], short) @ reach[T - short :, :]
+        kept.append(x)
+    return xp.stack(kept)
+
+
+def _reach(A: Array, B: Array, T: int) -> Array:
+    """Return the rows A^(T-1) B, ..., A B, B, shape (T, n)."""
+    xp, columns = array_namespace(A), [B]
+    for _ in range(T - 1):
+        columns.append(A @ columns[-1])
+    return xp.stack(columns[::-1])
+
+
+def _rows(u: Array, T: int) -> Array:
+    """Return the blocks of a signal one below the other, (blocks * channels, T)."""
+    xp, channels = array_namespace(u), u.shape[1]
+    return xp.reshape(xp.permute_dims(xp.reshape(u, (-1, T, channels)), (0, 2, 1)), (-1, T))
+
+
+def _one_by_one(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
+    xp, kept = array_namespace(u), []
+    turned = xp.matrix_transpose(A)
+    for k in range(u.shape[0]):
+        x = x @ turned + u[k, :][:, None] * B
+        if (k + 1) % every == 0:
+            kept.append(x)
+    return xp.stack(kept)
