@@ -9,9 +9,9 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like, check_array, to_numpy
+from diffmath._expm import integrals
 from diffmath._typing import Array
 from diffmath.statespace._discretize import Discretization, backward_euler, bilinear, forward_euler, gbt
-from diffmath.statespace._expm import integrals
 from diffmath.statespace._hold import impulse, zoh
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace, require_continuous

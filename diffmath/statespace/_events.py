@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays import array_namespace, asarray_like
+from diffmath._expm import integrals
 from diffmath._typing import Array
-from diffmath.statespace._expm import integrals
 from diffmath.statespace._hippo import check_parameter
 from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
 from diffmath.statespace._simulate import initial_state

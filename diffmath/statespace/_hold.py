@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from diffmath._arrays import array_namespace, asarray_like
+from diffmath._expm import integrals
 from diffmath._typing import Array
 from diffmath.statespace._discretize import Policy, check_policy, lagged, with_last_input
-from diffmath.statespace._expm import integrals
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace, check_step, require_continuous
 from diffmath.statespace._structure import DENSE

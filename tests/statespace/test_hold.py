@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffmath import statespace as ss
-from diffmath.statespace._expm import expm
+from diffmath._expm import expm
 
 
 @given(n=st.integers(1, 12), scale=st.floats(0, 50), seed=st.integers(0, 2**32 - 1))
