@@ -16,22 +16,19 @@ Fourier memories are blurred alike everywhere. *Beside the diagonal, there shoul
 
 import matplotlib.pyplot as plt
 import numpy as np
-import sympy
 
-from diffmath import plot, symbolic
+from diffmath import plot
 from diffmath import statespace as ss
 
 order, step, windows = 33, 1 / 128, 3
 ages = (np.arange(128) + 0.5) * step
-s, t = sympy.symbols("s t", positive=True)
 
 
-def read_back(system, measure, length=1.0):
+def read_back(system, length=1.0, unit=1.0):
     """Rows: where one looks, age / length; columns: the age of the pulse."""
-    formulas = [measure.basis(n, s) for n in range(order)]
-    basis = symbolic.lower(formulas, (s,), t)(0.0, length * ages[:, None])
-    step_system = ss.zoh(system.with_output(basis), length * step)
-    return ss.kernel(step_system, windows * 128) / (length * step)
+    g = ss.basis(system, 1 - length * ages / unit)
+    discrete = ss.zoh(system.with_output(g), length * step)
+    return ss.kernel(discrete, windows * 128) / (length * step)
 
 
 def panel(ax, picture, extent, title):
@@ -43,12 +40,12 @@ def panel(ax, picture, extent, title):
 
 
 memories = {
-    "legt": (ss.legt(order), symbolic.legt),
-    "fout": (ss.fout(order), symbolic.fout()),
-    "fout, as published": (ss.fout(order, as_published=True), symbolic.fout()),
-    "foud, retention 0.6": (ss.foud(order, 0.6), symbolic.fout()),
+    "legt": ss.legt(order),
+    "fout": ss.fout(order),
+    "fout, as published": ss.fout(order, as_published=True),
+    "foud, retention 0.6": ss.foud(order, 0.6),
 }
-pictures = {name: read_back(system, measure) for name, (system, measure) in memories.items()}
+pictures = {name: read_back(system) for name, system in memories.items()}
 fig, axes = plt.subplots(2, 2, figsize=(8.5, 5), sharex=True, sharey=True, layout="constrained")
 for ax, (name, picture) in zip(axes.flat, pictures.items()):
     panel(ax, picture, (0, windows, 0, 1), name)
@@ -75,7 +72,7 @@ print(f"{'2/3, 2/9, 2/27':22s}" + "".join(f"{2 / 3**j:9.4f}" for j in range(1, w
 
 fig, axes = plt.subplots(2, 2, figsize=(8.5, 4), sharex=True, sharey=True, layout="constrained")
 everywhere = (np.arange(windows * 128) + 0.5) * step
-for ax, (name, (system, _)) in zip(axes.flat, memories.items()):
+for ax, (name, system) in zip(axes.flat, memories.items()):
     first = np.eye(order)[0]
     weight = ss.kernel(ss.zoh(system.with_output(first), step), windows * 128) / step
     ax.plot(everywhere, weight, color=plot.COLORS["blue"], lw=1.2)
@@ -91,7 +88,7 @@ fig.supylabel("weight in the mean", fontsize=10)
 # picture is that of a window whose far end is out of focus.
 
 timescale = 1 / (4 * order)
-laguerre = read_back(ss.lagt(order, beta=0.0, timescale=timescale), symbolic.lagt(0, 0, timescale=timescale))
+laguerre = read_back(ss.lagt(order, beta=0.0, timescale=timescale), unit=timescale)
 fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
 panel(ax, laguerre, (0, windows, 0, 1), "lagt, beta 0")
 plot.tidy(ax, xlabel="age of the pulse / (4 order timescale)", ylabel="age looked at")
@@ -100,27 +97,15 @@ plot.tidy(ax, xlabel="age of the pulse / (4 order timescale)", ylabel="age looke
 # The whole past
 # --------------
 # Here a pulse is one sample of the history, `project` remembers it, and `reconstruct` reads it back. LegS
-# sees both ends of the past best. `legs` is shown from the library; for the other scaled memories, the kernel
-# :math:`g(a) \cdot g(s)\,w(s)` says the same. JacS pays for a sharper present with the beginning. FouS, if it
-# closed, would see everything alike, and take the beginning for a neighbour of the present.
+# sees both ends of the past best. JacS pays for a sharper present with the beginning. FouS, if it closed,
+# would see everything alike, and take the beginning for a neighbour of the present.
 
 cells = 128
 position = (np.arange(cells) + 0.5) / cells
 pulses = np.eye(cells) * cells
-remembered = ss.project(ss.legs(order), pulses)
-
-
-def ideal(measure):
-    formulas = [measure.basis(n, s) for n in range(order)]
-    basis = symbolic.lower(formulas, (s,), t)(0.0, position[:, None])
-    weight = np.array([float(measure.weight(sympy.Float(value))) for value in position])
-    return basis @ (basis * weight[:, None]).T
-
-
 scaled = {
-    "legs": ss.reconstruct(ss.legs(order), remembered, position).T,
-    "jacs(1)": ideal(symbolic.jacs(1)),
-    "fous": ideal(symbolic.fous),
+    name: ss.reconstruct(system, ss.project(system, pulses), position).T
+    for name, system in (("legs", ss.legs(order)), ("jacs(1)", ss.jacs(order, 1.0)), ("fous", ss.fous(order)))
 }
 fig, axes = plt.subplots(1, 3, figsize=(8.5, 3.2), sharex=True, sharey=True, layout="constrained")
 for ax, (name, picture) in zip(axes, scaled.items()):
