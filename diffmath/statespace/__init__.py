@@ -23,7 +23,8 @@ from diffmath.statespace._frequency import frequency_response
 from diffmath.statespace._hippo import jacs, lagt, legs, legt
 from diffmath.statespace._hold import foh, impulse, zoh
 from diffmath.statespace._initial import s4d_inv, s4d_legs, s4d_lin, s4d_real, s5_blocks
-from diffmath.statespace._kernel import kernel
+from diffmath.statespace._kernel import kernel, kernel_method
+from diffmath.statespace._kernel_bank import kernel_bank
 from diffmath.statespace._lower_cumulative import LowerCumulative
 from diffmath.statespace._memory import memorize
 from diffmath.statespace._modal import modal
@@ -68,6 +69,8 @@ __all__ = [
     "jacobi_gauge",
     "jacs",
     "kernel",
+    "kernel_bank",
+    "kernel_method",
     "lagt",
     "legs",
     "legt",

@@ -21,6 +21,7 @@ __all__ = [
     "Policy",
     "backward_euler",
     "bilinear",
+    "check_alpha",
     "check_policy",
     "forward_euler",
     "gbt",
@@ -224,7 +225,7 @@ def bilinear(system: StateSpace, dt: float, *, policy: Policy = "s4") -> StateSp
 
 def _step(system: StateSpace, dt: float, alpha: float, policy: Policy, caller: str) -> StateSpace:
     require_continuous(system, caller)
-    dt, alpha = check_step(dt), _check_alpha(alpha)
+    dt, alpha = check_step(dt), check_alpha(alpha)
     check_policy(policy)
     xp = array_namespace(system.A)
     identity = xp.eye(system.order, dtype=system.A.dtype, device=compat.device(system.A))
@@ -276,7 +277,7 @@ def check_policy(policy: Any) -> None:
         raise ValueError(f"policy must be one of {get_args(Policy)}; got {policy!r}")
 
 
-def _check_alpha(alpha: Any) -> float:
+def check_alpha(alpha: Any) -> float:
     if isinstance(alpha, bool) or not isinstance(alpha, float | int | np.floating | np.integer):
         raise TypeError(f"alpha must be a number; got {type(alpha).__name__}")
     if not 0.0 <= alpha <= 1.0:

@@ -9,7 +9,7 @@ from diffmath._arrays import array_namespace, check_array
 from diffmath._typing import Array
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace
-from diffmath.statespace._structure import Dense, Structure, complexes
+from diffmath.statespace._structure import Dense, Structure, complexes, widest
 
 __all__ = ["frequency_response"]
 
@@ -45,7 +45,7 @@ def frequency_response(system: StateSpace, omega: Array) -> Array:
     The discrete response is the Fourier series of `kernel`, :math:`\sum_j K_j w^j`. A system with a
     structure and its generalised bilinear steps cost O(n m), by the resolvent of the structure. A dense
     one, and the exponential steps `zoh`, `foh` and `impulse`, cost one dense solve per frequency, O(n^3 m).
-    Evaluated in float64.
+    Evaluated in float64; JAX without x64 has none, and evaluates in float32.
 
     References
     ----------
@@ -66,14 +66,15 @@ def frequency_response(system: StateSpace, omega: Array) -> Array:
             "frequency_response needs an output; this system has no C: use system.with_output(C)"
         )
     xp = array_namespace(system.A, omega, names=["system.A", "omega"])
-    omega = xp.astype(check_array("omega", omega, ndim=1), xp.float64, copy=False)
-    C = xp.astype(xp.reshape(system.C, (-1, system.order)), xp.float64, copy=False)
+    real, kind = widest(omega)
+    omega = xp.astype(check_array("omega", omega, ndim=1), real, copy=False)
+    C = xp.astype(xp.reshape(system.C, (-1, system.order)), real, copy=False)
     if not omega.shape[0]:
         response = complexes(xp.zeros((C.shape[0], 0), dtype=C.dtype, device=compat.device(C)), C[:, :0])
     else:
         with quiet():
             response = _response(system, C, omega)
-    response = response + xp.reshape(xp.astype(system.D, xp.complex128), (-1, 1))
+    response = response + xp.reshape(xp.astype(system.D, kind), (-1, 1))
     finite = xp.all(xp.isfinite(response), axis=0)
     if not bool(xp.all(finite)):
         pole = float(omega[int(xp.argmin(xp.astype(finite, xp.int8)))])
@@ -86,13 +87,13 @@ def frequency_response(system: StateSpace, omega: Array) -> Array:
 def _response(system: StateSpace, C: Array, omega: Array) -> Array:
     """Return the response without D, shape (outputs, m)."""
     xp = array_namespace(omega)
-    zero, B = 0.0 * omega, xp.astype(system.B, xp.float64, copy=False)
+    zero, B = 0.0 * omega, xp.astype(system.B, C.dtype, copy=False)
     if system.dt is None:
         return _solve(system.structure, C, B, complexes(zero, omega), complexes(zero + 1.0, zero))
     w = complexes(xp.cos(system.dt * omega), -xp.sin(system.dt * omega))
     if system.origin is not None and not isinstance(system.origin.system.structure, Dense):
         source, alpha = system.origin.system, system.origin.alpha
-        B = xp.astype(source.B, xp.float64, copy=False)
+        B = xp.astype(source.B, C.dtype, copy=False)
         return system.dt * _solve(source.structure, C, B, 1.0 - w, system.dt * (alpha + (1.0 - alpha) * w))
     return _solve(system.structure, C, B, complexes(zero + 1.0, zero), w)
 

@@ -9,11 +9,13 @@ from diffmath._counts import check_count
 from diffmath._typing import Array
 from diffmath.statespace._kernel_spectral import cauchy_kernel, product_kernel
 from diffmath.statespace._signal import quiet, refuse_overflow
-from diffmath.statespace._statespace import StateSpace, require_output
+from diffmath.statespace._statespace import StateSpace, require_discrete, require_output
 
-__all__ = ["KernelMethod", "kernel"]
+__all__ = ["KernelMethod", "doubling", "kernel", "kernel_method"]
 
 KernelMethod = Literal["auto", "powers", "doubling", "cauchy", "product"]
+
+_SHORT = 16  # lags for which nothing beats one product each, however small A
 
 
 def kernel(system: StateSpace, length: int, *, method: KernelMethod = "auto") -> Array:
@@ -30,8 +32,8 @@ def kernel(system: StateSpace, length: int, *, method: KernelMethod = "auto") ->
     method : {"auto", "powers", "doubling", "cauchy", "product"}
         ``powers`` multiplies by A once per lag. ``doubling`` squares A and doubles the block of known lags
         with every product. ``cauchy`` sums the spectrum in the unitary basis of `dplr`, with Woodbury's
-        identity for the low rank. ``product`` multiplies the closed form of the spectrum of LegS. ``auto``
-        takes the powers for short kernels, of at most n lags, and else doubles.
+        identity for the low rank. ``product`` takes the spectrum from the structure, in O(n) per frequency.
+        ``auto`` takes what `kernel_method` returns: the powers for short kernels, and else doubling.
 
     Returns
     -------
@@ -44,7 +46,8 @@ def kernel(system: StateSpace, length: int, *, method: KernelMethod = "auto") ->
         Not a StateSpace, or `length` not an integer.
     ValueError
         A continuous system, one without output, `length` below 1, an unknown method; for ``cauchy`` and
-        ``product``, a system that `gbt` did not step (for ``product``: from LegS), or that grows.
+        ``product``, a system that `gbt` did not step (for ``product``: from one with a structure), or that
+        grows.
     SolveError
         The kernel overflows: the system is unstable. The lags before are attached.
 
@@ -54,10 +57,11 @@ def kernel(system: StateSpace, length: int, *, method: KernelMethod = "auto") ->
     the system. Powers cost O(n^2 length) in `length` small products. Doubling writes
     :math:`K_{im+l} = (C A^{im}) (A^l B)` with m about the square root of `length`: O(n^3 log length +
     n^2 sqrt(length) + n length), all in large products; it is the fastest and the most accurate wherever
-    measured, which is why ``auto`` takes it. The spectral methods evaluate
+    measured but for the shortest kernels, which is why ``auto`` takes it. The spectral methods evaluate
     :math:`\hat K(w) = C (I - A^L) (I - wA)^{-1} B` at the L-th roots of unity and transform back: O(n^3 log
-    length) for the power, then O(n length), in float64 whatever the precision of the system. The error of
-    ``product`` and ``cauchy`` is some n eps of the largest lag.
+    length) for the power, then O(n length), in float64 whatever the precision of the system (JAX without x64
+    has none: float32). The error of ``product`` and ``cauchy`` is some n eps of the largest lag. For many
+    channels at once, see `kernel_bank`.
 
     References
     ----------
@@ -76,7 +80,8 @@ def kernel(system: StateSpace, length: int, *, method: KernelMethod = "auto") ->
     length = check_count("length", length)
     if method not in get_args(KernelMethod):
         raise ValueError(f"method must be one of {get_args(KernelMethod)}; got {method!r}")
-    short = method == "powers" or (method == "auto" and length <= system.order)
+    if method == "auto":
+        method = kernel_method(system, length)
     xp = array_namespace(system.A)
     C = xp.reshape(system.C, (-1, system.order))
     with quiet():
@@ -85,11 +90,50 @@ def kernel(system: StateSpace, length: int, *, method: KernelMethod = "auto") ->
         elif method == "product":
             lags = product_kernel(system, C, length)
         else:
-            lags = (_powers if short else _doubling)(system.A, system.B[:, None], C, length)
+            lags = (_powers if method == "powers" else doubling)(system.A, system.B[:, None], C, length)
     lags = xp.concat([lags[:, :1] + xp.reshape(system.D, (-1, 1)), lags[:, 1:]], axis=1)
     remedy = "the system is unstable; use a smaller length or a stable A"
     refuse_overflow("the kernel", xp.matrix_transpose(lags), remedy)
     return lags if system.C is not None and system.C.ndim == 2 else lags[0, :]
+
+
+def kernel_method(system: StateSpace, length: int) -> Literal["powers", "doubling"]:
+    """Return the method that `kernel` takes by itself.
+
+    Parameters
+    ----------
+    system : StateSpace
+        Discrete system with n states.
+    length : int
+        Number of lags, at least 1.
+
+    Returns
+    -------
+    {"powers", "doubling"}
+        ``powers`` up to max(16, n) lags, ``doubling`` beyond.
+
+    Raises
+    ------
+    TypeError
+        Not a StateSpace, or `length` not an integer.
+    ValueError
+        A continuous system, or `length` below 1.
+
+    Notes
+    -----
+    The rule is that of the times measured for 4 to 512 states and 16 to 65,536 lags, with and without a
+    structure (see the benchmarks): squarings of A, on which doubling spends its time, run at the full speed
+    of matrix products, and both spectral methods need as many of them to truncate.
+
+    Examples
+    --------
+    >>> from diffmath import statespace as ss
+    >>> system = ss.bilinear(ss.legs(64), 0.01)
+    >>> ss.kernel_method(system, 64), ss.kernel_method(system, 4096)
+    ('powers', 'doubling')
+    """
+    require_discrete(system, "kernel_method")
+    return "powers" if check_count("length", length) <= max(_SHORT, system.order) else "doubling"
 
 
 def _powers(A: Array, x: Array, C: Array, length: int) -> Array:
@@ -101,20 +145,23 @@ def _powers(A: Array, x: Array, C: Array, length: int) -> Array:
     return array_namespace(A).concat(columns, axis=1)
 
 
-def _doubling(A: Array, x: Array, C: Array, length: int) -> Array:
-    """Return C A^j x for j < length, shape (p, length): lag j = i m + l is row i of one product, column l."""
-    xp, outputs = array_namespace(A), C.shape[0]
+def doubling(A: Array, x: Array, C: Array, length: int) -> Array:
+    """Return C A^j x for j < length, shape (..., p, length): lag i m + l is row i, column l of one product.
+
+    A has shape (..., n, n), x (..., n, 1), C (..., p, n).
+    """
+    xp, outputs = array_namespace(A), C.shape[-2]
     levels = (length - 1).bit_length()
     right, A_m = _krylov(A, x, (levels + 1) // 2)
     left, _ = _krylov(xp.matrix_transpose(A_m), xp.matrix_transpose(C), levels // 2)
-    rows, width = 2 ** (levels // 2), right.shape[1]
-    blocks = xp.reshape(xp.matrix_transpose(left) @ right, (rows, outputs, width))
-    return xp.reshape(xp.permute_dims(blocks, (1, 0, 2)), (outputs, rows * width))[:, :length]
+    rows, width, batch = 2 ** (levels // 2), right.shape[-1], tuple(A.shape[:-2])
+    blocks = xp.reshape(xp.matrix_transpose(left) @ right, (*batch, rows, outputs, width))
+    return xp.reshape(xp.moveaxis(blocks, -2, -3), (*batch, outputs, rows * width))[..., :length]
 
 
 def _krylov(A: Array, x: Array, levels: int) -> tuple[Array, Array]:
     """Return [x, A x, ..., A^(m-1) x] side by side, and A^m, for m = 2^levels."""
     for _ in range(levels):
-        x = array_namespace(A).concat([x, A @ x], axis=1)
+        x = array_namespace(A).concat([x, A @ x], axis=-1)
         A = A @ A
     return x, A

@@ -10,6 +10,7 @@ import numpy as np
 from diffmath._arrays import array_namespace, asarray_like, to_numpy
 from diffmath._typing import Array
 from diffmath.statespace._statespace import StateSpace, require_continuous
+from diffmath.statespace._structure import widest
 
 __all__ = ["DPLR", "NPLR", "dplr", "nplr"]
 
@@ -122,7 +123,7 @@ def nplr(system: StateSpace) -> NPLR:
     Returns
     -------
     NPLR
-        float64, on the device of the system, whatever its precision.
+        float64, on the device of the system, whatever its precision (float32 in JAX without x64).
 
     Raises
     ------
@@ -158,7 +159,7 @@ def nplr(system: StateSpace) -> NPLR:
     values, vectors = xp.linalg.eigh(symmetric)
     mu = to_numpy(values)
     # Entries that came in float32 are known to its eps only; closed forms are known to that of float64.
-    eps = 2.3e-16 if system.measure is not None else float(xp.finfo(system.A.dtype).eps)
+    eps = float(xp.finfo(A.dtype if system.measure is not None else system.A.dtype).eps)
     noise = 32.0 * n * eps * float(np.max(np.abs(mu)))
     middle = np.abs(mu - mu[n // 2]) <= noise
     sigma = float(np.mean(mu[middle]))
@@ -187,7 +188,7 @@ def dplr(system: StateSpace) -> DPLR:
     Returns
     -------
     DPLR
-        complex128, on the device of the system, whatever its precision.
+        complex128, on the device of the system, whatever its precision (complex64 in JAX without x64).
 
     Raises
     ------
@@ -216,23 +217,23 @@ def dplr(system: StateSpace) -> DPLR:
     parts = nplr(system)
     A, B = _double(system)
     xp = array_namespace(A)
-    complex_parts = (xp.astype(part, xp.complex128) for part in (parts.N, parts.P, parts.Q, B))
-    N, P, Q, B = complex_parts
+    kind = widest(A)[1]
+    N, P, Q, B = (xp.astype(part, kind) for part in (parts.N, parts.P, parts.Q, B))
     omega, V = xp.linalg.eigh(-0.5j * (N - xp.matrix_transpose(N)))
     back = xp.matrix_transpose(xp.conj(V))
-    eigenvalues = xp.astype(omega, xp.complex128) * 1j + parts.sigma
+    eigenvalues = xp.astype(omega, kind) * 1j + parts.sigma
     P, Q = back @ P, back @ Q
     rebuilt = (V * eigenvalues) @ back - V @ P @ xp.matrix_transpose(xp.conj(V @ Q))
     return DPLR(eigenvalues, V, P, Q, back @ B, _relative(rebuilt - A, A))
 
 
 def _double(system: StateSpace) -> tuple[Array, Array]:
-    """Return A and B in float64; a structured system's from its closed form, not from rounded entries."""
-    xp = array_namespace(system.A)
+    """Return A and B in the widest precision; of a measure from its closed form, not from rounded entries."""
+    xp, real = array_namespace(system.A), widest(system.A)[0]
     if system.measure is not None:
         A, B = system.measure.matrices(system.order)
-        return asarray_like(A, system.A, xp.float64), asarray_like(B, system.A, xp.float64)
-    return xp.astype(system.A, xp.float64, copy=False), xp.astype(system.B, xp.float64, copy=False)
+        return asarray_like(A, system.A, real), asarray_like(B, system.A, real)
+    return xp.astype(system.A, real, copy=False), xp.astype(system.B, real, copy=False)
 
 
 def _relative(error: Array, A: Array) -> float:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from diffmath._arrays import array_namespace, asarray_like
 from diffmath._typing import Array
 
-__all__ = ["DENSE", "Dense", "Structure", "Vector", "blocks", "complexes", "scaled"]
+__all__ = ["DENSE", "Dense", "Structure", "Vector", "blocks", "complexes", "scaled", "widest"]
 
 Vector = npt.NDArray[np.float64]
 
@@ -167,6 +167,14 @@ def blocks(length: int, width: int) -> Iterator[slice]:
 
 
 def complexes(real: Array, imag: Array) -> Array:
-    """Return real + i imag in complex128."""
+    """Return real + i imag in the widest precision."""
+    dtype = widest(real)[1]
     xp = array_namespace(real)
-    return xp.astype(real, xp.complex128) + 1j * xp.astype(imag, xp.complex128)
+    return xp.astype(real, dtype) + 1j * xp.astype(imag, dtype)
+
+
+def widest(like: Array) -> tuple[Any, Any]:
+    """Return the widest real and complex dtypes of a library: float32 and complex64 in JAX without x64."""
+    xp = array_namespace(like)
+    known = xp.__array_namespace_info__().dtypes(device=compat.device(like))
+    return (xp.float64, xp.complex128) if "float64" in known else (xp.float32, xp.complex64)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -82,6 +86,83 @@ def test_spectral_kernels_in_single_precision(xp):
             K = xp.numpy(ss.kernel(system, 512, method=method))
             assert K.dtype == dtype
             assert np.abs(K - exact).max() <= tolerance * np.abs(exact).max()
+
+
+STRUCTURED = {
+    "jacs": lambda n: ss.jacs(n, 0.7),
+    "legt": lambda n: ss.legt(n, theta=2.5),
+    "lagt": lambda n: ss.lagt(n, timescale=0.3),
+    "lagt-alpha": lambda n: ss.lagt(n, 0.4, 0.3, timescale=0.2),
+    "fout": lambda n: ss.fout(2 * (n // 2) + 1, theta=0.5),
+    "foud": lambda n: ss.foud(2 * (n // 2) + 1, 0.9, theta=2.0),
+    "legs-lmu": lambda n: ss.change_gauge(ss.legs(n), "lmu"),
+    "legt-lmu": lambda n: ss.change_gauge(ss.legt(n), "lmu"),
+    "legt-tilted": lambda n: ss.tilt(ss.legt(n), 0.8),
+    "legt-tilted-back": lambda n: ss.tilt(ss.legt(n), -0.8),
+}
+
+
+@pytest.mark.parametrize("build", STRUCTURED.values(), ids=list(STRUCTURED))
+@pytest.mark.parametrize("length", [1, 2, 3, 101, 1024])
+def test_every_structure_multiplies_its_spectrum(build, length):
+    """T10 for what is not LegS: odd and even orders and lengths, the Nyquist node, several outputs."""
+    for order in (1, 2, 9, 32):
+        C = np.random.default_rng(order).standard_normal((3, build(order).order))
+        for alpha in (0.5, 0.7, 1.0):
+            system = ss.gbt(build(order).with_output(C, D=np.ones(3)), 2.5 / max(length, 10), alpha=alpha)
+            expected = ss.kernel(system, length, method="powers")
+            for method in ("product", "cauchy"):
+                error = np.abs(ss.kernel(system, length, method=method) - expected).max()
+                # Some n eps of the largest lag, a digit more on the smaller circle.
+                assert error <= 1e-14 * system.order * np.abs(expected).max()
+
+
+def test_the_choice_is_said():
+    system = ss.bilinear(ss.legs(40).with_output(np.ones(40)), 0.01)
+    assert [ss.kernel_method(system, n) for n in (1, 40, 41)] == ["powers", "powers", "doubling"]
+    small = ss.bilinear(ss.legs(2).with_output(np.ones(2)), 0.01)
+    assert [ss.kernel_method(small, n) for n in (16, 17)] == ["powers", "doubling"]
+    for length in (40, 41):  # bitwise: it is what it says
+        chosen = ss.kernel(system, length, method=ss.kernel_method(system, length))
+        np.testing.assert_array_equal(ss.kernel(system, length), chosen)
+    with pytest.raises(ValueError, match="kernel_method takes a discrete system"):
+        ss.kernel_method(ss.legs(2), 4)
+    with pytest.raises(ValueError, match="length must be at least 1"):
+        ss.kernel_method(system, 0)
+
+
+_NO_X64 = """
+import jax.numpy as jnp
+import numpy as np
+from diffmath import statespace as ss
+
+C = np.cos(np.arange(16.0))
+for build in (ss.legs, ss.legt, ss.fout):
+    n = 15
+    host = ss.bilinear(build(n).with_output(C[:n]), 0.02)
+    system = ss.bilinear(build(n, like=jnp.zeros(0)).with_output(jnp.asarray(C[:n])), 0.02)
+    exact = ss.kernel(host, 200)
+    for method in ("doubling", "product", "cauchy"):
+        K = ss.kernel(system, 200, method=method)
+        assert K.dtype == "float32"
+        assert np.abs(np.asarray(K) - exact).max() <= 2e-5 * np.abs(exact).max(), (build, method)
+    H = ss.frequency_response(system, jnp.asarray([0.0, 1.0, 30.0]))
+    assert H.dtype == "complex64"
+    wanted = ss.frequency_response(host, np.asarray([0.0, 1.0, 30.0]))
+    assert np.abs(np.asarray(H) - wanted).max() <= 2e-5 * np.abs(wanted).max()
+assert ss.dplr(ss.legs(15, like=jnp.zeros(0))).rank == 1
+steps = jnp.asarray([0.01, 0.02])
+legs = ss.legs(15, like=steps)
+assert ss.kernel_bank(legs, 50, dt=steps, C=jnp.ones((2, 15)), method="product").dtype == "float32"
+"""
+
+
+@pytest.mark.skipif(not os.environ.get("DIFFMATH_INTEROP"), reason="frameworks are tested in interop")
+def test_jax_without_double_precision_computes_in_single_and_does_not_warn():
+    """The fixture switches x64 on for the whole process; most users of JAX do not."""
+    pytest.importorskip("jax")
+    environment = {**os.environ, "JAX_ENABLE_X64": "0"}
+    subprocess.run([sys.executable, "-W", "error", "-c", _NO_X64], check=True, env=environment)
 
 
 def test_spectral_refusals():
