@@ -122,6 +122,10 @@ compare(
     ss.fout(order, theta=2.0),
 )
 
+# S4's "fourier_decay" halves the closure, which makes it the published one of the HiPPO paper.
+echo = ss.fout(order, theta=2.0, as_published=True)
+compare("S4, 'fourier_decay'", turn - 0.5 * b[:, None] * b, 0.5 * b, "fout(theta=2, as_published=True)", echo)
+
 k = np.array([0, 1, -1, 2, -2])  # complex waves in place of cosines and sines: a unitary gauge
 pairs = np.eye(order, dtype=complex)
 for j in range(1, order, 2):
