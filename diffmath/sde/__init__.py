@@ -7,7 +7,8 @@ noise of a key refines: N, 2N, 4N, ... steps see the same path, whatever the bat
 
 from diffmath._models import SDE
 from diffmath.sde._ensemble import ensemble
-from diffmath.sde._increment import Increment
+from diffmath.sde._increment import Increment, chen
+from diffmath.sde._levy import levy_increments
 from diffmath.sde._method import Method, Order
 from diffmath.sde._noise import brownian_increments
 from diffmath.sde._solve import solve
@@ -19,9 +20,11 @@ __all__ = [
     "Method",
     "Order",
     "brownian_increments",
+    "chen",
     "ensemble",
     "euler_maruyama",
     "euler_maruyama_step",
+    "levy_increments",
     "milstein",
     "milstein_step",
     "solve",

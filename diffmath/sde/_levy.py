@@ -1,49 +1,179 @@
-"""Increments with Levy areas, one independent draw per step."""
+r"""Increments with Levy areas that refine: N, 2N, 4N, ... steps of one key see one path, its areas included.
+
+The index tree is that of `brownian_increments`; a node holds (W, H, K) and is divided by the exact bridge of
+all three, at the ratio that the clock has there. Chen's relation of two fine increments is the coarse one.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy.typing as npt
+
 from diffmath import random
-from diffmath._arrays import array_namespace, host_times
+from diffmath._arrays import host_times
+from diffmath._counts import check_count
 from diffmath._typing import Array
+from diffmath.sde._area import area_normals, leaf_area, resolved_area
+from diffmath.sde._bridge import VARIANCES, divide, split
 from diffmath.sde._increment import Increment
-from diffmath.sde._noise import brownian_increments
+from diffmath.sde._noise import brownian_increments, row_normals, walk
 
-__all__ = ["levy_increments"]
+__all__ = ["LevyIncrements", "LevyTree", "check_terms", "increment_of", "levy_increments", "needed_terms"]
 
-
-def levy_increments(terms: str) -> Callable[..., Iterator[Increment]]:
-    """Return what a `Method` takes as `increments`: W and the Levy areas in `terms`, "H", "HK" or "A"."""
-    if not terms or set(terms) - set("HKA"):
-        raise ValueError(f'terms must be letters of "HKA"; got {terms!r}')
-    return partial(_increments, terms)
+State = tuple[Array, ...]
 
 
-def _increments(
-    terms: str, key: random.Key, clock: Any, shape: tuple[int, ...], *, like: Array, first_row: int = 0
-) -> Iterator[Increment]:
-    times = host_times(clock, "clock")
-    rows = slice(first_row, first_row + shape[0])
-    whole = (rows.stop, *shape[1:])
+def levy_increments(terms: str, *, levels: int = 0) -> LevyIncrements:
+    r"""Return what a `Method` takes as `increments`: W and the Levy areas that it asks for.
 
-    def draw(key: random.Key, tag: str, variance: float) -> Array:
-        return math.sqrt(variance) * random.normal(random.fold_in(key, tag), whole, like=like, rows=rows)
+    Parameters
+    ----------
+    terms : str
+        Letters of "HKA": "H" space-time, "K" space-time-time, "A" the areas of pairs (H comes with them).
+    levels : int
+        For "A", the halvings of each cell of the tree down to which areas are resolved: a clock of
+        ``odd * 2**k`` steps combines ``2**(levels - k)`` areas per step by Chen's relation, so that clocks
+        with k up to `levels` share their areas.
 
-    for n, W in enumerate(brownian_increments(key, times, shape, like=like, first_row=first_row)):
-        dt = float(times[n + 1] - times[n])
-        h, step_key = abs(dt), random.fold_in(random.fold_in(key, "sde.levy"), n)
-        H = draw(step_key, "H", h / 12.0) if set("HA") & set(terms) else None
-        K = draw(step_key, "K", h / 720.0) if "K" in terms else None
-        rest = [draw(step_key, f"A{i}", h * h / 12.0) for i in range(shape[-1])] if "A" in terms else []
-        yield Increment(dt, W, H, K, _area(W, H, rest) if rest else None)
+    Returns
+    -------
+    callable
+        ``(key, clock, shape, *, like, first_row=0) -> iterator of Increment``, as `brownian_increments`. It
+        compares, hashes and pickles.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `terms` without a letter, with another one, or twice the same; `levels` not an int from 0 to 24.
+
+    Notes
+    -----
+    *What is shared.* W, H and K of N, 2N, 4N, ... steps belong to one path, for clocks of any spacing that
+    nest; which terms are asked for does not matter. It is another path than that of `brownian_increments`,
+    whose tree knows W alone. Areas A are shared down to `levels`, where nodes below a step are cut in its
+    middle; finer steps draw theirs given (W, H, K), with the right law but independently of what coarser
+    clocks drew.
+
+    *Cost.* Three normals per step, row and Brownian motion. With "A", ``2**(levels - k)`` as many, and
+    d (d + 1) / 2 for the area of d motions.
+
+    References
+    ----------
+    .. [1] Foster, Oberhauser & Lyons (2020), An optimal polynomial approximation of Brownian motion, SIAM J.
+       Numer. Anal. 58, 1393-1421.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import diffmath as dm
+    >>> from diffmath import sde
+    >>> draw, key = sde.levy_increments("H"), dm.random.key(0)
+    >>> coarse = list(draw(key, np.linspace(0, 1, 3), (5, 1), like=np.empty(0)))
+    >>> fine = list(draw(key, np.linspace(0, 1, 5), (5, 1), like=np.empty(0)))
+    >>> bool(np.allclose(coarse[0].H, sde.chen(fine[0], fine[1]).H))
+    True
+    """
+    check_terms(terms)
+    if not terms:
+        raise ValueError('terms must be letters of "HKA"; got "": use brownian_increments for W alone')
+    if check_count("levels", levels, 0) > 24:
+        raise ValueError(f"levels must be at most 24, an area of 2**24 leaves; got {levels}")
+    return LevyIncrements(terms, levels)
 
 
-def _area(W: Array, H: Array, rest: list[Array]) -> Array:
-    """Return a Levy area of mean H W^T - W H^T given W and H, and of the right variance."""
-    xp, outer = array_namespace(W), H[:, :, None] * W[:, None, :]
-    upper = xp.triu(xp.stack(rest, axis=2), k=1)
-    return outer - xp.matrix_transpose(outer) + upper - xp.matrix_transpose(upper)
+@dataclass(frozen=True)
+class LevyIncrements:
+    """The callable that `levy_increments` returns."""
+
+    terms: str
+    levels: int = 0
+
+    def __call__(
+        self,
+        key: random.Key,
+        clock: npt.ArrayLike,
+        shape: tuple[int, ...],
+        *,
+        like: Array,
+        dtype: Any = None,
+        first_row: int = 0,
+    ) -> Iterator[Increment]:
+        times = host_times(clock, "clock")
+        tree = LevyTree(shape, like, dtype, first_row, "A" in self.terms)
+        path_key = random.fold_in(key, "sde.levy")
+        return self._iterate(tree, times, walk(path_key, times, tree.root, tree.halve))
+
+    def _iterate(self, tree: LevyTree, times: Any, steps: Any) -> Iterator[Increment]:
+        for state, cell_key, node, n in steps:
+            dt = float(times[n + 1] - times[n])
+            depth = max(0, self.levels - node.bit_length() + 1)
+            A = tree.area(cell_key, state, abs(dt), node, depth) if "A" in self.terms else None
+            yield increment_of(dt, state, A, self.terms)
+
+
+class LevyTree:
+    """How a node of (W, H, K) is drawn, divided, and given its area."""
+
+    def __init__(self, shape: tuple[int, ...], like: Array, dtype: Any, first_row: int, areas: bool) -> None:
+        self._draw = row_normals(shape, like, dtype, first_row)
+        self._width = tuple(shape[1:])
+        if areas and len(shape) != 2:
+            raise ValueError(f"shape must be (batch, noise_dim) for Levy areas A; got {tuple(shape)}")
+
+    def normals(self, key: random.Key) -> State:
+        """Draw as many normals as a state has entries."""
+        z = self._draw(key, (3, *self._width))
+        return tuple(z[:, i, ...] for i in range(3))
+
+    def root(self, key: random.Key, h: float) -> State:
+        """Draw the state of a whole cell of length h."""
+        scales = (math.sqrt(h * variance) for variance in VARIANCES)
+        return tuple(scale * z for scale, z in zip(scales, self.normals(key), strict=True))
+
+    def halve(self, state: State, key: random.Key, a: float, mid: float, b: float) -> tuple[State, State]:
+        """Divide a node over [a, b] at `mid`."""
+        return divide(state, self.normals(key), split((mid - a) / (b - a)), math.sqrt(abs(b - a)))
+
+    def area(self, cell_key: random.Key, state: State, h: float, node: int, depth: int) -> Array:
+        """Return the area of a node of length h, resolved `depth` levels further down."""
+        middle = partial(self._middle, cell_key)
+        return resolved_area(state, h, node, depth, middle, partial(self._leaf, cell_key))
+
+    def _middle(self, cell_key: random.Key, state: State, h: float, node: int) -> tuple[State, State]:
+        return self.halve(state, random.fold_in(cell_key, node), 0.0, h / 2, h)
+
+    def _leaf(self, cell_key: random.Key, state: State, h: float, node: int) -> Array:
+        leaf_key = random.fold_in(random.fold_in(cell_key, "area"), node)
+        return leaf_area(state, h, self._draw(leaf_key, (area_normals(self._width[0]),)))
+
+
+def increment_of(dt: float, state: State, A: Array | None, terms: str) -> Increment:
+    """Keep of a state what `terms` ask for."""
+    W, H, K = (*state, None, None)[:3]
+    keeps_H = "H" in terms or "A" in terms
+    return Increment(dt, W, H if keeps_H else None, K if "K" in terms else None, A)
+
+
+def check_terms(terms: str) -> None:
+    """Refuse what is not a string of different letters of "HKA"."""
+    if not isinstance(terms, str):
+        raise TypeError(f"terms must be a str; got {type(terms).__name__}")
+    if set(terms) - set("HKA") or len(set(terms)) < len(terms):
+        raise ValueError(f'terms must be letters of "HKA", each once; got {terms!r}')
+
+
+def needed_terms(increments: Any, method: str) -> str:
+    """Tell the terms that a method's increments carry; refuse noise that no Brownian path can supply."""
+    if increments is brownian_increments:
+        return ""
+    if isinstance(increments, LevyIncrements):
+        return increments.terms
+    raise ValueError(
+        f"{method} draws noise of its own kind, not that of a path: use a method whose increments are "
+        "brownian_increments or levy_increments(...)"
+    )

@@ -14,7 +14,8 @@ of W, so that single precision loses nothing to cancellation (this is Levy's con
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from diffmath._arrays import array_namespace, host_times
 from diffmath._counts import check_count
 from diffmath._typing import Array
 
-__all__ = ["brownian_increments"]
+__all__ = ["brownian_increments", "odd_part", "row_normals", "walk"]
 
 
 def brownian_increments(
@@ -94,6 +95,23 @@ def brownian_increments(
     True
     """
     times = host_times(clock, "clock")
+    draw = row_normals(shape, like, dtype, first_row)
+    tree_key = random.fold_in(key, "sde.brownian")
+
+    def root(cell_key: random.Key, h: float) -> Array:
+        return math.sqrt(h) * draw(cell_key)
+
+    def halve(increment: Array, node_key: random.Key, a: float, mid: float, b: float) -> tuple[Array, Array]:
+        return _bridge(increment, draw(node_key), a, mid, b)
+
+    leaves = walk(tree_key, times, root, halve)
+    return (increment for increment, _, _, _ in leaves)
+
+
+def row_normals(
+    shape: tuple[int, ...], like: Array, dtype: Any = None, first_row: int = 0
+) -> Callable[..., Array]:
+    """Check what names rows of noise; return ``draw(key, width=shape[1:])``, normals (batch, *width)."""
     if not isinstance(shape, tuple | list) or not shape:
         raise ValueError(f"shape must be (batch, ...), one row per path; got {shape!r}")
     sizes = [check_count(f"shape[{i}]", size, 0) for i, size in enumerate(shape)]
@@ -101,34 +119,49 @@ def brownian_increments(
     if first_row + sizes[0] >= 2**64:
         raise ValueError(f"first_row must leave room for {sizes[0]} rows below 2**64; got {first_row}")
     array_namespace(like, names=["like"])
-    path_key = random.fold_in(key, "sde.brownian")
     rows = slice(first_row, first_row + sizes[0])
-    whole = (rows.stop, *sizes[1:])
-
-    def draw(node_key: random.Key) -> Array:
-        return random.normal(node_key, whole, like=like, dtype=dtype, rows=rows)
-
-    return _walk(path_key, times, draw)
+    return partial(_draw, rows, tuple(sizes[1:]), like, dtype)
 
 
-def _walk(key: random.Key, clock: npt.NDArray[np.float64], draw: Any) -> Iterator[Array]:
-    """Walk the cells from left to right, each depth first: a stack of at most log2(N) + 1 increments."""
-    steps = len(clock) - 1
+def _draw(
+    rows: slice, default: tuple[int, ...], like: Array, dtype: Any, key: random.Key,
+    width: tuple[int, ...] | None = None,
+) -> Array:  # fmt: skip
+    whole = (rows.stop, *(default if width is None else width))
+    return random.normal(key, whole, like=like, dtype=dtype, rows=rows)
+
+
+def odd_part(steps: int) -> tuple[int, int]:
+    """Return how many cells a clock of `steps` steps has, and how many steps each of them."""
     width = steps & -steps  # the largest power of two that divides `steps`
-    for cell in range(steps // width):
+    return steps // width, width
+
+
+def walk(
+    key: random.Key,
+    clock: npt.NDArray[np.float64],
+    root: Callable[[random.Key, float], Any],
+    halve: Callable[[Any, random.Key, float, float, float], tuple[Any, Any]],
+) -> Iterator[tuple[Any, random.Key, int, int]]:
+    """Walk the cells from left to right, each depth first: a stack of at most log2(N) + 1 states.
+
+    Yields the state of every step, the key of its cell, its node in the cell and its number.
+    """
+    cells, width = odd_part(len(clock) - 1)
+    for cell in range(cells):
         cell_key = random.fold_in(key, cell)
         lo, hi = cell * width, (cell + 1) * width
-        # Heap numbers: 0 draws the cell's own increment, 1 its middle, 2n and 2n + 1 the halves of node n.
-        whole = math.sqrt(abs(clock[hi] - clock[lo])) * draw(random.fold_in(cell_key, 0))
+        # Heap numbers: 0 draws the cell's own state, 1 its middle, 2n and 2n + 1 the halves of node n.
+        whole = root(random.fold_in(cell_key, 0), abs(float(clock[hi] - clock[lo])))
         stack = [(lo, hi, 1, whole)]
         while stack:
-            lo, hi, node, increment = stack.pop()
+            lo, hi, node, state = stack.pop()
             if hi - lo == 1:
-                yield increment
+                yield state, cell_key, node, lo
                 continue
             mid = (lo + hi) // 2
-            z = draw(random.fold_in(cell_key, node))
-            left, right = _bridge(increment, z, *map(float, (clock[lo], clock[mid], clock[hi])))
+            times = (float(clock[i]) for i in (lo, mid, hi))
+            left, right = halve(state, random.fold_in(cell_key, node), *times)
             stack += [(mid, hi, 2 * node + 1, right), (lo, mid, 2 * node, left)]
 
 

@@ -1,0 +1,117 @@
+r"""How a Brownian motion divides: Chen's relation upwards, and its Gaussian inverse, the bridge, downwards.
+
+Over an interval of length h let :math:`v = (W, H, K)` (see `Increment`); its entries are independent, of
+covariance :math:`h D`, :math:`D = \mathrm{diag}(1, 1/12, 1/720)`. Cut at the ratio r, :math:`q = 1 - r`.
+Splitting the defining integrals at the cut gives Chen's relation, linear with triangular matrices,
+
+.. math:: v = A v_l + B v_r, \qquad
+    A = \begin{pmatrix} 1 \\ q/2 & r \\ q(q-r)/12 & rq/2 & r^2 \end{pmatrix}, \quad
+    B = \begin{pmatrix} 1 \\ -r/2 & q \\ r(r-q)/12 & -rq/2 & q^2 \end{pmatrix},
+
+and since :math:`v_l` and :math:`v_r` are independent Gaussians, the left part is, given the whole, Gaussian
+with
+
+.. math:: \mathrm E[v_l \mid v] = M_l v, \quad M_l = r D A^T D^{-1}, \qquad
+    \mathrm{Cov}(v_l \mid v) = h (r D - M_l D M_l^T) = h L L^T, \qquad M_r = q D B^T D^{-1}.
+
+What the left part gains the right one loses: with the same normals z its noise is :math:`-B^{-1} A L z`. That
+matrix is triangular too, hence minus the Cholesky factor of the right covariance: neither side is preferred.
+The leading one or two rows and columns are the bridges of (W) and of (W, H).
+
+References
+----------
+.. [1] Foster (2020), Numerical approximations for stochastic differential equations, Oxford, chapter 6.
+.. [2] Chen (1957), Integration of paths, geometric invariants and a generalized Baker-Hausdorff formula,
+   Ann. of Math. 65, 163-178.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from diffmath._typing import Array
+
+__all__ = ["VARIANCES", "Split", "chen_matrices", "divide", "join", "split"]
+
+Matrix = npt.NDArray[np.floating[Any]]
+State = tuple[Array, ...]  # (W,), (W, H) or (W, H, K)
+
+VARIANCES = (1.0, 1.0 / 12.0, 1.0 / 720.0)  # of W, H, K over a unit of time
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The law of both parts given the whole: part = mean @ whole + sqrt(h) * noise @ z.
+
+    Parameters
+    ----------
+    left, right : array, shape (order, order)
+        Conditional means.
+    left_noise, right_noise : array, shape (order, order)
+        Lower triangular factors that meet the same normals.
+    """
+
+    left: Matrix
+    right: Matrix
+    left_noise: Matrix
+    right_noise: Matrix
+
+
+def chen_matrices(r: float, order: int = 3) -> tuple[Matrix, Matrix]:
+    """Return A and B of Chen's relation, whole = A left + B right; r may lie outside [0, 1]."""
+    q = 1.0 - r
+    left = [[1.0, 0.0, 0.0], [q / 2, r, 0.0], [q * (q - r) / 12, r * q / 2, r * r]]
+    right = [[1.0, 0.0, 0.0], [-r / 2, q, 0.0], [r * (r - q) / 12, -r * q / 2, q * q]]
+    return np.array(left)[:order, :order], np.array(right)[:order, :order]
+
+
+@lru_cache(maxsize=1024)
+def split(r: float, order: int = 3) -> Split:
+    """Return the bridge of the first `order` of (W, H, K) at the ratio r, 0 < r < 1."""
+    q = 1.0 - r
+    a, b = chen_matrices(r, order)
+    variances = np.array(VARIANCES[:order])
+    left, right = (
+        share * variances[:, None] * chen.T / variances for share, chen in ((r, a), (q, b))
+    )  # fmt: skip
+    # The factor of the shorter side is well conditioned; the longer side follows from Chen's relation.
+    if r <= 0.5:
+        noise = _factor(r, left, variances)
+        return Split(left, right, noise, -np.linalg.solve(b, a @ noise))
+    noise = -_factor(q, right, variances)
+    return Split(left, right, -np.linalg.solve(a, b @ noise), noise)
+
+
+def _factor(share: float, mean: Matrix, variances: Matrix) -> Matrix:
+    return np.linalg.cholesky(np.diag(share * variances) - (mean * variances) @ mean.T)
+
+
+def divide(whole: State, z: State, law: Split, root_h: float) -> tuple[State, State]:
+    """Draw both parts of an interval of length root_h**2 from the whole and normals z."""
+    return (
+        _affine(law.left, whole, root_h * law.left_noise, z),
+        _affine(law.right, whole, root_h * law.right_noise, z),
+    )
+
+
+def join(left: State, right: State, r: float) -> State:
+    """Return the whole by Chen's relation, the left part having the share r of the length."""
+    a, b = chen_matrices(r, len(left))
+    return _affine(a, left, b, right)
+
+
+def _affine(a: Matrix, x: State, b: Matrix, y: State) -> State:
+    """Return a x + b y, elementwise: a product of matrices might depend on the batch in the last bit."""
+    rows = []
+    for a_row, b_row in zip(a, b, strict=True):
+        terms = [(c, v) for c, v in (*zip(a_row, x, strict=True), *zip(b_row, y, strict=True)) if c != 0.0]
+        total = float(terms[0][0]) * terms[0][1]
+        for c, v in terms[1:]:
+            total = total + float(c) * v
+        rows.append(total)
+    return tuple(rows)
