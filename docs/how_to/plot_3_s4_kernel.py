@@ -41,14 +41,22 @@ print(f"convolution against recurrence: {abs(y - recurrent).max() / abs(y).max()
 assert abs(y - recurrent).max() < 1e-12 * abs(y).max()
 
 # %%
+# In a layer each channel has its own step as well: `kernel_bank` computes all kernels together.
+
+steps = np.geomspace(1e-3, 1e-1, channels)
+bank = ss.kernel_bank(ss.legs(order), length, dt=steps, C=C)
+alone = ss.kernel(ss.bilinear(ss.legs(order).with_output(C[2]), steps[2]), length)
+print(bank.shape, f"{abs(bank[2] - alone).max() / abs(alone).max():.0e}")
+
+# %%
 # Is it the S4 layer of the papers? A, B and the recurrence are S4's: `bilinear` keeps C and drives step k by
 # sample k. What differs from the published code is what was wrong there: nothing is clipped (S4 clips B), and
 # the unit of time of each window is written down, see :doc:`/auto_theory/plot_3_conventions`.
 #
 # Streaming
 # ---------
-# Online, carry the state: `simulate` gives the outputs of a chunk, `advance` the state after it. The chunks
-# may have any length, one sample included.
+# Online, carry the state: `step` takes one sample; `simulate` gives the outputs of a chunk and `advance` the
+# state after it.
 
 one = ss.bilinear(ss.legs(order).with_output(C[0], 1.0), dt)
 state, outputs = np.zeros(order), []
@@ -56,6 +64,12 @@ for chunk in np.split(u[:, 0], [1, 2, 3, 100, 612]):
     outputs.append(ss.simulate(one, chunk, state=state))
     state = ss.advance(one, chunk, state=state)
 print(f"in chunks against at once: {abs(np.concatenate(outputs) - y[:, 0]).max() / abs(y[:, 0]).max():.0e}")
+
+state, outputs = None, []
+for sample in u[:200, 0]:
+    output, state = ss.step(one, sample, state)
+    outputs.append(float(output))
+print(f"sample by sample:          {abs(np.array(outputs) - y[:200, 0]).max() / abs(y[:, 0]).max():.0e}")
 
 # %%
 # A kernel can be streamed, too: `convolve` takes the samples *before* a chunk.
@@ -119,10 +133,11 @@ print(f"C times the kernels of the states: {abs(by_states - K).max():.0e}")
 # %%
 # Which method, at what cost
 # --------------------------
-# ``method="auto"`` chooses. All methods give one kernel; `product` knows the closed form of the spectrum of
-# LegS, `cauchy` needs the normal-plus-low-rank form of `nplr`, which every HiPPO system has.
+# ``method="auto"`` takes what `kernel_method` says. All methods give one kernel; `product` takes the spectrum
+# from the structure of the system, `cauchy` from the normal-plus-low-rank form of `nplr`.
 
 single = ss.bilinear(ss.legs(order).with_output(C[0]), dt)
+print(f"auto: {ss.kernel_method(single, length)} for {length} lags, {ss.kernel_method(single, 20)} for 20")
 reference = ss.kernel(single, length, method="powers")
 for method in ("auto", "powers", "doubling", "cauchy", "product"):
     ss.kernel(single, length, method=method)
@@ -146,7 +161,6 @@ print(ss.nplr(ss.legs(order)), ss.nplr(ss.legt(order)), sep="\n")
 
 poles, B = ss.s4d_legs(order)
 C_modes = rng.standard_normal((channels, order // 2)) + 1j * rng.standard_normal((channels, order // 2))
-steps = np.geomspace(1e-3, 1e-1, channels)
 K_diagonal = ss.diagonal_kernel(poles, C_modes * B, length, dt=steps)
 K_diagonal.shape
 
