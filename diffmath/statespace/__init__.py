@@ -4,7 +4,7 @@ Build a continuous `StateSpace` (`legs`, `legt`, `fout`, ...), discretise it (`b
 either run it (`simulate`) or convolve with its impulse response (`kernel`, `convolve`): the two agree to
 rounding. `memorize` keeps the Legendre coefficients of a whole history while the signal arrives, `project`
 computes them afterwards, exactly, and `reconstruct` reads the history back. `advance` carries a state over
-chunks of a signal; `scan` runs diagonal systems that change with time,
+chunks of a signal, and `step` over one sample; `scan` runs diagonal systems that change with time,
 and `simulate_events` any system over samples at irregular times. `s4d_lin` and its kin are where diagonal
 models start, `modal` makes a `StateSpace` of one; `delay` is a delay line.
 """
@@ -34,6 +34,7 @@ from diffmath.statespace._reconstruct import reconstruct
 from diffmath.statespace._scan import scan
 from diffmath.statespace._simulate import advance, simulate
 from diffmath.statespace._statespace import StateSpace
+from diffmath.statespace._step import step
 from diffmath.statespace._structure import Dense
 from diffmath.statespace._transform import change_gauge, jacobi_gauge, tilt
 from diffmath.statespace._tridiagonal_inverse import TridiagonalInverse
@@ -87,6 +88,7 @@ __all__ = [
     "scan",
     "simulate",
     "simulate_events",
+    "step",
     "tilt",
     "zoh",
 ]

@@ -72,7 +72,8 @@ def frequency_response(system: StateSpace, omega: Array) -> Array:
     if not omega.shape[0]:
         response = complexes(xp.zeros((C.shape[0], 0), dtype=C.dtype, device=compat.device(C)), C[:, :0])
     else:
-        with quiet():
+        # A structure divides by zero at a pole.
+        with quiet(), np.errstate(divide="ignore"):
             response = _response(system, C, omega)
     response = response + xp.reshape(xp.astype(system.D, kind), (-1, 1))
     finite = xp.all(xp.isfinite(response), axis=0)

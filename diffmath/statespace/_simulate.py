@@ -10,7 +10,7 @@ from diffmath.statespace import _blocks
 from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
 from diffmath.statespace._statespace import StateSpace, follow, require_discrete, require_output
 
-__all__ = ["advance", "initial_state", "simulate"]
+__all__ = ["advance", "initial_state", "next_state", "simulate"]
 
 _SHORT = 64  # samples for which blocks do not pay
 
@@ -48,9 +48,9 @@ def simulate(system: StateSpace, u: Array, *, state: Array | None = None) -> Arr
     By blocks of T samples, T a power of two near the square root of their number and at most 128: per channel
     O(n + T) for a sample and output, in matrix products, and O(n^2) for a block; before, O(n^3) once. Fewer
     than 64 samples go one by one, O(n^2) each, and so does a run whose blocks overflow. Carry a run on from
-    the state that `advance` returns. Equal to ``convolve(u, kernel(system, samples))`` to rounding if the
-    state starts at zero; SciPy's ``dlsim`` returns the same numbers for the output matrices
-    ``(C A, C B + D)``, because its state lags one sample.
+    the state that `advance` returns, or go sample by sample with `step`. Equal to ``convolve(u,
+    kernel(system, samples))`` to rounding if the state starts at zero; SciPy's ``dlsim`` returns the same
+    numbers for the output matrices ``(C A, C B + D)``, because its state lags one sample.
 
     What is rounded, A itself first, is carried on by the powers of A. Where these do not grow, the error is
     below sqrt(n) eps of ``|C| max |x_k|`` for each sample of the run: 1e-3 of it in float32, where eps is
@@ -143,7 +143,7 @@ def advance(system: StateSpace, u: Array, *, state: Array | None = None) -> Arra
         if not _pays(channels) or not _finite(x):
             x = start
             for k in range(channels.shape[0]):
-                x = _next(system, x, channels[k, :])
+                x = next_state(system, x, channels[k, :])
     remedy = "the system is unstable; use fewer samples or a stable A"
     x = refuse_overflow("the state", x[None, ...], remedy, every=channels.shape[0])
     return from_channels(x[0, ...], u, axis=0)
@@ -158,7 +158,8 @@ def _finite(values: Array) -> bool:
     return bool(xp.all(xp.isfinite(values)))
 
 
-def _next(system: StateSpace, x: Array, sample: Array) -> Array:
+def next_state(system: StateSpace, x: Array, sample: Array) -> Array:
+    """Return the states (channels, n) after one more sample (channels,)."""
     return x @ array_namespace(x).matrix_transpose(system.A) + sample[:, None] * system.B
 
 
@@ -167,7 +168,7 @@ def _recur(system: StateSpace, u: Array, x: Array) -> Array:
     xp = array_namespace(u)
     read, outputs = xp.matrix_transpose(xp.reshape(system.C, (-1, system.order))), []
     for k in range(u.shape[0]):
-        x = _next(system, x, u[k, :])
+        x = next_state(system, x, u[k, :])
         outputs.append(x @ read)
     return xp.stack(outputs)
 

@@ -105,3 +105,15 @@ def test_refusals(xp):
     integrator = ss.StateSpace(xp.asarray([[0.0]]), one, C=one)
     with pytest.raises(ValueError, match="is a pole of the system"):
         ss.frequency_response(integrator, xp.asarray([1.0, 0.0]))
+
+
+@pytest.mark.parametrize("pairs", [True, False])
+def test_structures_refuse_their_poles(pairs):
+    """By the same words as a dense system, and without a warning."""
+    wave = ss.BlockDiagonal(np.zeros(2), np.array([-2.0, 2.0]), np.array([1, 0]))
+    sums = ss.LowerCumulative(np.zeros(2), np.ones(2), np.ones(2))
+    for structure, pole in ((wave, 2.0), (sums, 0.0)):
+        B = np.array([1.0, 1.0 if pairs else 2.0])
+        system = ss.StateSpace(structure.entries(), B, C=np.ones(2), structure=structure)
+        with pytest.raises(ValueError, match=f"omega={pole:g} is a pole of the system"):
+            ss.frequency_response(system, np.array([1.0, pole]))
