@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from diffmath.symbolic._orthogonal import Measure as Measure
     from diffmath.symbolic._program import ArrayFunction as ArrayFunction
     from diffmath.symbolic._sde import SDE as SDE
+    from diffmath.symbolic._symplectic_conditions import lyndon_words as lyndon_words
+    from diffmath.symbolic._symplectic_conditions import splitting_conditions as splitting_conditions
 
 _MODULES = {
     "._butcher": ("RootedTree", "elementary_weight", "order_conditions", "rooted_trees"),
@@ -45,11 +47,13 @@ _MODULES = {
     "._orthogonal": ("Measure",),
     "._program": ("ArrayFunction",),
     "._sde": ("SDE",),
+    "._symplectic_conditions": ("lyndon_words", "splitting_conditions"),
 }
 __all__ = [
     "ArrayFunction", "HippoClosure", "Measure", "RootedTree", "SDE", "change_gauge", "derive_hippo",
     "elementary_weight", "fokker_planck_operator", "foud", "fous", "fout", "generator", "hippo_closure",
-    "jacobi_gauge", "jacs", "lagt", "legs", "legt", "lower", "order_conditions", "rooted_trees", "tilt",
+    "jacobi_gauge", "jacs", "lagt", "legs", "legt", "lower", "lyndon_words", "order_conditions",
+    "rooted_trees", "splitting_conditions", "tilt",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(
