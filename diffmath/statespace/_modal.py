@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import array_api_compat as compat
+import numpy as np
 
-from diffmath._arrays import array_namespace, check_array
+from diffmath._arrays import array_namespace, check_array, to_numpy
 from diffmath._typing import Array
+from diffmath.statespace._block_diagonal import BlockDiagonal
 from diffmath.statespace._statespace import StateSpace
 
 __all__ = ["modal"]
@@ -49,8 +51,9 @@ def modal(poles: Array, B: Array, C: Array, *, D: Any = 0.0, pairs: bool = True)
     Notes
     -----
     What holds of a `StateSpace` holds of it: every discretization, `simulate` with a state to carry on,
-    `frequency_response`, and `kernel`, which is ``diagonal_kernel(poles, B * C, ...)`` at O(n length) for
-    its O(n^3) and more. `diagonalize` is the way back. A complex C reads real modes by its real part.
+    `frequency_response`, and `kernel`, which is ``diagonal_kernel(poles, B * C, ...)`` at O(n length) for its
+    O(n^3) and more. Its structure, blocks on the host, answers each frequency in O(n). `diagonalize` is the
+    way back. A complex C reads real modes by its real part.
 
     References
     ----------
@@ -81,7 +84,18 @@ def modal(poles: Array, B: Array, C: Array, *, D: Any = 0.0, pairs: bool = True)
     read = 2.0 * C if pairs else C
     real = not any(xp.isdtype(part.dtype, "complex floating") for part in (poles, B))
     parts = (_diagonal(poles), B, _real(read)) if real else _rotations(poles, B, read)
-    return StateSpace(*parts, D=D)
+    return StateSpace(*parts, D=D, structure=_structure(poles, pairs=not real))
+
+
+def _structure(poles: Array, *, pairs: bool) -> BlockDiagonal:
+    """Return the blocks of A: one state for each real mode, or two for each mode."""
+    decay = np.asarray(to_numpy(_real(poles)), dtype=np.float64)
+    n = np.arange(decay.shape[0] * (2 if pairs else 1))
+    if not pairs:
+        return BlockDiagonal(decay, 0.0 * decay, n)
+    turn = np.asarray(to_numpy(_imag(poles)), dtype=np.float64)
+    off = np.stack([-turn, turn], axis=1).reshape(-1)
+    return BlockDiagonal(np.repeat(decay, 2), off, n + 1 - 2 * (n % 2))
 
 
 def _rotations(poles: Array, B: Array, read: Array) -> tuple[Array, Array, Array]:

@@ -34,7 +34,8 @@ class TridiagonalInverse(Structure):
     -----
     A product is two cumulative sums. :math:`(pI - gA)x = v` is, with :math:`x = r^{-1} T y`, the tridiagonal
     system :math:`((p + g\gamma) T + g \operatorname{diag}(r l))\,y = r v`, solved without pivoting: its
-    symmetric part is not negative for Re(p/g) >= 0, and no pivot falls below half of p. O(n) each.
+    symmetric part is not negative where that of :math:`p/g + \gamma` is not, and there no pivot falls below
+    half of :math:`|p + g\gamma|`. Beyond, where A - p/g grows, pivots may be small. O(n) each.
 
     Examples
     --------

@@ -113,3 +113,24 @@ def test_refusals():
         ss.modal(ones, ones, np.ones(3))
     with pytest.raises(ValueError, match="poles must be finite"):
         ss.modal(np.array([np.nan, 1.0]), ones, ones)
+
+
+@pytest.mark.parametrize("pairs", [True, False])
+@pytest.mark.parametrize("length", [7, 256])
+def test_blocks_answer_in_place_of_the_matrix(pairs, length):
+    """The structure is that of A; the product of its resolvent is the diagonal kernel."""
+    rng = np.random.default_rng(length)
+    poles = -rng.uniform(0.1, 1, 9) + (1j * rng.uniform(-20, 20, 9) if pairs else 0.0)
+    B, C = rng.standard_normal(9), rng.standard_normal(9)
+    system = ss.modal(poles, B, C, pairs=pairs)
+    assert isinstance(system.structure, ss.BlockDiagonal)
+    np.testing.assert_array_equal(system.structure.entries(), system.A)
+    dense = ss.StateSpace(system.A, system.B, C=system.C)
+    omega = np.linspace(-30, 30, 41)
+    wanted = ss.frequency_response(dense, omega)
+    # A few eps over the distance to the nearest pole, 0.1 of up to 30.
+    np.testing.assert_allclose(ss.frequency_response(system, omega), wanted, atol=1e-12)
+    exact = ss.diagonal_kernel(poles, B * C, length, dt=0.05, method="bilinear", pairs=pairs)
+    K = ss.kernel(ss.bilinear(system, 0.05), length, method="product")
+    # Some n eps of the largest lag, a digit more on the smaller circle.
+    np.testing.assert_allclose(K, exact, atol=1e-13 * 18 * np.abs(exact).max())

@@ -1,5 +1,7 @@
 """Structures: what they promise is A, and what they answer is what dense linear algebra answers."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -165,3 +167,36 @@ def test_the_structure_follows_a_diagonal_gauge_and_not_a_full_one():
     )
     assert repr(ss.foud(3, 0.5).structure) == "BlockDiagonal(order=3, rank=1)"
     assert ss.fous(3).structure.name == "dense"
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 65, 512])
+@pytest.mark.parametrize("rate", [0.0, 0.8])
+def test_no_pivot_of_the_legendre_window_is_small(order, rate):
+    """The claim behind solving without pivoting: every pivot is at least half of |p + g rate|."""
+    structure = ss.tilt(ss.legt(order, 0.3), rate).structure
+    omega = np.concatenate([[0.0], np.geomspace(1e-6, 1e9, 300)])
+    for s in (1j * omega, omega + 0j, omega * (1 + 5j)):
+        half = 0.5 * (s + structure.rate)
+        pivot, off = None, half * half
+        for t, scale in zip(structure.diagonal, structure.left * structure.right, strict=True):
+            own = 2.0 * half * t + scale
+            pivot = own if pivot is None else own + off / pivot
+            assert np.all(np.abs(pivot) >= np.abs(half) * (1 - 1e-12))
+
+
+def test_systems_go_to_other_processes():
+    """Structures, measures and origins are pickled with a system."""
+    for system in (*(build(5) for build in SYSTEMS.values()), ss.bilinear(ss.legt(5), 0.1)):
+        copy = pickle.loads(pickle.dumps(system))
+        assert repr(copy) == repr(system)
+        assert repr(copy.structure) == repr(system.structure)
+        np.testing.assert_array_equal(copy.A, system.A)
+        np.testing.assert_array_equal(copy.structure.entries(), system.structure.entries())
+
+
+@pytest.mark.parametrize("order", [1, 2, 512])
+def test_a_system_in_single_precision_keeps_its_structure(order):
+    for build in (ss.legs, ss.legt, ss.lagt):
+        system = build(order, like=np.empty(0, np.float32))
+        assert type(system.structure) is type(build(order).structure)
+        np.testing.assert_allclose(system.structure.entries(), system.A, rtol=1e-6)
