@@ -2,18 +2,41 @@
 
 Methods are data that proves itself: a `Tableau` of exact fractions cannot be built unless it satisfies
 every order condition it claims. `solve` takes fixed steps, or adapts the step of every row of the batch on
-its own, so that no row changes another. `euler`, `midpoint`, `heun`, `rk4` and `dopri5` come with it; a
-method of your own is any object with ``step(f, t, x, dt)`` and `order`.
+its own, so that no row changes another. Explicit methods: `euler`, `midpoint`, `heun`, `ralston`, `bosh3`,
+`rk4`, `dopri5`, `tsit5`, `vern7` and `dop853`; a method of your own is any object with
+``step(f, t, x, dt)`` and `order`.
 """
 
+from diffmath._lazy import lazy_attributes
+from diffmath.ode._classical import bosh3, dopri5, euler, heun, midpoint, ralston, rk4, tsit5
 from diffmath.ode._control import PIController
-from diffmath.ode._explicit import ExplicitRungeKutta, dopri5, euler, heun, midpoint, rk4
+from diffmath.ode._explicit import ExplicitRungeKutta
+from diffmath.ode._extension import ContinuousExtension
 from diffmath.ode._method import AdaptiveMethod, Method
 from diffmath.ode._models import Linear, Semilinear, Separable, Split, WithJacobian
 from diffmath.ode._solve import solve
 from diffmath.ode._tableau import Tableau
 
 __all__ = [
-    "AdaptiveMethod", "ExplicitRungeKutta", "Linear", "Method", "PIController", "Semilinear", "Separable",
-    "Split", "Tableau", "WithJacobian", "dopri5", "euler", "heun", "midpoint", "rk4", "solve",
+    "AdaptiveMethod", "ContinuousExtension", "ExplicitRungeKutta", "Linear", "Method", "PIController",
+    "Semilinear", "Separable", "Split", "Splitting", "SplittingTableau", "Tableau", "WithJacobian", "bosh3",
+    "dop853", "dopri5", "euler", "heun", "leapfrog", "mclachlan2", "mclachlan4", "midpoint",
+    "position_verlet", "ralston", "rk4", "solve", "tsit5", "vern7", "yoshida4", "yoshida6",
 ]  # fmt: skip
+
+# Proving hundreds of order conditions takes a tenth of a second: on first use.
+_LAZY = {
+    "._dop853": ("dop853",),
+    "._vern7": ("vern7",),
+    "._symplectic": (
+        "Splitting", "SplittingTableau", "leapfrog", "mclachlan2", "mclachlan4", "position_verlet",
+        "yoshida4", "yoshida6",
+    ),
+}  # fmt: skip
+__getattr__, _lazy_dir = lazy_attributes(
+    __name__, {name: module for module, names in _LAZY.items() for name in names}
+)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

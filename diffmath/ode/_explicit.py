@@ -1,4 +1,4 @@
-"""Explicit Runge-Kutta methods: one stepper for every tableau, and the classical tableaux."""
+"""Explicit Runge-Kutta methods: one stepper for every tableau."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from diffmath._arrays import array_namespace
 from diffmath._typing import Array, Drift, Time
+from diffmath.ode._extension import ContinuousExtension
 from diffmath.ode._tableau import Tableau
 
-__all__ = ["ExplicitRungeKutta", "dopri5", "euler", "heun", "midpoint", "rk4"]
+__all__ = ["ExplicitRungeKutta"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -21,6 +23,8 @@ class ExplicitRungeKutta:
     ----------
     tableau : Tableau
         Proven coefficients.
+    extension : ContinuousExtension, optional
+        The solution inside a step, proven likewise.
 
     Notes
     -----
@@ -42,10 +46,13 @@ class ExplicitRungeKutta:
     """
 
     tableau: Tableau
+    extension: ContinuousExtension | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.tableau, Tableau):
             raise TypeError(f"tableau must be an ode.Tableau; got {type(self.tableau).__name__}")
+        if self.extension is not None and self.extension.tableau != self.tableau:
+            raise ValueError(f"the extension must be one of the tableau {self.name}")
 
     @property
     def name(self) -> str:
@@ -59,8 +66,13 @@ class ExplicitRungeKutta:
 
     @property
     def embedded_order(self) -> int | None:
-        """Order of the embedded solution, None without an error estimate."""
-        return self.tableau.embedded_order
+        """Order of the embedded solution, one less than that of the estimate; None without an estimate."""
+        return self.tableau.estimate_order
+
+    @property
+    def dense_order(self) -> int | None:
+        """Order of the continuous extension, None without one."""
+        return None if self.extension is None else self.extension.order
 
     @property
     def reference(self) -> str:
@@ -124,7 +136,10 @@ class ExplicitRungeKutta:
         first = f(t, x) if slope is None else slope
         slopes = self._slopes(f, t, x, dt, first, self.tableau.stages)
         x_new = x + _increment(dt, self._b, slopes)
-        return x_new, _increment(dt, self._b_error, slopes), slopes[-1] if self.tableau.is_fsal else None
+        error = _increment(dt, self._b_error, slopes)
+        if self.tableau.b_error_low is not None:
+            error = steadied(error, _increment(dt, self._b_error_low, slopes))
+        return x_new, error, slopes[-1] if self.tableau.is_fsal else None
 
     def _slopes(self, f: Drift, t: Time, x: Array, dt: Time, first: Array, stages: int) -> list[Array]:
         slopes = [first]
@@ -146,11 +161,28 @@ class ExplicitRungeKutta:
         return _floats(self.tableau.b_error or ())
 
     @cached_property
+    def _b_error_low(self) -> tuple[float, ...]:
+        return _floats(self.tableau.b_error_low or ())
+
+    @cached_property
     def _c(self) -> tuple[float, ...]:
         return _floats(self.tableau.c or ())
 
     def __repr__(self) -> str:
         return repr(self.tableau).replace("Tableau", "ExplicitRungeKutta", 1)
+
+
+def steadied(error: Array, low: Array) -> Array:
+    """Return the first of two estimates, divided where the second, of lower order, is the larger.
+
+    Hairer, Norsett & Wanner (1993), section II.10, who do so with the norms; component by component, the
+    estimate needs no tolerance.
+    """
+    xp = array_namespace(error)
+    size, other = xp.abs(error), 0.1 * xp.abs(low)
+    largest = xp.maximum(xp.maximum(size, other), float(xp.finfo(size.dtype).smallest_normal) + 0.0 * size)
+    a, b = size / largest, other / largest
+    return error * (a / xp.sqrt(xp.maximum(a * a + b * b, 0.5 + 0.0 * a)))
 
 
 def _floats(row: Iterable[Any]) -> tuple[float, ...]:
@@ -164,40 +196,3 @@ def _increment(dt: Time, weights: tuple[float, ...], slopes: list[Array]) -> Arr
     """
     terms = [(weight * dt) * slope for weight, slope in zip(weights, slopes, strict=False) if weight != 0.0]
     return sum(terms[1:], start=terms[0]) if terms else 0.0 * slopes[0]
-
-
-def _method(name: str, a: Any, b: Any, order: int, reference: str, **embedded: Any) -> ExplicitRungeKutta:
-    return ExplicitRungeKutta(Tableau(name=name, a=a, b=b, order=order, reference=reference, **embedded))
-
-
-euler = _method("euler", [[]], [1], 1, "Euler (1768), Institutiones Calculi Integralis")
-
-midpoint = _method("midpoint", [[], ["1/2"]], [0, 1], 2, "Runge (1895), Math. Ann. 46, 167-178")
-
-heun = _method("heun", [[], [1]], ["1/2", "1/2"], 2, "Heun (1900), Z. Math. Phys. 45, 23-38")
-
-rk4 = _method(
-    "rk4",
-    [[], ["1/2"], [0, "1/2"], [0, 0, 1]],
-    ["1/6", "1/3", "1/3", "1/6"],
-    4,
-    "Kutta (1901), Z. Math. Phys. 46, 435-453",
-)
-
-dopri5 = _method(
-    "dopri5",
-    [
-        [],
-        ["1/5"],
-        ["3/40", "9/40"],
-        ["44/45", "-56/15", "32/9"],
-        ["19372/6561", "-25360/2187", "64448/6561", "-212/729"],
-        ["9017/3168", "-355/33", "46732/5247", "49/176", "-5103/18656"],
-        ["35/384", 0, "500/1113", "125/192", "-2187/6784", "11/84"],
-    ],
-    ["35/384", 0, "500/1113", "125/192", "-2187/6784", "11/84", 0],
-    5,
-    "Dormand & Prince (1980), J. Comput. Appl. Math. 6, 19-26, table 2",
-    b_error=["71/57600", 0, "-71/16695", "71/1920", "-17253/339200", "22/525", "-1/40"],
-    embedded_order=4,
-)

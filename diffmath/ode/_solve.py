@@ -14,9 +14,10 @@ from diffmath._counts import check_count
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array, Drift
 from diffmath.ode._adaptive import AdaptiveOptions, solve_adaptive
+from diffmath.ode._classical import dopri5
 from diffmath.ode._control import PIController, Tolerance, check_number
 from diffmath.ode._dynamics import Dynamics
-from diffmath.ode._explicit import ExplicitRungeKutta, dopri5
+from diffmath.ode._explicit import ExplicitRungeKutta
 from diffmath.ode._fixed import solve_fixed
 from diffmath.ode._method import AdaptiveMethod, Method
 from diffmath.ode._tableau import Tableau

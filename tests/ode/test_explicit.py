@@ -12,7 +12,8 @@ from diffmath import ode
 from diffmath._arrays import array_namespace
 from diffmath.testing import ODEProblem, assert_order
 
-METHODS = [ode.euler, ode.midpoint, ode.heun, ode.rk4, ode.dopri5]
+# Tsitouras' leading error is so small that no halving in float64 shows it: see test_high_order.py.
+METHODS = [ode.euler, ode.midpoint, ode.heun, ode.ralston, ode.bosh3, ode.rk4, ode.dopri5]
 
 
 def _column(*values: float) -> Any:
@@ -41,7 +42,7 @@ PROBLEMS = [
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p.name)
 def test_the_measured_order_is_the_stated_one(method: ode.ExplicitRungeKutta, problem: ODEProblem) -> None:
     """Five halvings, within 0.15 on both sides; those of dopri5 fall to 5 from above."""
-    assert_order(method.step, problem, order=method.order, two_sided=method is not ode.dopri5)
+    assert_order(method.step, problem, order=method.order, two_sided=method.order < 5)
     with pytest.raises(AssertionError, match="is below the claimed"):
         assert_order(method.step, problem, order=method.order + 1)
 
