@@ -2,9 +2,9 @@
 
 Build a continuous `StateSpace` (`legs`, `legt`, `fout`, ...), discretise it (`bilinear`, `zoh`, ...), then
 either run it (`simulate`) or convolve with its impulse response (`kernel`, `convolve`): the two agree to
-rounding. `memorize` keeps the Legendre coefficients of a whole history while the signal arrives, `project`
-computes them afterwards, exactly, and `reconstruct` reads the history back. `advance` carries a state over
-chunks of a signal, and `step` over one sample; `scan` runs diagonal systems that change with time,
+rounding. `memorize` keeps the coefficients of a signal's past while it arrives, `project` computes them
+afterwards, exactly, and `reconstruct` reads the past back, by the rows of `basis`. `advance` carries a
+state over chunks of a signal, and `step` over one sample; `scan` runs diagonal systems that change with time,
 and `simulate_events` any system over samples at irregular times. `s4d_lin` and its kin are where diagonal
 models start, `modal` makes a `StateSpace` of one; `delay` is a delay line.
 """

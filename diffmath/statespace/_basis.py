@@ -15,7 +15,7 @@ from diffmath._typing import Array
 from diffmath.statespace import _matrices
 from diffmath.statespace._measure import Measure
 from diffmath.statespace._sequences import jacobi, laguerre, legendre, legendre_scales, waves
-from diffmath.statespace._signal import quiet
+from diffmath.statespace._signal import quiet, refuse_overflow
 from diffmath.statespace._statespace import StateSpace, require_measure
 
 __all__ = ["basis", "laguerre_scale", "read_rows"]
@@ -45,6 +45,8 @@ def basis(system: StateSpace, t: Any) -> Array:
         Not a StateSpace, or `t` on another device.
     ValueError
         A system without a measure, `t` outside of what is remembered, a value not finite.
+    SolveError
+        The polynomials overflow.
 
     Notes
     -----
@@ -77,7 +79,8 @@ def basis(system: StateSpace, t: Any) -> Array:
     StateSpace(order=3, continuous, legt, tridiagonal-inverse, outputs=2, float64)
     """
     measure = require_measure(system, "basis")
-    return read_rows(measure, system.order, t, system.A, "system.A")
+    rows = read_rows(measure, system.order, t, system.A, "system.A")
+    return refuse_overflow("the basis", rows, "read smaller ages")
 
 
 def read_rows(measure: Measure, order: int, t: Any, like: Array, name: str) -> Array:

@@ -109,9 +109,9 @@ def _jacobi_older(s: Knots, like: Array, beta: float) -> Iterator[Array]:
     r"""Yield the integrals of :math:`\sqrt{2n+\beta+1} P_n^{(0,\beta)}(2s-1) s^\beta` from 0 to s."""
     power = asarray_like(s ** (beta + 1.0), like)
     yield power / math.sqrt(beta + 1.0)
-    vanishing = power * asarray_like(1.0 - s, like)
-    for n, value in enumerate(jacobi(asarray_like(2.0 * s - 1.0, like), 1.0, beta + 1.0), start=1):
-        yield (-math.sqrt(2.0 * n + beta + 1.0) / n) * (vanishing * value)
+    vanishing, x = power * asarray_like(1.0 - s, like), asarray_like(2.0 * s - 1.0, like)
+    for n, value in enumerate(jacobi(x, 1.0, beta + 1.0, vanishing), start=1):
+        yield (-math.sqrt(2.0 * n + beta + 1.0) / n) * value
 
 
 def _laguerre_older(x: Knots, like: Array, alpha: float, beta: float) -> Iterator[Array]:

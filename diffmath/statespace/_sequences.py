@@ -39,14 +39,18 @@ def legendre_scales(number: int) -> npt.NDArray[np.float64]:
     return scales
 
 
-def jacobi(x: Array, a: float, b: float) -> Iterator[Array]:
-    r"""Yield :math:`P_0^{(a,b)}(x), P_1^{(a,b)}(x), \ldots` without end, for x in [-1, 1]."""
-    before, p = array_namespace(x).zeros_like(x), array_namespace(x).ones_like(x)
+def jacobi(x: Array, a: float, b: float, weight: Array | None = None) -> Iterator[Array]:
+    r"""Yield :math:`P_0^{(a,b)}(x), P_1^{(a,b)}(x), \ldots` without end, for x in [-1, 1].
+
+    A `weight` is in from the start, so that no polynomial overflows where it vanishes.
+    """
+    xp = array_namespace(x)
+    before, p = xp.zeros_like(x), xp.ones_like(x) if weight is None else weight
     for n in count():
         yield p
         m = 2.0 * n + a + b
         if n == 0:  # where the general coefficients may be 0 / 0
-            before, p = p, 0.5 * ((a - b) + (a + b + 2.0) * x)
+            before, p = p, (0.5 * ((a - b) + (a + b + 2.0) * x)) * p
             continue
         below = 2.0 * (n + 1.0) * (n + 1.0 + a + b) * m
         slope, shift = (m + 1.0) * (m + 2.0) * m / below, (m + 1.0) * (a * a - b * b) / below

@@ -23,7 +23,6 @@ __all__ = [
     "follow",
     "require_continuous",
     "require_discrete",
-    "require_legs",
     "require_measure",
     "require_output",
 ]
@@ -300,13 +299,6 @@ def require_continuous(system: StateSpace, caller: str) -> None:
         raise TypeError(f"{caller} takes a StateSpace; got {type(system).__name__}")
     if system.dt is not None:
         raise ValueError(f"{caller} takes a continuous system; got one with dt={system.dt}")
-
-
-def require_legs(system: StateSpace, caller: str) -> None:
-    """Refuse what is not the continuous LegS system."""
-    measure = require_measure(system, caller)
-    if measure.name != "legs" or measure.gauge is not None:
-        raise ValueError(f"{caller} needs LegS, the scaled Legendre measure; got {measure}")
 
 
 def require_measure(system: StateSpace, caller: str) -> Measure:

@@ -1,4 +1,4 @@
-"""Samples per second that LegS remembers: the twin's lanes against plain loops, the projection, the body.
+"""Samples per second that a memory takes: the twins' lanes against plain loops, the projection, the body.
 
 Run it with ``python tests/benchmarks/bench_memory.py [--rounds N]``. The plain loop is the published
 algorithm: two running sums a row, as in the C++ extension of the HiPPO code, compiled by numba.
@@ -63,7 +63,23 @@ def cases() -> dict[str, tuple[Callable[[], object], int]]:
         ),
         "memorize without numba, 1 channel": (body, 4_000),
         "project, 1 channel": (lambda: ss.project(legs, long), long.size),
+        **_other_measures(one, many),
     }
+
+
+def _other_measures(one: Any, many: Any) -> dict[str, tuple[Callable[[], object], int]]:
+    systems = {
+        "jacs": ss.jacs(ORDER, 1.0),
+        "lagt": ss.lagt(ORDER, beta=0.0, timescale=20.0),
+        "legt": ss.legt(ORDER, theta=5_000.0),
+        "fout": ss.fout(ORDER + 1, theta=5_000.0),
+    }
+
+    def last(system: ss.StateSpace, u: Any) -> tuple[Callable[[], object], int]:
+        return lambda: ss.memorize(system, u, every=len(u)), u.size
+
+    table = {f"{name}, 1 channel": last(system, one) for name, system in systems.items()}
+    return table | {f"{name}, 64 channels": last(system, many) for name, system in systems.items()}
 
 
 def measure(rounds: int = 7) -> dict[str, float]:

@@ -235,6 +235,8 @@ def test_refusals():
         ss.basis(ss.lagt(3, -0.5), [1.0])
     with pytest.raises(ValueError, match="needs a system whose states have a meaning"):
         ss.basis(ss.StateSpace(legs.A, legs.B), [0.5])
+    with pytest.raises(dm.SolveError, match="the basis is not finite from sample 1 on: read smaller ages"):
+        ss.basis(ss.lagt(3, 0.0, 4.0), [0.0, -1000.0])
     with pytest.raises(dm.SolveError, match="the reconstruction is not finite"):
         ss.reconstruct(ss.lagt(3, 0.0, 4.0), np.ones(3), [-1000.0])
 

@@ -26,14 +26,21 @@ def legendre_window(u: Any, c: Any, h: float, every: int) -> Any:
     :math:`(T + \tfrac h2 R^2) z = X - u e_0`, :math:`X \leftarrow X - h R^2 z`, with T the tridiagonal
     inverse of the matrix of ones and signs, and :math:`T 1 = e_0`.
     """
-    order = c.shape[1]
+    order, middle = c.shape[1], (c.shape[1] + 1) // 2
     square = 2.0 * np.arange(order) + 1.0
-    pivot = 0.5 * h * square
-    pivot[0] += 0.5
-    pivot[-1] += 0.5
+    diagonal = 0.5 * h * square
+    diagonal[0] += 0.5
+    diagonal[-1] += 0.5
+    forth, both = diagonal.copy(), diagonal.copy()
     for n in range(1, order):
-        pivot[n] += 0.25 / pivot[n - 1]
-    rows = np.stack([1.0 / pivot, 0.5 / pivot, h * square]).astype(u.dtype)
+        forth[n] += 0.25 / forth[n - 1]
+    # Eliminated from both ends: two chains that do not wait for each other, and meet in the middle.
+    for n in range(order - 2, middle, -1):
+        both[n] += 0.25 / both[n + 1]
+    both[:middle] = forth[:middle]
+    if order > 1:
+        both[middle] += 0.25 / forth[middle - 1] + (0.25 / both[middle + 1] if order > middle + 1 else 0.0)
+    rows = np.stack([1.0 / both, 0.5 / both, h * square, 1.0 / forth, 0.5 / forth]).astype(u.dtype)
     root = np.sqrt(square).astype(u.dtype)
     kept = _run(u, c * root, every, rows, _solve_alone, _solve_side_by_side)
     kept /= root
@@ -78,21 +85,42 @@ def _run(
 
 @_compiled
 def _solve_alone(u: Any, state: Any, rows: Any, every: int, kept: Any) -> None:
-    samples, order = u.shape[1], rows.shape[1]
-    inverse, half, weight = rows[0], rows[1], rows[2]
-    x, side = state[0].copy(), np.empty(order, u.dtype)
-    for k in range(samples):
-        rest = x[0] - u[0, k]
-        side[0] = rest
-        for n in range(1, order):
-            rest = x[n] + half[n - 1] * rest
-            side[n] = rest
-        z = u.dtype.type(0.0)
-        for n in range(order - 1, -1, -1):
-            z = side[n] * inverse[n] - half[n] * z
-            x[n] -= weight[n] * z
+    x, side = state[0].copy(), np.empty(rows.shape[1], u.dtype)
+    for k in range(u.shape[1]):
+        _solve(x, side, u[0, k], rows)
         if (k + 1) % every == 0:
             kept[(k + 1) // every - 1, 0, :] = x
+
+
+@_compiled
+def _solve(x: Any, side: Any, heard: Any, rows: Any) -> None:
+    """Step one channel: forth from both ends of the rows, and back from their middle."""
+    inverse, half, weight = rows[0], rows[1], rows[2]
+    order = x.size
+    pairs, middle = order // 2, (order + 1) // 2
+    left = side[0] = x[0] - heard
+    right = side[order - 1] = x[order - 1] - (heard if order == 1 else x.dtype.type(0.0))
+    for i in range(1, pairs):
+        n, m = i, order - 1 - i
+        left = side[n] = x[n] + half[n - 1] * left
+        right = side[m] = x[m] - half[m + 1] * right
+    if pairs < middle and order > 1:
+        left = side[pairs] = x[pairs] + half[pairs - 1] * left
+    if order == 1:
+        x[0] -= weight[0] * (left * inverse[0])
+        return
+    down = (right + half[middle - 1] * left) * inverse[middle]
+    up = left * inverse[middle - 1] - half[middle - 1] * down
+    x[middle] -= weight[middle] * down
+    x[middle - 1] -= weight[middle - 1] * up
+    for i in range(1, pairs):
+        n, m = middle - 1 - i, middle + i
+        up = side[n] * inverse[n] - half[n] * up
+        down = side[m] * inverse[m] + half[m] * down
+        x[n] -= weight[n] * up
+        x[m] -= weight[m] * down
+    if pairs < middle:
+        x[0] -= weight[0] * (side[0] * inverse[0] - half[0] * up)
 
 
 @_compiled
@@ -103,7 +131,7 @@ def _solve_side_by_side(u: Any, state: Any, rows: Any, every: int, kept: Any) ->
     heard, z = np.zeros(SIDE, u.dtype), np.empty(SIDE, u.dtype)
     for k in range(samples):
         heard[:channels] = u[:, k]
-        _solve(x, side, heard, z, rows)
+        _solve_all(x, side, heard, z, rows)
         if (k + 1) % every == 0:
             for channel in range(channels):
                 for n in range(order):
@@ -111,18 +139,19 @@ def _solve_side_by_side(u: Any, state: Any, rows: Any, every: int, kept: Any) ->
 
 
 @_compiled
-def _solve(x: Any, side: Any, heard: Any, z: Any, rows: Any) -> None:
+def _solve_all(x: Any, side: Any, heard: Any, z: Any, rows: Any) -> None:
+    """Step channels side by side, forth from the first row to the last, and back."""
     widest_vectors()
     order = x.shape[0]
     for w in range(SIDE):
         side[0, w] = x[0, w] - heard[w]
         z[w] = 0.0
     for n in range(1, order):
-        half = rows[1, n - 1]
+        half = rows[4, n - 1]
         for w in range(SIDE):
             side[n, w] = x[n, w] + half * side[n - 1, w]
     for n in range(order - 1, -1, -1):
-        inverse, half, weight = rows[0, n], rows[1, n], rows[2, n]
+        inverse, half, weight = rows[3, n], rows[4, n], rows[2, n]
         for w in range(SIDE):
             y = side[n, w] * inverse - half * z[w]
             z[w] = y
