@@ -209,6 +209,21 @@ def test_bilinear_steps_are_second_order(name):
     np.testing.assert_allclose(np.log2(np.array(errors[:-1]) / errors[1:]), 2.0, atol=0.15)
 
 
+@pytest.mark.parametrize("beta", [-0.5, 1.5])
+def test_scaled_steps_are_second_order_for_a_signal_that_starts_level(beta):
+    errors, jacs = [], ss.jacs(4, beta)
+    for samples in 2 ** np.arange(9, 14):
+        t = (np.arange(samples) + 0.5) / samples
+        u = np.cos(9 * t) + 0.3 * np.cos(4 * t)
+        errors.append(np.linalg.norm(ss.memorize(jacs, u, every=samples)[-1] - ss.project(jacs, u)))
+    np.testing.assert_allclose(np.log2(np.array(errors[:-1]) / errors[1:]), 2.0, atol=0.15)
+
+
+@pytest.mark.parametrize(("order", "condition"), [(9, 2.6), (129, 8.3)])
+def test_the_modes_of_fous_are_well_conditioned(order, condition):
+    assert np.linalg.cond(np.linalg.eig(ss.fous(order).A)[1]) < condition
+
+
 def test_the_error_of_a_step_in_a_window_is_as_stated():
     """About (2 pi W)^3 / (12 S^2), relative, for W waves in S samples."""
     for order, make in ((24, ss.legt), (25, ss.fout)):

@@ -161,6 +161,19 @@ def test_what_legs_resolves():
             assert low <= error < high
 
 
+def test_what_jacs_resolves():
+    """As LegS now, but the larger beta, the worse in the beginning."""
+    t, beginning, present = (np.arange(20_000) + 0.5) / 20_000, [], []
+    u = np.cos(6 * np.pi * t)
+    for beta in (0.0, 1.0, 4.0):
+        jacs = ss.jacs(20, beta)
+        error = np.abs(ss.reconstruct(jacs, ss.project(jacs, u), t) - u)
+        beginning.append(error[:2000].max())
+        present.append(error[10_000:].max())
+    assert beginning[0] < 0.1 * beginning[1] < 0.01 * beginning[2]
+    assert max(present) < 1e-4
+
+
 def test_what_fout_resolves():
     """Periodic waves exactly; others like n^{-1/2}, and 1/n away from the joint."""
     t = (np.arange(4000) + 0.5) / 4000
