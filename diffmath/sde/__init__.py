@@ -11,11 +11,13 @@ from diffmath.sde._increment import Increment, chen
 from diffmath.sde._levy import levy_increments
 from diffmath.sde._method import Method, Order
 from diffmath.sde._noise import brownian_increments
+from diffmath.sde._path import BrownianPath
 from diffmath.sde._solve import solve
 from diffmath.sde._steppers import euler_maruyama, euler_maruyama_step, milstein, milstein_step
 
 __all__ = [
     "SDE",
+    "BrownianPath",
     "Increment",
     "Method",
     "Order",

@@ -20,10 +20,9 @@ import numpy as np
 
 from diffmath._arrays import array_namespace, device
 from diffmath._typing import Array
+from diffmath.sde._bridge import State
 
 __all__ = ["area_normals", "join_areas", "leaf_area", "resolved_area", "wedge"]
-
-State = tuple[Array, ...]
 
 
 def wedge(u: Array, v: Array) -> Array:

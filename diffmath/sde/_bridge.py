@@ -36,7 +36,7 @@ import numpy.typing as npt
 
 from diffmath._typing import Array
 
-__all__ = ["VARIANCES", "Split", "chen_matrices", "divide", "join", "split"]
+__all__ = ["VARIANCES", "Split", "State", "chen_matrices", "divide", "join", "split"]
 
 Matrix = npt.NDArray[np.floating[Any]]
 State = tuple[Array, ...]  # (W,), (W, H) or (W, H, K)
@@ -110,8 +110,6 @@ def _affine(a: Matrix, x: State, b: Matrix, y: State) -> State:
     rows = []
     for a_row, b_row in zip(a, b, strict=True):
         terms = [(c, v) for c, v in (*zip(a_row, x, strict=True), *zip(b_row, y, strict=True)) if c != 0.0]
-        total = float(terms[0][0]) * terms[0][1]
-        for c, v in terms[1:]:
-            total = total + float(c) * v
-        rows.append(total)
+        products = [v if c == 1.0 else float(c) * v for c, v in terms]
+        rows.append(sum(products[1:], start=products[0]))
     return tuple(rows)

@@ -6,10 +6,8 @@ all three, at the ratio that the clock has there. Chen's relation of two fine in
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy.typing as npt
@@ -18,14 +16,12 @@ from diffmath import random
 from diffmath._arrays import host_times
 from diffmath._counts import check_count
 from diffmath._typing import Array
-from diffmath.sde._area import area_normals, leaf_area, resolved_area
-from diffmath.sde._bridge import VARIANCES, divide, split
+from diffmath.sde._bridge import State
 from diffmath.sde._increment import Increment
-from diffmath.sde._noise import brownian_increments, row_normals, walk
+from diffmath.sde._noise import brownian_increments, walk
+from diffmath.sde._tree import Tree
 
-__all__ = ["LevyIncrements", "LevyTree", "check_terms", "increment_of", "levy_increments", "needed_terms"]
-
-State = tuple[Array, ...]
+__all__ = ["LevyIncrements", "check_terms", "increment_of", "levy_increments", "needed_terms"]
 
 
 def levy_increments(terms: str, *, levels: int = 0) -> LevyIncrements:
@@ -104,52 +100,16 @@ class LevyIncrements:
         first_row: int = 0,
     ) -> Iterator[Increment]:
         times = host_times(clock, "clock")
-        tree = LevyTree(shape, like, dtype, first_row, "A" in self.terms)
+        tree = Tree(shape, like, dtype, first_row, areas="A" in self.terms)
         path_key = random.fold_in(key, "sde.levy")
         return self._iterate(tree, times, walk(path_key, times, tree.root, tree.halve))
 
-    def _iterate(self, tree: LevyTree, times: Any, steps: Any) -> Iterator[Increment]:
+    def _iterate(self, tree: Tree, times: Any, steps: Any) -> Iterator[Increment]:
         for state, cell_key, node, n in steps:
             dt = float(times[n + 1] - times[n])
             depth = max(0, self.levels - node.bit_length() + 1)
             A = tree.area(cell_key, state, abs(dt), node, depth) if "A" in self.terms else None
             yield increment_of(dt, state, A, self.terms)
-
-
-class LevyTree:
-    """How a node of (W, H, K) is drawn, divided, and given its area."""
-
-    def __init__(self, shape: tuple[int, ...], like: Array, dtype: Any, first_row: int, areas: bool) -> None:
-        self._draw = row_normals(shape, like, dtype, first_row)
-        self._width = tuple(shape[1:])
-        if areas and len(shape) != 2:
-            raise ValueError(f"shape must be (batch, noise_dim) for Levy areas A; got {tuple(shape)}")
-
-    def normals(self, key: random.Key) -> State:
-        """Draw as many normals as a state has entries."""
-        z = self._draw(key, (3, *self._width))
-        return tuple(z[:, i, ...] for i in range(3))
-
-    def root(self, key: random.Key, h: float) -> State:
-        """Draw the state of a whole cell of length h."""
-        scales = (math.sqrt(h * variance) for variance in VARIANCES)
-        return tuple(scale * z for scale, z in zip(scales, self.normals(key), strict=True))
-
-    def halve(self, state: State, key: random.Key, a: float, mid: float, b: float) -> tuple[State, State]:
-        """Divide a node over [a, b] at `mid`."""
-        return divide(state, self.normals(key), split((mid - a) / (b - a)), math.sqrt(abs(b - a)))
-
-    def area(self, cell_key: random.Key, state: State, h: float, node: int, depth: int) -> Array:
-        """Return the area of a node of length h, resolved `depth` levels further down."""
-        middle = partial(self._middle, cell_key)
-        return resolved_area(state, h, node, depth, middle, partial(self._leaf, cell_key))
-
-    def _middle(self, cell_key: random.Key, state: State, h: float, node: int) -> tuple[State, State]:
-        return self.halve(state, random.fold_in(cell_key, node), 0.0, h / 2, h)
-
-    def _leaf(self, cell_key: random.Key, state: State, h: float, node: int) -> Array:
-        leaf_key = random.fold_in(random.fold_in(cell_key, "area"), node)
-        return leaf_area(state, h, self._draw(leaf_key, (area_normals(self._width[0]),)))
 
 
 def increment_of(dt: float, state: State, A: Array | None, terms: str) -> Increment:
