@@ -96,12 +96,13 @@ def memorize(
     run to rounding. `every` counts anew in each.
 
     A `bilinear` step is O(n) per channel with numba, compiled in lanes over samples or channels, on as many
-    threads as it is set to, for every measure but `fous` (n modes, O(n), and O(n^2) for a row kept) and
-    `lagt` with an alpha. Without numba, scaled measures step O(n) in turns over all rows at once, of which a
-    block of B samples takes B + n; the others, and any other `method` with them, form the matrix of a step
-    once, O(n^3), and take blocks of samples in matrix products: O(n) a sample and O(n^2) a row kept, at
-    least one for 128 samples. Any other `method` for a scaled measure takes a dense step at every sample,
-    typically O(n^3). Gauges are applied to the rows kept, O(n) each, or O(n^2) if they are full matrices.
+    threads as it is set to, for every measure but two: `fous` takes its n modes, found once in O(n^3), at
+    O(n) a sample and O(n^2) a row kept, and `lagt` with an alpha the matrix below. Without numba, scaled
+    measures step O(n) in turns over all rows at once, of which a block of B samples takes B + n; the others,
+    and any other `method` with them, form the matrix of a step once, O(n^3), and take blocks of samples in
+    matrix products: O(n) a sample, and O(n^2) a row kept, or for every 128 samples. Any other `method` for a
+    scaled measure takes a dense step at every sample, typically O(n^3). Gauges are applied to the rows kept,
+    O(n) each, or O(n^2) if they are full matrices.
 
     Beside `u` and the rows kept, memory does not grow with the number of samples, but for a copy of `u` and
     one number each.
