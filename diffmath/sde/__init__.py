@@ -6,8 +6,10 @@ noise of a key refines: N, 2N, 4N, ... steps see the same path, whatever the bat
 """
 
 from diffmath._models import SDE
+from diffmath.sde._couple import Coupled, coupled
 from diffmath.sde._ensemble import ensemble
 from diffmath.sde._increment import Increment, chen
+from diffmath.sde._interpolate import interpolate
 from diffmath.sde._levy import levy_increments
 from diffmath.sde._method import Method, Order
 from diffmath.sde._noise import brownian_increments
@@ -18,14 +20,17 @@ from diffmath.sde._steppers import euler_maruyama, euler_maruyama_step, milstein
 __all__ = [
     "SDE",
     "BrownianPath",
+    "Coupled",
     "Increment",
     "Method",
     "Order",
     "brownian_increments",
     "chen",
+    "coupled",
     "ensemble",
     "euler_maruyama",
     "euler_maruyama_step",
+    "interpolate",
     "levy_increments",
     "milstein",
     "milstein_step",

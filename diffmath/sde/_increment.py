@@ -80,7 +80,7 @@ def chen(first: Increment, second: Increment) -> Increment:
     Returns
     -------
     Increment
-        Over both, with the areas that both have (K only together with H).
+        Over both, with the areas that both have; K needs H besides.
 
     Raises
     ------

@@ -30,7 +30,7 @@ def levy_increments(terms: str, *, levels: int = 0) -> LevyIncrements:
     Parameters
     ----------
     terms : str
-        Letters of "HKA": "H" space-time, "K" space-time-time, "A" the areas of pairs (H comes with them).
+        Letters of "HKA": "H" space-time, "K" space-time-time, "A" the areas of pairs. H comes with all.
     levels : int
         For "A", the halvings of each cell of the tree down to which areas are resolved: a clock of
         ``odd * 2**k`` steps combines ``2**(levels - k)`` areas per step by Chen's relation, so that clocks
@@ -113,10 +113,9 @@ class LevyIncrements:
 
 
 def increment_of(dt: float, state: State, A: Array | None, terms: str) -> Increment:
-    """Keep of a state what `terms` ask for."""
+    """Keep of a state what `terms` ask for, and H, without which Chen's relation would not close."""
     W, H, K = (*state, None, None)[:3]
-    keeps_H = "H" in terms or "A" in terms
-    return Increment(dt, W, H if keeps_H else None, K if "K" in terms else None, A)
+    return Increment(dt, W, H if terms else None, K if "K" in terms else None, A)
 
 
 def check_terms(terms: str) -> None:

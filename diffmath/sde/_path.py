@@ -53,7 +53,7 @@ class BrownianPath:
     like : array
         Gives the library, device and precision.
     terms : str
-        What increments carry besides W: letters of "HKA" (see `Increment`); H comes with A.
+        What increments carry besides W: letters of "HKA" (see `Increment`); H comes with all.
     steps : int
         Step count of the uniform clock to share: the odd part of `steps` is the number of cells. The path
         is then that of ``solve(..., times=linspace(t0, t1, steps + 1), key=key)`` with 2**k times as many

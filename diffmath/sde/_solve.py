@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import array_namespace, check_array, host_times, to_numpy
+from diffmath._arrays import array_namespace, check_array, host_times, same_kind, to_numpy
 from diffmath._callables import guarded
 from diffmath._counts import check_count
 from diffmath._models import SDE
@@ -17,9 +17,11 @@ from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array
 from diffmath.sde._edge import as_sde, noise_shape
+from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
+from diffmath.sde._path import BrownianPath
 
-__all__ = ["check_state", "march", "nonfinite", "solve"]
+__all__ = ["advance", "along", "check_state", "march", "noise_of", "nonfinite", "solve"]
 
 
 def solve(
@@ -28,7 +30,8 @@ def solve(
     times: npt.ArrayLike,
     *,
     method: Method,
-    key: random.Key,
+    key: random.Key | None = None,
+    path: BrownianPath | None = None,
     substeps: int = 1,
     first_row: int = 0,
     progress: bool = False,
@@ -49,8 +52,11 @@ def solve(
         Host times, strictly increasing or strictly decreasing (then the SDE runs backwards, see the notes).
     method : Method
         `euler_maruyama`, `milstein`, or your own.
-    key : Key
-        Names the Brownian paths.
+    key : Key, optional
+        Names the Brownian paths; needed unless `path` is given.
+    path : BrownianPath, optional
+        The Brownian motion to run on, of shape (batch, noise_dim), with the terms that the method needs. Then
+        runs with any times see one path, and `key` and `first_row` are its own.
     substeps : int
         Equal steps between neighbouring times. Doubling it refines the same path.
     first_row : int
@@ -72,7 +78,7 @@ def solve(
         state; a missing derivative.
     ValueError
         Times that are not strictly monotone, a state that is not finite, a noise or calculus that the method
-        does not accept, a result of the wrong shape.
+        does not accept, a result of the wrong shape; a path of other rows, times or terms.
     SolveError
         The state became infinite or nan; the valid prefix is attached.
 
@@ -80,6 +86,7 @@ def solve(
     -----
     The path is named by (key, row): it does not depend on the batch size, the library or the device, and N,
     2N, 4N, ... steps refine the same path where the time grids nest (20 and 40 steps do, 20 and 30 do not).
+    A `BrownianPath` is one path for all times, and with its `steps` that of this key on a uniform grid.
 
     With decreasing times, ``dt`` is negative and the noise is adapted to decreasing time: this solves
     reverse-time equations [1]_, it does not retrace a forward path. Stratonovich noise is then that of the
@@ -107,9 +114,10 @@ def solve(
     substeps, first_row = check_count("substeps", substeps, 1), check_count("first_row", first_row, 0)
     x = check_state(x0)
     clock = _refine(saved, substeps)
-    path = march(model, x, clock, method, key, first_row)
+    source = _source(key, path, first_row)
+    run = march(model, x, clock, method, source, first_row)
     states, message, steps = [x], "", 0
-    for n, x in progress_bar(path, enabled=progress, description=method.name, total=len(clock) - 1):
+    for n, x in progress_bar(run, enabled=progress, description=method.name, total=len(clock) - 1):
         message = nonfinite(x, float(clock[n]), first_row)
         if message:
             break
@@ -126,28 +134,78 @@ def solve(
     return finish(solution, on_failure)
 
 
+def _source(key: random.Key | None, path: BrownianPath | None, first_row: int) -> random.Key | BrownianPath:
+    if path is None:
+        if key is None:
+            raise TypeError("key must be a Key; got None: use key=diffmath.random.key(seed), or give a path")
+        return key
+    if not isinstance(path, BrownianPath):
+        raise TypeError(f"path must be a BrownianPath; got {type(path).__name__}")
+    if key is not None or first_row not in (0, path.first_row):
+        raise ValueError("path has its own key and first_row; give it, or key and first_row, but not both")
+    return path
+
+
 def march(
-    model: SDE, x: Array, clock: npt.NDArray[np.float64], method: Method, key: random.Key, first_row: int
+    model: SDE,
+    x: Array,
+    clock: npt.NDArray[np.float64],
+    method: Method,
+    source: random.Key | BrownianPath,
+    first_row: int = 0,
 ) -> Iterator[tuple[int, Array]]:
     """Check model and method against the state, then iterate over (n, state at clock[n]) for n = 1, 2, ..."""
-    if not isinstance(method, Method):
-        raise TypeError(f"method must be a method object such as sde.milstein; got {type(method).__name__}")
-    method.check(model)
-    path_key = random.fold_in(key, "sde.path")
-    shape = noise_shape(model, float(clock[0]), x)
-    increments = method.increments(path_key, clock, shape, like=x, first_row=first_row)
-    return _steps(model, x, clock, method, increments)
+    return _steps(model, x, clock, method, noise_of(model, x, clock, method, source, first_row))
 
 
 def _steps(
     model: SDE, x: Array, clock: npt.NDArray[np.float64], method: Method, increments: Iterator[Any]
 ) -> Iterator[tuple[int, Array]]:
     for n, noise in enumerate(increments):
-        t, dt = float(clock[n]), float(clock[n + 1] - clock[n])
-        # What is not finite is found and reported by the caller, with the time and the rows.
-        with np.errstate(all="ignore"):
-            x = guarded(method.step, f"a step of {method.name}", t, model, t, x, dt, noise)
+        x = advance(model, x, float(clock[n]), float(clock[n + 1]), method, noise)
         yield n + 1, x
+
+
+def noise_of(
+    model: SDE,
+    x: Array,
+    clock: npt.NDArray[np.float64],
+    method: Method,
+    source: random.Key | BrownianPath,
+    first_row: int = 0,
+) -> Iterator[Any]:
+    """Check model and method against the state, then iterate over what the steps get as noise."""
+    if not isinstance(method, Method):
+        raise TypeError(f"method must be a method object such as sde.milstein; got {type(method).__name__}")
+    method.check(model)
+    if isinstance(source, BrownianPath):
+        return along(source, clock, method, noise_shape(model, float(clock[0]), x), x)
+    path_key = random.fold_in(source, "sde.path")
+    shape = noise_shape(model, float(clock[0]), x)
+    return method.increments(path_key, clock, shape, like=x, first_row=first_row)
+
+
+def along(
+    path: BrownianPath, clock: npt.NDArray[np.float64], method: Method, shape: tuple[int, int], x: Array
+) -> Iterator[Any]:
+    """Check a path against the state and what the method needs, then iterate over its noise."""
+    needed = needed_terms(method.increments, method.name)
+    if set(needed) - set(path.terms):
+        raise ValueError(f"path must carry terms={needed!r} for {method.name}; got {path.terms!r}")
+    if path.shape != shape:
+        raise ValueError(f"path must have shape {shape}, (batch, noise_dim); got {path.shape}")
+    same_kind("x0", x, "path", path.like)
+    if path.like.dtype != x.dtype:
+        raise TypeError(f"path must have the precision of x0, {x.dtype}; got {path.like.dtype}")
+    increments = path.increments(clock)
+    return increments if needed else (increment.W for increment in increments)
+
+
+def advance(model: SDE, x: Array, t: float, after: float, method: Method, noise: Any) -> Array:
+    """Take one step, from t to `after`."""
+    # What is not finite is found and reported by the caller, with the time and the rows.
+    with np.errstate(all="ignore"):
+        return guarded(method.step, f"a step of {method.name}", t, model, t, x, after - t, noise)
 
 
 def check_state(x0: Array) -> Array:

@@ -307,3 +307,54 @@ def test_a_progress_bar_changes_nothing(capsys):
         shown.x, sde.solve(DECAY, np.ones((1, 1)), np.linspace(0, 1, 5), **options).x
     )
     assert "euler_maruyama" in capsys.readouterr().err
+
+
+def path_of(x0, key=KEY, **options):
+    return sde.BrownianPath(key, tuple(x0.shape), 0.0, 1.0, like=x0, **options)
+
+
+def test_a_path_of_the_same_key_and_steps_gives_the_same_solution():
+    model, x0, times = (
+        sde.SDE(lambda t, x: -x, lambda t, x: 0.0 * x + 0.5),
+        np.ones((5, 2)),
+        np.linspace(0, 1, 13),
+    )
+    by_key = sde.solve(model, x0, times, method=sde.euler_maruyama, key=KEY)
+    by_path = sde.solve(model, x0, times, method=sde.euler_maruyama, path=path_of(x0, steps=12))
+    np.testing.assert_allclose(by_path.x, by_key.x, rtol=1e-13)
+
+
+def test_runs_with_any_times_see_one_path():
+    """20 and 30 steps, and uneven ones, end at the same W: what a key alone does not give."""
+    model = sde.SDE(lambda t, x: 0.0 * x, lambda t, x: 0.0 * x + 1.0, noise="additive")
+    x0 = np.zeros((5, 2))
+    path = path_of(x0, terms="H", first_row=3)
+    ends = [
+        sde.solve(model, x0, times, method=sde.euler_maruyama, path=path).x[-1]
+        for times in (np.linspace(0, 1, 21), np.linspace(0, 1, 31), np.linspace(0, 1, 8) ** 2)
+    ]
+    for end in ends:
+        np.testing.assert_allclose(end, path(0.0, 1.0), atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        ({"path": None}, TypeError, "key must be a Key; got None: .* or give a path"),
+        ({"path": KEY}, TypeError, "path must be a BrownianPath; got Key"),
+        ({"key": KEY}, ValueError, "path has its own key and first_row"),
+        ({"first_row": 1}, ValueError, "path has its own key and first_row"),
+        ({"path": path_of(np.ones((3, 1)))}, ValueError, r"path must have shape \(2, 1\), .*; got \(3, 1\)"),
+        ({"path": path_of(np.ones((2, 1), np.float32))}, TypeError, "the precision of x0, float64"),
+        ({"times": [0.0, 2.0]}, ValueError, r"t must lie in \[t0, t1\]"),
+        ({"method": sde.Method("needs_k", lambda *a: a[2], {"diagonal": (1.0, 1.0)},
+                               increments=sde.levy_increments("HK"))}, ValueError, "'HK' for needs_k; got 'H'"),
+        ({"method": sde.Method("weak", lambda *a: a[2], {"diagonal": (1.0, 1.0)},
+                               increments=lambda *a, **k: iter(()))}, ValueError, "noise of its own kind"),
+    ],
+)  # fmt: skip
+def test_paths_that_do_not_fit_are_refused(change, error, match):
+    model, x0 = sde.SDE(lambda t, x: -x, lambda t, x: 0.0 * x + 0.5), np.ones((2, 1))
+    options = {"times": [0.0, 1.0], "method": sde.euler_maruyama, "path": path_of(x0, terms="H")} | change
+    with pytest.raises(error, match=match):
+        sde.solve(model, x0, options.pop("times"), **options)
