@@ -11,7 +11,14 @@ import numpy as np
 from diffmath._arrays import array_namespace, asarray_like, check_array, to_numpy
 from diffmath._expm import integrals
 from diffmath._typing import Array
-from diffmath.statespace._discretize import Discretization, backward_euler, bilinear, forward_euler, gbt
+from diffmath.statespace._discretize import (
+    Discretization,
+    backward_euler,
+    bilinear,
+    check_alpha,
+    forward_euler,
+    gbt,
+)
 from diffmath.statespace._hold import impulse, zoh
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace, require_continuous
@@ -107,7 +114,7 @@ def _check_steps(dt: Any, system: StateSpace) -> Array:
 def _alpha(method: Discretization) -> float | None:
     """Return the implicit part of a generalised bilinear rule, or None."""
     if isinstance(method, partial) and method.func is gbt and set(method.keywords) == {"alpha"}:
-        return float(method.keywords["alpha"])
+        return check_alpha(method.keywords["alpha"])
     return next((alpha for rule, alpha in _ALPHAS if method is rule), None)
 
 

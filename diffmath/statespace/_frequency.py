@@ -100,8 +100,12 @@ def _response(system: StateSpace, C: Array, omega: Array) -> Array:
 
 
 def _solve(structure: Structure, C: Array, B: Array, p: Array, g: Array) -> Array:
+    xp = array_namespace(p)
+    size = xp.maximum(xp.abs(p), xp.abs(g))  # so that no square of a huge frequency overflows
+    size = xp.where(size > 0.0, size, xp.ones_like(size))
+    factor = xp.astype(1.0 / size, p.dtype)
     try:
-        response = structure.resolvent(C, B, p, g)
+        response = factor * structure.resolvent(C, B, factor * p, factor * g)
     except (np.linalg.LinAlgError, RuntimeError) as error:  # NumPy's and PyTorch's words for singular
         raise ValueError("a frequency of omega is a pole of the system: its response is infinite") from error
     return response

@@ -11,6 +11,7 @@ from diffmath._arrays import array_namespace, asarray_like, is_real_float
 from diffmath._counts import check_count
 from diffmath._typing import Array
 from diffmath.statespace._measure import Measure
+from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace
 
 __all__ = ["build", "check_order", "check_parameter", "jacs", "lagt", "legs", "legt"]
@@ -259,7 +260,13 @@ def build(measure: Measure, order: Any, like: Array | None, dtype: Any) -> State
     xp = array_namespace(like, names=["like"])
     if dtype is not None and not is_real_float(dtype, xp):
         raise TypeError(f"dtype must be float32 or float64; got {dtype}")
-    A, B = (asarray_like(values, like, dtype) for values in measure.matrices(order))
+    with quiet():
+        matrices = measure.matrices(order)
+        if not all(np.all(np.isfinite(values)) and np.any(values) for values in matrices):
+            raise ValueError(
+                f"the matrices of {measure!r} leave the range of float64: choose other parameters"
+            )
+        A, B = (asarray_like(values, like, dtype) for values in matrices)
     return StateSpace(A, B, structure=measure.structure(order), measure=measure)
 
 

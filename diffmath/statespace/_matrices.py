@@ -58,9 +58,10 @@ def lagt_matrices(order: int, alpha: float, beta: float) -> Matrices:
         B_n = \sqrt{\frac{\gamma_n}{\zeta\,\Gamma(\alpha+1)}}
     """
     growth = laguerre_growth(order, alpha)
-    mass = math.gamma(1.0 - alpha) * beta ** (alpha - 1.0) if beta else 1.0
+    # 1 / zeta, which small beta take to zero; its inverse would overflow.
+    share = beta ** (1.0 - alpha) / math.gamma(1.0 - alpha) if beta else 1.0
     A = np.tril(-np.sqrt(growth / growth[:, None]), -1) - 0.5 * (1.0 + beta) * np.eye(order)
-    return A, np.sqrt(growth / (mass * math.gamma(1.0 + alpha)))
+    return A, np.sqrt(growth * (share / math.gamma(1.0 + alpha)))
 
 
 def laguerre_growth(order: int, alpha: float) -> Vector:

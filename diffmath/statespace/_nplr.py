@@ -15,6 +15,9 @@ from diffmath.statespace._structure import widest
 __all__ = ["DPLR", "NPLR", "dplr", "nplr"]
 
 
+_LARGEST = 1e150
+
+
 @dataclass(frozen=True, eq=False)
 class NPLR:
     r"""A normal matrix minus one of low rank, with a constant times the identity as the symmetric part.
@@ -130,7 +133,7 @@ def nplr(system: StateSpace) -> NPLR:
     TypeError
         `system` is not a StateSpace.
     ValueError
-        The system is discrete.
+        The system is discrete, or has entries whose squares overflow.
 
     Notes
     -----
@@ -155,8 +158,11 @@ def nplr(system: StateSpace) -> NPLR:
     require_continuous(system, "nplr")
     A, _ = _double(system)
     xp, n = array_namespace(A), system.order
-    symmetric = 0.5 * (A + xp.matrix_transpose(A))
-    values, vectors = xp.linalg.eigh(symmetric)
+    if not float(xp.max(xp.abs(A))) < _LARGEST / n:
+        raise ValueError(
+            f"the entries of A must be below {_LARGEST / n:.0e}, so that their squares are finite"
+        )
+    values, vectors = xp.linalg.eigh(0.5 * (A + xp.matrix_transpose(A)))
     mu = to_numpy(values)
     # Entries that came in float32 are known to its eps only; closed forms are known to that of float64.
     eps = float(xp.finfo(A.dtype if system.measure is not None else system.A.dtype).eps)

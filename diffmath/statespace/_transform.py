@@ -13,14 +13,18 @@ import numpy.typing as npt
 from diffmath._arrays import array_namespace, asarray_like, check_array, same_kind, to_numpy
 from diffmath._typing import Array
 from diffmath.statespace._hippo import check_order, check_parameter
+from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace, require_continuous
 from diffmath.statespace._structure import DENSE, Dense
 
 __all__ = ["GaugeName", "change_gauge", "jacobi_gauge", "tilt"]
 
-GaugeName = Literal["lmu", "su", "plain"]
+GaugeName = Literal["hippo", "hippo-code", "s4", "lmu", "su", "plain"]
 
 _GAUGES: Mapping[str, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]] = {
+    "hippo": np.ones_like,
+    "hippo-code": np.ones_like,
+    "s4": np.ones_like,
     "lmu": lambda n: (1.0 - 2.0 * (n % 2.0)) * np.sqrt(2.0 * n + 1.0),
     "su": lambda n: np.full_like(n, np.sqrt(2.0)),
     "plain": lambda n: np.sqrt(2.0 * n + 1.0),
@@ -36,7 +40,7 @@ def change_gauge(system: StateSpace, gauge: GaugeName | Array) -> StateSpace:
     ----------
     system : StateSpace
         Continuous or discrete, of n states.
-    gauge : {"lmu", "su", "plain"} or array, shape (n,) or (n, n)
+    gauge : {"hippo", "hippo-code", "s4", "lmu", "su", "plain"} or array, shape (n,) or (n, n)
         :math:`\Lambda`, or its diagonal. The names lead from the orthonormal Legendre systems, `legs` and
         `legt`, to the conventions of the literature (see Notes).
 
@@ -57,18 +61,21 @@ def change_gauge(system: StateSpace, gauge: GaugeName | Array) -> StateSpace:
     -----
     The input-output map is the same in every gauge. Where the conventions differ:
 
-    ============ ======================================= ==========================================
-    `gauge`      :math:`\Lambda_{nn}`                    who uses it
-    ============ ======================================= ==========================================
-    (none)       1                                       HiPPO code "legt" and "legs"; S4 "legs", and
-                                                         "legt" with ``theta=2``
-    ``"lmu"``    :math:`(-1)^n \sqrt{2n+1}`              LMU, keras-lmu, nengolib, HiPPO code "lmu"
-                                                         (there with ``theta=1``), HiPPO theorem 1
-    ``"su"``     :math:`\sqrt 2`                         Su, whose basis is orthonormal on [-1, 1]
-    ``"plain"``  :math:`\sqrt{2n+1}`                     Su's second form: :math:`B_n = 2n+1`
-    ============ ======================================= ==========================================
+    ================ =================================== ==========================================
+    `gauge`          :math:`\Lambda_{nn}`                who uses it
+    ================ =================================== ==========================================
+    ``"hippo"``      1                                   HiPPO paper: theorem 2 (LegS), appendix D.1
+    ``"hippo-code"`` 1                                   HiPPO code "legt" (``theta=1``) and "legs"
+    ``"s4"``         1                                   S4 code "legs", and "legt" with ``theta=2``
+    ``"lmu"``        :math:`(-1)^n \sqrt{2n+1}`          LMU, keras-lmu, nengolib, HiPPO code "lmu"
+                                                         (``theta=1``), HiPPO paper: theorem 1 (LegT)
+    ``"su"``         :math:`\sqrt 2`                     Su, whose basis is orthonormal on [-1, 1]
+    ``"plain"``      :math:`\sqrt{2n+1}`                 Su's second form: :math:`B_n = 2n+1`
+    ================ =================================== ==========================================
 
-    The HiPPO paper also writes :math:`c' = -A c + B u`: its A is minus the A here, in any gauge.
+    The first three leave the system as it is: these conventions differ in the unit of time, an argument of
+    `legt`, and in the sign.
+    The HiPPO paper writes :math:`c' = -A c + B u`: its A is minus the A here, in any gauge.
 
     References
     ----------
@@ -89,8 +96,13 @@ def change_gauge(system: StateSpace, gauge: GaugeName | Array) -> StateSpace:
     """
     if not isinstance(system, StateSpace):
         raise TypeError(f"change_gauge takes a StateSpace; got {type(system).__name__}")
-    xp = array_namespace(system.A)
     scale = _as_gauge(gauge, system)
+    with quiet():  # what overflows is refused as not finite
+        return _changed(system, scale)
+
+
+def _changed(system: StateSpace, scale: Array) -> StateSpace:
+    xp = array_namespace(system.A)
     if scale.ndim == 1:
         fields = {"A": scale[:, None] * system.A / scale, "B": scale * system.B}
         right = None if system.C is None else system.C / scale

@@ -14,7 +14,7 @@ from diffmath.symbolic._orthogonal import Measure
 
 __all__ = ["GaugeName", "change_gauge", "jacobi_gauge", "tilt"]
 
-GaugeName = Literal["lmu", "su", "plain"]
+GaugeName = Literal["hippo", "hippo-code", "s4", "lmu", "su", "plain"]
 
 
 def change_gauge(found: HippoClosure, gauge: GaugeName | sympy.MatrixBase) -> HippoClosure:
@@ -26,9 +26,9 @@ def change_gauge(found: HippoClosure, gauge: GaugeName | sympy.MatrixBase) -> Hi
     ----------
     found : HippoClosure
         As `hippo_closure` returns it.
-    gauge : {"lmu", "su", "plain"} or Matrix, shape (order, order)
+    gauge : {"hippo", "hippo-code", "s4", "lmu", "su", "plain"} or Matrix, shape (order, order)
         :math:`\Lambda`. The names lead from the orthonormal Legendre memories to the conventions of the
-        literature: the diagonals :math:`(-1)^n \sqrt{2n+1}` of the Legendre Memory Unit and of theorem 1 of
+        literature: the first three change nothing (see Notes); the diagonals :math:`(-1)^n \sqrt{2n+1}` of the Legendre Memory Unit and of theorem 1 of
         the HiPPO paper, :math:`\sqrt2` and :math:`\sqrt{2n+1}` of Su's articles.
 
     Returns
@@ -45,7 +45,8 @@ def change_gauge(found: HippoClosure, gauge: GaugeName | sympy.MatrixBase) -> Hi
 
     Notes
     -----
-    The time unit is no gauge: S4's "legt" is this one with A and B halved, for a window of two units.
+    The unit of time and the sign are no gauges: the HiPPO paper and its code write the memories as they are
+    here, up to the sign of A in the paper; S4's "legt" is this one with A and B halved, for a window of two.
 
     Examples
     --------
@@ -68,6 +69,8 @@ def _as_gauge(gauge: Any, order: int) -> sympy.Matrix:
     if isinstance(gauge, str):
         if gauge not in get_args(GaugeName):
             raise ValueError(f"gauge must be one of {get_args(GaugeName)}, or a Matrix; got {gauge!r}")
+        if gauge in ("hippo", "hippo-code", "s4"):
+            return sympy.eye(order)
         roots = [sympy.sqrt(2) if gauge == "su" else sympy.sqrt(2 * n + 1) for n in range(order)]
         return sympy.diag(*((-1) ** n * root if gauge == "lmu" else root for n, root in enumerate(roots)))
     if not isinstance(gauge, sympy.MatrixBase):

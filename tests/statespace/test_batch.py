@@ -101,6 +101,8 @@ def test_refusals(xp):
         ss.discretize_batch(legs, [0.1, 0.0])
     with pytest.raises(ValueError, match="dt must be finite"):
         ss.discretize_batch(legs, [0.1, float("inf")])
+    with pytest.raises(ValueError, match=r"alpha must be in \[0, 1\]; got 2"):
+        ss.discretize_batch(legs, [0.1], partial(ss.gbt, alpha=2))
     with pytest.raises(TypeError, match="dt must hold numbers"):
         ss.discretize_batch(legs, ["a"])
     with pytest.raises(ValueError, match="at least one step"):

@@ -117,3 +117,12 @@ def test_structures_refuse_their_poles(pairs):
         system = ss.StateSpace(structure.entries(), B, C=np.ones(2), structure=structure)
         with pytest.raises(ValueError, match=f"omega={pole:g} is a pole of the system"):
             ss.frequency_response(system, np.array([1.0, pole]))
+
+
+def test_huge_frequencies_are_no_poles():
+    """H tends to C B / (i omega), whose square underflows long before it does."""
+    omega = np.array([1e100, 1e160, 1e300])
+    for build in (ss.legs, ss.legt, ss.fout):
+        system = build(5).with_output(np.ones(5))
+        found = ss.frequency_response(system, omega)
+        np.testing.assert_allclose(found.imag, -np.sum(system.B) / omega, rtol=1e-14)

@@ -250,3 +250,17 @@ def test_refuses_a_bad_dtype():
 def test_an_order_that_is_no_integer_is_refused_by_name(order):
     with pytest.raises(TypeError, match="order must be an int; got"):
         ss.legs(order)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: ss.legt(4, 1e-320),
+        lambda: ss.jacs(4, 1e300),
+        lambda: ss.lagt(1, -0.5, 1e-300),
+        lambda: ss.fout(3, 1e-310),
+    ],
+)
+def test_parameters_beyond_float64_are_refused(build):
+    with pytest.raises(ValueError, match="leave the range of float64"):
+        build()

@@ -96,3 +96,8 @@ def test_refusals():
 def test_reprs_name_rank_and_residual():
     assert repr(ss.nplr(ss.legt(8))).startswith("NPLR(order=8, rank=2, sigma=")
     assert repr(ss.dplr(ss.legs(8))).startswith("DPLR(order=8, rank=1, residual=")
+
+
+def test_entries_whose_squares_overflow_are_refused():
+    with pytest.raises(ValueError, match="so that the squares of its entries are finite"):
+        ss.nplr(ss.StateSpace(np.full((2, 2), 1e308), np.ones(2)))

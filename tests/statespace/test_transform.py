@@ -43,6 +43,20 @@ def test_su_scales_the_state_alone():
     assert su.structure.name == "lower-cumulative"
 
 
+def test_the_codes_differ_in_sign_and_time_alone():
+    """The matrices as the paper, its code and S4's write them, from the formulas they print."""
+    n = np.arange(6.0)
+    root = np.sqrt(2 * n + 1)
+    legs = np.where(n[:, None] > n, np.outer(root, root), 0.0) + np.diag(n + 1)
+    sign = np.where(n[:, None] >= n, 1.0, (-1.0) ** (n[:, None] - n))
+    legt = np.outer(root, root) * sign
+    for gauge in ("hippo", "hippo-code", "s4"):
+        np.testing.assert_allclose(ss.change_gauge(ss.legs(6), gauge).A, -legs, rtol=4e-16)
+        np.testing.assert_allclose(ss.change_gauge(ss.legt(6), gauge).A, -legt, rtol=4e-16)
+        assert ss.change_gauge(ss.legt(6), gauge).measure.name == "legt"
+    np.testing.assert_allclose(ss.change_gauge(ss.legt(6, theta=2.0), "s4").A, -legt / 2, rtol=4e-16)
+
+
 def test_the_derived_gauge_is_accepted():
     """`hippo_closure` states its gauge; its inverse leads to the polynomials that are 1 at the present."""
     found = symbolic.hippo_closure(symbolic.legt, 8)
@@ -141,7 +155,8 @@ def test_backends_and_precision(xp):
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: ss.change_gauge(ss.legt(3), "s4"), ValueError, "gauge must be one of .*; got 's4'"),
+        (lambda: ss.change_gauge(ss.legt(3), "s5"), ValueError, "gauge must be one of .*; got 's5'"),
+        (lambda: ss.change_gauge(ss.legt(2), np.array([1e300, 1e-300])), ValueError, "A must be finite"),
         (
             lambda: ss.change_gauge(ss.legt(3), np.ones(2)),
             ValueError,
