@@ -99,5 +99,5 @@ def test_reprs_name_rank_and_residual():
 
 
 def test_entries_whose_squares_overflow_are_refused():
-    with pytest.raises(ValueError, match="so that the squares of its entries are finite"):
+    with pytest.raises(ValueError, match="so that their squares are finite"):
         ss.nplr(ss.StateSpace(np.full((2, 2), 1e308), np.ones(2)))
