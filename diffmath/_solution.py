@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -14,7 +14,17 @@ from diffmath._typing import Array
 
 __all__ = ["Solution", "Status", "check_on_failure", "finish"]
 
-Status = Literal["ok", "max_steps", "step_too_small", "nonfinite"]
+Status = Literal[
+    "ok",
+    "event",
+    "max_steps",
+    "step_too_small",
+    "nonfinite",
+    "newton_failed",
+    "blow_up",
+    "budget",
+    "user_stop",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,14 +37,20 @@ class Solution:
         Host float64 times of the saved states (a valid prefix of those asked for if the solve failed).
     x : array, shape (times, batch, \\*state)
         Saved states, in the dtype and on the device of the initial state.
-    status : {"ok", "max_steps", "step_too_small", "nonfinite"}
-        How the solve ended; a batch reports its first failure.
+    status : {"ok", "event", "max_steps", "step_too_small", "nonfinite", "newton_failed", ...}
+        How the solve ended; a batch reports its first failure. "event": a terminal event ended a row, which
+        is what was asked for; "user_stop": a callback stopped the solve.
     message : str
         Empty if all is well, otherwise what happened and the remedy.
     stats : mapping
         Work done, by name (`evaluations`, `steps`, ...): integers, or one integer per row.
     row_status : tuple of str, optional
         One status per row where rows are solved independently.
+    dense : callable, optional
+        ``dense(t)``: the state at any time in between, where the solver was asked for it.
+    t_events, x_events : tuple of tuples, optional
+        For every event and row, the times (a NumPy vector) and the states (an array (events, \\*state)) at
+        which it happened.
 
     Examples
     --------
@@ -50,6 +66,9 @@ class Solution:
     message: str = ""
     stats: Mapping[str, Any] = field(default_factory=dict)
     row_status: tuple[Status, ...] | None = None
+    dense: Callable[[Any], Array] | None = None
+    t_events: tuple[tuple[npt.NDArray[np.float64], ...], ...] | None = None
+    x_events: tuple[tuple[Array, ...], ...] | None = None
 
     def __post_init__(self) -> None:
         for status in (self.status, *(self.row_status or ())):
@@ -58,8 +77,8 @@ class Solution:
 
     @property
     def success(self) -> bool:
-        """Whether every row reached its last time."""
-        return self.status == "ok"
+        """Whether every row reached its last time, or the terminal event that ended it."""
+        return self.status in ("ok", "event")
 
     def __repr__(self) -> str:
         times = f"{self.t[0]:g} -> {self.t[-1]:g}" if len(self.t) else "none"
@@ -86,8 +105,11 @@ def check_on_failure(on_failure: str) -> None:
 
 
 def finish(solution: Solution, on_failure: Literal["raise", "return"]) -> Solution:
-    """Return a solution, or raise `SolveError` if it failed and failures are to be raised."""
+    """Return a solution, or raise `SolveError` if it failed and failures are to be raised.
+
+    A solve that the user's own callback stopped did not fail.
+    """
     check_on_failure(on_failure)
-    if on_failure == "raise" and not solution.success:
+    if on_failure == "raise" and not solution.success and solution.status != "user_stop":
         raise SolveError(solution.message, solution)
     return solution

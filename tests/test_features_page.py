@@ -18,9 +18,7 @@ def _names(text: str) -> set[str]:
 
 
 def test_the_pattern_finds_names():
-    text = (
-        '| a | `statespace.legs`, `symbolic.fous <x>`, `statespace.gbt(system, "s4")`, `scipy.signal` |'
-    )
+    text = '| a | `statespace.legs`, `symbolic.fous <x>`, `statespace.gbt(system, "s4")`, `scipy.signal` |'
     assert _names(text) == {"statespace.legs", "symbolic.fous", "statespace.gbt"}
 
 

@@ -9,7 +9,8 @@ its own, so that no row changes another. Explicit methods: `euler`, `midpoint`, 
 
 from diffmath._lazy import lazy_attributes
 from diffmath.ode._classical import bosh3, dopri5, euler, heun, midpoint, ralston, rk4, tsit5
-from diffmath.ode._control import PIController
+from diffmath.ode._control import IController, PIController, PIDController
+from diffmath.ode._events import Event
 from diffmath.ode._explicit import ExplicitRungeKutta
 from diffmath.ode._extension import ContinuousExtension
 from diffmath.ode._method import AdaptiveMethod, Method
@@ -18,7 +19,8 @@ from diffmath.ode._solve import solve
 from diffmath.ode._tableau import Tableau
 
 __all__ = [
-    "AdaptiveMethod", "ContinuousExtension", "ExplicitRungeKutta", "Linear", "Method", "PIController",
+    "AdaptiveMethod", "ContinuousExtension", "Event", "ExplicitRungeKutta", "IController", "Linear",
+    "Method", "PIController", "PIDController",
     "Semilinear", "Separable", "Split", "Splitting", "SplittingTableau", "Tableau", "WithJacobian", "bosh3",
     "dop853", "dopri5", "euler", "heun", "leapfrog", "mclachlan2", "mclachlan4", "midpoint",
     "position_verlet", "ralston", "rk4", "solve", "tsit5", "vern7", "yoshida4", "yoshida6",

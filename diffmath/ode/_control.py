@@ -1,4 +1,4 @@
-r"""Step-size control: the error norm of every row, the first step, and the PI controller.
+r"""Step-size control: the error norm of every row, the first step, and the controllers.
 
 Source: Hairer, Norsett & Wanner (1993), Solving Ordinary Differential Equations I, sections II.4 and IV.2
 (of volume II) for the PI controller.
@@ -10,17 +10,24 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays import array_namespace, real_dtype, to_numpy
 from diffmath._typing import Array, Drift, Time
+from diffmath.ode._clocks import Law, Rows
 
-__all__ = ["PIController", "Tolerance", "check_number", "finite_rows", "initial_step"]
-
-Rows: TypeAlias = npt.NDArray[np.float64]
+__all__ = [
+    "IController",
+    "PIController",
+    "PIDController",
+    "Tolerance",
+    "check_number",
+    "finite_rows",
+    "initial_step",
+]
 
 
 def check_number(name: str, value: Any) -> float:
@@ -66,12 +73,12 @@ def finite_rows(x: Array) -> npt.NDArray[np.bool_]:
 
 
 @dataclass(frozen=True)
-class PIController:
-    r"""Choose the next step from the last two errors.
+class PIDController:
+    r"""Choose the next step from the last three errors.
 
     .. math:: \frac{h_{n+1}}{h_n} = \mathrm{safety} \cdot
-              \mathrm{err}_n^{-(k_I + k_P)/q} \; \mathrm{err}_{n-1}^{\,k_P/q},
-              \qquad q = \text{embedded order} + 1
+              \mathrm{err}_n^{-(k_I + k_P + k_D)/q} \; \mathrm{err}_{n-1}^{\,(k_P + 2 k_D)/q} \;
+              \mathrm{err}_{n-2}^{-k_D/q}, \qquad q = \text{embedded order} + 1
 
     Parameters
     ----------
@@ -79,8 +86,74 @@ class PIController:
         Fraction of the step believed to be just acceptable.
     min_factor, max_factor : float
         Bounds of the ratio of two steps.
-    integral, proportional : float
-        The gains k_I, k_P. (1, 0) is the classical controller; the default is that of DOPRI5 [1]_.
+    integral, proportional, derivative : float
+        The gains k_I, k_P, k_D; by default those of Kennedy & Carpenter [2]_.
+
+    Notes
+    -----
+    Smoother steps cost nothing where the method is limited by accuracy, and save rejections where it is
+    limited by stability. After a rejected step the next has no memory and does not grow.
+
+    References
+    ----------
+    .. [1] Soderlind (2003), Digital filters in adaptive time-stepping, ACM TOMS 29, 1-26, (31).
+    .. [2] Kennedy & Carpenter (2003), Appl. Numer. Math. 44, 139-181, section 2.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import ode
+    >>> ode.PIDController().factor(np.array([1.0, 1e-9]), np.array([1.0, 1.0]), 4)
+    array([0.9       , 6.85871...])
+    """
+
+    safety: float = 0.9
+    min_factor: float = 0.2
+    max_factor: float = 10.0
+    integral: float = 0.25
+    proportional: float = 0.14
+    derivative: float = 0.10
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if not math.isfinite(check_number(field.name, getattr(self, field.name))):
+                raise ValueError(f"{field.name} must be finite; got {getattr(self, field.name)}")
+        if not 0 < self.safety < 1:
+            raise ValueError(f"safety must lie in (0, 1); got {self.safety}")
+        if not 0 < self.min_factor < 1 < self.max_factor < math.inf:
+            raise ValueError(
+                f"min_factor < 1 < max_factor must hold; got min_factor={self.min_factor}, "
+                f"max_factor={self.max_factor}"
+            )
+
+    def law(self, embedded_order: int) -> Law:
+        """Return the numbers that `advance` steps by: bounds, and the exponents of three errors."""
+        q = embedded_order + 1
+        now = -(self.integral + self.proportional + self.derivative) / q
+        then = (self.proportional + 2 * self.derivative) / q
+        gains = now, then, -self.derivative / q, -1.0 / q
+        return (float(self.safety), float(self.min_factor), float(self.max_factor), *gains)
+
+    def factor(self, error: Rows, previous: Rows, embedded_order: int) -> Rows:
+        """Return next step over this one, for accepted steps whose error before the last was 1."""
+        law = self.law(embedded_order)
+        tiny = np.finfo(np.float64).tiny
+        ratio = law[0] * np.maximum(error, tiny) ** law[3] * np.maximum(previous, 1e-4) ** law[4]
+        return np.asarray(np.clip(ratio, law[1], law[2]))
+
+
+@dataclass(frozen=True)
+class PIController(PIDController):
+    r"""Choose the next step from the last two errors: a `PIDController` without derivative.
+
+    .. math:: \frac{h_{n+1}}{h_n} = \mathrm{safety} \cdot
+              \mathrm{err}_n^{-(k_I + k_P)/q} \; \mathrm{err}_{n-1}^{\,k_P/q},
+              \qquad q = \text{embedded order} + 1
+
+    Parameters
+    ----------
+    safety, min_factor, max_factor, integral, proportional, derivative : float
+        As for `PIDController`; the default gains are those of DOPRI5 [1]_.
 
     References
     ----------
@@ -95,37 +168,38 @@ class PIController:
     array([ 0.9, 10. ])
     """
 
-    safety: float = 0.9
-    min_factor: float = 0.2
-    max_factor: float = 10.0
     integral: float = 0.65
     proportional: float = 0.2
+    derivative: float = 0.0
 
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            if not math.isfinite(check_number(field.name, getattr(self, field.name))):
-                raise ValueError(f"{field.name} must be finite; got {getattr(self, field.name)}")
-        if not 0 < self.safety < 1:
-            raise ValueError(f"safety must lie in (0, 1); got {self.safety}")
-        if not 0 < self.min_factor < 1 < self.max_factor < math.inf:
-            raise ValueError(
-                f"min_factor < 1 < max_factor must hold; got min_factor={self.min_factor}, "
-                f"max_factor={self.max_factor}"
-            )
 
-    def factor(self, error: Rows, previous: Rows, embedded_order: int) -> Rows:
-        """Return next step over this one, for accepted steps; errors are in units of the tolerance."""
-        q = embedded_order + 1
-        tiny = np.finfo(np.float64).tiny
-        memory = np.maximum(previous, 1e-4) ** (self.proportional / q)  # floor: Hairer's facold
-        ratio = self.safety * np.maximum(error, tiny) ** (-(self.integral + self.proportional) / q) * memory
-        return np.asarray(np.clip(ratio, self.min_factor, self.max_factor))
+@dataclass(frozen=True)
+class IController(PIDController):
+    r"""Choose the next step from the last error: the classical controller.
 
-    def rejected_factor(self, error: Rows, embedded_order: int) -> Rows:
-        """Return the ratio for rejected steps: no memory, no growth; half if the error is not finite."""
-        finite = np.where(np.isfinite(error), error, 1.0)
-        ratio = self.safety * np.maximum(finite, 1.0) ** (-1.0 / (embedded_order + 1))
-        return np.asarray(np.where(np.isfinite(error), np.maximum(ratio, self.min_factor), 0.5))
+    .. math:: \frac{h_{n+1}}{h_n} = \mathrm{safety} \cdot \mathrm{err}_n^{-k_I/q},
+              \qquad q = \text{embedded order} + 1
+
+    Parameters
+    ----------
+    safety, min_factor, max_factor, integral, proportional, derivative : float
+        As for `PIDController`.
+
+    References
+    ----------
+    .. [1] Hairer, Norsett & Wanner (1993), Solving Ordinary Differential Equations I, (II.4.13).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import ode
+    >>> ode.IController().factor(np.array([1.0, 32.0]), np.array([1.0, 1.0]), 4)
+    array([0.9 , 0.45])
+    """
+
+    integral: float = 1.0
+    proportional: float = 0.0
+    derivative: float = 0.0
 
 
 def initial_step(

@@ -145,7 +145,7 @@ def _hairer_polynomials() -> list[list[Fraction]]:
     .. math:: \theta\,(r_1 + (1-\theta)(r_2 + \theta(r_3 + (1-\theta)(r_4 + \theta(r_5 + \cdots))))),
               \qquad r_1 = b,\; r_2 = e_1 - b,\; r_3 = 2b - e_1 - e_{13},\; r_{4..7} = D
     """
-    b = [*map(Fraction, _DOP853_B), *[Fraction(0)] * 3]
+    b = [*(Fraction(value) for value in _DOP853_B), *[Fraction(0)] * 3]
     weights = []
     for i, total in enumerate(b):
         first, last = Fraction(i == 0), Fraction(i == 12)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from diffmath._arrays import array_namespace
 from diffmath._typing import Array, Drift, Time
 from diffmath.ode._extension import ContinuousExtension
@@ -131,15 +134,60 @@ class ExplicitRungeKutta:
         TypeError
             The tableau has no error weights.
         """
+        x_new, error, slope_new, _ = self.step_with_stages(f, t, x, dt, slope)
+        return x_new, error, slope_new
+
+    def step_with_stages(
+        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
+    ) -> tuple[Array, Array, Array | None, list[Array]]:
+        """Do as `step_with_error`, and return the slopes of all stages besides, for `inside`."""
         if self.tableau.b_error is None:
             raise TypeError(f"{self.name} has no error estimate (b_error); use step")
-        first = f(t, x) if slope is None else slope
-        slopes = self._slopes(f, t, x, dt, first, self.tableau.stages)
+        slopes = self.slopes(f, t, x, dt, slope)
         x_new = x + _increment(dt, self._b, slopes)
         error = _increment(dt, self._b_error, slopes)
         if self.tableau.b_error_low is not None:
             error = steadied(error, _increment(dt, self._b_error_low, slopes))
-        return x_new, error, slopes[-1] if self.tableau.is_fsal else None
+        return x_new, error, slopes[-1] if self.tableau.is_fsal else None, slopes
+
+    def slopes(self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None) -> list[Array]:
+        """Return the slopes of all stages of a step."""
+        return self._slopes(f, t, x, dt, f(t, x) if slope is None else slope, self.tableau.stages)
+
+    def inside(
+        self, f: Drift, t: Time, x: Array, dt: Time, slopes: list[Array]
+    ) -> tuple[list[Array], npt.NDArray[np.float64]]:
+        r"""Return what interpolates inside a step: slopes, and the polynomials of their weights.
+
+        .. math:: x(t + \theta h) = x_n + h \sum_i \Bigl(\sum_k w_{ik} \theta^k\Bigr) k_i
+
+        Parameters
+        ----------
+        f, t, x, dt
+            As for `step`.
+        slopes : list of array
+            Those that `step_with_stages` returned.
+
+        Returns
+        -------
+        slopes : list of array, shape (batch, \*state)
+            With those of the extension, which cost one evaluation each.
+        weights : numpy.ndarray, shape (slopes, degree)
+            w.
+
+        Raises
+        ------
+        TypeError
+            The method has no continuous extension.
+        """
+        if self.extension is None:
+            raise TypeError(f"{self.name} has no continuous extension")
+        slopes = list(slopes)
+        nodes = self.extension.nodes()
+        for i in range(len(slopes), len(nodes)):
+            row = _floats(self.extension.a[i])
+            slopes.append(f(t + float(nodes[i]) * dt, x + _increment(dt, row, slopes)))
+        return slopes, np.array(self.extension.matrix())
 
     def _slopes(self, f: Drift, t: Time, x: Array, dt: Time, first: Array, stages: int) -> list[Array]:
         slopes = [first]

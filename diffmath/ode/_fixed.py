@@ -1,63 +1,84 @@
-"""Fixed steps: a number of equal steps between two save times, by any object with a `step`."""
+"""Fixed steps: a number of equal steps between two times, by any object with a `step`."""
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Iterator
+from typing import Any
 
-from diffmath._progress import progress_bar
-from diffmath._solution import Solution
+import numpy as np
+
+from diffmath._arrays import array_namespace
 from diffmath._typing import Array
+from diffmath.ode._clocks import Mask, Rows
 from diffmath.ode._control import finite_rows
 from diffmath.ode._dynamics import Dynamics
-from diffmath.ode._method import Method, check_state
-from diffmath.ode._record import Failures, Recorder
+from diffmath.ode._failures import Failures, advice
+from diffmath.ode._method import Method
+from diffmath.ode._steps import Step
+from diffmath.ode._trial import Interpolant, trier
 
-__all__ = ["solve_fixed"]
-
-
-def solve_fixed(
-    f: Dynamics,
-    x: Array,
-    pristine: Array,
-    times: npt.NDArray[np.float64],
-    method: Method,
-    substeps: int,
-    progress: bool,
-) -> Solution:
-    """Integrate with `substeps` steps per interval, t = t0 + j dt; rows that turn non-finite end alone."""
-    recorder, failures = Recorder(times, pristine), Failures(x.shape[0])
-    alive = np.full(x.shape[0], True)
-    reached = 0
-    if len(times) > 1 and x.shape[0] > 0:
-        alive = finite_rows(f.start(float(times[0]), x, pristine))
-        _fail(failures, ~alive, f"f(t, x) is nan or inf at the initial time t={times[0]:g}")
-    for k in progress_bar(range(1, len(times)), enabled=progress, description="ode.solve"):
-        if not alive.any():
-            break
-        x = _interval(f, float(times[k - 1]), float(times[k]), x, method, substeps)
-        finite = finite_rows(x)
-        _fail(
-            failures,
-            alive & ~finite,
-            f"the state became nan or inf between t={times[k - 1]:g} and t={times[k]:g}",
-        )
-        alive = alive & finite
-        recorder.save(x, np.flatnonzero(alive), np.full(int(alive.sum()), k))
-        reached = k
-    stats = {"steps": reached * substeps, "evaluations": f.calls, "calls": f.calls}
-    return failures.solution(recorder, stats, per_row=True)
+__all__ = ["FixedSteps"]
 
 
-def _interval(f: Dynamics, start: float, stop: float, x: Array, method: Method, substeps: int) -> Array:
-    dt = (stop - start) / substeps
-    for j in range(substeps):
-        x = check_state("method.step(f, t, x, dt)", method.step(f, start + j * dt, x, dt), x)
-    return x
+class FixedSteps:
+    """The state of a solve with fixed steps; iterate over it to get them. t = t0 + j dt, never accumulated.
 
+    Rows that turn non-finite end alone; that is looked at where an interval ends.
+    """
 
-def _fail(failures: Failures, rows: npt.NDArray[np.bool_], what: str) -> None:
-    advice = (
-        "the step may be too large for the method to be stable (raise substeps), or f leaves its domain there"
-    )
-    failures.add("nonfinite", np.flatnonzero(rows), f"{what} in {{rows}}: {advice}")
+    per_row, float_time = True, True  # rows end one by one, but f sees one time
+
+    def __init__(self, f: Dynamics, x: Array, times: Rows, method: Method, substeps: int) -> None:
+        self.f, self.times, self.substeps, self.batch = f, times, substeps, x.shape[0]
+        self.stop = float(times[-1])
+        self.direction = 1.0 if times[-1] >= times[0] else -1.0
+        self._pristine = x
+        self.x = array_namespace(x).astype(x, x.dtype, copy=True)
+        self.alive = np.full(self.batch, True)
+        self.goal = times[-1:].copy()
+        self.failures = Failures(self.batch)
+        self._try = trier(f, method, x, None, per_row=False)
+        self._taken = 0
+
+    def __iter__(self) -> Iterator[Step]:
+        if len(self.times) < 2 or not self.batch:
+            return
+        good = finite_rows(self.f.start(float(self.times[0]), self.x, self._pristine))
+        self._fail(~good, f"f(t, x) is nan or inf at the initial time t={self.times[0]:g}")
+        for k in range(1, len(self.times)):
+            start, stop = float(self.times[k - 1]), float(self.times[k])
+            for j in range(self.substeps):
+                if not self.alive.any():
+                    return
+                dt, last = (stop - start) / self.substeps, j == self.substeps - 1
+                yield self._step(
+                    start + j * dt, dt, stop if last else start + (j + 1) * dt, (start, stop) * last
+                )
+
+    def _step(self, t: float, dt: float, end: float, interval: tuple[float, ...]) -> Step:
+        x0 = self.x
+        trial = self._try(np.array([t]), np.array([dt]), x0, None)
+        self.x = trial.x
+        self._taken += 1
+        if interval:
+            what = "the state became nan or inf between t={:g} and t={:g}".format(*interval)
+            self._fail(self.alive & ~finite_rows(self.x), what)
+        spans = np.full(self.batch, t), np.full(self.batch, dt), np.full(self.batch, end)
+        return Step(self, trial, spans, self.alive.copy(), x0, self.x, None)
+
+    def inside(self, step: Step, rows: Any) -> Interpolant:
+        """Return the state inside a step."""
+        found: Interpolant = self._try.inside(step._trial, step.t0[:1], step.dt[:1], step.x0, None)
+        return found
+
+    def end(self, rows: Mask) -> None:
+        """Stop rows where they are."""
+        self.alive = self.alive & ~rows
+
+    def stats(self) -> dict[str, Any]:
+        """Return the work done."""
+        return {"steps": self._taken, "evaluations": self.f.calls, "calls": self.f.calls}
+
+    def _fail(self, rows: Mask, what: str) -> None:
+        self.failures.add("nonfinite", np.flatnonzero(rows), advice("fixed", what=what))
+        self.end(rows)

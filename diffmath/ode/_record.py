@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays import array_namespace, device
-from diffmath._solution import Solution, Status
 from diffmath._typing import Array
+from diffmath.ode._clocks import Rows
+from diffmath.ode._steps import Step
 
-__all__ = ["Failures", "Recorder"]
+__all__ = ["Recorder", "Saver"]
 
 Indices = npt.NDArray[np.intp]
 
@@ -35,12 +34,16 @@ class Recorder:
         self.save(x0, rows, np.zeros_like(rows))
 
     def save(self, x: Array, rows: Indices, times: Indices) -> None:
-        """Save the given rows of `x` at the given save indices."""
+        """Save the given rows of `x` at the given save indices; no row twice."""
         if not len(rows):
             return
         xp = array_namespace(x)
         whole = len(rows) == x.shape[0]
-        self._chunks.append(x if whole else xp.take(x, xp.asarray(rows, device=device(x)), axis=0))
+        self.append(x if whole else xp.take(x, xp.asarray(rows, device=device(x)), axis=0), rows, times)
+
+    def append(self, states: Array, rows: Indices, times: Indices) -> None:
+        """Save states, one for each pair of a row and a save index."""
+        self._chunks.append(states)
         self._place[times, rows] = self._count + np.arange(len(rows))
         self._count += len(rows)
 
@@ -60,36 +63,51 @@ class Recorder:
         return self._times[:reached], xp.reshape(x, (reached, *x0.shape))
 
 
-@dataclass
-class Failures:
-    """Which rows stopped, why, and where; the first to stop gives the solution its status and message."""
+class Saver:
+    """Save every row at the times asked for, as steps pass them.
 
-    batch: int
-    status: Status = "ok"
-    message: str = ""
-    rows: dict[int, Status] = field(default_factory=dict)
+    A step that lands on a save time gives its own state; a step that passes one is asked for the state there.
+    With `landing`, steps are made to land: the saver moves the goal of the clocks from one save time to the
+    next.
+    """
 
-    def add(self, status: Status, rows: Iterable[int], message: str) -> None:
-        """Record that `rows` stopped; `message` may name them as ``{rows}``."""
-        stopped = [int(row) for row in rows]
-        if stopped and self.status == "ok":
-            self.status, self.message = status, message.format(rows=_name_rows(stopped, self.batch))
-        self.rows.update(dict.fromkeys(stopped, status))
+    def __init__(self, run: Any, times: Rows, x0: Array, *, landing: bool) -> None:
+        self._run, self._times, self._landing = run, times, landing
+        self._ahead = run.direction * times  # increasing
+        self._target = np.ones(x0.shape[0], dtype=np.intp)  # index of the next save time
+        self._next = self._ahead[np.minimum(self._target, len(times) - 1)]
+        self.recorder = Recorder(times, x0)
+        if landing and len(times) > 1:
+            run.goal = np.full_like(run.goal, times[1])
 
-    def solution(self, recorder: Recorder, stats: dict[str, Any], per_row: bool) -> Solution:
-        """Return what was saved, with how it ended."""
-        t, x = recorder.assemble()
-        message = self.message
-        if per_row and len(self.rows) > 1:
-            message += f" ({len(self.rows)} of {self.batch} rows failed: see row_status)"
-        row_status = tuple(self.rows.get(row, "ok") for row in range(self.batch)) if per_row else None
-        return Solution(t=t, x=x, status=self.status, message=message, stats=stats, row_status=row_status)
+    def take(self, step: Step, limit: Rows) -> None:
+        """Save what the step passed, for every row up to its `limit`."""
+        reached = self._run.direction * limit
+        due = np.flatnonzero(step.accepted & (reached >= self._next))
+        if not len(due):
+            return
+        first, last = self._target[due], np.searchsorted(self._ahead, reached[due], side="right")
+        counts = last - first
+        rows = np.repeat(due, counts)
+        # The save indices of each row in turn: first, first + 1, ..., last - 1.
+        index = (
+            np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
+        )
+        landed = self._times[index] == step.t[rows]
+        self.recorder.save(step.x, rows[landed], index[landed])
+        rows, index = rows[~landed], index[~landed]
+        if len(rows):
+            theta = (self._times[index] - step.t0[rows]) / step.dt[rows]
+            self.recorder.append(step.at(rows, theta), rows, index)
+        self._target[due] = last
+        beyond = last >= len(self._times)
+        self._next[due] = np.where(beyond, np.inf, self._ahead[np.minimum(last, len(self._times) - 1)])
+        if self._landing:
+            self._aim()
 
-
-def _name_rows(rows: list[int], batch: int) -> str:
-    if len(rows) == batch:
-        return "row 0" if batch == 1 else "all rows"
-    if len(rows) == 1:
-        return f"row {rows[0]}"
-    more = ", ..." if len(rows) > 5 else ""
-    return f"rows {', '.join(map(str, rows[:5]))}{more}"
+    def _aim(self) -> None:
+        goal = self._times[np.minimum(self._target, len(self._times) - 1)]
+        if self._run.per_row:
+            self._run.goal[:] = goal
+        elif self._run.alive.any():
+            self._run.goal[:] = goal[self._run.alive][0]

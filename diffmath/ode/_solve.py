@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, cast, get_args
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, check_array, host_times
+from diffmath._arrays import check_array, host_times
 from diffmath._callables import check_dynamics
 from diffmath._counts import check_count
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array, Drift
-from diffmath.ode._adaptive import AdaptiveOptions, solve_adaptive
 from diffmath.ode._classical import dopri5
-from diffmath.ode._control import PIController, Tolerance, check_number
+from diffmath.ode._control import PIController, PIDController, Tolerance, check_number
+from diffmath.ode._drive import drive
 from diffmath.ode._dynamics import Dynamics
+from diffmath.ode._events import Event, check_events
 from diffmath.ode._explicit import ExplicitRungeKutta
-from diffmath.ode._fixed import solve_fixed
+from diffmath.ode._fixed import FixedSteps
 from diffmath.ode._method import AdaptiveMethod, Method
+from diffmath.ode._steps import AdaptiveOptions, AdaptiveSteps
 from diffmath.ode._tableau import Tableau
 
 __all__ = ["solve"]
 
 Batch = Literal["rows", "shared"]
+Events: TypeAlias = Event | Callable[..., Any] | Sequence[Event | Callable[..., Any]]
 
 
 def solve(
@@ -37,9 +41,15 @@ def solve(
     rtol: float = 1e-6,
     atol: float = 1e-9,
     batch: Batch = "rows",
-    controller: PIController | None = None,
+    controller: PIDController | None = None,
     max_steps: int = 10_000,
+    first_step: float | None = None,
+    max_step: float = math.inf,
     min_step: float = 0.0,
+    save: Literal["auto", "land"] = "auto",
+    dense: bool = False,
+    events: Events | None = None,
+    callback: Callable[[Any, Array], Any] | None = None,
     progress: bool = False,
     on_failure: Literal["raise", "return"] = "raise",
 ) -> Solution:
@@ -67,12 +77,27 @@ def solve(
     batch : {"rows", "shared"}
         "rows": every row has its own time, step, statistics and end; no row changes another. "shared": all
         rows take the same step, the error is that of the worst row, and `t` is a float.
-    controller : PIController, optional
-        Chooses the step sizes.
+    controller : PIDController, optional
+        Chooses the step sizes: `PIController` by default, or `IController`, `PIDController`.
     max_steps : int
         Most trial steps, accepted or rejected, of a row: no solve runs forever.
+    first_step : float, optional
+        Size of the first step; chosen from f by default, at the cost of one evaluation.
+    max_step : float
+        No step is longer.
     min_step : float
         A step rejected at this size ends its row; never below 4 units in the last place of t.
+    save : {"auto", "land"}
+        "auto": save times inside a step are read off the dense output, if its order is that of the error
+        estimate at least (all methods here), and cost no step. "land": steps are shortened to end on every
+        save time. The last time is always landed on.
+    dense : bool
+        Keep all steps, so that ``solution.dense(t)`` is the solution at any time.
+    events : Event or callable, or a sequence of them, optional
+        What to look for in every step; see `Event`.
+    callback : callable, optional
+        ``callback(t, x)`` after every accepted step, with the time (float, or one per row, shape (batch,))
+        and the states; if it returns true, the solve stops with status "user_stop".
     progress : bool
         Show a progress bar.
     on_failure : {"raise", "return"}
@@ -83,7 +108,8 @@ def solve(
     Solution
         States of shape (times, batch, \*state). If rows fail, their later entries are NaN and `row_status`
         tells; times that no row reached are left out. `stats`: steps, rejected, evaluations (per row, or one
-        number) and calls of f.
+        number) and calls of f. `t_events`, `x_events` and `dense` where asked for. A row that a terminal
+        event ended has status "event", which is a success.
 
     Raises
     ------
@@ -96,10 +122,12 @@ def solve(
     Notes
     -----
     Order of accuracy of the method; the adaptive error is proportional to the tolerance, not bounded by it.
-    Steps are shortened to end on the save times exactly, and the controller remembers the step it had
-    planned. Times are host float64 whatever the dtype of the state; f gets them in the real dtype of `x`. A
-    trial step that is not finite is halved. Rows that have ended are still evaluated, and ignored. Cost per
-    trial step: 6 evaluations of f for `dopri5`, and two transfers to the host, of a number per row each.
+    A state that is read off inside a step errs by about as much as the steps do: the dense output of
+    `dopri5` and `tsit5` has order 4, that of `vern7` order 6, of `dop853` order 7 (and they take 6 and 3
+    more evaluations in a step that is asked for it). Times are host float64 whatever the dtype of the
+    state; f gets them in the real dtype of `x`. A trial step that is not finite is halved. Rows that have
+    ended are still evaluated, and ignored. Cost per trial step: 6 evaluations of f for `dopri5`, and two
+    transfers to the host, of a number per row each.
 
     Floating-point warnings of f are silenced: what they would announce is reported by the status.
 
@@ -121,25 +149,41 @@ def solve(
     check_dynamics(f, "f")
     pristine = check_array("x0", x0, min_ndim=2, allow_complex=True)
     save_times = host_times(times, min_length=1)
-    stepper = _check_method(method)
-    adaptive = (
-        substeps is None and getattr(stepper, "embedded_order", None) is not None and pristine.shape[0] > 0
+    stepper = check_method(method)
+    options = check_options(
+        rtol, atol, batch, controller, max_steps, min_step, max_step=max_step, first_step=first_step
     )
-    options = _check_options(rtol, atol, batch, controller, max_steps, min_step)
     steps = 1 if substeps is None else check_count("substeps", substeps)
     _refuse_unresolved(save_times, steps)
     check_on_failure(on_failure)
-    x = array_namespace(pristine).astype(pristine, pristine.dtype, copy=True)
+    if save not in ("auto", "land"):
+        raise ValueError(f"save must be 'auto' or 'land'; got {save!r}")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be a callable(t, x); got {type(callback).__name__}")
+    watched = check_events(events)
+    embedded = getattr(stepper, "embedded_order", None)
+    order = dense_order(stepper)
     with np.errstate(all="ignore"):
-        if adaptive:
-            method_ = cast(AdaptiveMethod, stepper)
-            solution = solve_adaptive(Dynamics(f), x, pristine, save_times, method_, options, progress)
+        if substeps is None and embedded is not None and pristine.shape[0] > 0:
+            span = float(save_times[0]), float(save_times[-1])
+            run: Any = AdaptiveSteps(Dynamics(f), pristine, span, cast(AdaptiveMethod, stepper), options)
         else:
-            solution = solve_fixed(Dynamics(f), x, pristine, save_times, stepper, steps, progress)
+            run = FixedSteps(Dynamics(f), pristine, save_times, stepper, steps)
+        solution = drive(
+            run, pristine, save_times, landing=save == "land" or order < (embedded or 0),
+            dense_order=order if dense else None, events=watched, callback=callback, progress=progress,
+        )  # fmt: skip
     return finish(solution, on_failure)
 
 
-def _check_method(method: Any) -> Method:
+def dense_order(method: Any) -> int:
+    """Order of what is read off inside a step: that of the method's extension, or of a cubic."""
+    order = getattr(method, "dense_order", None)
+    return 3 if order is None else int(order)
+
+
+def check_method(method: Any) -> Method:
+    """Return what has a step, or refuse it."""
     if isinstance(method, Tableau):
         return ExplicitRungeKutta(method)
     if isinstance(method, str):
@@ -155,15 +199,20 @@ def _check_method(method: Any) -> Method:
     return cast(Method, method)
 
 
-def _check_options(
-    rtol: float, atol: float, batch: Batch, controller: PIController | None, max_steps: int, min_step: float
-) -> AdaptiveOptions:
+def check_options(
+    rtol: float, atol: float, batch: Batch, controller: PIDController | None, max_steps: int,
+    min_step: float, *, max_step: float, first_step: float | None,
+) -> AdaptiveOptions:  # fmt: skip
+    """Return the options of adaptive steps, or refuse them."""
     if batch not in get_args(Batch):
         raise ValueError(f"batch must be 'rows' or 'shared'; got {batch!r}")
-    check_number("min_step", min_step)
-    if not (math.isfinite(min_step) and min_step >= 0):
+    if not (math.isfinite(check_number("min_step", min_step)) and min_step >= 0):
         raise ValueError(f"min_step must be finite and not negative; got {min_step}")
-    if not isinstance(controller, PIController | None):
+    if not check_number("max_step", max_step) > 0 or max_step < min_step:
+        raise ValueError(f"max_step must be positive, and at least min_step={min_step}; got {max_step}")
+    if first_step is not None and not 0 < check_number("first_step", first_step) <= max_step:
+        raise ValueError(f"first_step must be positive, and at most max_step={max_step}; got {first_step}")
+    if not isinstance(controller, PIDController | None):
         raise TypeError(f"controller must be an ode.PIController; got {type(controller).__name__}")
     return AdaptiveOptions(
         tolerance=Tolerance(check_number("rtol", rtol), check_number("atol", atol)),
@@ -171,6 +220,8 @@ def _check_options(
         batch=batch,
         max_steps=check_count("max_steps", max_steps),
         min_step=float(min_step),
+        max_step=float(max_step),
+        first_step=first_step,
     )
 
 

@@ -28,8 +28,9 @@ def change_gauge(found: HippoClosure, gauge: GaugeName | sympy.MatrixBase) -> Hi
         As `hippo_closure` returns it.
     gauge : {"hippo", "hippo-code", "s4", "lmu", "su", "plain"} or Matrix, shape (order, order)
         :math:`\Lambda`. The names lead from the orthonormal Legendre memories to the conventions of the
-        literature: the first three change nothing (see Notes); the diagonals :math:`(-1)^n \sqrt{2n+1}` of the Legendre Memory Unit and of theorem 1 of
-        the HiPPO paper, :math:`\sqrt2` and :math:`\sqrt{2n+1}` of Su's articles.
+        literature: the first three change nothing (see Notes); the diagonals
+        :math:`(-1)^n \sqrt{2n+1}` of the Legendre Memory Unit and of theorem 1 of the HiPPO paper,
+        :math:`\sqrt2` and :math:`\sqrt{2n+1}` of Su's articles.
 
     Returns
     -------

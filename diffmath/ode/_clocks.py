@@ -1,0 +1,85 @@
+"""The time of every row: how far the next step goes, whether it is accepted, and what ends a row.
+
+All of it is host float64, one entry per clock (a row, or the whole batch if it shares its steps).
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from diffmath._accelerate import accelerated
+
+__all__ = ["BROKEN", "SPENT", "STUCK", "Law", "Mask", "Rows", "advance", "plan"]
+
+Rows: TypeAlias = npt.NDArray[np.float64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+
+# safety, least and largest factor, exponents of the last three errors, exponent after a rejection.
+Law: TypeAlias = tuple[float, float, float, float, float, float, float]
+
+# Why a clock ended before its last time.
+BROKEN, STUCK, SPENT = 1, 2, 3
+
+# A step that reaches within this factor of its goal is stretched to it: no slivers.
+_STRETCH = 1.01
+
+# An error as small as this says no more than that the step may grow (Hairer's facold).
+_LEAST_ERROR = 1e-4
+
+
+@accelerated
+def plan(t: Rows, h: Rows, goal: Rows, running: Mask, direction: float, dt: Rows, lands: Mask) -> None:
+    """Write the signed step of every clock into `dt`, and into `lands` which of them reach their goal."""
+    remaining = goal - t
+    np.logical_and(running, h * _STRETCH >= np.abs(remaining), out=lands)
+    # The state must advance by exactly what the clock does: far from t = 0, t + h is rounded.
+    dt[:] = np.where(running, np.where(lands, remaining, (t + direction * h) - t), 0.0)
+
+
+@accelerated
+def advance(
+    t: Rows, h: Rows, goal: Rows, running: Mask, error: Rows, past: Rows, recovering: Mask,
+    counts: npt.NDArray[np.int64], dt: Rows, lands: Mask, law: Law, limits: tuple[float, float, float, int],
+    accepted: Mask, ended: npt.NDArray[np.int8],
+) -> int:  # fmt: skip
+    """Accept or reject, move the clocks, choose the next steps; return how many clocks were accepted.
+
+    Changed in place: t, h, running, past (2, clocks) with the last two errors, recovering, counts (2, clocks)
+    with trials and steps; written: accepted, ended. `limits` holds min_step, max_step, the last time and
+    max_steps.
+    """
+    safety, least, most, e0, e1, e2, again = law
+    min_step, max_step, stop, max_steps = limits
+    size, finite = np.abs(dt), np.isfinite(error)
+    np.logical_and(running, error <= 1, out=accepted)
+    rejected = running & ~accepted
+    counts += np.stack((running, accepted))
+    tiny = np.finfo(np.float64).tiny
+    known = np.maximum(np.where(accepted, error, 1.0), tiny)
+    memory = np.maximum(past[0], _LEAST_ERROR) ** e1 * np.maximum(past[1], _LEAST_ERROR) ** e2
+    growth = np.clip(safety * known**e0 * memory, least, most)
+    # A step cut short by its goal says little about the step that was planned: keep the plan.
+    cut = accepted & lands & (size < h) & (growth >= most)
+    growth = np.where(recovering, np.minimum(growth, 1.0), growth)
+    proposed = np.where(cut, np.maximum(h, size * growth), size * growth)
+    excess = np.maximum(np.where(finite, error, 1.0), 1.0)
+    shrunk = size * np.where(finite, np.maximum(safety * excess**again, least), 0.5)
+    h[:] = np.where(accepted, proposed, np.where(rejected, shrunk, h))
+    learned = accepted & ~cut
+    past[1] = np.where(learned, past[0], past[1])
+    past[0] = np.where(learned, error, past[0])
+    recovering[:] = rejected
+    t[:] = np.where(accepted, np.where(lands, goal, t + dt), t)
+    grain = np.spacing(np.abs(t))
+    floor = np.maximum(min_step, 4 * grain)
+    h[:] = np.minimum(np.maximum(h, floor), max_step)
+    # A step of the floor's length may have been rounded up by a unit in the last place of t.
+    stuck = rejected & (size <= floor + grain)
+    finished = accepted & lands & (goal == stop)
+    spent = running & ~stuck & ~finished & (counts[0] >= max_steps)
+    ended[:] = np.where(stuck, np.where(finite, STUCK, BROKEN), np.where(spent, SPENT, 0))
+    running &= ~(finished | stuck | spent)
+    return int(np.count_nonzero(accepted))

@@ -1,0 +1,56 @@
+"""The one loop under every solve: take a step, look for events, save, tell the user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from diffmath._progress import progress_bar
+from diffmath._solution import Solution
+from diffmath._typing import Array
+from diffmath.ode._clocks import Rows
+from diffmath.ode._dense import DenseOutput
+from diffmath.ode._events import Event, Scanner
+from diffmath.ode._failures import advice
+from diffmath.ode._record import Saver
+from diffmath.ode._steps import Step
+
+__all__ = ["drive"]
+
+
+def drive(
+    run: Any,
+    x0: Array,
+    times: Rows,
+    *,
+    landing: bool,
+    dense_order: int | None,
+    events: tuple[Event, ...],
+    callback: Callable[[Any, Array], Any] | None,
+    progress: bool,
+) -> Solution:
+    """Take the steps of `run` to its end and return what they passed; `dense_order` None keeps no steps."""
+    saver = Saver(run, times, x0, landing=landing)
+    scanner = Scanner(events, run) if events else None
+    kept: list[Step] = []
+    reached = np.full(x0.shape[0], times[0])
+    for step in progress_bar(run, enabled=progress, description="ode.solve"):
+        limit = scanner.scan(step) if scanner else step.t
+        saver.take(step, limit)
+        if dense_order is not None:
+            step.inside(np.flatnonzero(step.accepted))
+            kept.append(step)
+            reached = np.where(step.accepted, limit, reached)
+        if callback is not None and callback(float(step.t[0]) if run.float_time else step.t.copy(), step.x):
+            going = np.flatnonzero(run.alive & (run.direction * (run.stop - step.t) > 0))
+            run.failures.add("user_stop", going, advice("user_stop", t=float(step.t.max())))
+            break
+    more: dict[str, Any] = {}
+    if dense_order is not None:
+        more["dense"] = DenseOutput(kept, x0, float(times[0]), float(times[-1]), reached, dense_order)
+    if scanner:
+        more["t_events"], more["x_events"] = scanner.results()
+    solution: Solution = run.failures.solution(saver.recorder.assemble(), run.stats(), run.per_row, **more)
+    return solution

@@ -1,0 +1,218 @@
+"""Events: where a function of time and state passes through zero, row by row, inside the steps of a solve.
+
+Source: Oliveira & Takahashi (2021), ACM Trans. Math. Softw. 47, 5 (the ITP method).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from diffmath._arrays import array_namespace, device, to_numpy
+from diffmath._callables import check_dynamics, guarded
+from diffmath._typing import Array, Time
+from diffmath.ode._clocks import Mask, Rows
+from diffmath.ode._failures import advice
+from diffmath.ode._steps import Step
+from diffmath.ode._trial import send
+
+__all__ = ["Event", "Scanner", "check_events"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something to be found: where ``function(t, x)`` reaches zero or changes its sign.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(t, x)`` -> array of shape (batch,), one number per row; `t` as f gets it.
+    terminal : bool or int
+        Whether the first such event ends its row, or which.
+    direction : float
+        Positive: only from below; negative: only from above; 0: both.
+    checks : int
+        In how many parts of every step the sign is looked at: events that come in pairs within one part
+        are not seen.
+
+    Notes
+    -----
+    An event is a change from a sign to the other, or to zero: a row that starts at zero has no event there.
+    Its time is exact to four units in the last place of t, or to the noise of `function`; its state is that
+    of the dense output. A plain function will do instead of an `Event`, with the attributes ``terminal`` and
+    ``direction`` of scipy.integrate.solve_ivp if it has them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import ode
+    >>> ground = ode.Event(lambda t, x: x[:, 0], terminal=True, direction=-1)
+    >>> fall = lambda t, x: np.stack([x[:, 1], -9.81 + 0 * x[:, 0]], axis=1)
+    >>> found = ode.solve(fall, np.array([[10.0, 0.0], [20.0, 0.0]]), [0.0, 5.0], events=ground)
+    >>> found.status, [float(t[0].round(4)) for t in found.t_events[0]]
+    ('event', [1.4278, 2.0193])
+    """
+
+    function: Callable[[Time, Array], Array]
+    terminal: bool | int = False
+    direction: float = 0.0
+    checks: int = 4
+
+    def __post_init__(self) -> None:
+        check_dynamics(self.function, "event")
+        if not isinstance(self.terminal, int | np.bool_) or self.terminal < 0:
+            raise ValueError(f"terminal must be True, False or a count; got {self.terminal!r}")
+        if isinstance(self.checks, bool) or not isinstance(self.checks, int) or self.checks < 1:
+            raise ValueError(f"checks must be an int of at least 1; got {self.checks!r}")
+
+
+def check_events(events: Any) -> tuple[Event, ...]:
+    """Return events as a tuple of `Event`: one or several, plain functions with scipy's attributes or not."""
+    if events is None:
+        return ()
+    several = events if isinstance(events, Sequence) else [events]
+    return tuple(
+        event
+        if isinstance(event, Event)
+        else Event(event, getattr(event, "terminal", False), float(getattr(event, "direction", 0.0)))
+        for event in several
+    )
+
+
+class Scanner:
+    """Look for events in every step, and end the rows whose terminal event has come."""
+
+    def __init__(self, events: tuple[Event, ...], run: Any) -> None:
+        self._events, self._run, self._batch = events, run, run.batch
+        self._per_row = not run.float_time
+        self._checks = max((event.checks for event in events), default=1)
+        self._counts = np.zeros((len(events), run.batch), dtype=int)
+        self._found: list[tuple[int, int, float, Array]] = []  # event, row, time, state
+        self._signs = np.zeros((len(events), run.batch))
+        self._started = False
+
+    def scan(self, step: Step) -> Rows:
+        """Find the events of a step; return how far every row came."""
+        if not self._started:
+            self._signs, self._started = self._values(step.t0, step.x0), True
+        crossings: list[tuple[int, float, int, Array]] = []  # row, theta, event, state of the batch
+        before, low = self._signs, 0.0
+        for part in range(1, self._checks + 1):
+            high = part / self._checks
+            last = part == self._checks
+            x = step.x if last else self._inside(step, np.full(self._batch, high))
+            t = step.t if last else step.t0 + high * step.dt
+            after = self._values(t, x)
+            for i, event in enumerate(self._events):
+                rows = step.accepted & _crosses(before[i], after[i], event.direction)
+                if rows.any():
+                    crossings += self._locate(step, i, rows, (low, high), (before[i], after[i]))
+            before, low = after, high
+        self._signs = np.where(step.accepted, before, self._signs)
+        return self._settle(step, crossings)
+
+    def results(self) -> tuple[tuple[tuple[Rows, ...], ...], tuple[tuple[Array, ...], ...]]:
+        """Return times and states of all events: for every event, for every row."""
+        x, xp = self._run.x, array_namespace(self._run.x)
+        empty = xp.zeros((0, *x.shape[1:]), dtype=x.dtype, device=device(x))
+        times: list[list[list[float]]] = [[[] for _ in range(self._batch)] for _ in self._events]
+        states: list[list[list[Array]]] = [[[] for _ in range(self._batch)] for _ in self._events]
+        for event, row, time, state in self._found:
+            times[event][row].append(time)
+            states[event][row].append(state)
+        return (
+            tuple(tuple(np.asarray(row, dtype=float) for row in event) for event in times),
+            tuple(tuple(xp.stack(row, axis=0) if row else empty for row in event) for event in states),
+        )
+
+    def _inside(self, step: Step, theta: Rows) -> Array:
+        # All rows, so that the event sees the batch that f sees; those that stay are where they were.
+        return step.at(np.arange(self._batch), np.where(step.accepted, theta, 0.0))
+
+    def _values(self, t: Rows, x: Array) -> Rows:
+        """Evaluate all events at one time per row."""
+        time = send(t, x, True) if self._per_row else float(t[0])
+        found = []
+        for event in self._events:
+            value = guarded(event.function, "event(t, x)", time, time, x)
+            if getattr(value, "shape", None) != (self._batch,):
+                shape = getattr(value, "shape", type(value).__name__)
+                raise ValueError(
+                    f"event(t, x) must return shape ({self._batch},), one number per row; got {shape}: "
+                    "wrap an event written for one state with ode.unbatched"
+                )
+            found.append(to_numpy(value).astype(np.float64))
+        return np.array(found)
+
+    def _locate(
+        self, step: Step, event: int, rows: Mask, bounds: tuple[float, float], values: tuple[Rows, Rows]
+    ) -> list[tuple[int, float, int, Array]]:
+        """Narrow down the crossing of every one of `rows`, all at once, by ITP."""
+        a, b = np.full(self._batch, bounds[0]), np.full(self._batch, bounds[1])
+        fa, fb = values
+        grain = 4 * np.spacing(np.maximum(np.abs(step.t0), np.abs(step.t)))
+        fine = np.maximum(grain / np.abs(np.where(rows, step.dt, 1.0)), 2.0**-50) / 2
+        most = np.ceil(np.log2(np.maximum((b - a) / (2 * fine), 1.0))) + 1
+        for j in range(64):
+            open_ = rows & (b - a > 2 * fine) & (fb != 0)
+            if not open_.any():
+                break
+            theta = np.where(open_, _itp(a, b, fa, fb, fine, most, j), b)
+            value = self._one(event, step, theta)
+            same = open_ & (np.sign(value) == np.sign(fa))
+            a, fa = np.where(same, theta, a), np.where(same, value, fa)
+            b, fb = np.where(open_ & ~same, theta, b), np.where(open_ & ~same, value, fb)
+        x = self._inside(step, b)
+        return [(int(row), float(b[row]), event, x) for row in np.flatnonzero(rows)]
+
+    def _one(self, event: int, step: Step, theta: Rows) -> Rows:
+        t = step.t0 + theta * step.dt
+        if self._per_row:
+            return np.asarray(self._values(t, self._inside(step, theta))[event])
+        # A clock that f sees as a float: one row at a time has the time it is asked at.
+        found = np.zeros(self._batch)
+        for value in np.unique(theta):
+            x = self._inside(step, np.full(self._batch, value))
+            times = np.full(self._batch, step.t0[0] + value * step.dt[0])
+            found = np.where(theta == value, self._values(times, x)[event], found)
+        return found
+
+    def _settle(self, step: Step, crossings: list[tuple[int, float, int, Array]]) -> Rows:
+        """Record the crossings in order of time, up to the first terminal one of each row."""
+        limit, ended = step.t.copy(), np.zeros(self._batch, dtype=bool)
+        for row, theta, event, x in sorted(crossings, key=lambda found: found[:3]):
+            if ended[row]:
+                continue
+            time = float(step.t0[row] + theta * step.dt[row]) if theta < 1 else float(step.t[row])
+            self._found.append((event, row, time, x[row, ...]))
+            self._counts[event, row] += 1
+            terminal = int(self._events[event].terminal)
+            if terminal and self._counts[event, row] >= terminal:
+                ended[row], limit[row] = True, time
+        if ended.any():
+            self._run.end(ended)
+            self._run.failures.add("event", np.flatnonzero(ended), advice("event"))
+        return limit
+
+
+def _crosses(before: Rows, after: Rows, direction: float) -> Mask:
+    """Whether a sign turned into the other, or zero; not if it was zero or NaN before."""
+    up, down = (before < 0) & (after >= 0), (before > 0) & (after <= 0)
+    if direction == 0:
+        return up | down
+    return up if direction > 0 else down
+
+
+def _itp(a: Rows, b: Rows, fa: Rows, fb: Rows, fine: Rows, most: Rows, j: int) -> Rows:
+    """Interpolate, truncate, project: the next point of each bracket."""
+    middle, width = (a + b) / 2, b - a
+    falsi = (fb * a - fa * b) / np.where(fb == fa, 1.0, fb - fa)
+    falsi = np.where(np.isfinite(falsi), np.clip(falsi, a, b), middle)
+    sign = np.sign(middle - falsi)
+    nudge = np.maximum(0.2 * width * width, fine)
+    truncated = np.where(nudge <= np.abs(middle - falsi), falsi + sign * nudge, middle)
+    radius = np.maximum(fine * 2.0 ** (most - j) - width / 2, 0.0)
+    return np.where(np.abs(truncated - middle) <= radius, truncated, middle - sign * radius)

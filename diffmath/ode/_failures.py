@@ -1,0 +1,81 @@
+"""Which rows of a solve stopped, why, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from diffmath._solution import Solution, Status
+
+__all__ = ["Failures", "advice"]
+
+
+@dataclass
+class Failures:
+    """Which rows stopped, why, and where; the first to stop gives the solution its status and message."""
+
+    batch: int
+    status: Status = "ok"
+    message: str = ""
+    rows: dict[int, Status] = field(default_factory=dict)
+
+    def add(self, status: Status, rows: Iterable[int], message: str) -> None:
+        """Record that `rows` stopped; `message` may name them as ``{rows}``."""
+        stopped = [int(row) for row in rows]
+        if stopped and self.status in ("ok", "event"):
+            self.status, self.message = status, message.replace("{rows}", _name_rows(stopped, self.batch))
+        self.rows.update(dict.fromkeys(stopped, status))
+
+    def solution(self, saved: tuple[Any, Any], stats: dict[str, Any], per_row: bool, **more: Any) -> Solution:
+        """Return what was saved, with how it ended."""
+        t, x = saved
+        message = self.message
+        failed = sum(status != "event" for status in self.rows.values())
+        if per_row and failed > 1:
+            message += f" ({failed} of {self.batch} rows failed: see row_status)"
+        row_status = tuple(self.rows.get(row, "ok") for row in range(self.batch)) if per_row else None
+        return Solution(
+            t=t, x=x, status=self.status, message=message, stats=stats, row_status=row_status, **more
+        )
+
+
+def advice(kind: str, **place: Any) -> str:
+    """Return the message of an ending, which names its rows as ``{rows}``."""
+    return _ADVICE[kind].format(rows="{rows}", **place)
+
+
+_ADVICE = {
+    "start": (
+        "f(t, x) is nan or inf at the initial time t={t:g} in {rows}: look there for a log or root of a "
+        "negative number, a division by zero, or an overflow"
+    ),
+    "nonfinite": (
+        "the state or f(t, x) becomes nan or inf just after t={t:g} in {rows}, however small the step: the "
+        "solution may blow up or leave the domain of f there; stop before that time, or bound f"
+    ),
+    "step_too_small": (
+        "the step fell to its floor {floor:.3g} at t={t:.15g} in {rows}: the solution may blow up or jump "
+        "near that time; stop before it, start a new solve after it, or loosen rtol and atol"
+    ),
+    "max_steps": (
+        "max_steps={max_steps} trial steps are spent at t={t:g} in {rows}: the problem may be stiff for an "
+        "explicit method, or f may be noisy or discontinuous{hint}; loosen rtol and atol, raise max_steps, "
+        "or use an implicit method (ode.kvaerno5, ode.radau5)"
+    ),
+    "fixed": (
+        "{what} in {rows}: the step may be too large for the method to be stable (raise substeps), or f "
+        "leaves its domain there"
+    ),
+    "user_stop": "the callback stopped the solve at t={t:g}",
+    "event": "a terminal event ended {rows}: see t_events and x_events",
+}
+
+
+def _name_rows(rows: list[int], batch: int) -> str:
+    if len(rows) == batch:
+        return "row 0" if batch == 1 else "all rows"
+    if len(rows) == 1:
+        return f"row {rows[0]}"
+    more = ", ..." if len(rows) > 5 else ""
+    return f"rows {', '.join(map(str, rows[:5]))}{more}"

@@ -1,0 +1,239 @@
+"""Adaptive stepping, one accepted step at a time: every row with its own clock, or all on one.
+
+Time lives on the host in float64, one entry per clock; only the state lives on the device. Rows that have
+ended take steps of length zero: they are evaluated where they stopped, and what they return is ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import array_api_compat as compat
+import numpy as np
+
+from diffmath._accelerate import _reference_only
+from diffmath._arrays import array_namespace, asarray_like, expand_like
+from diffmath._typing import Array, Time
+from diffmath.ode._clocks import BROKEN, SPENT, STUCK, Mask, Rows, advance, plan
+from diffmath.ode._control import PIDController, Tolerance, finite_rows, initial_step
+from diffmath.ode._dynamics import Dynamics
+from diffmath.ode._failures import Failures, advice
+from diffmath.ode._method import AdaptiveMethod
+from diffmath.ode._trial import Interpolant, Trial, send, trier
+
+__all__ = ["AdaptiveOptions", "AdaptiveSteps", "Step"]
+
+
+@dataclass(frozen=True)
+class AdaptiveOptions:
+    """How to step: tolerances, controller, clocks and caps."""
+
+    tolerance: Tolerance
+    controller: PIDController
+    batch: Literal["rows", "shared"]
+    max_steps: int
+    min_step: float
+    max_step: float
+    first_step: float | None
+
+
+class Step:
+    """A step that some rows took: from ``t0`` to ``t``, and the state anywhere in between.
+
+    Attributes
+    ----------
+    t0, t : numpy.ndarray, shape (batch,)
+        Time of every row before and after; equal for the rows that did not move.
+    x0, x : array, shape (batch, *state)
+        State of every row before and after.
+    accepted : numpy.ndarray of bool, shape (batch,)
+        Which rows moved.
+    """
+
+    __slots__ = ("_inside", "_run", "_slope", "_trial", "accepted", "dt", "t", "t0", "x", "x0")
+
+    def __init__(
+        self,
+        run: Any,
+        trial: Trial,
+        spans: tuple[Rows, Rows, Rows],
+        accepted: Mask,
+        x0: Array,
+        x: Array,
+        slope: Any,
+    ) -> None:
+        self.t0, self.dt, self.t = spans
+        self.accepted, self.x0, self.x = accepted, x0, x
+        self._run, self._trial, self._slope = run, trial, slope
+        self._inside: Interpolant | None = None
+
+    def at(self, rows: Any, theta: Rows) -> Array:
+        """Return the states of `rows` at the fractions `theta` of their steps, shape (pairs, *state)."""
+        return self.inside(rows)(rows, theta)
+
+    def inside(self, rows: Any) -> Interpolant:
+        """Return the state inside the step; `rows` pay for the evaluations it takes, if any."""
+        if self._inside is None:
+            self._inside = self._run.inside(self, rows)
+        return self._inside
+
+    def __repr__(self) -> str:
+        moved = f"{int(self.accepted.sum())} of {len(self.accepted)} rows"
+        return f"Step({moved}, t: {self.t0.min():g} -> {self.t.max():g})"
+
+
+class AdaptiveSteps:
+    """The state of an adaptive solve; iterate over it to get its accepted steps.
+
+    `goal` is the time that no clock steps over; whoever iterates may move it on, up to `stop`.
+    """
+
+    def __init__(
+        self,
+        f: Dynamics,
+        x: Array,
+        span: tuple[float, float],
+        method: AdaptiveMethod,
+        options: AdaptiveOptions,
+    ) -> None:
+        xp, batch = array_namespace(x), x.shape[0]
+        clocks = batch if options.batch == "rows" else 1
+        self.f, self.method, self.options, self.batch = f, method, options, batch
+        self._pristine = x
+        self.x = xp.astype(x, x.dtype, copy=True)
+        if compat.is_numpy_array(x):
+            self.x = np.ascontiguousarray(self.x)
+        self.per_row = options.batch == "rows"
+        self.float_time = not self.per_row
+        self.start, self.stop = span
+        self.direction = 1.0 if self.stop >= self.start else -1.0
+        self.t = np.full(clocks, self.start)
+        self.h = np.zeros(clocks)  # size of the next step, before it is clipped to the goal
+        self.goal = np.full(clocks, self.stop)
+        self.past = np.ones((2, clocks))  # errors of the last two accepted steps
+        self.recovering = np.zeros(clocks, dtype=bool)  # the last trial was rejected
+        self.running = np.full(clocks, self.start != self.stop)
+        self.counts = np.zeros((2, clocks), dtype=np.int64)  # trials, steps
+        self.evaluations = np.zeros(clocks, dtype=np.int64)
+        self.alive = np.full(batch, True)  # rows that no event has ended
+        self.failures = Failures(batch)
+        self._try = trier(f, method, x, options.tolerance, self.per_row)
+        self._q = int(method.embedded_order or 0)
+
+    def __iter__(self) -> Iterator[Step]:
+        slope: Any = self._begin()
+        move, tell, trial_of = _serve(plan), _serve(advance), self._try
+        law, options = self.options.controller.law(self._q), self.options
+        limits = (options.min_step, options.max_step, self.stop, options.max_steps)
+        clocks, f = len(self.t), self.f
+        while np.count_nonzero(self.running):
+            calls, running = f.calls, self.running.copy()
+            t0, dt, lands = self.t.copy(), np.empty(clocks), np.empty(clocks, dtype=bool)
+            move(self.t, self.h, self.goal, self.running, self.direction, dt, lands)
+            trial = trial_of(self.t, dt, self.x, slope)
+            error = trial.error if self.per_row else np.atleast_1d(trial.error[self.alive].max())
+            accepted, ended = np.empty(clocks, dtype=bool), np.empty(clocks, dtype=np.int8)
+            moved = tell(
+                self.t, self.h, self.goal, self.running, error, self.past, self.recovering, self.counts, dt,
+                lands, law, limits, accepted, ended,
+            )  # fmt: skip
+            self.evaluations += running * (f.calls - calls)
+            if moved:
+                x0, slope0 = self.x, slope
+                self.x = self._take(accepted, moved, trial.x, x0)
+                if trial.slope is not None and slope is not None:
+                    slope = self._take(accepted, moved, trial.slope, slope)
+                else:
+                    slope = trial.slope if moved == clocks else None
+                yield self._step(trial, t0, dt, accepted, x0, slope0)
+            elif trial.slope is None:
+                slope = None  # as if other rows had moved: what a row costs does not depend on them
+            if ended.any():
+                self._report(ended, np.abs(dt))
+
+    def _step(self, trial: Trial, t0: Rows, dt: Rows, accepted: Mask, x0: Array, slope: Any) -> Step:
+        if not self.per_row:
+            t0, dt = np.full(self.batch, t0[0]), np.full(self.batch, dt[0])
+            spans = (t0, dt, np.full(self.batch, self.t[0]))
+            return Step(self, trial, spans, self.alive.copy(), x0, self.x, slope)
+        return Step(self, trial, (t0, dt, self.t.copy()), accepted, x0, self.x, slope)
+
+    def inside(self, step: Step, rows: Any) -> Interpolant:
+        """Return the state inside a step, charging `rows` for what it costs."""
+        calls, clocks = self.f.calls, slice(None) if self.per_row else slice(1)
+        trial, slope = step._trial, step._slope
+        found: Interpolant = self._try.inside(trial, step.t0[clocks], step.dt[clocks], step.x0, slope)
+        self.evaluations[np.unique(rows) if self.per_row else 0] += self.f.calls - calls
+        return found
+
+    def end(self, rows: Mask) -> None:
+        """Stop rows where they are."""
+        self.alive &= ~rows
+        self.running &= self.alive if self.per_row else self.alive.any()
+
+    def stats(self) -> dict[str, Any]:
+        """Return the work done: per row, or one number for a shared clock."""
+        found = {"steps": self.counts[1], "rejected": self.counts[0] - self.counts[1]}
+        found["evaluations"] = self.evaluations
+        if not self.per_row:
+            found = {name: int(value[0]) for name, value in found.items()}
+        return {**found, "calls": self.f.calls}
+
+    def _begin(self) -> Array:
+        """Evaluate f at the start, stop the rows where it is not finite, and choose the first steps."""
+
+        def send_(values: Rows) -> Time:
+            return send(values, self.x, self.per_row)
+
+        slope = self.f.start(send_(self.t), self.x, self._pristine)
+        good = finite_rows(slope)
+        self.failures.add("nonfinite", np.flatnonzero(~good), advice("start", t=self.start))
+        self.running &= good if self.per_row else good.all()
+        if self.running.any():
+            self.h = self._first_step(slope, send_)
+        self.evaluations += np.where(self.running, self.f.calls, 1)  # rows that fail at once need no more
+        return slope
+
+    def _first_step(self, slope: Array, send_: Any) -> Rows:
+        options, longest = self.options, abs(self.stop - self.start)
+        floor = np.maximum(options.min_step, 4 * np.spacing(np.abs(self.t)))
+        if options.first_step is not None:
+            return np.asarray(np.maximum(floor, min(options.first_step, longest)))
+        share = (lambda values: values) if self.per_row else (lambda values: np.atleast_1d(values.min()))
+        clock = self.t, self.direction, min(longest, options.max_step)
+        found = initial_step(self.f, clock, self.x, slope, self._q + 1, options.tolerance, share, send_)
+        return np.asarray(np.maximum(floor, found))
+
+    def _take(self, accepted: Mask, moved: int, new: Array, old: Array) -> Array:
+        """The new values in the rows that were accepted, the old ones elsewhere."""
+        if moved == len(accepted) and (self.per_row or self.alive.all()):
+            return new
+        rows = accepted if self.per_row else self.alive
+        xp = array_namespace(new)
+        return xp.where(expand_like(asarray_like(rows, new, xp.bool), new), new, old)
+
+    def _report(self, ended: Any, size: Rows) -> None:
+        """Record which clocks could not go on: a step rejected at the floor, or all trials spent."""
+        floor = np.maximum(self.options.min_step, 4 * np.spacing(np.abs(self.t)))
+        for code, status in ((BROKEN, "nonfinite"), (STUCK, "step_too_small"), (SPENT, "max_steps")):
+            clocks = np.flatnonzero(ended == code)
+            if not len(clocks):
+                continue
+            k = int(clocks[0])
+            text = advice(
+                status, t=float(self.t[k]), floor=float(floor[k]), max_steps=self.options.max_steps,
+                hint=self._stiffness(k, float(size[k])) if code == SPENT else "",
+            )  # fmt: skip
+            rows = clocks if self.per_row else np.flatnonzero(self.alive)
+            self.failures.add(status, rows, text)  # type: ignore[arg-type]
+
+    def _stiffness(self, clock: int, size: float) -> str:
+        return ""
+
+
+def _serve(function: Any) -> Any:
+    """Return the kernel that serves host arrays, or the body."""
+    twin = None if _reference_only.get() else function.twin(np.empty(0))
+    return function.reference if twin is None else twin
