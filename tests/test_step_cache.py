@@ -1,0 +1,59 @@
+"""What is kept between steps: by identity of the model, the last eight, no longer than the model."""
+
+import gc
+import weakref
+
+import numpy as np
+
+from diffmath._step_cache import StepCache
+
+
+class Model:
+    """Something that can be referred to weakly."""
+
+
+def _build(calls, value):
+    def build():
+        calls.append(value)
+        return value
+
+    return build
+
+
+def test_a_value_is_built_once_for_a_model_a_method_a_step_and_a_kind_of_array():
+    cache, model, calls = StepCache(), Model(), []
+    x = np.ones((2, 1))
+    keys = [
+        (model, "a", 0.1, x),
+        (Model(), "a", 0.1, x),
+        (model, "b", 0.1, x),
+        (model, "a", 0.2, x),
+        (model, "a", 0.1, x.astype(np.float32)),
+    ]
+    for _ in range(3):
+        for i, key in enumerate(keys):
+            assert cache.get(*key, _build(calls, i)) == i
+    assert calls == [0, 1, 2, 3, 4]
+
+
+def test_the_last_eight_steps_are_kept():
+    cache, model, calls, x = StepCache(), Model(), [], np.ones(1)
+    for dt in [*range(8), 0, 8]:  # 0 is used again, so that 1 is the oldest when 8 comes
+        cache.get(model, "m", dt, x, _build(calls, dt))
+    assert calls == list(range(9))
+    cache.get(model, "m", 0, x, _build(calls, 0))
+    cache.get(model, "m", 1, x, _build(calls, 1))
+    assert calls == [*range(9), 1]
+
+
+def test_nothing_is_kept_for_steps_per_row_nor_after_the_model():
+    cache, model, calls, x = StepCache(), Model(), [], np.ones((2, 1))
+    for _ in range(2):
+        cache.get(model, "m", np.ones((2, 1)), x, _build(calls, 0))
+    assert calls == [0, 0]
+    alive = weakref.ref(cache.get(model, "m", 0.1, x, Model))
+    gc.collect()
+    assert alive() is not None
+    del model
+    gc.collect()
+    assert alive() is None
