@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from diffmath.symbolic._butcher import elementary_weight as elementary_weight
     from diffmath.symbolic._butcher import order_conditions as order_conditions
     from diffmath.symbolic._butcher import rooted_trees as rooted_trees
+    from diffmath.symbolic._exponential_conditions import exponential_conditions as exponential_conditions
     from diffmath.symbolic._gauges import change_gauge as change_gauge
     from diffmath.symbolic._gauges import jacobi_gauge as jacobi_gauge
     from diffmath.symbolic._gauges import tilt as tilt
@@ -32,28 +33,37 @@ if TYPE_CHECKING:
     from diffmath.symbolic._operators import fokker_planck_operator as fokker_planck_operator
     from diffmath.symbolic._operators import generator as generator
     from diffmath.symbolic._orthogonal import Measure as Measure
+    from diffmath.symbolic._phi_sums import PhiSum as PhiSum
+    from diffmath.symbolic._phi_sums import phi as phi
     from diffmath.symbolic._program import ArrayFunction as ArrayFunction
     from diffmath.symbolic._sde import SDE as SDE
+    from diffmath.symbolic._stiff_conditions import StiffTree as StiffTree
+    from diffmath.symbolic._stiff_conditions import stiff_order_conditions as stiff_order_conditions
+    from diffmath.symbolic._stiff_conditions import stiff_trees as stiff_trees
     from diffmath.symbolic._symplectic_conditions import lyndon_words as lyndon_words
     from diffmath.symbolic._symplectic_conditions import splitting_conditions as splitting_conditions
 
 _MODULES = {
     "._butcher": ("RootedTree", "elementary_weight", "order_conditions", "rooted_trees"),
+    "._exponential_conditions": ("exponential_conditions",),
     "._gauges": ("change_gauge", "jacobi_gauge", "tilt"),
     "._hippo": ("HippoClosure", "derive_hippo", "hippo_closure"),
     "._lower": ("lower",),
     "._measures": ("foud", "fous", "fout", "jacs", "lagt", "legs", "legt"),
     "._operators": ("fokker_planck_operator", "generator"),
     "._orthogonal": ("Measure",),
+    "._phi_sums": ("PhiSum", "phi"),
     "._program": ("ArrayFunction",),
     "._sde": ("SDE",),
+    "._stiff_conditions": ("StiffTree", "stiff_order_conditions", "stiff_trees"),
     "._symplectic_conditions": ("lyndon_words", "splitting_conditions"),
 }
 __all__ = [
-    "ArrayFunction", "HippoClosure", "Measure", "RootedTree", "SDE", "change_gauge", "derive_hippo",
-    "elementary_weight", "fokker_planck_operator", "foud", "fous", "fout", "generator", "hippo_closure",
-    "jacobi_gauge", "jacs", "lagt", "legs", "legt", "lower", "lyndon_words", "order_conditions",
-    "rooted_trees", "splitting_conditions", "tilt",
+    "ArrayFunction", "HippoClosure", "Measure", "PhiSum", "RootedTree", "SDE", "StiffTree",
+    "change_gauge", "derive_hippo", "elementary_weight", "exponential_conditions",
+    "fokker_planck_operator", "foud", "fous", "fout", "generator", "hippo_closure", "jacobi_gauge",
+    "jacs", "lagt", "legs", "legt", "lower", "lyndon_words", "order_conditions", "phi", "rooted_trees",
+    "splitting_conditions", "stiff_order_conditions", "stiff_trees", "tilt",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(
