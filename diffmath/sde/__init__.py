@@ -10,6 +10,8 @@ from diffmath.sde._couple import Coupled, coupled
 from diffmath.sde._ensemble import ensemble
 from diffmath.sde._increment import Increment, chen
 from diffmath.sde._interpolate import interpolate
+from diffmath.sde._langevin import Langevin
+from diffmath.sde._langevin_steps import align, baoab, quicsort, should, ubu
 from diffmath.sde._levy import levy_increments
 from diffmath.sde._method import Method, Order
 from diffmath.sde._noise import brownian_increments
@@ -22,8 +24,11 @@ __all__ = [
     "BrownianPath",
     "Coupled",
     "Increment",
+    "Langevin",
     "Method",
     "Order",
+    "align",
+    "baoab",
     "brownian_increments",
     "chen",
     "coupled",
@@ -34,5 +39,8 @@ __all__ = [
     "levy_increments",
     "milstein",
     "milstein_step",
+    "quicsort",
+    "should",
     "solve",
+    "ubu",
 ]
