@@ -3,7 +3,8 @@
 Methods are data that proves itself: a `Tableau` of exact fractions cannot be built unless it satisfies
 every order condition it claims. `solve` takes fixed steps, or adapts the step of every row of the batch on
 its own, so that no row changes another. Explicit methods: `euler`, `midpoint`, `heun`, `ralston`, `bosh3`,
-`rk4`, `dopri5`, `tsit5`, `vern7` and `dop853`; a method of your own is any object with
+`rk4`, `dopri5`, `tsit5`, `vern7` and `dop853`. Implicit ones for stiff problems: `implicit_euler`,
+`trapezoid`, `sdirk2`, `kvaerno3`, `kvaerno5` and `radau5`. A method of your own is any object with
 ``step(f, t, x, dt)`` and `order`.
 """
 
@@ -19,17 +20,23 @@ from diffmath.ode._solve import solve
 from diffmath.ode._tableau import Tableau
 
 __all__ = [
-    "AdaptiveMethod", "ContinuousExtension", "Event", "ExplicitRungeKutta", "IController", "Linear",
-    "Method", "PIController", "PIDController",
-    "Semilinear", "Separable", "Split", "Splitting", "SplittingTableau", "Tableau", "WithJacobian", "bosh3",
-    "dop853", "dopri5", "euler", "heun", "leapfrog", "mclachlan2", "mclachlan4", "midpoint",
-    "position_verlet", "ralston", "rk4", "solve", "tsit5", "vern7", "yoshida4", "yoshida6",
+    "AdaptiveMethod", "ContinuousExtension", "Event", "ExplicitRungeKutta", "IController",
+    "ImplicitRungeKutta", "ImplicitTableau", "Linear", "Method", "Newton", "PIController",
+    "PIDController", "Semilinear", "Separable", "Split", "Splitting", "SplittingTableau", "Tableau",
+    "WithJacobian", "bosh3", "dop853", "dopri5", "euler", "heun", "implicit_euler", "kvaerno3",
+    "kvaerno5", "leapfrog", "mclachlan2", "mclachlan4", "midpoint", "position_verlet", "radau5",
+    "ralston", "rk4", "sdirk2", "solve", "trapezoid", "tsit5", "vern7", "yoshida4", "yoshida6",
 ]  # fmt: skip
 
 # Proving hundreds of order conditions takes a tenth of a second: on first use.
 _LAZY = {
     "._dop853": ("dop853",),
     "._vern7": ("vern7",),
+    "._implicit": (
+        "ImplicitRungeKutta", "implicit_euler", "kvaerno3", "kvaerno5", "radau5", "sdirk2", "trapezoid",
+    ),
+    "._implicit_tableau": ("ImplicitTableau",),
+    "._newton": ("Newton",),
     "._symplectic": (
         "Splitting", "SplittingTableau", "leapfrog", "mclachlan2", "mclachlan4", "position_verlet",
         "yoshida4", "yoshida6",

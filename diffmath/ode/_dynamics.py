@@ -32,6 +32,7 @@ class Dynamics:
         self._first: tuple[Time, Array, Array] | None = None
         self._untouched: Array | None = None
         self.calls = 0
+        self.tolerance: Any = None  # of an adaptive solve: iterations within a step need no more
 
     @property
     def model(self) -> Drift:

@@ -64,8 +64,8 @@ _ADVICE = {
         "or use an implicit method (ode.kvaerno5, ode.radau5)"
     ),
     "fixed": (
-        "{what} in {rows}: the step may be too large for the method to be stable (raise substeps), or f "
-        "leaves its domain there"
+        "{what} in {rows}: the step may be too large for the method to be stable, or for the equations of an "
+        "implicit one to be solved (raise substeps), or f leaves its domain there"
     ),
     "user_stop": "the callback stopped the solve at t={t:g}",
     "event": "a terminal event ended {rows}: see t_events and x_events",

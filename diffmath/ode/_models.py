@@ -31,6 +31,9 @@ class WithJacobian:
     sparsity : numpy.ndarray of bool, shape (n, n), optional
         Where the Jacobian may differ from zero: finite differences then perturb columns that share no row
         together.
+    time_derivative : callable, optional
+        ``time_derivative(t, x)``: df/dt, shape (batch, n), which Rosenbrock methods use. A difference
+        without it.
 
     Examples
     --------
@@ -44,11 +47,13 @@ class WithJacobian:
     f: Drift
     jacobian: Callable[[Time, Array], Array] | None = None
     sparsity: Any = None
+    time_derivative: Drift | None = None
 
     def __post_init__(self) -> None:
         check_dynamics(self.f, "f")
-        if self.jacobian is not None:
-            check_dynamics(self.jacobian, "jacobian")
+        for role in ("jacobian", "time_derivative"):
+            if getattr(self, role) is not None:
+                check_dynamics(getattr(self, role), role)
         if self.sparsity is not None:
             pattern = np.asarray(self.sparsity)
             if pattern.ndim != 2 or pattern.shape[0] != pattern.shape[1]:

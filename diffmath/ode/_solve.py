@@ -164,13 +164,15 @@ def solve(
     embedded = getattr(stepper, "embedded_order", None)
     order = dense_order(stepper)
     with np.errstate(all="ignore"):
-        if substeps is None and embedded is not None and pristine.shape[0] > 0:
+        adaptive = substeps is None and embedded is not None and pristine.shape[0] > 0
+        landing = adaptive and (save == "land" or order < (embedded or 0))  # fixed steps land anyhow
+        if adaptive:
             span = float(save_times[0]), float(save_times[-1])
             run: Any = AdaptiveSteps(Dynamics(f), pristine, span, cast(AdaptiveMethod, stepper), options)
         else:
             run = FixedSteps(Dynamics(f), pristine, save_times, stepper, steps)
         solution = drive(
-            run, pristine, save_times, landing=save == "land" or order < (embedded or 0),
+            run, pristine, save_times, landing=landing,
             dense_order=order if dense else None, events=watched, callback=callback, progress=progress,
         )  # fmt: skip
     return finish(solution, on_failure)

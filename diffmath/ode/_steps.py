@@ -101,6 +101,7 @@ class AdaptiveSteps:
         xp, batch = array_namespace(x), x.shape[0]
         clocks = batch if options.batch == "rows" else 1
         self.f, self.method, self.options, self.batch = f, method, options, batch
+        f.tolerance = options.tolerance
         self._pristine = x
         self.x = xp.astype(x, x.dtype, copy=True)
         if compat.is_numpy_array(x):

@@ -1,0 +1,182 @@
+r"""Jacobians of a batch, (batch, n, n): given, constant, or by differences, few for a sparse pattern.
+
+Source: Curtis, Powell & Reid (1974), On the estimation of sparse Jacobian matrices, J. Inst. Math. Appl. 13,
+117-119: columns that share no row are perturbed together.
+
+From SymPy, a Jacobian is given like any other::
+
+    rhs = sympy.Matrix([y, mu * (1 - x**2) * y - x])
+    jacobian = symbolic.lower(rhs.jacobian((x, y)), (x, y), t)
+    f = ode.WithJacobian(symbolic.lower(list(rhs), (x, y), t), jacobian)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import array_api_compat as compat
+import numpy as np
+import numpy.typing as npt
+
+from diffmath._arrays import array_namespace, asarray_like, device, real_dtype
+from diffmath._callables import check_result, guarded
+from diffmath._typing import Array, Drift, Time
+from diffmath.ode._models import Linear, WithJacobian
+
+__all__ = ["colour_columns", "flat_size", "jacobian", "needs_differences", "per_row", "time_derivative"]
+
+
+def flat_size(x: Array) -> int:
+    """Return the number n of components of a row."""
+    return math.prod(x.shape[1:])
+
+
+def per_row(dt: Time, x: Array, ndim: int) -> Time:
+    """Return a step as it multiplies arrays of `ndim` axes: a float, or (batch, 1, ...)."""
+    if not compat.is_array_api_obj(dt):
+        return dt
+    return array_namespace(x).reshape(dt, (-1,) + (1,) * (ndim - 1))
+
+
+def needs_differences(f: Drift) -> bool:
+    """Whether the Jacobian of f is found by differences, which begin with ``f(t, x)``."""
+    model = getattr(f, "model", f)
+    return not (isinstance(model, Linear) or (isinstance(model, WithJacobian) and model.jacobian is not None))
+
+
+def jacobian(f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None) -> Array:
+    r"""Return :math:`\partial f_i / \partial x_j` of every row at ``(t, x)``.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(t, x)``; behind it, the Jacobian of an `ode.WithJacobian` or the matrix of an `ode.Linear` is
+        used if there is one.
+    t, dt : float, or array that broadcasts against `x`
+        Time, and the step in sight: it tells the size of changes of components that are zero.
+    x : array, shape (batch, \*state)
+        State; n is the number of components of a row, and their order is that of the flattened row.
+    slope : array, shape (batch, \*state), optional
+        ``f(t, x)`` if it is known.
+
+    Returns
+    -------
+    array, shape (batch, n, n)
+
+    Raises
+    ------
+    TypeError, ValueError
+        A given Jacobian or pattern of the wrong kind, dtype or shape.
+
+    Notes
+    -----
+    By forward differences with an increment of its own for every row and component,
+    ``sqrt(eps) * max(|x_j|, |dt f_j|, 1e-6 max|x|)``; relative error about ``sqrt(eps)``, which a simplified
+    Newton iteration does not notice. Cost: n evaluations of f, or as many as the pattern has colours (3 for a
+    tridiagonal one), and one more if `slope` is not known. A complex state is perturbed along the real axis,
+    which is right where f is holomorphic; write an f that is not (it takes ``conj`` or
+    ``abs``) in real parts.
+    """
+    model, n = getattr(f, "model", f), flat_size(x)
+    shape = (x.shape[0], n, n)
+    if isinstance(model, Linear):
+        matrix = asarray_like(model.A, x, x.dtype) if compat.is_numpy_array(model.A) else model.A
+        return array_namespace(x).broadcast_to(matrix, shape)
+    pattern = model.sparsity if isinstance(model, WithJacobian) else None
+    if isinstance(model, WithJacobian) and model.jacobian is not None:
+        role = "jacobian(t, x)"
+        given = check_result(role, guarded(model.jacobian, role, t, t, x), x, shape)
+        if given.dtype != x.dtype:
+            raise TypeError(f"{role} must return the dtype of the state, {x.dtype}; got {given.dtype}")
+        return given
+    if pattern is not None and pattern.shape != (n, n):
+        raise ValueError(
+            f"sparsity must have shape ({n}, {n}) for a state of {n} components; got {pattern.shape}"
+        )
+    return _differences(f, t, x, dt, f(t, x) if slope is None else slope, pattern)
+
+
+def time_derivative(f: Drift, t: Time, x: Array, dt: Time, slope: Array) -> Array:
+    r"""Return :math:`\partial f / \partial t` of every row, by a difference towards ``t + dt``.
+
+    One evaluation of f; `slope` is ``f(t, x)``. A given one (`ode.WithJacobian`) is used instead.
+    """
+    model = getattr(f, "model", f)
+    if isinstance(model, WithJacobian) and model.time_derivative is not None:
+        role = "time_derivative(t, x)"
+        return check_result(role, guarded(model.time_derivative, role, t, t, x), x)
+    xp, root = array_namespace(x), _root_eps(x)
+    if not compat.is_array_api_obj(t) and not compat.is_array_api_obj(dt):
+        later = t + math.copysign(root * max(abs(t), abs(dt), root), dt)
+        return (f(later, x) - slope) / (later - t)
+    t = t if compat.is_array_api_obj(t) else t + 0 * dt
+    size = xp.maximum(xp.abs(t), xp.abs(t * 0 + dt))
+    later = t + root * (size + root) * xp.where(t * 0 + dt < 0, -xp.ones_like(t), xp.ones_like(t))
+    return (f(later, x) - slope) / (later - t)
+
+
+def colour_columns(pattern: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """Return the group of every column, such that the columns of a group share no row (greedy, in order).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath.ode._jacobian import colour_columns
+    >>> colour_columns(np.tri(5, k=1, dtype=bool) & ~np.tri(5, k=-2, dtype=bool))
+    array([0, 1, 2, 0, 1])
+    """
+    groups: list[npt.NDArray[np.bool_]] = []  # the rows that each group has taken
+    colours = np.zeros(pattern.shape[1], dtype=np.intp)
+    for j, column in enumerate(pattern.T):
+        colour = next((k for k, taken in enumerate(groups) if not (taken & column).any()), len(groups))
+        if colour == len(groups):
+            groups.append(np.zeros(pattern.shape[0], dtype=bool))
+        groups[colour] |= column
+        colours[j] = colour
+    return colours
+
+
+@lru_cache(maxsize=32)
+def _colours(pattern: bytes, n: int) -> npt.NDArray[np.intp]:
+    return colour_columns(np.frombuffer(pattern, dtype=bool).reshape(n, n))
+
+
+def _root_eps(x: Array) -> float:
+    return math.sqrt(float(array_namespace(x).finfo(real_dtype(x)).eps))
+
+
+def _differences(
+    f: Drift, t: Time, x: Array, dt: Time, slope: Array, pattern: npt.NDArray[np.bool_] | None
+) -> Array:
+    xp, batch, n = array_namespace(x), x.shape[0], flat_size(x)
+    if n == 0 or batch == 0:
+        return xp.zeros((batch, n, n), dtype=x.dtype, device=device(x))
+    base = xp.reshape(x, (batch, n))
+    change = _increments(base, xp.abs(xp.reshape(dt * slope, (batch, n))))
+    colours = np.arange(n) if pattern is None else _colours(np.ascontiguousarray(pattern).tobytes(), n)
+    columns = [
+        (xp.reshape(f(t, xp.reshape(base + change * chosen, x.shape)) - slope, (batch, n)))
+        for chosen in _selections(colours, x)
+    ]
+    spread = xp.take(xp.stack(columns, axis=2), xp.asarray(colours, device=device(x)), axis=2)
+    spread = spread / xp.expand_dims(change, axis=1)
+    return spread if pattern is None else spread * asarray_like(pattern, x, x.dtype)
+
+
+def _increments(x: Array, change: Array) -> Array:
+    """A change of every component that x can represent exactly, of the size of its own variation."""
+    xp = array_namespace(x)
+    info = xp.finfo(real_dtype(x))
+    size = xp.maximum(xp.abs(x), change)
+    size = xp.maximum(size, 1e-6 * xp.max(xp.abs(x), axis=1, keepdims=True))
+    # A row that is zero throughout says nothing of its scale.
+    size = xp.where(size > math.sqrt(float(info.smallest_normal)), size, xp.ones_like(size))
+    return (x + _root_eps(x) * size) - x
+
+
+def _selections(colours: npt.NDArray[np.intp], x: Array) -> Iterator[Any]:
+    for colour in range(int(colours.max()) + 1):
+        yield asarray_like((colours == colour).astype(float), x, x.dtype)

@@ -1,0 +1,261 @@
+r"""The simplified Newton iteration, for all rows of a batch together, each converging or failing on its own.
+
+Stages are unknowns in the form :math:`Z_i = h k_i`, which needs no division by the step:
+
+.. math:: Z_i = h f(t + c_i h,\; x + \textstyle\sum_j a_{ij} Z_j), \qquad
+          (I - h A \otimes J)\, \delta = h f - Z
+
+Source: Hairer & Wanner (1996), Solving Ordinary Differential Equations II, section IV.8.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import array_api_compat as compat
+import numpy as np
+import numpy.typing as npt
+
+from diffmath._arrays import array_namespace, asarray_like, device, expand_like, real_dtype, to_numpy
+from diffmath._counts import check_count
+from diffmath._typing import Array, Drift, Time
+from diffmath.ode._control import Tolerance, check_number, finite_rows
+from diffmath.ode._jacobian import flat_size, jacobian, per_row
+
+__all__ = ["Linearised", "Newton", "Stages", "increment", "linearise", "slope_of"]
+
+Rows = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Matrix = tuple[tuple[float, ...], ...]
+
+# Of what the solver tolerates in a step, an iteration may leave this much.
+_SHARE = 0.01
+
+# A component is resolved to the accuracy of at least this fraction of the largest of its row.
+_FLOOR = 1e-3
+
+# An iteration that round-off stops this close to its goal has converged as far as can be.
+_STALLED = 1e3
+
+# The rate of convergence of one stage is believed of the next, but not below this.
+_BEST_RATE = 1e-6
+
+
+class Linearised:
+    """The matrix h J of every row, and the inverses of ``I - A x h J`` that a step asks for."""
+
+    def __init__(self, hJ: Array, x: Array) -> None:
+        xp = array_namespace(x)
+        self.finite = finite_rows(hJ)
+        self.matrix = hJ
+        if not self.finite.all():  # one such row would spoil the others: libraries refuse the whole batch
+            self.matrix = _take(self.finite, hJ, xp.zeros_like(hJ))
+        self._inverses: dict[Matrix, Array] = {}
+
+    def inverse(self, a: Matrix) -> Array:
+        """Return the inverse of ``I - A x h J``, (batch, s n, s n); NaN in rows where it is singular."""
+        if a not in self._inverses:
+            hJ, size = self.matrix, len(a)
+            xp, (batch, n) = array_namespace(hJ), hJ.shape[:2]
+            weights = asarray_like(a, hJ, hJ.dtype)[None, :, None, :, None]
+            product = xp.reshape(weights * hJ[:, None, :, None, :], (batch, size * n, size * n))
+            self._inverses[a] = _inverse(xp.eye(size * n, dtype=hJ.dtype, device=device(hJ)) - product)
+        return self._inverses[a]
+
+    def solve(self, coefficient: float, x: Array) -> Array:
+        """Return ``(I - coefficient h J)^-1 x``."""
+        return _multiply(self.inverse(((coefficient,),)), [x])[0]
+
+
+def linearise(f: Drift, t: Time, x: Array, dt: Time, slope: Array | None) -> Linearised:
+    """Return h J at the start of a step; `slope` is ``f(t, x)`` where it is known."""
+    return Linearised(per_row(dt, x, 3) * jacobian(f, t, x, dt, slope), x)
+
+
+@dataclass
+class Stages:
+    """The scaled slopes Z of a step so far, and how the iterations for them went in every row."""
+
+    slopes: list[Array]
+    failed: Mask
+    rate: Rows  # of convergence: what remains to be corrected, as a fraction of the last correction
+    guess: Array | None = None  # where the next iteration begins; off a stiff solution, only 0 is safe
+
+    @classmethod
+    def begin(cls, linear: Linearised) -> Stages:
+        """No stage yet: only rows without a finite Jacobian have failed."""
+        return cls([], ~linear.finite, np.ones(len(linear.finite)))
+
+    def ended(self, x: Array) -> Array:
+        """Return `x`, NaN in the rows that failed: the solver rejects them."""
+        return _take(~self.failed, x, array_namespace(x).full_like(x, math.nan))
+
+
+@dataclass(frozen=True)
+class Newton:
+    r"""How to solve the equations of an implicit step.
+
+    Parameters
+    ----------
+    tolerance : float, optional
+        Accuracy of a stage relative to its state, component by component; components below a thousandth of
+        the largest of their row are resolved to that accuracy of a thousandth of it. By default, in adaptive
+        solves, a hundredth of the error that `rtol` and `atol` allow; otherwise the machine epsilon to the
+        power 2/3 (4e-11 in float64).
+    max_iterations : int, optional
+        A row that needs more has failed. By default 12 in adaptive solves, where a shorter step is cheaper,
+        otherwise 100.
+
+    Notes
+    -----
+    The Jacobian is that of the start of the step. A row has converged when its last correction times
+    :math:`\theta / (1 - \theta)` is within the tolerance, theta being the ratio of its last two corrections;
+    it has failed if theta is above 2 or a number is not finite. Rows that have converged or failed are left
+    as they are, so that a row does not depend on the others.
+
+    References
+    ----------
+    .. [1] Hairer & Wanner (1996), Solving Ordinary Differential Equations II, section IV.8, (8.10).
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from diffmath import ode
+    >>> replace(ode.kvaerno5, newton=ode.Newton(tolerance=1e-14)).newton
+    Newton(tolerance=1e-14, max_iterations=None)
+    """
+
+    tolerance: float | None = None
+    max_iterations: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.tolerance is not None and not 0 < check_number("tolerance", self.tolerance) < 1:
+            raise ValueError(f"tolerance must lie in (0, 1); got {self.tolerance}")
+        if self.max_iterations is not None:
+            check_count("max_iterations", self.max_iterations)
+
+    def solve(
+        self,
+        f: Drift,
+        times: Sequence[Time],
+        bases: Sequence[Array],
+        dt: Time,
+        a: Matrix,
+        linear: Linearised,
+        stages: Stages,
+    ) -> None:
+        """Solve ``Z_i = dt f(times[i], bases[i] + sum_j a[i][j] Z_j)``; append the Z to the stages."""
+        inverse, x = linear.inverse(a), bases[0]
+        z = [array_namespace(x).zeros_like(x) if stages.guess is None else stages.guess] * len(a)
+        rows = _Convergence(~stages.failed, np.maximum(stages.rate**0.8, _BEST_RATE))
+        adaptive = getattr(f, "tolerance", None) is not None
+        for _ in range(self.max_iterations or (12 if adaptive else 100)):
+            states = [base + increment(row, z) for base, row in zip(bases, a, strict=True)]
+            residual = [dt * f(t, state) - k for t, state, k in zip(times, states, z, strict=True)]
+            change = _multiply(inverse, residual)
+            moving = rows.judge(self._distance(f, states, change))
+            z = [_take(moving, k + d, k) for k, d in zip(z, change, strict=True)]
+            if not rows.active.any():
+                break
+        stages.failed |= rows.broken | rows.active
+        stages.rate = rows.rate
+        stages.slopes.extend(z)
+        stages.guess = z[-1]
+
+    def _distance(self, f: Drift, states: Sequence[Array], changes: Sequence[Array]) -> Rows:
+        """Return the largest change of every row, in units of what may remain."""
+        allowed: Tolerance | None = getattr(f, "tolerance", None)
+        worst = []
+        for state, change in zip(states, changes, strict=True):
+            xp, batch = array_namespace(state), state.shape[0]
+            info = xp.finfo(real_dtype(state))
+            d = xp.abs(xp.reshape(change, (batch, flat_size(state))))
+            size = xp.abs(xp.reshape(state, d.shape)) + d  # at first, a state at zero says nothing
+            if allowed is not None and self.tolerance is None:
+                unit = _SHARE * (allowed.rtol * size + allowed.atol)
+            else:
+                accuracy = float(info.eps) ** (2 / 3) if self.tolerance is None else self.tolerance
+                unit = accuracy * (size + _FLOOR * _largest(size))
+            worst.append(to_numpy(_largest(d / (unit + float(info.smallest_normal))))[:, 0])
+        return np.asarray(np.max(worst, axis=0), dtype=np.float64)
+
+
+@dataclass
+class _Convergence:
+    """Which rows of an iteration go on, have converged, or are lost."""
+
+    active: Mask
+    rate: Rows
+    broken: Mask = field(init=False)
+    previous: Rows = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.broken = np.zeros_like(self.active)
+        self.previous = np.full(self.active.shape, np.inf)
+
+    def judge(self, distance: Rows) -> Mask:
+        """Return the rows that take the correction of this size; all are done that are not `active` then."""
+        with np.errstate(all="ignore"):  # rows that are done or lost may hold anything
+            theta = distance / self.previous
+            measured = np.where(theta < 1, theta / (1 - theta), np.inf)
+            rate = np.where(np.isfinite(self.previous), measured, self.rate)
+            lost = ~np.isfinite(distance) | (theta > 2)
+            settled = (rate * distance <= 1) | (distance == 0) | ((theta > 0.5) & (distance <= _STALLED))
+        self.broken |= self.active & lost & ~settled
+        moving = self.active & ~self.broken
+        self.rate = np.where(moving & np.isfinite(rate), rate, self.rate)
+        self.previous = distance
+        self.active = moving & ~settled
+        return moving
+
+
+def slope_of(scaled: Array, dt: Time) -> Array:
+    """Return a slope from ``dt`` times it; zero where the step is (rows that have ended)."""
+    if not compat.is_array_api_obj(dt):
+        return scaled / dt
+    xp = array_namespace(dt)
+    return scaled / xp.where(dt == 0, xp.ones_like(dt), dt)
+
+
+def increment(weights: Sequence[float], slopes: Sequence[Array]) -> Array:
+    """Return the sum of weights times scaled slopes; zero weights cost nothing."""
+    terms = [weight * slope for weight, slope in zip(weights, slopes, strict=False) if weight != 0.0]
+    return sum(terms[1:], start=terms[0]) if terms else 0.0
+
+
+def _largest(values: Array) -> Array:
+    """Return the largest component of every row, shape (batch, 1)."""
+    xp = array_namespace(values)
+    if not values.shape[1]:
+        return xp.zeros((values.shape[0], 1), dtype=values.dtype, device=device(values))
+    return xp.max(values, axis=1, keepdims=True)
+
+
+def _take(mask: Mask, new: Array, old: Array) -> Array:
+    """Return `new` in the rows of the mask, `old` in the others."""
+    if mask.all():
+        return new
+    xp = array_namespace(new)
+    return xp.where(expand_like(asarray_like(mask, new, xp.bool), new), new, old)
+
+
+def _multiply(inverse: Array, parts: Sequence[Array]) -> list[Array]:
+    """Return the products of a matrix per row with the rows of `parts` laid end to end, cut up again."""
+    xp, batch = array_namespace(inverse), inverse.shape[0]
+    flat = [xp.reshape(part, (batch, flat_size(part), 1)) for part in parts]
+    n = flat[0].shape[1]
+    product = inverse @ (flat[0] if len(flat) == 1 else xp.concat(flat, axis=1))
+    return [xp.reshape(product[:, i * n : (i + 1) * n, 0], part.shape) for i, part in enumerate(parts)]
+
+
+def _inverse(matrix: Array) -> Array:
+    """Return the inverse of the matrix of every row; NaN where it is singular."""
+    xp = array_namespace(matrix)
+    try:
+        return xp.linalg.inv(matrix)
+    except (ValueError, RuntimeError):  # what libraries raise if any matrix of the batch is singular
+        if matrix.shape[0] == 1:
+            return xp.full_like(matrix, math.nan)
+        return xp.concat([_inverse(matrix[i : i + 1, ...]) for i in range(matrix.shape[0])], axis=0)
