@@ -1,8 +1,8 @@
 """Tests for solvers, yours or ours: problems with exact solutions, and assertions that explain themselves.
 
-`assert_order` measures the order of accuracy of a step; `strategies` (needs Hypothesis: ``pip install
-"diffmath[testing]"``) draws the problems. A checker that cannot fail proves nothing: every assertion here is
-itself tested on methods that it must reject.
+`assert_order` measures the order of accuracy of a step, `assert_strong_order` that of an SDE method on shared
+Brownian paths; `strategies` (needs Hypothesis: ``pip install "diffmath[testing]"``) draws the problems. A
+checker that cannot fail proves nothing: every assertion here is itself tested on methods that it must reject.
 """
 
 from typing import TYPE_CHECKING
@@ -14,12 +14,32 @@ if TYPE_CHECKING:
     from diffmath.testing._order import assert_order as assert_order
     from diffmath.testing._problems import ODEProblem as ODEProblem
     from diffmath.testing._problems import linear_ode as linear_ode
+    from diffmath.testing._sde_problem import SDEProblem as SDEProblem
+    from diffmath.testing._sde_problems import curved_sde as curved_sde
+    from diffmath.testing._sde_problems import geometric_sde as geometric_sde
+    from diffmath.testing._sde_problems import heisenberg_sde as heisenberg_sde
+    from diffmath.testing._sde_problems import linear_sde as linear_sde
+    from diffmath.testing._sde_problems import logistic_sde as logistic_sde
+    from diffmath.testing._strong_order import StrongOrder as StrongOrder
+    from diffmath.testing._strong_order import assert_strong_order as assert_strong_order
+    from diffmath.testing._strong_order import measure_strong_order as measure_strong_order
 
-__all__ = ["ODEProblem", "assert_order", "linear_ode", "strategies"]
+_MODULES = {
+    "": ("strategies",),
+    "._order": ("assert_order",),
+    "._problems": ("ODEProblem", "linear_ode"),
+    "._sde_problem": ("SDEProblem",),
+    "._sde_problems": ("curved_sde", "geometric_sde", "heisenberg_sde", "linear_sde", "logistic_sde"),
+    "._strong_order": ("StrongOrder", "assert_strong_order", "measure_strong_order"),
+}
+__all__ = [
+    "ODEProblem", "SDEProblem", "StrongOrder", "assert_order", "assert_strong_order", "curved_sde",
+    "geometric_sde", "heisenberg_sde", "linear_ode", "linear_sde", "logistic_sde", "measure_strong_order",
+    "strategies",
+]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(
-    __name__,
-    {"ODEProblem": "._problems", "assert_order": "._order", "linear_ode": "._problems", "strategies": ""},
+    __name__, {name: module for module, names in _MODULES.items() for name in names}
 )
 
 
