@@ -40,8 +40,13 @@ if TYPE_CHECKING:
     from diffmath.symbolic._stiff_conditions import StiffTree as StiffTree
     from diffmath.symbolic._stiff_conditions import stiff_order_conditions as stiff_order_conditions
     from diffmath.symbolic._stiff_conditions import stiff_trees as stiff_trees
+    from diffmath.symbolic._strong_conditions import sra_conditions as sra_conditions
+    from diffmath.symbolic._strong_conditions import sri_conditions as sri_conditions
+    from diffmath.symbolic._surds import Surd as Surd
+    from diffmath.symbolic._surds import square_root as square_root
     from diffmath.symbolic._symplectic_conditions import lyndon_words as lyndon_words
     from diffmath.symbolic._symplectic_conditions import splitting_conditions as splitting_conditions
+    from diffmath.symbolic._weak_conditions import weak_conditions as weak_conditions
 
 _MODULES = {
     "._butcher": ("RootedTree", "elementary_weight", "order_conditions", "rooted_trees"),
@@ -56,14 +61,18 @@ _MODULES = {
     "._program": ("ArrayFunction",),
     "._sde": ("SDE",),
     "._stiff_conditions": ("StiffTree", "stiff_order_conditions", "stiff_trees"),
+    "._strong_conditions": ("sra_conditions", "sri_conditions"),
+    "._surds": ("Surd", "square_root"),
     "._symplectic_conditions": ("lyndon_words", "splitting_conditions"),
+    "._weak_conditions": ("weak_conditions",),
 }
 __all__ = [
-    "ArrayFunction", "HippoClosure", "Measure", "PhiSum", "RootedTree", "SDE", "StiffTree",
+    "ArrayFunction", "HippoClosure", "Measure", "PhiSum", "RootedTree", "SDE", "StiffTree", "Surd",
     "change_gauge", "derive_hippo", "elementary_weight", "exponential_conditions",
     "fokker_planck_operator", "foud", "fous", "fout", "generator", "hippo_closure", "jacobi_gauge",
     "jacs", "lagt", "legs", "legt", "lower", "lyndon_words", "order_conditions", "phi", "rooted_trees",
-    "splitting_conditions", "stiff_order_conditions", "stiff_trees", "tilt",
+    "splitting_conditions", "square_root", "sra_conditions", "sri_conditions", "stiff_order_conditions",
+    "stiff_trees", "tilt", "weak_conditions",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(
