@@ -4,8 +4,9 @@ Methods are data that proves itself: a `Tableau` of exact fractions cannot be bu
 every order condition it claims. `solve` takes fixed steps, or adapts the step of every row of the batch on
 its own, so that no row changes another. Explicit methods: `euler`, `midpoint`, `heun`, `ralston`, `bosh3`,
 `rk4`, `dopri5`, `tsit5`, `vern7` and `dop853`. Implicit ones for stiff problems: `implicit_euler`,
-`trapezoid`, `sdirk2`, `kvaerno3`, `kvaerno5` and `radau5`. A method of your own is any object with
-``step(f, t, x, dt)`` and `order`.
+`trapezoid`, `sdirk2`, `kvaerno3`, `kvaerno5` and `radau5`. Exponential ones for a stiff linear part:
+`etd1`, `etdrk2`, `etdrk3`, `etdrk4`, `krogstad` and `hochbruck_ostermann`. A method of your own is any
+object with ``step(f, t, x, dt)`` and `order`.
 """
 
 from diffmath._lazy import lazy_attributes
@@ -20,16 +21,20 @@ from diffmath.ode._solve import solve
 from diffmath.ode._tableau import Tableau
 
 __all__ = [
-    "AdaptiveMethod", "ContinuousExtension", "Event", "ExplicitRungeKutta", "IController",
-    "ImplicitRungeKutta", "ImplicitTableau", "Linear", "Method", "Newton", "PIController",
-    "PIDController", "Semilinear", "Separable", "Split", "Splitting", "SplittingTableau", "Tableau",
-    "WithJacobian", "bosh3", "dop853", "dopri5", "euler", "heun", "implicit_euler", "kvaerno3",
+    "AdaptiveMethod", "ContinuousExtension", "Event", "ExplicitRungeKutta", "ExponentialRungeKutta",
+    "ExponentialTableau", "IController", "ImplicitRungeKutta", "ImplicitTableau", "Linear", "Method",
+    "Newton", "PIController", "PIDController", "Semilinear", "Separable", "Split", "Splitting",
+    "SplittingTableau", "Tableau", "WithJacobian", "bosh3", "dop853", "dopri5", "etd1", "etdrk2",
+    "etdrk3", "etdrk4", "euler", "heun", "hochbruck_ostermann", "implicit_euler", "krogstad", "kvaerno3",
     "kvaerno5", "leapfrog", "mclachlan2", "mclachlan4", "midpoint", "position_verlet", "radau5",
     "ralston", "rk4", "sdirk2", "solve", "trapezoid", "tsit5", "vern7", "yoshida4", "yoshida6",
 ]  # fmt: skip
 
 # Proving hundreds of order conditions takes a tenth of a second: on first use.
 _LAZY = {
+    "._exponential": ("ExponentialRungeKutta",),
+    "._exponential_methods": ("etd1", "etdrk2", "etdrk3", "etdrk4", "hochbruck_ostermann", "krogstad"),
+    "._exponential_tableau": ("ExponentialTableau",),
     "._dop853": ("dop853",),
     "._vern7": ("vern7",),
     "._implicit": (
