@@ -14,7 +14,13 @@ from diffmath.symbolic import phi
 
 METHODS = [ode.etd1, ode.etdrk2, ode.etdrk3, ode.etdrk4, ode.krogstad, ode.hochbruck_ostermann]
 BY_NAME = {"ids": lambda method: method.name}
-RNG = np.random.default_rng(8)
+
+
+def _rng():
+    """Fresh for every test: what it draws does not depend on the order of the tests."""
+    return np.random.default_rng(8)
+
+
 DENSE = np.array([[-1.0, 2.0, 0.3], [-1.5, -0.5, 0.7], [0.2, -0.4, 0.1]])
 
 
@@ -127,7 +133,7 @@ def test_linear_problems_are_exact(method, L):
         L, turn = V @ np.diag(rates) @ V.T, V
     else:
         rates, turn = L, np.eye(4)
-    x0, push = RNG.standard_normal((3, 4)), RNG.standard_normal(4)
+    x0, push = _rng().standard_normal((3, 4)), _rng().standard_normal(4)
     f = ode.Semilinear(L, lambda t, x: np.broadcast_to(push, x.shape))
     for stop in (1.5,) if rates.min() < -1e6 else (1.5, -1.5):
         e, p = phis(stop * rates, 1)
@@ -202,8 +208,8 @@ def test_a_complex_spectral_equation():
 @pytest.mark.parametrize("method", METHODS, **BY_NAME)
 @pytest.mark.parametrize("L", [np.array([-40.0, -1.0, 0.5]), DENSE], ids=["diagonal", "matrix"])
 def test_backends_precisions_and_steps_per_row(xp, method, L):
-    x = RNG.standard_normal((4, 3)) / 2
-    t, dt = RNG.random((4, 1)), RNG.uniform(-0.1, 0.2, (4, 1))
+    x = _rng().standard_normal((4, 3)) / 2
+    t, dt = _rng().random((4, 1)), _rng().uniform(-0.1, 0.2, (4, 1))
 
     def rest(t, x):
         return x**3 - 2.0 * x + t
@@ -227,8 +233,8 @@ def test_backends_precisions_and_steps_per_row(xp, method, L):
 
 
 def test_states_of_any_shape_and_empty_batches():
-    x = RNG.standard_normal((4, 5, 3)) / 2
-    dt = RNG.standard_normal((4, 1, 1)) / 5
+    x = _rng().standard_normal((4, 5, 3)) / 2
+    dt = _rng().standard_normal((4, 1, 1)) / 5
     for L in (DENSE, np.diag(DENSE)):
         f = ode.Semilinear(L, lambda t, x: np.sin(x))
         rows = ode.etdrk4.step(f, 0.0, x, dt)

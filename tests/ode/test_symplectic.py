@@ -31,7 +31,11 @@ MCATE_KICKS = (
     "0.3340036032863214255",
 )
 ULPS = {"rtol": 1e-13, "atol": 1e-14}  # the libraries' powers differ by an ulp
-RNG = np.random.default_rng(4)
+
+
+def _rng():
+    """Fresh for every test: what it draws does not depend on the order of the tests."""
+    return np.random.default_rng(4)
 
 
 def manufactured():
@@ -75,7 +79,7 @@ def test_the_check_of_symplecticity_sees_a_method_that_is_not():
 
 def _symplectic_defect(method):
     n, tiny = 3, 1e-100
-    base = RNG.standard_normal(2 * n)
+    base = _rng().standard_normal(2 * n)
     probes = base + 1j * tiny * np.eye(2 * n)
     stepped = method.step(COUPLED, 0.0, probes.reshape(2 * n, 2, n), 0.1).reshape(2 * n, 2 * n)
     J = stepped.imag.T / tiny
@@ -86,14 +90,14 @@ def _symplectic_defect(method):
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
 def test_a_step_back_undoes_a_step(method):
     f, _ = manufactured()
-    x = RNG.standard_normal((5, 2, 1))
+    x = _rng().standard_normal((5, 2, 1))
     back = method.step(f, 0.8, method.step(f, 0.3, x, 0.5), 0.3 - 0.8)
     np.testing.assert_allclose(back, x, rtol=0, atol=2e-14)  # rounding of at most 22 sub-steps
 
 
 def test_a_general_method_does_not_undo_itself():
     f, _ = manufactured()
-    x = RNG.standard_normal((5, 2, 1))
+    x = _rng().standard_normal((5, 2, 1))
     back = ode.rk4.step(f, 0.8, ode.rk4.step(f, 0.3, x, 0.5), -0.5)
     assert np.max(np.abs(back - x)) > 1e-6
 
@@ -133,13 +137,13 @@ def test_higher_order_keeps_the_energy_better_at_equal_cost():
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
 def test_backends_and_precisions(xp, method):
     f = ode.Separable(velocity=lambda t, p: p**3 + t, force=lambda t, q: -q - t * q**3)
-    x = RNG.standard_normal((4, 2, 3)) / 2
+    x = _rng().standard_normal((4, 2, 3)) / 2
     wanted = method.step(f, 0.5, x, 0.1)
     np.testing.assert_allclose(xp.numpy(method.step(f, 0.5, xp.asarray(x), 0.1)), wanted, **ULPS)
     single = method.step(f, 0.5, xp.asarray(x, "float32"), 0.1)
     assert single.dtype == xp.xp.float32
     np.testing.assert_allclose(xp.numpy(single), wanted, rtol=0, atol=1e-6)
-    t, dt = RNG.random((4, 1, 1)), RNG.standard_normal((4, 1, 1)) / 5
+    t, dt = _rng().random((4, 1, 1)), _rng().standard_normal((4, 1, 1)) / 5
     rows = method.step(f, xp.asarray(t), xp.asarray(x), xp.asarray(dt))
     alone = [method.step(f, float(t[i, 0, 0]), x[i : i + 1], float(dt[i, 0, 0])) for i in range(4)]
     np.testing.assert_allclose(xp.numpy(rows), np.concatenate(alone), **ULPS)
