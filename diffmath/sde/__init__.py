@@ -8,6 +8,7 @@ noise of a key refines: N, 2N, 4N, ... steps see the same path, whatever the bat
 from diffmath._models import SDE
 from diffmath.sde._couple import Coupled, coupled
 from diffmath.sde._ensemble import ensemble
+from diffmath.sde._implicit import implicit_euler_maruyama, implicit_milstein, theta_maruyama, theta_milstein
 from diffmath.sde._increment import Increment, chen
 from diffmath.sde._interpolate import interpolate
 from diffmath.sde._langevin import Langevin
@@ -35,6 +36,8 @@ __all__ = [
     "ensemble",
     "euler_maruyama",
     "euler_maruyama_step",
+    "implicit_euler_maruyama",
+    "implicit_milstein",
     "interpolate",
     "levy_increments",
     "milstein",
@@ -42,5 +45,7 @@ __all__ = [
     "quicsort",
     "should",
     "solve",
+    "theta_maruyama",
+    "theta_milstein",
     "ubu",
 ]

@@ -135,11 +135,11 @@ def coupled(
             fine = advance(model, fine, t, after, method, dW)
         coarse = advance(model, coarse, clock[0], clock[-1], method, reduce(_join, group))
         for name, state in (("coarse", coarse), ("fine", fine)):
-            message = nonfinite(state, clock[-1], first_row)
+            message = nonfinite(state, clock[-1], first_row, method.trouble)
             if message:
-                message = f"{name} run: {message}; use more steps (now {steps}), or look at the drift there"
+                message = f"{name} run: {message}; use more steps (now {steps}), or {method.remedy}"
                 stats = {"steps": n - 1, "evaluations": method.nfe(n - 1)}
-                raise SolveError(message, Solution(span[:1], x[None, ...], "nonfinite", message, stats))
+                raise SolveError(message, Solution(span[:1], x[None, ...], method.failure, message, stats))
     return Coupled(coarse, fine)
 
 

@@ -118,12 +118,12 @@ def _run_chunk(
     """March a chunk of rows to the last time: a pure function, for any worker."""
     x, steps = initial, len(clock) - 1
     for n, x in march(model, initial, clock, method, key, first_row):
-        message = nonfinite(x, float(clock[n]), first_row)
+        message = nonfinite(x, float(clock[n]), first_row, method.trouble)
         if message:
-            message += f"; use more steps (now {steps}), or look at the drift there"
+            message += f"; use more steps (now {steps}), or {method.remedy}"
             start = array_namespace(x).stack([initial])
             stats = {"steps": n - 1, "evaluations": method.nfe(n - 1)}
-            raise SolveError(message, Solution(clock[:1], start, "nonfinite", message, stats))
+            raise SolveError(message, Solution(clock[:1], start, method.failure, message, stats))
     return x
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple, get_args
+from typing import Any, ClassVar, NamedTuple, get_args
 
 from diffmath._models import SDE, Calculus, Noise
+from diffmath._solution import Status
 from diffmath._typing import Array
 from diffmath.sde._noise import brownian_increments
 
@@ -72,6 +73,11 @@ class Method:
     >>> sde.milstein.nfe(200)
     200
     """
+
+    # What a state that is not finite means, and what to do about it: implicit methods say otherwise.
+    failure: ClassVar[Status] = "nonfinite"
+    trouble: ClassVar[str] = "the state is not finite"
+    remedy: ClassVar[str] = "look at the drift there"
 
     name: str
     step: Step

@@ -118,7 +118,7 @@ def solve(
     run = march(model, x, clock, method, source, first_row)
     states, message, steps = [x], "", 0
     for n, x in progress_bar(run, enabled=progress, description=method.name, total=len(clock) - 1):
-        message = nonfinite(x, float(clock[n]), first_row)
+        message = nonfinite(x, float(clock[n]), first_row, method.trouble)
         if message:
             break
         steps = n
@@ -127,8 +127,8 @@ def solve(
     solution = Solution(
         t=saved[: len(states)],
         x=array_namespace(x).stack(states),
-        status="nonfinite" if message else "ok",
-        message=message and f"{message}; use more substeps (now {substeps}), or look at the drift there",
+        status=method.failure if message else "ok",
+        message=message and f"{message}; use more substeps (now {substeps}), or {method.remedy}",
         stats={"steps": steps, "evaluations": method.nfe(steps)},
     )
     return finish(solution, on_failure)
@@ -216,15 +216,15 @@ def check_state(x0: Array) -> Array:
     return x
 
 
-def nonfinite(x: Array, t: float, first_row: int) -> str:
-    """Say which rows are not finite at time t, or return an empty string."""
+def nonfinite(x: Array, t: float, first_row: int, trouble: str) -> str:
+    """Say which rows are not finite at time t, and what that means, or return an empty string."""
     xp = array_namespace(x)
     finite = xp.isfinite(x)
     if bool(xp.all(finite)):
         return ""
     rows = np.flatnonzero(~to_numpy(xp.all(finite, axis=1)))
     named = ", ".join(str(first_row + row) for row in rows[:3]) + (", ..." if len(rows) > 3 else "")
-    return f"the state is not finite at t={t:g} in {len(rows)} of {x.shape[0]} rows ({named})"
+    return f"{trouble} at t={t:g} in {len(rows)} of {x.shape[0]} rows ({named})"
 
 
 def _refine(saved: npt.NDArray[np.float64], substeps: int) -> npt.NDArray[np.float64]:
