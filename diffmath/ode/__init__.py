@@ -5,8 +5,8 @@ every order condition it claims. `solve` takes fixed steps, or adapts the step o
 its own, so that no row changes another. Explicit methods: `euler`, `midpoint`, `heun`, `ralston`, `bosh3`,
 `rk4`, `dopri5`, `tsit5`, `vern7` and `dop853`. Implicit ones for stiff problems: `implicit_euler`,
 `trapezoid`, `sdirk2`, `kvaerno3`, `kvaerno5` and `radau5`. Exponential ones for a stiff linear part:
-`etd1`, `etdrk2`, `etdrk3`, `etdrk4`, `krogstad` and `hochbruck_ostermann`. A method of your own is any
-object with ``step(f, t, x, dt)`` and `order`.
+`etd1`, `etdrk2`, `etdrk3`, `etdrk4`, `krogstad` and `hochbruck_ostermann`. Linear systems: `exact`,
+`expm_multiply`. A method of your own is any object with ``step(f, t, x, dt)`` and `order`.
 """
 
 from diffmath._lazy import lazy_attributes
@@ -22,16 +22,19 @@ from diffmath.ode._tableau import Tableau
 
 __all__ = [
     "AdaptiveMethod", "ContinuousExtension", "Event", "ExplicitRungeKutta", "ExponentialRungeKutta",
-    "ExponentialTableau", "IController", "ImplicitRungeKutta", "ImplicitTableau", "Linear", "Method",
-    "Newton", "PIController", "PIDController", "Semilinear", "Separable", "Split", "Splitting",
+    "ExponentialTableau", "IController", "ImplicitRungeKutta", "ImplicitTableau", "Linear", "LinearExact",
+    "Method", "Newton", "PIController", "PIDController", "Semilinear", "Separable", "Split", "Splitting",
     "SplittingTableau", "Tableau", "WithJacobian", "bosh3", "dop853", "dopri5", "etd1", "etdrk2",
-    "etdrk3", "etdrk4", "euler", "heun", "hochbruck_ostermann", "implicit_euler", "krogstad", "kvaerno3",
-    "kvaerno5", "leapfrog", "mclachlan2", "mclachlan4", "midpoint", "position_verlet", "radau5",
-    "ralston", "rk4", "sdirk2", "solve", "trapezoid", "tsit5", "vern7", "yoshida4", "yoshida6",
+    "etdrk3", "etdrk4", "euler", "exact", "expm_multiply", "heun", "hochbruck_ostermann",
+    "implicit_euler", "krogstad", "kvaerno3", "kvaerno5", "leapfrog", "mclachlan2", "mclachlan4",
+    "midpoint", "position_verlet", "radau5", "ralston", "rk4", "sdirk2", "solve", "trapezoid", "tsit5",
+    "vern7", "yoshida4", "yoshida6",
 ]  # fmt: skip
 
 # Proving hundreds of order conditions takes a tenth of a second: on first use.
 _LAZY = {
+    "._linear": ("LinearExact", "exact"),
+    "._action": ("expm_multiply",),
     "._exponential": ("ExponentialRungeKutta",),
     "._exponential_methods": ("etd1", "etdrk2", "etdrk3", "etdrk4", "hochbruck_ostermann", "krogstad"),
     "._exponential_tableau": ("ExponentialTableau",),

@@ -52,7 +52,7 @@ class DenseOutput:
     """
 
     def __init__(
-        self, steps: Sequence[Step], x0: Array, start: float, stop: float, reached: Rows, order: int
+        self, steps: Sequence[Step], x0: Array, start: float, stop: float, reached: Rows, order: float
     ) -> None:
         self._steps, self._x0, self._start, self._stop = steps, x0, start, stop
         self._reached, self.order = reached, order

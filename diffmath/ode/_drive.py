@@ -26,7 +26,7 @@ def drive(
     times: Rows,
     *,
     landing: bool,
-    dense_order: int | None,
+    dense_order: float | None,
     events: tuple[Event, ...],
     callback: Callable[[Any, Array], Any] | None,
     progress: bool,

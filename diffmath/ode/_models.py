@@ -171,7 +171,7 @@ class Linear:
     Parameters
     ----------
     A : array, shape (n, n)
-        Host arrays follow the state.
+        Host arrays follow the state; for states of NumPy also a sparse matrix or array of SciPy.
     b : array, shape (n,), optional
 
     Examples
@@ -209,7 +209,7 @@ def structured(f: Any, kind: type[Model], method: str) -> Model:
 
 
 def _check_matrix(name: str, value: Any, ndims: tuple[int, ...]) -> None:
-    if not compat.is_array_api_obj(value):
+    if not (compat.is_array_api_obj(value) or (name == "A" and hasattr(value, "tocsr"))):
         raise TypeError(f"{name} must be an array; got {type(value).__name__}")
     if value.ndim not in ndims or (value.ndim == 2 and value.shape[0] != value.shape[1]):
         shapes = " or ".join("(n,)" if ndim == 1 else "(n, n)" for ndim in ndims)
@@ -218,5 +218,7 @@ def _check_matrix(name: str, value: Any, ndims: tuple[int, ...]) -> None:
 
 def _apply(matrix: Array, x: Array) -> Array:
     """Return L x for every row; a vector is a diagonal."""
+    if not compat.is_array_api_obj(matrix):  # sparse
+        return (matrix @ x.T).T.astype(x.dtype, copy=False)
     matrix = asarray_like(matrix, x, x.dtype) if compat.is_numpy_array(matrix) else matrix
     return matrix * x if matrix.ndim == 1 else x @ array_namespace(x).matrix_transpose(matrix)

@@ -178,10 +178,10 @@ def solve(
     return finish(solution, on_failure)
 
 
-def dense_order(method: Any) -> int:
+def dense_order(method: Any) -> float:
     """Order of what is read off inside a step: that of the method's extension, or of a cubic."""
-    order = getattr(method, "dense_order", None)
-    return 3 if order is None else int(order)
+    order: float | None = getattr(method, "dense_order", None)
+    return 3 if order is None else order
 
 
 def check_method(method: Any) -> Method:

@@ -109,8 +109,8 @@ class _General:
         error = np.where(finite_rows(x_new), self._tolerance.norm(change, x, x_new), np.nan)
         return Trial(x_new, error, slope_new, stages)
 
-    def inside(self, trial: Trial, t: Rows, dt: Rows, x: Array, slope: Any) -> Interpolant:
-        """Return the state inside the step of a trial; may evaluate f."""
+    def inside(self, trial: Trial, t: Rows, dt: Rows, x: Array, slope: Any) -> Any:
+        """Return the state inside the step of a trial, an `Interpolant` or the like; may evaluate f."""
         times = send(t, x, self._per_row), send(dt, x, self._per_row)
         rows = np.broadcast_to(dt, (x.shape[0],))
         if self._stages:
@@ -120,6 +120,8 @@ class _General:
                 stages = method.slopes(self._f, times[0], x, times[1])
             basis, weights = method.inside(self._f, times[0], x, times[1], stages)
             return Interpolant(x, rows, basis, weights, scaled=True)
+        if hasattr(self._method, "inside_step"):  # a method that knows the state inside its step
+            return self._method.inside_step(self._f, times[0], x, rows)
         first = self._f(times[0], x) if slope is None else slope
         last = self._f(times[0] + times[1], trial.x) if trial.slope is None else trial.slope
         return hermite(x, trial.x, [first, last], rows)
