@@ -21,14 +21,15 @@ from diffmath.ode._solve import solve
 from diffmath.ode._tableau import Tableau
 
 __all__ = [
-    "AdaptiveMethod", "ContinuousExtension", "Event", "ExplicitRungeKutta", "ExponentialRungeKutta",
-    "ExponentialTableau", "IController", "ImplicitRungeKutta", "ImplicitTableau", "Linear", "LinearExact",
-    "Method", "Newton", "PIController", "PIDController", "Semilinear", "Separable", "Split", "Splitting",
+    "AdaptiveMethod", "AdditiveRungeKutta", "AdditiveTableau", "ContinuousExtension", "Event",
+    "ExplicitRungeKutta", "ExponentialRungeKutta", "ExponentialTableau", "IController",
+    "ImplicitRungeKutta", "ImplicitTableau", "Linear", "LinearExact", "Method", "Newton", "PIController",
+    "PIDController", "Rosenbrock", "RosenbrockTableau", "Semilinear", "Separable", "Split", "Splitting",
     "SplittingTableau", "Tableau", "WithJacobian", "bosh3", "dop853", "dopri5", "etd1", "etdrk2",
     "etdrk3", "etdrk4", "euler", "exact", "expm_multiply", "heun", "hochbruck_ostermann",
-    "implicit_euler", "krogstad", "kvaerno3", "kvaerno5", "leapfrog", "mclachlan2", "mclachlan4",
-    "midpoint", "position_verlet", "radau5", "ralston", "rk4", "sdirk2", "solve", "trapezoid", "tsit5",
-    "vern7", "yoshida4", "yoshida6",
+    "implicit_euler", "kencarp3", "kencarp4", "krogstad", "kvaerno3", "kvaerno5", "leapfrog",
+    "mclachlan2", "mclachlan4", "midpoint", "position_verlet", "radau5", "ralston", "rk4", "rodas5p",
+    "rosenbrock23", "sdirk2", "solve", "trapezoid", "tsit5", "vern7", "yoshida4", "yoshida6",
 ]  # fmt: skip
 
 # Proving hundreds of order conditions takes a tenth of a second: on first use.
@@ -44,6 +45,10 @@ _LAZY = {
         "ImplicitRungeKutta", "implicit_euler", "kvaerno3", "kvaerno5", "radau5", "sdirk2", "trapezoid",
     ),
     "._implicit_tableau": ("ImplicitTableau",),
+    "._imex": ("AdditiveRungeKutta", "kencarp3", "kencarp4"),
+    "._imex_tableau": ("AdditiveTableau",),
+    "._rosenbrock": ("Rosenbrock", "rodas5p", "rosenbrock23"),
+    "._rosenbrock_tableau": ("RosenbrockTableau",),
     "._newton": ("Newton",),
     "._symplectic": (
         "Splitting", "SplittingTableau", "leapfrog", "mclachlan2", "mclachlan4", "position_verlet",

@@ -81,12 +81,13 @@ class Stages:
     slopes: list[Array]
     failed: Mask
     rate: Rows  # of convergence: what remains to be corrected, as a fraction of the last correction
+    allowed: Tolerance | None = None  # what the solver tolerates in a step, if it adapts
     guess: Array | None = None  # where the next iteration begins; off a stiff solution, only 0 is safe
 
     @classmethod
-    def begin(cls, linear: Linearised) -> Stages:
+    def begin(cls, linear: Linearised, allowed: Tolerance | None) -> Stages:
         """No stage yet: only rows without a finite Jacobian have failed."""
-        return cls([], ~linear.finite, np.ones(len(linear.finite)))
+        return cls([], ~linear.finite, np.ones(len(linear.finite)), allowed)
 
     def ended(self, x: Array) -> Array:
         """Return `x`, NaN in the rows that failed: the solver rejects them."""
@@ -150,12 +151,11 @@ class Newton:
         inverse, x = linear.inverse(a), bases[0]
         z = [array_namespace(x).zeros_like(x) if stages.guess is None else stages.guess] * len(a)
         rows = _Convergence(~stages.failed, np.maximum(stages.rate**0.8, _BEST_RATE))
-        adaptive = getattr(f, "tolerance", None) is not None
-        for _ in range(self.max_iterations or (12 if adaptive else 100)):
+        for _ in range(self.max_iterations or (100 if stages.allowed is None else 12)):
             states = [base + increment(row, z) for base, row in zip(bases, a, strict=True)]
             residual = [dt * f(t, state) - k for t, state, k in zip(times, states, z, strict=True)]
             change = _multiply(inverse, residual)
-            moving = rows.judge(self._distance(f, states, change))
+            moving = rows.judge(self._distance(stages.allowed, states, change))
             z = [_take(moving, k + d, k) for k, d in zip(z, change, strict=True)]
             if not rows.active.any():
                 break
@@ -164,9 +164,8 @@ class Newton:
         stages.slopes.extend(z)
         stages.guess = z[-1]
 
-    def _distance(self, f: Drift, states: Sequence[Array], changes: Sequence[Array]) -> Rows:
+    def _distance(self, allowed: Tolerance | None, states: Sequence[Array], changes: Sequence[Array]) -> Rows:
         """Return the largest change of every row, in units of what may remain."""
-        allowed: Tolerance | None = getattr(f, "tolerance", None)
         worst = []
         for state, change in zip(states, changes, strict=True):
             xp, batch = array_namespace(state), state.shape[0]

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from diffmath.symbolic._measures import lagt as lagt
     from diffmath.symbolic._measures import legs as legs
     from diffmath.symbolic._measures import legt as legt
+    from diffmath.symbolic._mixed_conditions import additive_conditions as additive_conditions
+    from diffmath.symbolic._mixed_conditions import rosenbrock_conditions as rosenbrock_conditions
     from diffmath.symbolic._operators import fokker_planck_operator as fokker_planck_operator
     from diffmath.symbolic._operators import generator as generator
     from diffmath.symbolic._orthogonal import Measure as Measure
@@ -55,6 +57,7 @@ _MODULES = {
     "._hippo": ("HippoClosure", "derive_hippo", "hippo_closure"),
     "._lower": ("lower",),
     "._measures": ("foud", "fous", "fout", "jacs", "lagt", "legs", "legt"),
+    "._mixed_conditions": ("additive_conditions", "rosenbrock_conditions"),
     "._operators": ("fokker_planck_operator", "generator"),
     "._orthogonal": ("Measure",),
     "._phi_sums": ("PhiSum", "phi"),
@@ -68,11 +71,11 @@ _MODULES = {
 }
 __all__ = [
     "ArrayFunction", "HippoClosure", "Measure", "PhiSum", "RootedTree", "SDE", "StiffTree", "Surd",
-    "change_gauge", "derive_hippo", "elementary_weight", "exponential_conditions",
+    "additive_conditions", "change_gauge", "derive_hippo", "elementary_weight", "exponential_conditions",
     "fokker_planck_operator", "foud", "fous", "fout", "generator", "hippo_closure", "jacobi_gauge",
     "jacs", "lagt", "legs", "legt", "lower", "lyndon_words", "order_conditions", "phi", "rooted_trees",
-    "splitting_conditions", "square_root", "sra_conditions", "sri_conditions", "stiff_order_conditions",
-    "stiff_trees", "tilt", "weak_conditions",
+    "rosenbrock_conditions", "splitting_conditions", "square_root", "sra_conditions", "sri_conditions",
+    "stiff_order_conditions", "stiff_trees", "tilt", "weak_conditions",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(
