@@ -85,7 +85,7 @@ class Stages:
     guess: Array | None = None  # where the next iteration begins; off a stiff solution, only 0 is safe
 
     @classmethod
-    def begin(cls, linear: Linearised, allowed: Tolerance | None) -> Stages:
+    def begin(cls, linear: Linearised, allowed: Tolerance | None = None) -> Stages:
         """No stage yet: only rows without a finite Jacobian have failed."""
         return cls([], ~linear.finite, np.ones(len(linear.finite)), allowed)
 
