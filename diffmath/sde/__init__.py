@@ -5,6 +5,9 @@ fine runs can share a path. `solve` saves the states at chosen times, `ensemble`
 noise of a key refines: N, 2N, 4N, ... steps see the same path, whatever the batch, the chunks or the device.
 """
 
+from typing import TYPE_CHECKING
+
+from diffmath._lazy import lazy_attributes
 from diffmath._models import SDE
 from diffmath.sde._couple import Coupled, coupled
 from diffmath.sde._ensemble import ensemble
@@ -20,8 +23,37 @@ from diffmath.sde._path import BrownianPath
 from diffmath.sde._solve import solve
 from diffmath.sde._steppers import euler_maruyama, euler_maruyama_step, milstein, milstein_step
 
+if TYPE_CHECKING:
+    from diffmath.sde._sra import SRA as SRA
+    from diffmath.sde._sra import sosra as sosra
+    from diffmath.sde._sra import sra1 as sra1
+    from diffmath.sde._sra import sra2 as sra2
+    from diffmath.sde._sra import sra3 as sra3
+    from diffmath.sde._sri import SRI as SRI
+    from diffmath.sde._sri import sosri as sosri
+    from diffmath.sde._sri import sriw1 as sriw1
+    from diffmath.sde._sri import sriw2 as sriw2
+    from diffmath.sde._tableau import StochasticTableau as StochasticTableau
+
+# Methods that are proven when they are built, which takes some milliseconds: on first use.
+_MODULES = {
+    "._sra": ("SRA", "sosra", "sra1", "sra2", "sra3"),
+    "._sri": ("SRI", "sosri", "sriw1", "sriw2"),
+    "._tableau": ("StochasticTableau",),
+}
+
 __all__ = [
     "SDE",
+    "SRA",
+    "SRI",
+    "StochasticTableau",
+    "sosra",
+    "sosri",
+    "sra1",
+    "sra2",
+    "sra3",
+    "sriw1",
+    "sriw2",
     "BrownianPath",
     "Coupled",
     "Increment",
@@ -49,3 +81,11 @@ __all__ = [
     "theta_milstein",
     "ubu",
 ]
+
+__getattr__, _lazy_dir = lazy_attributes(
+    __name__, {name: module for module, names in _MODULES.items() for name in names}
+)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

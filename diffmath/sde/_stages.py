@@ -1,0 +1,86 @@
+"""What the stages of every stochastic Runge-Kutta method are made of: weighted sums of evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from diffmath._models import Calculus
+from diffmath._typing import Array
+from diffmath.sde._increment import Increment
+from diffmath.sde._levy import levy_increments
+from diffmath.sde._method import Method
+from diffmath.sde._steppers import against
+from diffmath.sde._tableau import StochasticTableau
+
+__all__ = ["add", "area", "needed", "rossler_method", "weighted"]
+
+
+def weighted(weights: Sequence[float], values: Sequence[Array | None]) -> Array | None:
+    """Return the sum of weights times values, None if all weights are zero: zeros cost nothing."""
+    total = None
+    for weight, value in zip(weights, values, strict=False):
+        if weight != 0.0 and value is not None:
+            term = value if weight == 1.0 else weight * value
+            total = term if total is None else total + term
+    return total
+
+
+def needed(*rows: Sequence[float]) -> tuple[bool, ...]:
+    """Tell for every stage whether any of these rows of weights uses it."""
+    return tuple(any(column) for column in zip(*rows, strict=True))
+
+
+def add(x: Array, dt: float, slope: Array | None, g: Array | None, noise: Array) -> Array:
+    """Return x + dt slope + g noise, without what is None."""
+    moved = x if slope is None else x + dt * slope
+    return moved if g is None else moved + against(g, noise)
+
+
+def area(noise: Any) -> Array:
+    """Return the space-time Levy area of an increment, or say how to get it."""
+    if not isinstance(noise, Increment) or noise.H is None:
+        raise TypeError(
+            f"the noise must be an Increment with H; got {noise!r}: set increments=levy_increments('H')"
+        )
+    return noise.H
+
+
+def rossler_method(
+    step: Any,
+    name: str,
+    orders: Mapping[str, tuple[float | None, float | None]],
+    *,
+    deterministic_order: int,
+    reference: str,
+    tolerance: str = "0",
+    calculi: tuple[Calculus, ...] = ("ito",),
+    increments: Any = None,
+    **coefficients: Any,
+) -> Method:
+    """Return the method with these coefficients: prove the tableau, count its evaluations, set its noise."""
+    tableau = StochasticTableau(
+        name=name,
+        family=step.family,
+        coefficients=coefficients,
+        deterministic_order=deterministic_order,
+        tolerance=tolerance,
+        reference=reference,
+    )
+    return Method(
+        name=name,
+        step=step(tableau),
+        orders=orders,
+        calculi=calculi,
+        reference=reference,
+        evaluations=_drift_evaluations(tableau),
+        increments=increments or levy_increments("H"),
+    )
+
+
+def _drift_evaluations(tableau: StochasticTableau) -> int:
+    """Count the stages at which the drift is used and is not that of the state itself."""
+    c = tableau.floats
+    used = needed(*c["A0"], *c.get("A1", ()), c["alpha"])
+    moved = [any(a) or any(b) for a, b in zip(c["A0"], c["B0"], strict=True)]
+    return used[0] + sum(u and m for u, m in zip(used, moved, strict=True))
