@@ -36,7 +36,9 @@ class SDE:
     drift_jacobian : callable, optional
         ``drift_jacobian(t, x)``: df_i/dx_j, shape (batch, dim, dim).
     diffusion_derivative : callable, optional
-        ``diffusion_derivative(t, x)``: dg_i/dx_i of diagonal noise, shape (batch, dim); Milstein needs it.
+        ``diffusion_derivative(t, x)``, which Milstein's method needs: dg_i/dx_i of diagonal noise, shape
+        (batch, dim); of other noise dg/dx_k, shape (batch, dim, dim) for scalar noise and (batch, dim,
+        noise_dim, dim) for a matrix, the last axis being k.
 
     Raises
     ------

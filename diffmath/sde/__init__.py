@@ -18,10 +18,18 @@ from diffmath.sde._langevin import Langevin
 from diffmath.sde._langevin_steps import align, baoab, quicsort, should, ubu
 from diffmath.sde._levy import levy_increments
 from diffmath.sde._method import Method, Order
+from diffmath.sde._milstein import (
+    derivative_free_milstein,
+    derivative_free_milstein_levy,
+    milstein,
+    milstein_levy,
+    milstein_step,
+)
 from diffmath.sde._noise import brownian_increments
 from diffmath.sde._path import BrownianPath
 from diffmath.sde._solve import solve
-from diffmath.sde._steppers import euler_maruyama, euler_maruyama_step, milstein, milstein_step
+from diffmath.sde._steppers import euler_maruyama, euler_maruyama_step
+from diffmath.sde._stratonovich import euler_heun, heun, midpoint
 
 if TYPE_CHECKING:
     from diffmath.sde._sra import SRA as SRA
@@ -43,44 +51,14 @@ _MODULES = {
 }
 
 __all__ = [
-    "SDE",
-    "SRA",
-    "SRI",
-    "StochasticTableau",
-    "sosra",
-    "sosri",
-    "sra1",
-    "sra2",
-    "sra3",
-    "sriw1",
-    "sriw2",
-    "BrownianPath",
-    "Coupled",
-    "Increment",
-    "Langevin",
-    "Method",
-    "Order",
-    "align",
-    "baoab",
-    "brownian_increments",
-    "chen",
-    "coupled",
-    "ensemble",
-    "euler_maruyama",
-    "euler_maruyama_step",
-    "implicit_euler_maruyama",
-    "implicit_milstein",
-    "interpolate",
-    "levy_increments",
-    "milstein",
-    "milstein_step",
-    "quicsort",
-    "should",
-    "solve",
-    "theta_maruyama",
-    "theta_milstein",
-    "ubu",
-]
+    "BrownianPath", "Coupled", "Increment", "Langevin", "Method", "Order", "SDE", "SRA", "SRI",
+    "StochasticTableau", "align", "baoab", "brownian_increments", "chen", "coupled",
+    "derivative_free_milstein", "derivative_free_milstein_levy", "ensemble", "euler_heun",
+    "euler_maruyama", "euler_maruyama_step", "heun", "implicit_euler_maruyama", "implicit_milstein",
+    "interpolate", "levy_increments", "midpoint", "milstein", "milstein_levy", "milstein_step",
+    "quicsort", "should", "solve", "sosra", "sosri", "sra1", "sra2", "sra3", "sriw1", "sriw2",
+    "theta_maruyama", "theta_milstein", "ubu",
+]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(
     __name__, {name: module for module, names in _MODULES.items() for name in names}

@@ -45,11 +45,16 @@ def noise_shape(model: SDE, t: float, x: Array) -> tuple[int, int]:
     if matrix or g.ndim == 3:
         width = model.noise_dim or (g.shape[2] if g.ndim == 3 else x.shape[1])
         check_result("diffusion(t, x)", g, x, (*x.shape, width))
+        _probe_derivative(model, t, x, (*g.shape, x.shape[1]))
         return x.shape[0], width
     check_result("diffusion(t, x)", g, x)
-    if model.diffusion_derivative is not None and model.noise != "additive":
-        _probe("diffusion_derivative", model.diffusion_derivative, t, x, tuple(x.shape))
+    _probe_derivative(model, t, x, x.shape if model.noise == "diagonal" else (*x.shape, x.shape[1]))
     return x.shape[0], 1 if model.noise == "scalar" else x.shape[1]
+
+
+def _probe_derivative(model: SDE, t: float, x: Array, shape: tuple[int, ...]) -> None:
+    if model.diffusion_derivative is not None and model.noise != "additive":
+        _probe("diffusion_derivative", model.diffusion_derivative, t, x, tuple(shape))
 
 
 def _probe(role: str, function: Any, t: float, x: Array, shape: tuple[int, ...] | None) -> Array:

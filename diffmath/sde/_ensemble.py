@@ -18,8 +18,9 @@ from diffmath._solution import Solution
 from diffmath._typing import Array
 from diffmath.sde._edge import as_sde
 from diffmath.sde._method import Method
+from diffmath.sde._milstein import milstein
 from diffmath.sde._solve import check_state, march, nonfinite
-from diffmath.sde._steppers import euler_maruyama, milstein
+from diffmath.sde._steppers import euler_maruyama
 
 __all__ = ["ensemble"]
 

@@ -139,15 +139,21 @@ class Method:
         if model.noise == "additive":
             return
         if model.calculus not in self.calculi:
+            change = (
+                "add the correction g g'/2 to the drift (symbolic.SDE.to_ito does; subtract it for "
+                "decreasing times) or use sde.heun or sde.milstein"
+                if model.calculus == "stratonovich"
+                else "subtract the correction g g'/2 from the drift (symbolic.SDE.to_stratonovich does; add "
+                "it for decreasing times) or use sde.euler_maruyama or sde.milstein"
+            )
             raise ValueError(
-                f"{self.name} solves SDEs in the calculus {self.calculi}; got {model.calculus!r}: add the "
-                "correction g g'/2 to the drift (symbolic.SDE.to_ito does; subtract it for decreasing times) "
-                "or use sde.milstein for diagonal noise"
+                f"{self.name} solves SDEs in the calculus {self.calculi}; got {model.calculus!r}: {change}"
             )
         if self.needs_derivative and model.diffusion_derivative is None:
             raise TypeError(
-                f"{self.name} needs diffusion_derivative(t, x), dg_i/dx_i of shape (batch, dim); got None: "
-                "give it to SDE(...), let symbolic.SDE(...).lower() derive it, or use sde.euler_maruyama"
+                f"{self.name} needs diffusion_derivative(t, x), dg_i/dx_i of shape (batch, dim) for diagonal "
+                "noise, dg/dx_k on a last axis for other noise; got None: give it to SDE(...), let "
+                "symbolic.SDE(...).lower() derive it, or use sde.derivative_free_milstein"
             )
 
     def __repr__(self) -> str:

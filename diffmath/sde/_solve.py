@@ -16,6 +16,7 @@ from diffmath._models import SDE
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array
+from diffmath.sde._commutes import refuse_false_commutativity
 from diffmath.sde._edge import as_sde, noise_shape
 from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
@@ -178,10 +179,11 @@ def noise_of(
     if not isinstance(method, Method):
         raise TypeError(f"method must be a method object such as sde.milstein; got {type(method).__name__}")
     method.check(model)
-    if isinstance(source, BrownianPath):
-        return along(source, clock, method, noise_shape(model, float(clock[0]), x), x)
-    path_key = random.fold_in(source, "sde.path")
+    path_key = None if isinstance(source, BrownianPath) else random.fold_in(source, "sde.path")
     shape = noise_shape(model, float(clock[0]), x)
+    refuse_false_commutativity(model, float(clock[0]), x, method)
+    if isinstance(source, BrownianPath):
+        return along(source, clock, method, shape, x)
     return method.increments(path_key, clock, shape, like=x, first_row=first_row)
 
 

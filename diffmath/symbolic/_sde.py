@@ -199,8 +199,9 @@ class SDE:
         -------
         diffmath.sde.SDE
             ``drift(t, x)``, ``diffusion(t, x)`` and ``drift_jacobian(t, x)``, shape (batch, dim, dim);
-            with elementwise noise also ``diffusion_derivative(t, x)``, dg_i/dx_i, (batch, dim). The
-            diffusion has shape (batch, dim) for diagonal and scalar noise and for additive noise of a
+            and ``diffusion_derivative(t, x)``: dg_i/dx_i, (batch, dim), of elementwise noise, otherwise
+            dg/dx_k for every k on a last axis; left out for an additive matrix. The diffusion has shape
+            (batch, dim) for diagonal and scalar noise and for additive noise of a
             diagonal matrix, which is elementwise too; otherwise (batch, dim, noise_dim).
 
         Raises
@@ -231,6 +232,10 @@ class SDE:
         if noise in ("additive", "diagonal") and self._is_diagonal_matrix():
             matrix, factor = False, factor.diagonal()
             derivative = lower([self._slope(g, i) for i, g in enumerate(factor)], self.state, self.time)
+        elif noise != "additive":
+            slopes = sympy.Matrix([[self._slope(g, k) for k in range(self.dim)] for g in factor])
+            shape = (self.dim, self.noise_dim, self.dim) if matrix else (self.dim, self.dim)
+            derivative = replace(lower(slopes, self.state, self.time), shape=shape)
         jacobian = sympy.Matrix([[self._slope(f, k) for k in range(self.dim)] for f in self.drift])
         return _models.SDE(
             drift=lower(self.drift, self.state, self.time),

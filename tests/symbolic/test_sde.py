@@ -161,7 +161,10 @@ def test_lowered_shapes_follow_the_noise(
     assert isinstance(model, ArraySDE)
     g = xp.numpy(model.diffusion(0.0, xp.asarray(np.arange(6.0).reshape(3, 2))))
     assert (model.noise, g.shape, model.noise_dim) == (noise, shape, noise_dim)
-    assert (model.diffusion_derivative is not None) == (shape == (3, 2) and noise != "scalar")
+    assert (model.diffusion_derivative is None) == (noise == "additive" and len(shape) == 3)
+    if noise not in ("additive", "diagonal"):
+        derivative = model.diffusion_derivative(0.0, xp.asarray(np.arange(6.0).reshape(3, 2)))
+        assert xp.numpy(derivative).shape == (*shape, 2)
     matrix = sympy.Matrix(diffusion).subs({x: 4, y: 5})
     values = list(matrix.diagonal()) if noise_dim is None and noise != "scalar" else list(matrix)
     assert g[2].ravel().tolist() == [float(v) for v in values]

@@ -150,8 +150,8 @@ def test_the_outcome_is_deterministic_and_its_uncertainty_honest():
         ({"tolerance": 1.5}, ValueError, r"tolerance must lie in \(0, 1\); got 1.5"),
         ({"halvings": 3}, ValueError, "halvings must be at least 4; got 3"),
         ({"paths": 10}, ValueError, "paths must be at least 20; got 10"),
-        ({"problem": curved_sde(noise="scalar")}, ValueError, "milstein claims none for scalar noise"),
-        ({"problem": curved_sde(noise="scalar"), "order": 1}, ValueError, "milstein needs noise in"),
+        ({"problem": heisenberg_sde()}, ValueError, "milstein claims none for general noise"),
+        ({"problem": heisenberg_sde(), "order": 1}, ValueError, "milstein needs noise in"),
         (
             {"method": changed(lambda *a: a[2][:1], {"diagonal": (1.0, 1.0)})},
             AssertionError,
