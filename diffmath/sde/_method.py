@@ -17,6 +17,8 @@ __all__ = ["Method", "Order"]
 # step(model, t, x, dt, noise); the noise is what `increments` yields: the array dW, or an Increment.
 Step = Callable[[SDE, float, Array, float, Any], Array]
 Increments = Callable[..., Iterator[Any]]
+# The same with an estimate of the error, of the shape of the state.
+StepWithError = Callable[[SDE, float, Array, float, Any], tuple[Array, Array]]
 
 
 class Order(NamedTuple):
@@ -62,6 +64,9 @@ class Method:
     increments : callable
         ``increments(key, clock, shape, like=, first_row=)`` iterates over what the steps get as noise:
         `brownian_increments`, the default, yields the arrays dW.
+    step_with_error : callable, optional
+        ``step_with_error(model, t, x, dt, noise)``: the state that `step` returns, and an estimate of its
+        error, an array of the same shape, for adaptive steps. None: the method has no estimate of its own.
 
     Examples
     --------
@@ -87,6 +92,7 @@ class Method:
     needs_derivative: bool = False
     evaluations: int = 1
     increments: Increments = field(default=brownian_increments, repr=False)
+    step_with_error: StepWithError | None = None
 
     def __post_init__(self) -> None:
         unknown = set(self.orders) - set(get_args(Noise))
@@ -94,13 +100,18 @@ class Method:
             raise ValueError(
                 f"orders must name classes of noise, {get_args(Noise)}; got {sorted(unknown) or 'none'}"
             )
+        if self.step_with_error is not None and not callable(self.step_with_error):
+            raise TypeError(
+                "step_with_error must be a callable (model, t, x, dt, noise) -> (x_new, error), or None; got "
+                f"{type(self.step_with_error).__name__}"
+            )
         orders = MappingProxyType({noise: Order(*pair) for noise, pair in self.orders.items()})
         object.__setattr__(self, "orders", orders)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A mapping proxy does not pickle, and worker processes are sent methods.
         fields = (self.calculi, self.reference, self.needs_derivative, self.evaluations, self.increments)
-        return type(self), (self.name, self.step, dict(self.orders), *fields)
+        return type(self), (self.name, self.step, dict(self.orders), *fields, self.step_with_error)
 
     @property
     def noises(self) -> tuple[str, ...]:
