@@ -32,6 +32,13 @@ from diffmath.sde._steppers import euler_maruyama, euler_maruyama_step
 from diffmath.sde._stratonovich import euler_heun, heun, midpoint
 
 if TYPE_CHECKING:
+    from diffmath.sde._levy_steps import AdditiveRungeKutta as AdditiveRungeKutta
+    from diffmath.sde._levy_steps import StratonovichRungeKutta as StratonovichRungeKutta
+    from diffmath.sde._levy_steps import general_shark as general_shark
+    from diffmath.sde._levy_steps import sea as sea
+    from diffmath.sde._levy_steps import shark as shark
+    from diffmath.sde._levy_steps import slow_rk as slow_rk
+    from diffmath.sde._levy_steps import spark as spark
     from diffmath.sde._sra import SRA as SRA
     from diffmath.sde._sra import sosra as sosra
     from diffmath.sde._sra import sra1 as sra1
@@ -45,19 +52,29 @@ if TYPE_CHECKING:
 
 # Methods that are proven when they are built, which takes some milliseconds: on first use.
 _MODULES = {
+    "._levy_steps": (
+        "AdditiveRungeKutta",
+        "StratonovichRungeKutta",
+        "general_shark",
+        "sea",
+        "shark",
+        "slow_rk",
+        "spark",
+    ),
     "._sra": ("SRA", "sosra", "sra1", "sra2", "sra3"),
     "._sri": ("SRI", "sosri", "sriw1", "sriw2"),
     "._tableau": ("StochasticTableau",),
 }
 
 __all__ = [
-    "BrownianPath", "Coupled", "Increment", "Langevin", "Method", "Order", "SDE", "SRA", "SRI",
-    "StochasticTableau", "align", "baoab", "brownian_increments", "chen", "coupled",
-    "derivative_free_milstein", "derivative_free_milstein_levy", "ensemble", "euler_heun",
-    "euler_maruyama", "euler_maruyama_step", "heun", "implicit_euler_maruyama", "implicit_milstein",
-    "interpolate", "levy_increments", "midpoint", "milstein", "milstein_levy", "milstein_step",
-    "quicsort", "should", "solve", "sosra", "sosri", "sra1", "sra2", "sra3", "sriw1", "sriw2",
-    "theta_maruyama", "theta_milstein", "ubu",
+    "AdditiveRungeKutta", "BrownianPath", "Coupled", "Increment", "Langevin", "Method", "Order", "SDE",
+    "SRA", "SRI", "StochasticTableau", "StratonovichRungeKutta", "align", "baoab", "brownian_increments",
+    "chen", "coupled", "derivative_free_milstein", "derivative_free_milstein_levy", "ensemble",
+    "euler_heun", "euler_maruyama", "euler_maruyama_step", "general_shark", "heun",
+    "implicit_euler_maruyama", "implicit_milstein", "interpolate", "levy_increments", "midpoint",
+    "milstein", "milstein_levy", "milstein_step", "quicsort", "sea", "shark", "should", "slow_rk",
+    "solve", "sosra", "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2", "theta_maruyama",
+    "theta_milstein", "ubu",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(

@@ -56,6 +56,7 @@ def rossler_method(
     tolerance: str = "0",
     calculi: tuple[Calculus, ...] = ("ito",),
     increments: Any = None,
+    order: str = "3/2",
     **coefficients: Any,
 ) -> Method:
     """Return the method with these coefficients: prove the tableau, count its evaluations, set its noise."""
@@ -66,6 +67,7 @@ def rossler_method(
         deterministic_order=deterministic_order,
         tolerance=tolerance,
         reference=reference,
+        order=order,
     )
     return Method(
         name=name,
@@ -82,5 +84,7 @@ def _drift_evaluations(tableau: StochasticTableau) -> int:
     """Count the stages at which the drift is used and is not that of the state itself."""
     c = tableau.floats
     used = needed(*c["A0"], *c.get("A1", ()), c["alpha"])
-    moved = [any(a) or any(b) for a, b in zip(c["A0"], c["B0"], strict=True)]
-    return used[0] + sum(u and m for u, m in zip(used, moved, strict=True))
+    rows = zip(*(c[name] for name in ("A0", "B0", "BW", "BH") if name in c), strict=True)
+    moved = [any(map(any, row)) for row in rows]
+    still = any(u and not m for u, m in zip(used, moved, strict=True))
+    return still + sum(u and m for u, m in zip(used, moved, strict=True))

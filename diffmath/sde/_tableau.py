@@ -6,7 +6,7 @@ Source of the families: Roessler (2009), SIAM J. Numer. Anal. 47, 1713-1738 (wea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -15,29 +15,39 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from diffmath.symbolic._butcher import order_conditions
+from diffmath.symbolic._levy_conditions import additive_noise_conditions, stratonovich_conditions
 from diffmath.symbolic._strong_conditions import sra_conditions, sri_conditions
 from diffmath.symbolic._surds import Surd
 from diffmath.symbolic._weak_conditions import weak_conditions
 
 __all__ = ["StochasticTableau", "check_family"]
 
-Family = Literal["sra", "sri", "weak"]
+Family = Literal["sra", "sri", "weak", "additive", "stratonovich"]
+Conditions = list[tuple[str, Any]]
 
-_CONDITIONS = {"sra": sra_conditions, "sri": sri_conditions, "weak": weak_conditions}
 _CLAIM = {
-    "sra": "strong order 3/2 for additive noise",
-    "sri": "strong order 3/2 for diagonal and scalar Ito noise",
-    "weak": "weak order 2 for Ito noise",
+    "sra": "strong order {} for additive noise",
+    "sri": "strong order {} for diagonal and scalar Ito noise",
+    "weak": "weak order {} for Ito noise",
+    "additive": "strong order {} for additive noise",
+    "stratonovich": "strong order {} for scalar Stratonovich noise",
 }
 _VECTORS = {
     "sra": ("alpha", "beta1", "beta2", "c1"),
     "sri": ("alpha", "beta1", "beta2", "beta3", "beta4"),
     "weak": ("alpha", "beta1", "beta2", "beta3", "beta4"),
+    "additive": ("alpha", "betaW", "betaH", "c1"),
+    "stratonovich": ("alpha", "betaW", "betaH"),
 }
+# Weights of an embedded solution and, for methods of order 1, other times for the drift.
+_OPTIONAL = {"additive": ("alpha_embedded", "c0"), "stratonovich": ("alpha_embedded", "betaW_embedded")}
+_NODES = ("betaW", "betaH", "c1")  # of the family "additive", one per evaluation of the diffusion
 _MATRICES = {
     "sra": ("A0", "B0"),
     "sri": ("A0", "B0", "A1", "B1"),
     "weak": ("A0", "B0", "A1", "B1", "A2", "B2"),
+    "additive": ("A0", "BW", "BH"),
+    "stratonovich": ("A0", "BW", "BH"),
 }
 
 
@@ -49,9 +59,11 @@ class StochasticTableau:
     ----------
     name : str
         What messages call the method.
-    family : {"sra", "sri", "weak"}
+    family : {"sra", "sri", "weak", "additive", "stratonovich"}
         Which scheme the coefficients are for, and so what they must satisfy: `symbolic.sra_conditions` and
-        `symbolic.sri_conditions` (strong order 3/2), or `symbolic.weak_conditions` (weak order 2).
+        `symbolic.sri_conditions` (strong order 3/2), `symbolic.weak_conditions` (weak order 2),
+        `symbolic.additive_noise_conditions`, or `symbolic.stratonovich_conditions` and those of strong order
+        3/2 for additive noise.
     coefficients : mapping of str to sequences
         Vectors of shape (stages,) and matrices of shape (stages, stages), of which row i may stop early:
         zeros follow. A matrix that is left out is zero. Numbers are written 1, "1/3", "0.25", ``Fraction(1,
@@ -62,6 +74,8 @@ class StochasticTableau:
         Largest residual allowed; 0 unless the source prints rounded decimals.
     reference : str
         Where the coefficients come from.
+    order : str or Fraction, optional
+        The order claimed, 1 or 3/2, for the last two families.
 
     Raises
     ------
@@ -104,14 +118,18 @@ class StochasticTableau:
     deterministic_order: int
     tolerance: str | int | Fraction = 0
     reference: str = ""
+    order: str | int | Fraction = "3/2"
 
     def __post_init__(self) -> None:
         if self.family not in get_args(Family):
             raise ValueError(f"family must be one of {get_args(Family)}; got {self.family!r}")
         object.__setattr__(self, "coefficients", _exact_coefficients(self.family, self.coefficients))
         object.__setattr__(self, "tolerance", Fraction(self.tolerance))
-        claims = [(_CLAIM[self.family], self.conditions()), self._deterministic()]
-        for claim, conditions in claims:
+        order = Fraction(2) if self.family == "weak" else Fraction(self.order)
+        if self.family in ("sra", "sri") and order != Fraction(3, 2):
+            raise ValueError(f"order must be 3/2 for the family {self.family!r}; got {order}")
+        object.__setattr__(self, "order", order)
+        for claim, conditions in self._claims():
             for condition, residual in conditions:
                 if residual != 0 and not abs(float(residual)) <= float(self.tolerance):
                     raise ValueError(
@@ -120,11 +138,35 @@ class StochasticTableau:
 
     def __reduce__(self) -> tuple[Any, ...]:
         values = (self.name, self.family, dict(self.coefficients), self.deterministic_order)
-        return _rebuild, (*values, self.tolerance, self.reference)
+        return _rebuild, (*values, self.tolerance, self.reference, self.order)
 
-    def conditions(self) -> list[tuple[str, Any]]:
+    def conditions(self) -> Conditions:
         """Return every condition of the claimed order with its residual."""
-        return _CONDITIONS[self.family](self.coefficients)
+        c, order = self.coefficients, Fraction(self.order)
+        evaluate: dict[str, Callable[[], Conditions]] = {
+            "sra": lambda: sra_conditions(c),
+            "sri": lambda: sri_conditions(c),
+            "weak": lambda: weak_conditions(c),
+            "additive": lambda: additive_noise_conditions(c, order),
+            "stratonovich": lambda: stratonovich_conditions(c, order),
+        }
+        return evaluate[self.family]()
+
+    def _claims(self) -> list[tuple[str, Conditions]]:
+        """Return every claim with its conditions: what is not all true is not built."""
+        claims = [(_CLAIM[self.family].format(self.order), self.conditions())]
+        c = self.coefficients
+        if self.family == "stratonovich":
+            half = Fraction(3, 2)
+            claims.append(
+                ("strong order 3/2 for additive noise", stratonovich_conditions(c, half, additive=True))
+            )
+        embedded = {name.removesuffix("_embedded"): c[name] for name in c if name.endswith("_embedded")}
+        if embedded:
+            rest = {"betaH": (Fraction(0),) * self.stages} if self.family == "stratonovich" else {}
+            conditions = additive_noise_conditions if self.family == "additive" else stratonovich_conditions
+            claims.append(("embedded strong order 1", conditions({**c, **embedded, **rest}, 1)))
+        return [*claims, self._deterministic()]
 
     def _deterministic(self) -> tuple[str, list[tuple[str, Any]]]:
         conditions = order_conditions(
@@ -153,7 +195,7 @@ class StochasticTableau:
           sum(alpha) = 1       residual 0
           alpha.c = 1/2        residual 0
         """
-        claims = [(_CLAIM[self.family], self.conditions()), self._deterministic()]
+        claims = self._claims()
         width = max(len(condition) for _, conditions in claims for condition, _ in conditions)
         lines = []
         for claim, conditions in claims:
@@ -170,7 +212,7 @@ class StochasticTableau:
     def floats(self) -> Mapping[str, Any]:
         """The coefficients as floats, each correctly rounded, with the nodes c0 and c1."""
         exact: dict[str, Any] = dict(self.coefficients)
-        exact["c0"] = [sum(row) for row in exact["A0"]]
+        exact.setdefault("c0", [sum(row) for row in exact["A0"]])
         if "A1" in exact:
             exact["c1"] = [sum(row) for row in exact["A1"]]
         rounded = {}
@@ -180,7 +222,8 @@ class StochasticTableau:
         return MappingProxyType(rounded)
 
     def __repr__(self) -> str:
-        return f"StochasticTableau({self.name}, {_CLAIM[self.family]}, {self.stages} stages)"
+        claim = _CLAIM[self.family].format(self.order)
+        return f"StochasticTableau({self.name}, {claim}, {self.stages} stages)"
 
 
 def check_family(tableau: Any, family: str) -> None:
@@ -190,8 +233,9 @@ def check_family(tableau: Any, family: str) -> None:
 
 
 def _rebuild(
-    name: str, family: Family, coefficients: Any, deterministic_order: int, tolerance: Any, reference: str
-) -> StochasticTableau:
+    name: str, family: Family, coefficients: Any, deterministic_order: int, tolerance: Any, reference: str,
+    order: Any,
+) -> StochasticTableau:  # fmt: skip
     return StochasticTableau(
         name=name,
         family=family,
@@ -199,30 +243,35 @@ def _rebuild(
         deterministic_order=deterministic_order,
         tolerance=tolerance,
         reference=reference,
+        order=order,
     )
 
 
 def _exact_coefficients(family: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    vectors, matrices = _VECTORS[family], _MATRICES[family]
-    missing, unknown = set(vectors) - set(given), set(given) - {*vectors, *matrices}
+    vectors, matrices, optional = _VECTORS[family], _MATRICES[family], _OPTIONAL.get(family, ())
+    missing, unknown = set(vectors) - set(given), set(given) - {*vectors, *matrices, *optional}
     if missing or unknown:
         raise ValueError(
             f"coefficients of the family {family!r} are {(*vectors, *matrices)}; missing: "
             f"{sorted(missing) or 'none'}, unknown: {sorted(unknown) or 'none'}"
         )
     stages = len(given["alpha"])
+    # The evaluations of an additive diffusion are known before the stages, and may be more or fewer.
+    nodes = len(given["c1"]) if family == "additive" else stages
     result: dict[str, Any] = {}
-    for name in vectors:
-        result[name] = _exact_row(name, given[name], stages)
-        if len(given[name]) != stages:
-            raise ValueError(f"{name} must have {stages} entries like alpha; got {len(given[name])}")
+    for name in (*vectors, *(name for name in optional if name in given)):
+        size, like = (nodes, "c1") if family == "additive" and name in _NODES else (stages, "alpha")
+        result[name] = _exact_row(name, given[name], size)
+        if len(given[name]) != size:
+            raise ValueError(f"{name} must have {size} entries like {like}; got {len(given[name])}")
     for name in matrices:
         rows = given.get(name, [[]] * stages)
         if len(rows) != stages:
             raise ValueError(f"{name} must have {stages} rows like alpha; got {len(rows)}")
-        result[name] = tuple(_exact_row(name, row, stages) for row in rows)
+        result[name] = tuple(_exact_row(name, row, stages if name == "A0" else nodes) for row in rows)
         # The last stages, B2 of the weak family, may use all evaluations of the others.
-        if name != "B2" and any(v != 0 for i, row in enumerate(result[name]) for v in row[i:]):
+        known = name == "B2" or (family == "additive" and name != "A0")
+        if not known and any(v != 0 for i, row in enumerate(result[name]) for v in row[i:]):
             raise ValueError(f"{name} must be strictly lower triangular: implicit methods are not stepped")
     return MappingProxyType(result)
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from diffmath.symbolic._hippo import HippoClosure as HippoClosure
     from diffmath.symbolic._hippo import derive_hippo as derive_hippo
     from diffmath.symbolic._hippo import hippo_closure as hippo_closure
+    from diffmath.symbolic._levy_conditions import additive_noise_conditions as additive_noise_conditions
+    from diffmath.symbolic._levy_conditions import stratonovich_conditions as stratonovich_conditions
     from diffmath.symbolic._lower import lower as lower
     from diffmath.symbolic._measures import foud as foud
     from diffmath.symbolic._measures import fous as fous
@@ -55,6 +57,7 @@ _MODULES = {
     "._exponential_conditions": ("exponential_conditions",),
     "._gauges": ("change_gauge", "jacobi_gauge", "tilt"),
     "._hippo": ("HippoClosure", "derive_hippo", "hippo_closure"),
+    "._levy_conditions": ("additive_noise_conditions", "stratonovich_conditions"),
     "._lower": ("lower",),
     "._measures": ("foud", "fous", "fout", "jacs", "lagt", "legs", "legt"),
     "._mixed_conditions": ("additive_conditions", "rosenbrock_conditions"),
@@ -71,11 +74,12 @@ _MODULES = {
 }
 __all__ = [
     "ArrayFunction", "HippoClosure", "Measure", "PhiSum", "RootedTree", "SDE", "StiffTree", "Surd",
-    "additive_conditions", "change_gauge", "derive_hippo", "elementary_weight", "exponential_conditions",
-    "fokker_planck_operator", "foud", "fous", "fout", "generator", "hippo_closure", "jacobi_gauge",
-    "jacs", "lagt", "legs", "legt", "lower", "lyndon_words", "order_conditions", "phi", "rooted_trees",
-    "rosenbrock_conditions", "splitting_conditions", "square_root", "sra_conditions", "sri_conditions",
-    "stiff_order_conditions", "stiff_trees", "tilt", "weak_conditions",
+    "additive_noise_conditions", "change_gauge", "derive_hippo", "elementary_weight",
+    "exponential_conditions", "fokker_planck_operator", "foud", "fous", "fout", "generator",
+    "hippo_closure", "jacobi_gauge", "jacs", "lagt", "legs", "legt", "lower", "lyndon_words",
+    "order_conditions", "phi", "rooted_trees", "rosenbrock_conditions", "splitting_conditions",
+    "square_root", "sra_conditions", "sri_conditions", "stiff_order_conditions", "stiff_trees",
+    "stratonovich_conditions", "tilt", "weak_conditions",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(

@@ -44,8 +44,8 @@ class Family(Protocol):
     def step(self, colour: int) -> Sequence[Slot]:
         """Return how evaluations of this colour enter the step."""
 
-    def stage(self, kind: Any, colour: int) -> Slot | None:
-        """Return how they enter a stage of this kind; None if they do not."""
+    def stage(self, kind: Any, colour: int) -> Sequence[Slot]:
+        """Return how they enter a stage of this kind; nothing if they do not."""
 
 
 @dataclass(frozen=True)
@@ -86,22 +86,22 @@ def expand(family: Family, tree: Tree) -> Iterator[tuple[Weight, list[Noise]]]:
     """Yield the terms of the weight of a tree: elementary weights, each with its random factors."""
     colour, children = tree
     for slot in family.step(colour):
-        inner = _inside(family, slot.kind, children)
-        if inner is not None:
-            yield (slot.coefficients, inner[0]), [slot.noise, *inner[1]]
+        for factors, noises in _inside(family, slot.kind, children):
+            yield (slot.coefficients, factors), [slot.noise, *noises]
 
 
-def _inside(family: Family, kind: Hashable, children: Sequence[Tree]) -> tuple[Factors, list[Noise]] | None:
-    factors: list[tuple[str, Factors]] = []
-    noises: list[Noise] = []
-    for colour, grandchildren in children:
-        slot = family.stage(kind, colour)
-        inner = None if slot is None else _inside(family, slot.kind, grandchildren)
-        if slot is None or inner is None:
-            return None
-        factors.append((slot.coefficients, inner[0]))
-        noises += [slot.noise, *inner[1]]
-    return tuple(sorted(factors)), noises
+def _inside(
+    family: Family, kind: Hashable, children: Sequence[Tree]
+) -> Iterator[tuple[Factors, list[Noise]]]:
+    """Yield the terms of a product of sub-trees at a kind of stage: every edge takes one of its slots."""
+    if not children:
+        yield (), []
+        return
+    (colour, grandchildren), *others = children
+    for slot in family.stage(kind, colour):
+        for inner, below in _inside(family, slot.kind, grandchildren):
+            for rest, beside in _inside(family, kind, others):
+                yield tuple(sorted([(slot.coefficients, inner), *rest])), [slot.noise, *below, *beside]
 
 
 def residuals(conditions: Sequence[Condition], coefficients: Coefficients) -> list[tuple[str, Any]]:

@@ -45,13 +45,13 @@ class Sri:
         integrals = (_integral(k), _integral(k, k), _integral(k, 0), _integral(k, k, k))
         return [Slot(f"beta{i}", k, noise) for i, noise in enumerate(integrals, start=1)]
 
-    def stage(self, kind: Any, colour: int) -> Slot | None:
+    def stage(self, kind: Any, colour: int) -> Sequence[Slot]:
         """Noise enters a stage (0) as I_10, and a stage (1) of its own colour, with no random factor."""
         if kind == 0:
-            return Slot("B0", colour, _integral(colour, 0)) if colour else Slot("A0", 0, _ONE)
+            return [Slot("B0", colour, _integral(colour, 0)) if colour else Slot("A0", 0, _ONE)]
         if colour == 0:
-            return Slot("A1", 0, _ONE)
-        return Slot("B1", colour, _ONE) if colour == kind else None
+            return [Slot("A1", 0, _ONE)]
+        return [Slot("B1", colour, _ONE)] if colour == kind else []
 
 
 class Sra(Sri):
@@ -63,11 +63,11 @@ class Sra(Sri):
             return super().step(0)
         return [Slot("beta1", colour, _integral(colour)), Slot("beta2", colour, _integral(colour, 0))]
 
-    def stage(self, kind: Any, colour: int) -> Slot | None:
+    def stage(self, kind: Any, colour: int) -> Sequence[Slot]:
         """Time is the only thing that a stage of the diffusion sees."""
         if kind == 0:
             return super().stage(kind, colour)
-        return Slot("c1", "time", _ONE) if colour == 0 else None
+        return [Slot("c1", "time", _ONE)] if colour == 0 else []
 
 
 def sri_conditions(coefficients: Coefficients) -> list[tuple[str, Any]]:

@@ -111,16 +111,16 @@ class Ri:
             Slot("beta4", (2, k), _ONE),
         ]
 
-    def stage(self, kind: Any, colour: int) -> Slot | None:
+    def stage(self, kind: Any, colour: int) -> Sequence[Slot]:
         """Stages (1, k) see their own Brownian motion, stages (2, k) all others."""
         row, k = kind or (0, 0)
         if colour == 0:
-            return Slot(f"A{row}", 0, _ONE)
+            return [Slot(f"A{row}", 0, _ONE)]
         if row == 0:
-            return Slot("B0", (1, colour), _three_point(colour))
+            return [Slot("B0", (1, colour), _three_point(colour))]
         if row == 1:
-            return Slot("B1", (1, k), _ONE) if colour == k else None
-        return Slot("B2", (1, colour), _pair(k, colour)) if colour != k else None
+            return [Slot("B1", (1, k), _ONE)] if colour == k else []
+        return [Slot("B2", (1, colour), _pair(k, colour))] if colour != k else []
 
 
 def _three_point(k: int) -> Polynomial:

@@ -121,13 +121,13 @@ class SharedTwoPoint(Ri):
     """Roessler (2009) as printed: one two-point variable for all pairs (k, l) with k < l, by the smaller."""
 
     def stage(self, kind, colour):
-        slot = super().stage(kind, colour)
-        if kind and kind[0] == 2 and colour and slot is not None:
+        slots = super().stage(kind, colour)
+        if kind and kind[0] == 2 and colour and slots:
             k, l = kind[1], colour
             first, second = sorted((k, l))
             noise = {(first, second): 0.5, (-first,): -0.5 if k < l else 0.5}
-            return slot._replace(noise=noise)
-        return slot
+            return [slots[0]._replace(noise=noise)]
+        return slots
 
 
 def test_a_two_point_variable_shared_among_pairs_loses_an_order():
