@@ -32,6 +32,8 @@ from diffmath.sde._steppers import euler_maruyama, euler_maruyama_step
 from diffmath.sde._stratonovich import euler_heun, heun, midpoint
 
 if TYPE_CHECKING:
+    from diffmath.sde._implicit_sra import ImplicitSRA as ImplicitSRA
+    from diffmath.sde._implicit_sra import skencarp as skencarp
     from diffmath.sde._levy_steps import AdditiveRungeKutta as AdditiveRungeKutta
     from diffmath.sde._levy_steps import StratonovichRungeKutta as StratonovichRungeKutta
     from diffmath.sde._levy_steps import general_shark as general_shark
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 
 # Methods that are proven when they are built, which takes some milliseconds: on first use.
 _MODULES = {
+    "._implicit_sra": ("ImplicitSRA", "skencarp"),
     "._levy_steps": (
         "AdditiveRungeKutta",
         "StratonovichRungeKutta",
@@ -67,14 +70,14 @@ _MODULES = {
 }
 
 __all__ = [
-    "AdditiveRungeKutta", "BrownianPath", "Coupled", "Increment", "Langevin", "Method", "Order", "SDE",
-    "SRA", "SRI", "StochasticTableau", "StratonovichRungeKutta", "align", "baoab", "brownian_increments",
-    "chen", "coupled", "derivative_free_milstein", "derivative_free_milstein_levy", "ensemble",
-    "euler_heun", "euler_maruyama", "euler_maruyama_step", "general_shark", "heun",
+    "AdditiveRungeKutta", "BrownianPath", "Coupled", "ImplicitSRA", "Increment", "Langevin", "Method",
+    "Order", "SDE", "SRA", "SRI", "StochasticTableau", "StratonovichRungeKutta", "align", "baoab",
+    "brownian_increments", "chen", "coupled", "derivative_free_milstein", "derivative_free_milstein_levy",
+    "ensemble", "euler_heun", "euler_maruyama", "euler_maruyama_step", "general_shark", "heun",
     "implicit_euler_maruyama", "implicit_milstein", "interpolate", "levy_increments", "midpoint",
-    "milstein", "milstein_levy", "milstein_step", "quicsort", "sea", "shark", "should", "slow_rk",
-    "solve", "sosra", "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2", "theta_maruyama",
-    "theta_milstein", "ubu",
+    "milstein", "milstein_levy", "milstein_step", "quicsort", "sea", "shark", "should", "skencarp",
+    "slow_rk", "solve", "sosra", "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2",
+    "theta_maruyama", "theta_milstein", "ubu",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(

@@ -1,9 +1,7 @@
 r"""Drift-implicit methods for stiff equations: the theta family of Euler-Maruyama and of Milstein.
 
-When to use which: `implicit_euler_maruyama` where the drift is stiff and the noise of any kind;
-`implicit_milstein` for diagonal noise where the error along the path counts; `skencarp` for additive noise.
-Where stability does not limit the step, explicit methods cost less. Noise is treated explicitly throughout:
-strong multiplicative noise limits the step of all of them, as said in `theta_maruyama` and `theta_milstein`.
+When to use which is said in `theta_maruyama`, `theta_milstein` and `ImplicitSRA`. Noise is treated explicitly
+throughout.
 """
 
 from __future__ import annotations
@@ -17,13 +15,13 @@ from diffmath._models import SDE
 from diffmath._solution import Status
 from diffmath._typing import Array
 from diffmath.ode._models import WithJacobian
-from diffmath.ode._newton import Newton, Stages, linearise
+from diffmath.ode._newton import Linearised, Mask, Newton, Stages, linearise
 from diffmath.sde._method import Method
 from diffmath.sde._steppers import against
 
 __all__ = [
-    "ImplicitMethod", "drift_of", "implicit_euler_maruyama", "implicit_milstein", "theta_maruyama",
-    "theta_milstein",
+    "ImplicitMethod", "check_newton", "drift_of", "implicit_euler_maruyama", "implicit_milstein",
+    "implicit_slope", "theta_maruyama", "theta_milstein", "without",
 ]  # fmt: skip
 
 # How often rows that did not converge get a new Jacobian.
@@ -66,6 +64,10 @@ def theta_maruyama(theta: float, *, newton: Newton = Newton()) -> Method:  # noq
 
     Notes
     -----
+    *When.* Where the drift is stiff, so that stability, not accuracy, limits the step of explicit methods;
+    elsewhere `euler_maruyama` costs less. For additive noise `skencarp` follows the path more closely, for
+    diagonal noise `implicit_milstein`. Noise is explicit: it limits the step where it is strong.
+
     Strong order 1/2, 1 for additive noise; weak order 1. For :math:`dX = -\lambda X\,dt + \mu X\,dW` the mean
     square decays by
 
@@ -95,7 +97,7 @@ def theta_maruyama(theta: float, *, newton: Newton = Newton()) -> Method:  # noq
     >>> bool(abs(x[20:].var() * 200 - 1) < 0.02)  # the variance 1 / (2 lambda), though lambda h = 10
     True
     """
-    step = _ThetaStep(_checked_theta(theta), _checked_newton(newton), milstein=False)
+    step = _ThetaStep(_checked_theta(theta), check_newton(newton), milstein=False)
     return ImplicitMethod(
         name="implicit_euler_maruyama" if theta == 1 else f"theta_maruyama({theta:g})",
         step=step,
@@ -139,6 +141,8 @@ def theta_milstein(theta: float, *, newton: Newton = Newton()) -> Method:  # noq
 
     Notes
     -----
+    *When.* As `theta_maruyama`, for diagonal noise where the error along the path counts, not averages alone.
+
     Strong order 1, weak order 1. Costs as `theta_maruyama`. For the Ito equation :math:`dX = -\lambda X\,dt +
     \mu X\,dW` the mean square decays by
 
@@ -165,7 +169,7 @@ def theta_milstein(theta: float, *, newton: Newton = Newton()) -> Method:  # noq
     >>> bool(abs(solution.x[-1] - 1).max() < 1e-3)
     True
     """
-    step = _ThetaStep(_checked_theta(theta), _checked_newton(newton), milstein=True)
+    step = _ThetaStep(_checked_theta(theta), check_newton(newton), milstein=True)
     return ImplicitMethod(
         name="implicit_milstein" if theta == 1 else f"theta_milstein({theta:g})",
         step=step,
@@ -189,7 +193,8 @@ class _ThetaStep:
         base = x + self._noise(model, t, x, dt, dW)
         if theta != 1.0:
             base = base + (1.0 - theta) * dt * f(t, x)
-        return newton_step(self.newton, f, t + dt, base, dt, theta)
+        slope, failed = implicit_slope(self.newton, f, t + dt, base, dt, theta)
+        return without(failed, base + theta * slope)
 
     def _noise(self, model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array:
         g = model.diffusion(t, x)
@@ -200,27 +205,34 @@ class _ThetaStep:
         return g * dW + 0.5 * g * model.diffusion_derivative(t, x) * iterated
 
 
-def newton_step(newton: Newton, f: Any, t: float, base: Array, dt: float, theta: float) -> Array:
-    """Solve x = base + theta dt f(t, x), row by row; NaN in rows without convergence.
+def implicit_slope(
+    newton: Newton, f: Any, t: float, base: Array, dt: float, theta: float, linear: Linearised | None = None
+) -> tuple[Array, Mask]:
+    """Solve z = dt f(t, base + theta z) row by row; return z, and the rows without convergence.
 
-    The Jacobian is that where the noise has led to. No error estimate will halve a step that fails, and one
-    path in many thousands would end them all, so rows that do not converge take it anew where they are.
+    The Jacobian is that of `linear`, or that where the noise has led to. No error estimate will halve a step
+    that fails, and one path in many thousands would end them all, so rows that do not converge take it anew
+    where they are.
     """
     slope: Array = None
     waiting = np.ones(base.shape[0], dtype=bool)
     for _ in range(_RESTARTS):
-        at = base if slope is None else base + theta * slope
-        linear = linearise(f, t, at, dt, None)
+        if linear is None:
+            linear = linearise(f, t, base if slope is None else base + theta * slope, dt, None)
         stages = Stages.begin(linear)
         stages.failed |= ~waiting  # rows that are done stay as they are
         stages.guess = slope
         newton.solve(f, [t], [base], dt, ((theta,),), linear, stages)
-        slope = stages.slopes[0]
+        slope, linear = stages.slopes[0], None
         waiting &= stages.failed
         if not waiting.any():
             break
-    stages.failed = waiting
-    return stages.ended(base + theta * slope)
+    return slope, waiting
+
+
+def without(rows: Mask, x: Array) -> Array:
+    """Return x with NaN in these rows."""
+    return Stages([], rows, np.ones(len(rows))).ended(x)
 
 
 def drift_of(model: SDE) -> Any:
@@ -236,7 +248,7 @@ def _checked_theta(theta: Any) -> float:
     return float(theta)
 
 
-def _checked_newton(newton: Any) -> Newton:
+def check_newton(newton: Any) -> Newton:
     if not isinstance(newton, Newton):
         raise TypeError(f"newton must be an ode.Newton; got {type(newton).__name__}")
     return newton

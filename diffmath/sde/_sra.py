@@ -12,7 +12,7 @@ from typing import ClassVar
 from diffmath._models import SDE
 from diffmath._typing import Array
 from diffmath.sde._increment import Increment
-from diffmath.sde._stages import add, area, needed, rossler_method, weighted
+from diffmath.sde._stages import add, additive_noise, rossler_method, weighted
 from diffmath.sde._tableau import StochasticTableau, check_family
 
 __all__ = ["SRA", "sosra", "sra1", "sra2", "sra3"]
@@ -88,20 +88,12 @@ class SRA:
         self, model: SDE, t: float, x: Array, dt: float, noise: Increment
     ) -> tuple[list[Array], list[Array | None], Array]:
         c = self.tableau.floats
-        H = area(noise)
-        time_integral = 0.5 * noise.W + H
-        nodes = {node: model.diffusion(t + node * dt, x) for node in self._nodes()}
-        g = [nodes.get(node) for node in c["c1"]]
+        g, time_integral = additive_noise(model, t, x, dt, noise, c)
         slopes: list[Array] = []
         for c0, a_row, b_row in zip(c["c0"], c["A0"], c["B0"], strict=True):
             state = add(x, dt, weighted(a_row, slopes), weighted(b_row, g), time_integral)
             slopes.append(model.drift(t + c0 * dt, state))
         return slopes, g, time_integral
-
-    def _nodes(self) -> set[float]:
-        c = self.tableau.floats
-        used = needed(*c["B0"], c["beta1"], c["beta2"])
-        return {node for node, is_used in zip(c["c1"], used, strict=True) if is_used}
 
     def __repr__(self) -> str:
         return f"SRA({self.tableau.name})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from diffmath._models import Calculus
+from diffmath._models import SDE, Calculus
 from diffmath._typing import Array
 from diffmath.sde._increment import Increment
 from diffmath.sde._levy import levy_increments
@@ -13,7 +13,7 @@ from diffmath.sde._method import Method
 from diffmath.sde._steppers import against
 from diffmath.sde._tableau import StochasticTableau
 
-__all__ = ["add", "area", "needed", "rossler_method", "weighted"]
+__all__ = ["add", "additive_noise", "area", "needed", "rossler_method", "weighted"]
 
 
 def weighted(weights: Sequence[float], values: Sequence[Array | None]) -> Array | None:
@@ -44,6 +44,17 @@ def area(noise: Any) -> Array:
             f"the noise must be an Increment with H; got {noise!r}: set increments=levy_increments('H')"
         )
     return noise.H
+
+
+def additive_noise(
+    model: SDE, t: float, x: Array, dt: float, noise: Increment, c: Mapping[str, Any]
+) -> tuple[list[Array | None], Array]:
+    """Return g at the time of every stage that is used, each node once, and I_10 / h."""
+    H = area(noise)
+    used = needed(*c["B0"], c["beta1"], c["beta2"])
+    nodes = {node for node, is_used in zip(c["c1"], used, strict=True) if is_used}
+    g = {node: model.diffusion(t + node * dt, x) for node in nodes}
+    return [g.get(node) for node in c["c1"]], 0.5 * noise.W + H
 
 
 def rossler_method(

@@ -22,11 +22,12 @@ from diffmath.symbolic._weak_conditions import weak_conditions
 
 __all__ = ["StochasticTableau", "check_family"]
 
-Family = Literal["sra", "sri", "weak", "additive", "stratonovich"]
+Family = Literal["sra", "implicit_sra", "sri", "weak", "additive", "stratonovich"]
 Conditions = list[tuple[str, Any]]
 
 _CLAIM = {
     "sra": "strong order {} for additive noise",
+    "implicit_sra": "strong order {} for additive noise",
     "sri": "strong order {} for diagonal and scalar Ito noise",
     "weak": "weak order {} for Ito noise",
     "additive": "strong order {} for additive noise",
@@ -34,6 +35,7 @@ _CLAIM = {
 }
 _VECTORS = {
     "sra": ("alpha", "beta1", "beta2", "c1"),
+    "implicit_sra": ("alpha", "beta1", "beta2", "c1"),
     "sri": ("alpha", "beta1", "beta2", "beta3", "beta4"),
     "weak": ("alpha", "beta1", "beta2", "beta3", "beta4"),
     "additive": ("alpha", "betaW", "betaH", "c1"),
@@ -44,6 +46,7 @@ _OPTIONAL = {"additive": ("alpha_embedded", "c0"), "stratonovich": ("alpha_embed
 _NODES = ("betaW", "betaH", "c1")  # of the family "additive", one per evaluation of the diffusion
 _MATRICES = {
     "sra": ("A0", "B0"),
+    "implicit_sra": ("A0", "B0"),
     "sri": ("A0", "B0", "A1", "B1"),
     "weak": ("A0", "B0", "A1", "B1", "A2", "B2"),
     "additive": ("A0", "BW", "BH"),
@@ -59,11 +62,11 @@ class StochasticTableau:
     ----------
     name : str
         What messages call the method.
-    family : {"sra", "sri", "weak", "additive", "stratonovich"}
+    family : {"sra", "implicit_sra", "sri", "weak", "additive", "stratonovich"}
         Which scheme the coefficients are for, and so what they must satisfy: `symbolic.sra_conditions` and
         `symbolic.sri_conditions` (strong order 3/2), `symbolic.weak_conditions` (weak order 2),
         `symbolic.additive_noise_conditions`, or `symbolic.stratonovich_conditions` and those of strong order
-        3/2 for additive noise.
+        3/2 for additive noise. That of "implicit_sra" is "sra" with a diagonal in A0.
     coefficients : mapping of str to sequences
         Vectors of shape (stages,) and matrices of shape (stages, stages), of which row i may stop early:
         zeros follow. A matrix that is left out is zero. Numbers are written 1, "1/3", "0.25", ``Fraction(1,
@@ -126,7 +129,7 @@ class StochasticTableau:
         object.__setattr__(self, "coefficients", _exact_coefficients(self.family, self.coefficients))
         object.__setattr__(self, "tolerance", Fraction(self.tolerance))
         order = Fraction(2) if self.family == "weak" else Fraction(self.order)
-        if self.family in ("sra", "sri") and order != Fraction(3, 2):
+        if self.family in ("sra", "implicit_sra", "sri") and order != Fraction(3, 2):
             raise ValueError(f"order must be 3/2 for the family {self.family!r}; got {order}")
         object.__setattr__(self, "order", order)
         for claim, conditions in self._claims():
@@ -145,6 +148,7 @@ class StochasticTableau:
         c, order = self.coefficients, Fraction(self.order)
         evaluate: dict[str, Callable[[], Conditions]] = {
             "sra": lambda: sra_conditions(c),
+            "implicit_sra": lambda: sra_conditions(c),
             "sri": lambda: sri_conditions(c),
             "weak": lambda: weak_conditions(c),
             "additive": lambda: additive_noise_conditions(c, order),
@@ -271,8 +275,13 @@ def _exact_coefficients(family: str, given: Mapping[str, Any]) -> Mapping[str, A
         result[name] = tuple(_exact_row(name, row, stages if name == "A0" else nodes) for row in rows)
         # The last stages, B2 of the weak family, may use all evaluations of the others.
         known = name == "B2" or (family == "additive" and name != "A0")
-        if not known and any(v != 0 for i, row in enumerate(result[name]) for v in row[i:]):
-            raise ValueError(f"{name} must be strictly lower triangular: implicit methods are not stepped")
+        diagonal = family == "implicit_sra" and name == "A0"
+        if not known and any(v != 0 for i, row in enumerate(result[name]) for v in row[i + diagonal :]):
+            shape = "lower triangular" if diagonal else "strictly lower triangular"
+            raise ValueError(
+                f"{name} must be {shape}: of implicit methods, only those of the family 'implicit_sra' are "
+                "stepped, one stage after the other"
+            )
     return MappingProxyType(result)
 
 
