@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from diffmath._models import SDE, Calculus
@@ -13,7 +14,19 @@ from diffmath.sde._method import Method
 from diffmath.sde._steppers import against
 from diffmath.sde._tableau import StochasticTableau
 
-__all__ = ["add", "additive_noise", "area", "needed", "rossler_method", "weighted"]
+__all__ = ["Estimated", "add", "additive_noise", "area", "needed", "rossler_method", "weighted"]
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """The step of a method with its error estimate; unlike a bound method, it compares and pickles."""
+
+    step: Any
+
+    def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: Any) -> tuple[Array, Array]:
+        """Return the new state and an estimate of its error."""
+        new, error = self.step.with_error(model, t, x, dt, noise)
+        return new, error
 
 
 def weighted(weights: Sequence[float], values: Sequence[Array | None]) -> Array | None:
@@ -80,14 +93,17 @@ def rossler_method(
         reference=reference,
         order=order,
     )
+    taken = step(tableau)
+    has_estimate = step.family in ("sra", "sri") or "alpha_embedded" in tableau.coefficients
     return Method(
         name=name,
-        step=step(tableau),
+        step=taken,
         orders=orders,
         calculi=calculi,
         reference=reference,
         evaluations=_drift_evaluations(tableau),
         increments=increments or levy_increments("H"),
+        step_with_error=Estimated(taken) if has_estimate else None,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from diffmath import random, sde
 from diffmath.symbolic._levy_conditions import Additive, Stratonovich, moment
@@ -181,3 +183,23 @@ def test_costs_and_refusals():
     for method in (sde.sea, sde.spark):
         with pytest.raises(TypeError, match="the noise must be an Increment with H"):
             method.step(model, 0.0, np.ones((1, 2)), 0.5, np.ones((1, 2)))
+
+
+@given(
+    method=st.sampled_from([sde.sra1, sde.sra2, sde.sra3, sde.shark, *GENERAL]),
+    t=st.floats(-3.0, 3.0),
+    dt=st.floats(1e-3, 2.0) | st.floats(-2.0, -1e-3),
+    W=st.floats(-2.0, 2.0),
+    H=st.floats(-1.0, 1.0),
+    level=st.floats(-2.0, 2.0),
+    rate=st.floats(-2.0, 2.0),
+)  # fmt: skip
+def test_noise_that_is_linear_in_time_is_integrated_exactly(method, t, dt, W, H, level, rate):
+    """int (a + b s) dW = (a + b t) W + b dt (W/2 - H), wherever the method looks at the diffusion."""
+    model = sde.SDE(
+        lambda t, x: 0.0 * x, lambda t, x: 0.0 * x + (level + rate * t), noise="additive", **STRAT
+    )
+    noise = sde.Increment(dt, np.array([[W]]), np.array([[H]]))
+    new = method.step(model, t, np.zeros((1, 1)), dt, noise)
+    exact = (level + rate * t) * W + rate * dt * (W / 2 - H)
+    np.testing.assert_allclose(new, [[exact]], atol=1e-13)  # a few roundings of numbers below 20

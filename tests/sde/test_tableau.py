@@ -7,10 +7,12 @@ import subprocess
 import sys
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from diffmath import sde
 from diffmath.symbolic import square_root
+from diffmath.testing import curved_sde, linear_sde
 
 SRA1 = {
     "alpha": ["1/3", "2/3"], "A0": [[], ["3/4"]], "B0": [[], ["3/2"]],
@@ -121,6 +123,21 @@ def test_methods_pickle_and_hash(method):
     assert again == method
     assert hash(again) == hash(method)
     assert repr(method.step.tableau).startswith(f"StochasticTableau({method.name}, strong order 3/2")
+
+
+@pytest.mark.parametrize("method", [*METHODS, sde.shark, sde.spark], ids=lambda m: m.name)
+def test_methods_with_an_estimate_return_the_state_of_their_step(method):
+    problem = linear_sde() if "additive" in method.orders else curved_sde()
+    x0 = np.array([[0.3, -0.2]])
+    noise = sde.Increment(0.1, np.array([[0.2, -0.3]]), np.array([[0.05, 0.02]]))
+    new, error = method.step_with_error(problem.model, 0.0, x0, 0.1, noise)
+    np.testing.assert_allclose(new, method.step(problem.model, 0.0, x0, 0.1, noise), rtol=1e-13)
+    assert error.shape == x0.shape
+    assert 1e-5 < np.abs(error).max() < 0.1
+
+
+def test_methods_without_an_estimate_have_none():
+    assert all(method.step_with_error is None for method in (sde.sea, sde.general_shark, sde.slow_rk))
 
 
 def test_import_does_not_prove_anything():
