@@ -221,6 +221,30 @@ def test_evaluations_and_sizes():
     assert len(seen) == METHOD.evaluations == 7
     assert sde.solve(double_well(), np.zeros((0, 2)), [0.0, 1.0], method=METHOD, key=KEY).x.shape == (2, 0, 2)
     again = pickle.loads(pickle.dumps(METHOD))
-    assert again == METHOD
+    assert (again.name, again.step, again.failure) == ("skencarp", METHOD.step, "newton_failed")
     assert repr(METHOD) == "Method(skencarp, additive: strong 1.5, weak 2)"
     assert replace(METHOD.step, newton=ode.Newton(tolerance=1e-14)).newton.tolerance == 1e-14
+
+
+def test_the_error_estimate():
+    """Of size h^(3/2) like the error of the Euler step that it measures, and bounded where that is not."""
+    W, H = np.array([[0.3], [-0.2]]), np.array([[0.1], [0.05]])
+    model = sde.SDE(lambda t, x: x - x**3, lambda t, x: 0.0 * x + 0.7 + t, noise="additive")
+    sizes = []
+    for h in (1e-2, 2.5e-3, 6.25e-4):
+        x, root = np.array([[0.5], [1.0]]), np.sqrt(h)
+        noise = sde.Increment(h, root * W, H=root * H)
+        new, error = METHOD.step_with_error(model, 0.0, x, h, noise)
+        np.testing.assert_array_equal(new, METHOD.step(model, 0.0, x, h, noise))
+        euler = x + h * model.drift(0.0, x) + model.diffusion(h, x) * noise.W
+        # The filter changes the drift's part, h^(3/2), by h of itself.
+        np.testing.assert_allclose(error, new - euler, atol=20 * h**2.5)
+        sizes.append(abs(error).max())
+    np.testing.assert_allclose(np.log2(np.divide(sizes[:-1], sizes[1:])) / 2, 1.5, atol=0.15)
+    stiff = sde.SDE(lambda t, x: -1e8 * x, lambda t, x: 0.0 * x + 1.0, noise="additive")
+    _, error = METHOD.step_with_error(stiff, 0.0, np.ones((1, 1)), 0.1, sde.Increment(0.1, W[:1], H=H[:1]))
+    assert abs(error).max() < 10  # the slopes of the stages alone are 1e7
+    jump = sde.SDE(lambda t, x: -1e6 * np.sign(x), lambda t, x: 0.0 * x + 1.0, noise="additive")
+    new, error = METHOD.step_with_error(jump, 0.0, np.array([[1e9], [0.1]]), 0.5, sde.Increment(0.5, W, H=H))
+    np.testing.assert_array_equal(np.isnan(error[:, 0]), [False, True])
+    np.testing.assert_array_equal(np.isnan(new[:, 0]), [False, True])
