@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from diffmath._lazy import lazy_attributes
 from diffmath._models import SDE
+from diffmath.sde._adaptive import solve_adaptive
 from diffmath.sde._couple import Coupled, coupled
 from diffmath.sde._ensemble import ensemble
 from diffmath.sde._implicit import implicit_euler_maruyama, implicit_milstein, theta_maruyama, theta_milstein
@@ -76,7 +77,7 @@ __all__ = [
     "ensemble", "euler_heun", "euler_maruyama", "euler_maruyama_step", "general_shark", "heun",
     "implicit_euler_maruyama", "implicit_milstein", "interpolate", "levy_increments", "midpoint",
     "milstein", "milstein_levy", "milstein_step", "quicsort", "sea", "shark", "should", "skencarp",
-    "slow_rk", "solve", "sosra", "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2",
+    "slow_rk", "solve", "solve_adaptive", "sosra", "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2",
     "theta_maruyama", "theta_milstein", "ubu",
 ]  # fmt: skip
 

@@ -1,0 +1,220 @@
+"""Adaptive steps for stochastic differential equations, every row by its own, on a path they do not move."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from diffmath import random
+from diffmath._arrays import array_namespace, host_times
+from diffmath._counts import check_count
+from diffmath._models import SDE
+from diffmath._progress import progress_bar
+from diffmath._solution import Solution, check_on_failure, finish
+from diffmath._typing import Array
+from diffmath.ode._control import IController, PIDController
+from diffmath.ode._solve import check_options
+from diffmath.sde._descent import Descent, Steps
+from diffmath.sde._edge import as_sde, noise_shape
+from diffmath.sde._levy import needed_terms
+from diffmath.sde._method import Method
+from diffmath.sde._nodes import KeyNodes, PathNodes
+from diffmath.sde._path import BrownianPath
+from diffmath.sde._solve import _source, along, check_state
+
+__all__ = ["solve_adaptive"]
+
+_FIRST = 64.0  # of the time span is the first trial: short, since a long step may pass by chance
+
+
+def solve_adaptive(
+    model: SDE | Any,
+    x0: Array,
+    times: npt.ArrayLike,
+    *,
+    method: Method,
+    key: random.Key | None = None,
+    path: BrownianPath | None = None,
+    rtol: float = 1e-3,
+    atol: float = 1e-6,
+    controller: PIDController | None = None,
+    max_steps: int = 10_000,
+    first_step: float | None = None,
+    max_step: float = math.inf,
+    min_step: float = 0.0,
+    first_row: int = 0,
+    progress: bool = False,
+    on_failure: Literal["raise", "return"] = "raise",
+) -> Solution:
+    r"""Solve an SDE with steps that every row chooses by an estimate of its error.
+
+    A step over :math:`[a, b]` is accepted if the root mean square, over the components of a row, of
+
+    .. math:: \frac{\text{error}_i}{\mathrm{atol} + \mathrm{rtol}\,|x_i|} \le 1, \qquad
+              \text{error} = \Phi_{m \to b}(\Phi_{a \to m}(x)) - \Phi_{a \to b}(x), \quad m = \tfrac{a + b}2
+
+    (or the estimate of ``method.step_with_error``), and otherwise halved, on the same path.
+
+    Parameters
+    ----------
+    model : SDE or symbolic.SDE
+        The equation. Its callables are called on *some of the rows* at a time: parameters of single rows
+        belong into the state.
+    x0 : array, shape (batch, dim)
+        States at ``times[0]``.
+    times : array_like, shape (times,)
+        Host times to save at, strictly increasing or decreasing; steps end on each of them.
+    method : Method
+        Strong order 1 at least for the noise of `model`, or additive noise, or Stratonovich; see the notes.
+    key : Key, optional
+        Names the Brownian paths; needed unless `path` is given.
+    path : BrownianPath, optional
+        The path to run on, of shape (batch, noise_dim), with the terms that the method needs.
+    rtol, atol : float
+        Tolerances of a step.
+    controller : ode.PIDController, optional
+        Proposes step sizes, of which the next smaller node is taken. By default
+        ``ode.IController(max_factor=2)``: an error may be small by chance, and a factor of 2 needs that
+        chance many times before a step is much too long.
+    max_steps : int
+        Most trial steps of a row.
+    first_step : float, optional
+        Size of the first trial; by default a 64th of the time span.
+    max_step, min_step : float
+        No step is longer; a step that cannot be halved without being shorter than `min_step` and is rejected
+        ends its row. Steps never fall below a few units in the last place of the largest time, nor below a
+        leaf of `path`.
+    first_row : int
+        Number of the first row in a larger batch whose paths are continued here.
+    progress : bool
+        Whether to show a progress bar over the save times.
+    on_failure : {"raise", "return"}
+        Raise `SolveError`, or return the solution with its status.
+
+    Returns
+    -------
+    Solution
+        ``x`` has shape (times, batch, dim), in the precision and on the device of `x0`. Rows that failed are
+        nan from there on; `row_status` tells. `stats`: steps, rejected, evaluations of the drift (per row),
+        and calls, the steps of groups of rows that were computed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `solve`; a method that may converge to a wrong limit with adaptive steps.
+    SolveError
+        Some rows failed (`nonfinite`, `step_too_small`, `max_steps`); the solution so far is attached.
+
+    Notes
+    -----
+    *No bias.* The intervals between `times` are halved again and again, and what the path does in a part is a
+    function of (key, row, part) alone. A rejected step goes on to the halves of what it saw: nothing is drawn
+    anew, and the path does not depend on the tolerance. It is the path of
+    ``solve(..., times, substeps=2**k, key=key)``, for every k. (Drawing two new halves after rejecting
+    increments beyond one standard deviation gives a Brownian motion of variance 0.516 instead of 1.)
+
+    *Which methods converge.* Steps that look at the path select increments. Euler-Maruyama leaves out
+    :math:`\tfrac12 g g' (\Delta W^2 - h)`, whose sum vanishes for steps that do not look and need not for
+    steps that do: with state-dependent Ito noise it may converge to a wrong limit, and is refused. Methods
+    of strong order 1 err by o(h) on every path and converge for any choice of nodes. Stratonovich methods of
+    strong order 1/2 with general noise contain :math:`\tfrac12 g' g\, \Delta W \Delta W^\top`; what they
+    leave out, the Levy area, has mean zero given all increments looked at, since every end of a step that was
+    tried is kept [1]_. A Stratonovich method of your own that adds the drift :math:`\tfrac12 g g' h` instead
+    would converge to a wrong limit unseen. With areas A, pass `path=`: new areas for halves of a rejected
+    step would be a bias.
+
+    *Order.* The tolerance bounds the error of steps, not that of the solution, which tends to zero with it.
+    Every row is independent: no other row, batch size or chunk changes it. Cost: 3 steps a trial without an
+    estimate of the method's own. Rows that need the same step share a call, and those that do not are called
+    apart: prefer `solve` where one step size serves all rows all the time, as for most linear problems.
+
+    References
+    ----------
+    .. [1] Foster & Jelincic (2024), On the convergence of adaptive approximations for stochastic differential
+       equations, arXiv:2311.14201.
+    .. [2] Gaines & Lyons (1997), Variable step size control in the numerical solution of stochastic
+       differential equations, SIAM J. Appl. Math. 57, 1455-1484.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import diffmath as dm
+    >>> from diffmath import sde
+    >>> well = sde.SDE(lambda t, x: x - x**3, lambda t, x: 0.0 * x + 0.7, noise="additive")
+    >>> x0, key = np.zeros((100, 1)), dm.random.key(0)
+    >>> solution = sde.solve_adaptive(well, x0, [0, 1, 2], method=sde.euler_maruyama, key=key, rtol=1e-2)
+    >>> solution.status, solution.x.shape
+    ('ok', (3, 100, 1))
+    """
+    check_on_failure(on_failure)
+    model, saved = as_sde(model), host_times(times)
+    first_row = check_count("first_row", first_row, 0)
+    x = check_state(x0)
+    _check_converges(model, method)
+    span = abs(float(saved[-1] - saved[0]))
+    options = _options(
+        method, model, controller, (first_step, rtol, atol, max_steps, min_step, max_step), span
+    )
+    nodes = _nodes(model, x, saved, method, _source(key, path, first_row), first_row)
+    descent, states = Descent(model, method, nodes, options, x.shape[0]), [x]
+    for node in progress_bar(nodes, enabled=progress, description=method.name, total=len(saved) - 1):
+        if x.shape[0]:
+            x = descent.cross(node, x)
+            if not descent.alive.any():
+                break
+        states.append(x)
+    found = saved[: len(states)], array_namespace(x).stack(states)
+    return finish(descent.failures.solution(found, descent.stats(), per_row=True), on_failure)
+
+
+def _check_converges(model: SDE, method: Any) -> None:
+    """Refuse a method whose limit may depend on how steps are chosen."""
+    if not isinstance(method, Method):
+        raise TypeError(f"method must be a method object such as sde.milstein; got {type(method).__name__}")
+    method.check(model)
+    strong, _ = method.orders[model.noise]
+    if strong is None:
+        raise ValueError(
+            f"method must have a strong order for {model.noise} noise; {method.name} has none, and paths are "
+            "what adaptive steps follow: use sde.solve with fixed steps"
+        )
+    if model.noise != "additive" and model.calculus == "ito" and strong < 1:
+        raise ValueError(
+            f"method must have strong order 1 for adaptive steps with {model.noise} Ito noise; "
+            f"{method.name} has {strong:g}, and steps that look at the path may lead it to a wrong limit: "
+            "use sde.milstein, another method of order 1 (see method.orders), or sde.solve with fixed steps"
+        )
+
+
+def _options(method: Method, model: SDE, controller: Any, rest: tuple[Any, ...], span: float) -> Steps:
+    first_step, rtol, atol, max_steps, min_step, max_step = rest
+    chosen = IController(max_factor=2.0) if controller is None else controller
+    checked = check_options(
+        rtol, atol, "rows", chosen, max_steps, min_step, max_step=max_step, first_step=first_step
+    )
+    strong, _ = method.orders[model.noise]
+    assert strong is not None, "_check_converges has refused this method"
+    return Steps(
+        checked.tolerance, checked.controller, strong + 0.5, checked.max_steps,
+        span / _FIRST if first_step is None else float(first_step), checked.max_step, checked.min_step,
+    )  # fmt: skip
+
+
+def _nodes(
+    model: SDE, x: Array, times: npt.NDArray[np.float64], method: Method, source: Any, first_row: int
+) -> Any:
+    terms, shape = needed_terms(method.increments, method.name), noise_shape(model, float(times[0]), x)
+    if isinstance(source, BrownianPath):
+        along(source, times, method, shape, x)
+        nodes = PathNodes(source, times, terms)
+        nodes.check(halvings=1 if method.step_with_error is None else 0)
+        return nodes
+    if "A" in terms:
+        raise ValueError(
+            f"path must be given for the Levy areas A of {method.name}: BrownianPath(key, {shape}, t0, t1, "
+            f"like=x0, terms={terms!r}, levels=...), whose areas do not change when steps are halved"
+        )
+    return KeyNodes(source, times, shape, x, terms, first_row)
