@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from diffmath import random, sde
+from diffmath import SolveError, random, sde
 
 KEY = random.key(2)
 
@@ -140,3 +140,55 @@ def test_wrong_callables_and_states():
     wide = model(force_jacobian=lambda t, q: q)
     with pytest.raises(ValueError, match=r"force_jacobian\(t, q\) must return shape \(1, 2, 2\)"):
         wide.drift_jacobian(0.0, np.zeros((1, 4)))
+
+
+def mutating(t, q):
+    q *= 0.5
+    return -q
+
+
+def raising(t, q):
+    raise RuntimeError("mine")
+
+
+@pytest.mark.parametrize(
+    "method", [sde.baoab, sde.ubu, sde.implicit_euler_maruyama, sde.skencarp], ids=lambda m: m.name
+)
+@pytest.mark.parametrize(
+    ("force", "error", "match"),
+    [
+        (lambda t, q: [[1.0]], TypeError, r"the result of force\(t, q\) must be an array.*got list"),
+        (lambda t, q: None, TypeError, "got NoneType"),
+        (lambda t, q: 1j * q, TypeError, r"force\(t, q\) must return real numbers"),
+        (lambda t, q: np.ones(q.shape, int), TypeError, "must return floating numbers"),
+        (mutating, TypeError, "must not modify its state"),
+        (raising, RuntimeError, "mine"),
+        (lambda t, q: np.nan * q, SolveError, r"t=0.1 in 2 of 2 rows \(0, 1\); use more substeps"),
+        (lambda t, q: 0.0 * q + np.inf, SolveError, r"t=0.1 in 2 of 2 rows \(0, 1\); use more substeps"),
+    ],
+    ids=["list", "nothing", "complex", "integers", "mutates", "raises", "nan", "infinite"],
+)  # fmt: skip
+def test_forces_that_misbehave(method, force, error, match):
+    with pytest.raises(error, match=match):
+        sde.solve(sde.Langevin(force, friction=1.0), np.ones((2, 2)), [0.0, 0.1], method=method, key=KEY)
+
+
+def test_nothing_depends_on_how_numpy_treats_floating_point_errors():
+    x0 = model().thermal(np.zeros((5, 2)), KEY)
+    for method in (sde.baoab, sde.ubu, sde.align, sde.should, sde.quicsort, sde.implicit_euler_maruyama):
+        calm = sde.solve(model(), x0, [0.0, 0.1, 0.2], method=method, key=KEY).x
+        with np.errstate(all="raise"):
+            strict = sde.solve(model(), x0, [0.0, 0.1, 0.2], method=method, key=KEY).x
+        np.testing.assert_array_equal(calm, strict)
+
+
+def test_interpolation_uses_the_path():
+    x0 = model().thermal(np.zeros((5, 2)), KEY)
+    path = sde.BrownianPath(KEY, (5, 2), 0.0, 1.0, like=x0, terms="HK", steps=10)
+    coarse = sde.solve(model(), x0, np.linspace(0, 1, 11), method=sde.ubu, path=path)
+    between = sde.interpolate(model(), coarse, [0.15, 0.75], method=sde.ubu, path=path)
+    fine = sde.solve(model(), x0, np.linspace(0, 1, 161), method=sde.ubu, path=path).x[[24, 120]]
+    # The error of ubu at h = 0.1 is 5e-3; between the saved states linearly, velocities would be off by 0.2.
+    np.testing.assert_allclose(between, fine, atol=2e-2)
+    linear = 0.5 * (coarse.x[[1, 7]] + coarse.x[[2, 8]])
+    assert abs(linear - fine).max() > 0.1
