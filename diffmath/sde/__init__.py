@@ -31,6 +31,7 @@ from diffmath.sde._path import BrownianPath
 from diffmath.sde._solve import solve
 from diffmath.sde._steppers import euler_maruyama, euler_maruyama_step
 from diffmath.sde._stratonovich import euler_heun, heun, midpoint
+from diffmath.sde._weak_noise import WeakIncrement, weak_increments
 
 if TYPE_CHECKING:
     from diffmath.sde._implicit_sra import ImplicitSRA as ImplicitSRA
@@ -52,6 +53,11 @@ if TYPE_CHECKING:
     from diffmath.sde._sri import sriw1 as sriw1
     from diffmath.sde._sri import sriw2 as sriw2
     from diffmath.sde._tableau import StochasticTableau as StochasticTableau
+    from diffmath.sde._weak import TangXiaoStep as TangXiaoStep
+    from diffmath.sde._weak import WeakStep as WeakStep
+    from diffmath.sde._weak import dri1 as dri1
+    from diffmath.sde._weak import platen_weak2 as platen_weak2
+    from diffmath.sde._weak import w2ito1 as w2ito1
 
 # Methods that are proven when they are built, which takes some milliseconds: on first use.
 _MODULES = {
@@ -68,17 +74,19 @@ _MODULES = {
     "._sra": ("SRA", "sosra", "sra1", "sra2", "sra3"),
     "._sri": ("SRI", "sosri", "sriw1", "sriw2"),
     "._tableau": ("StochasticTableau",),
+    "._weak": ("TangXiaoStep", "WeakStep", "dri1", "platen_weak2", "w2ito1"),
 }
 
 __all__ = [
     "AdditiveRungeKutta", "BrownianPath", "Coupled", "ImplicitSRA", "Increment", "Langevin", "Method",
-    "Order", "SDE", "SRA", "SRI", "StochasticTableau", "StratonovichRungeKutta", "align", "baoab",
-    "brownian_increments", "chen", "coupled", "derivative_free_milstein", "derivative_free_milstein_levy",
-    "ensemble", "euler_heun", "euler_maruyama", "euler_maruyama_step", "general_shark", "heun",
-    "implicit_euler_maruyama", "implicit_milstein", "interpolate", "levy_increments", "midpoint",
-    "milstein", "milstein_levy", "milstein_step", "quicsort", "sea", "shark", "should", "skencarp",
-    "slow_rk", "solve", "solve_adaptive", "sosra", "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2",
-    "theta_maruyama", "theta_milstein", "ubu",
+    "Order", "SDE", "SRA", "SRI", "StochasticTableau", "StratonovichRungeKutta", "TangXiaoStep",
+    "WeakIncrement", "WeakStep", "align", "baoab", "brownian_increments", "chen", "coupled",
+    "derivative_free_milstein", "derivative_free_milstein_levy", "dri1", "ensemble", "euler_heun",
+    "euler_maruyama", "euler_maruyama_step", "general_shark", "heun", "implicit_euler_maruyama",
+    "implicit_milstein", "interpolate", "levy_increments", "midpoint", "milstein", "milstein_levy",
+    "milstein_step", "platen_weak2", "quicsort", "sea", "shark", "should", "skencarp", "slow_rk", "solve",
+    "solve_adaptive", "sosra", "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2",
+    "theta_maruyama", "theta_milstein", "ubu", "w2ito1", "weak_increments",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(

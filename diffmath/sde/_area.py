@@ -22,7 +22,7 @@ from diffmath._arrays import array_namespace, device
 from diffmath._typing import Array
 from diffmath.sde._bridge import State
 
-__all__ = ["area_normals", "join_areas", "leaf_area", "resolved_area", "wedge"]
+__all__ = ["antisymmetric", "area_normals", "join_areas", "leaf_area", "resolved_area", "wedge"]
 
 
 def wedge(u: Array, v: Array) -> Array:
@@ -78,10 +78,10 @@ def leaf_area(state: State, h: float, z: Array) -> Array:
     squares = third * third
     variance = (squares[:, :, None] + squares[:, None, :]) * (h * h / 252.0) + h * h / 36.0
     explained = wedge(H, W) + wedge(K, 12.0 * H + math.sqrt(36.0 * h / 7.0) * third)
-    return explained + _antisymmetric(rest, dim) * array_namespace(W).sqrt(variance)
+    return explained + antisymmetric(rest, dim) * array_namespace(W).sqrt(variance)
 
 
-def _antisymmetric(values: Array, dim: int) -> Array:
+def antisymmetric(values: Array, dim: int) -> Array:
     """Place the entries above the diagonal, row by row, and their negatives below it."""
     xp, pairs = array_namespace(values), values.shape[1]
     place = np.zeros((dim, dim), dtype=np.int64)

@@ -26,7 +26,7 @@ from diffmath._arrays import array_namespace, host_times
 from diffmath._counts import check_count
 from diffmath._typing import Array
 
-__all__ = ["brownian_increments", "odd_part", "row_normals", "walk"]
+__all__ = ["brownian_increments", "odd_part", "row_normals", "row_uniforms", "walk"]
 
 
 def brownian_increments(
@@ -112,6 +112,19 @@ def row_normals(
     shape: tuple[int, ...], like: Array, dtype: Any = None, first_row: int = 0
 ) -> Callable[..., Array]:
     """Check what names rows of noise; return ``draw(key, width=shape[1:])``, normals (batch, *width)."""
+    return _row_draws(random.normal, shape, like, dtype, first_row)
+
+
+def row_uniforms(
+    shape: tuple[int, ...], like: Array, dtype: Any = None, first_row: int = 0
+) -> Callable[..., Array]:
+    """Do as `row_normals`, with uniform numbers between 0 and 1."""
+    return _row_draws(random.uniform, shape, like, dtype, first_row)
+
+
+def _row_draws(
+    law: Callable[..., Array], shape: tuple[int, ...], like: Array, dtype: Any, first_row: int
+) -> Callable[..., Array]:
     if not isinstance(shape, tuple | list) or not shape:
         raise ValueError(f"shape must be (batch, ...), one row per path; got {shape!r}")
     sizes = [check_count(f"shape[{i}]", size, 0) for i, size in enumerate(shape)]
@@ -120,15 +133,15 @@ def row_normals(
         raise ValueError(f"first_row must leave room for {sizes[0]} rows below 2**64; got {first_row}")
     array_namespace(like, names=["like"])
     rows = slice(first_row, first_row + sizes[0])
-    return partial(_draw, rows, tuple(sizes[1:]), like, dtype)
+    return partial(_draw, law, rows, tuple(sizes[1:]), like, dtype)
 
 
 def _draw(
-    rows: slice, default: tuple[int, ...], like: Array, dtype: Any, key: random.Key,
-    width: tuple[int, ...] | None = None,
+    law: Callable[..., Array], rows: slice, default: tuple[int, ...], like: Array, dtype: Any,
+    key: random.Key, width: tuple[int, ...] | None = None,
 ) -> Array:  # fmt: skip
     whole = (rows.stop, *(default if width is None else width))
-    return random.normal(key, whole, like=like, dtype=dtype, rows=rows)
+    return law(key, whole, like=like, dtype=dtype, rows=rows)
 
 
 def odd_part(steps: int) -> tuple[int, int]:

@@ -18,11 +18,11 @@ from diffmath.symbolic._butcher import order_conditions
 from diffmath.symbolic._levy_conditions import additive_noise_conditions, stratonovich_conditions
 from diffmath.symbolic._strong_conditions import sra_conditions, sri_conditions
 from diffmath.symbolic._surds import Surd
-from diffmath.symbolic._weak_conditions import weak_conditions
+from diffmath.symbolic._weak_conditions import tang_xiao_conditions, weak_conditions
 
 __all__ = ["StochasticTableau", "check_family"]
 
-Family = Literal["sra", "implicit_sra", "sri", "weak", "additive", "stratonovich"]
+Family = Literal["sra", "implicit_sra", "sri", "weak", "tang_xiao", "additive", "stratonovich"]
 Conditions = list[tuple[str, Any]]
 
 _CLAIM = {
@@ -30,6 +30,7 @@ _CLAIM = {
     "implicit_sra": "strong order {} for additive noise",
     "sri": "strong order {} for diagonal and scalar Ito noise",
     "weak": "weak order {} for Ito noise",
+    "tang_xiao": "weak order {} for Ito noise",
     "additive": "strong order {} for additive noise",
     "stratonovich": "strong order {} for scalar Stratonovich noise",
 }
@@ -38,6 +39,7 @@ _VECTORS = {
     "implicit_sra": ("alpha", "beta1", "beta2", "c1"),
     "sri": ("alpha", "beta1", "beta2", "beta3", "beta4"),
     "weak": ("alpha", "beta1", "beta2", "beta3", "beta4"),
+    "tang_xiao": ("alpha", "beta0", "beta1"),
     "additive": ("alpha", "betaW", "betaH", "c1"),
     "stratonovich": ("alpha", "betaW", "betaH"),
 }
@@ -49,6 +51,7 @@ _MATRICES = {
     "implicit_sra": ("A0", "B0"),
     "sri": ("A0", "B0", "A1", "B1"),
     "weak": ("A0", "B0", "A1", "B1", "A2", "B2"),
+    "tang_xiao": ("A0", "B0", "A1", "B1", "B2"),
     "additive": ("A0", "BW", "BH"),
     "stratonovich": ("A0", "BW", "BH"),
 }
@@ -62,11 +65,12 @@ class StochasticTableau:
     ----------
     name : str
         What messages call the method.
-    family : {"sra", "implicit_sra", "sri", "weak", "additive", "stratonovich"}
+    family : {"sra", "implicit_sra", "sri", "weak", "tang_xiao", "additive", "stratonovich"}
         Which scheme the coefficients are for, and so what they must satisfy: `symbolic.sra_conditions` and
-        `symbolic.sri_conditions` (strong order 3/2), `symbolic.weak_conditions` (weak order 2),
-        `symbolic.additive_noise_conditions`, or `symbolic.stratonovich_conditions` and those of strong order
-        3/2 for additive noise. That of "implicit_sra" is "sra" with a diagonal in A0.
+        `symbolic.sri_conditions` (strong order 3/2), `symbolic.weak_conditions` and
+        `symbolic.tang_xiao_conditions` (weak order 2), `symbolic.additive_noise_conditions`, or
+        `symbolic.stratonovich_conditions` and those of strong order 3/2 for additive noise. That of
+        "implicit_sra" is "sra" with a diagonal in A0.
     coefficients : mapping of str to sequences
         Vectors of shape (stages,) and matrices of shape (stages, stages), of which row i may stop early:
         zeros follow. A matrix that is left out is zero. Numbers are written 1, "1/3", "0.25", ``Fraction(1,
@@ -128,7 +132,7 @@ class StochasticTableau:
             raise ValueError(f"family must be one of {get_args(Family)}; got {self.family!r}")
         object.__setattr__(self, "coefficients", _exact_coefficients(self.family, self.coefficients))
         object.__setattr__(self, "tolerance", Fraction(self.tolerance))
-        order = Fraction(2) if self.family == "weak" else Fraction(self.order)
+        order = Fraction(2) if self.family in ("weak", "tang_xiao") else Fraction(self.order)
         if self.family in ("sra", "implicit_sra", "sri") and order != Fraction(3, 2):
             raise ValueError(f"order must be 3/2 for the family {self.family!r}; got {order}")
         object.__setattr__(self, "order", order)
@@ -151,6 +155,7 @@ class StochasticTableau:
             "implicit_sra": lambda: sra_conditions(c),
             "sri": lambda: sri_conditions(c),
             "weak": lambda: weak_conditions(c),
+            "tang_xiao": lambda: tang_xiao_conditions(c),
             "additive": lambda: additive_noise_conditions(c, order),
             "stratonovich": lambda: stratonovich_conditions(c, order),
         }
@@ -214,11 +219,13 @@ class StochasticTableau:
 
     @cached_property
     def floats(self) -> Mapping[str, Any]:
-        """The coefficients as floats, each correctly rounded, with the nodes c0 and c1."""
+        """The coefficients as floats, each correctly rounded, with the nodes c0, c1 and c2."""
         exact: dict[str, Any] = dict(self.coefficients)
         exact.setdefault("c0", [sum(row) for row in exact["A0"]])
         if "A1" in exact:
             exact["c1"] = [sum(row) for row in exact["A1"]]
+        if "A2" in exact:
+            exact["c2"] = [sum(row) for row in exact["A2"]]
         rounded = {}
         for name, rows in exact.items():
             is_matrix = isinstance(rows[0], Sequence)
@@ -274,7 +281,7 @@ def _exact_coefficients(family: str, given: Mapping[str, Any]) -> Mapping[str, A
             raise ValueError(f"{name} must have {stages} rows like alpha; got {len(rows)}")
         result[name] = tuple(_exact_row(name, row, stages if name == "A0" else nodes) for row in rows)
         # The last stages, B2 of the weak family, may use all evaluations of the others.
-        known = name == "B2" or (family == "additive" and name != "A0")
+        known = (family, name) == ("weak", "B2") or (family == "additive" and name != "A0")
         diagonal = family == "implicit_sra" and name == "A0"
         if not known and any(v != 0 for i, row in enumerate(result[name]) for v in row[i + diagonal :]):
             shape = "lower triangular" if diagonal else "strictly lower triangular"

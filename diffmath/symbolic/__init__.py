@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from diffmath.symbolic._surds import square_root as square_root
     from diffmath.symbolic._symplectic_conditions import lyndon_words as lyndon_words
     from diffmath.symbolic._symplectic_conditions import splitting_conditions as splitting_conditions
+    from diffmath.symbolic._weak_conditions import tang_xiao_conditions as tang_xiao_conditions
     from diffmath.symbolic._weak_conditions import weak_conditions as weak_conditions
 
 _MODULES = {
@@ -70,7 +71,7 @@ _MODULES = {
     "._strong_conditions": ("sra_conditions", "sri_conditions"),
     "._surds": ("Surd", "square_root"),
     "._symplectic_conditions": ("lyndon_words", "splitting_conditions"),
-    "._weak_conditions": ("weak_conditions",),
+    "._weak_conditions": ("tang_xiao_conditions", "weak_conditions"),
 }
 __all__ = [
     "ArrayFunction", "HippoClosure", "Measure", "PhiSum", "RootedTree", "SDE", "StiffTree", "Surd",
@@ -80,6 +81,7 @@ __all__ = [
     "order_conditions", "phi", "rooted_trees", "rosenbrock_conditions", "splitting_conditions",
     "square_root", "sra_conditions", "sri_conditions", "stiff_order_conditions", "stiff_trees",
     "stratonovich_conditions", "tilt", "weak_conditions",
+    "additive_conditions", "tang_xiao_conditions",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(

@@ -29,7 +29,7 @@ from diffmath.symbolic._coloured_trees import Forest, Tree, colourings, exact_we
 from diffmath.symbolic._ito_words import expectation, product
 from diffmath.symbolic._srk_conditions import Coefficients, Condition, Family, Slot, Weight, expand, residuals
 
-__all__ = ["generate", "weak_conditions"]
+__all__ = ["generate", "tang_xiao_conditions", "weak_conditions"]
 
 # A polynomial in the discrete variables of a step of length 1. A monomial is a sorted tuple of letters: k > 0
 # for the three-point variable of Brownian motion k, k < 0 for a two-point variable. Every coefficient is a
@@ -91,9 +91,58 @@ def weak_conditions(coefficients: Coefficients) -> list[tuple[str, Any]]:
     return residuals(_ri(), coefficients)
 
 
+def tang_xiao_conditions(coefficients: Coefficients) -> list[tuple[str, Any]]:
+    r"""Evaluate the conditions of weak order 2 of a method of Tang and Xiao's family, for any Ito noise.
+
+    .. math::
+        H^{(0)}_i &= x + \sum_j A^{(0)}_{ij} a(H^{(0)}_j)\,h
+            + \sum_{j,l} B^{(0)}_{ij} b^l(H^{(l)}_j)\,\hat I_l, \\
+        H^{(k)}_i &= x + \sum_j A^{(1)}_{ij} a(H^{(0)}_j)\,h + \sum_j B^{(1)}_{ij} b^k(H^{(k)}_j)\,
+            \xi \sqrt h + \sum_j \sum_{l \ne k} B^{(2)}_{ij} b^l(H^{(l)}_j)\,\hat I_{kl}, \\
+        x_{n+1} &= x + \sum_i \alpha_i a(H^{(0)}_i)\,h
+            + \sum_{i,k} \Bigl(\beta^{(0)}_i \hat I_k + \beta^{(1)}_i \tfrac{\xi}{2 \sqrt h}
+            (\hat I_k^2 - h)\Bigr) b^k(H^{(k)}_i)
+
+    Parameters
+    ----------
+    coefficients : mapping
+        Exact numbers: ``alpha``, ``beta0``, ``beta1`` of shape (stages,) and ``A0``, ``B0``, ``A1``, ``B1``,
+        ``B2`` of shape (stages, stages).
+
+    Returns
+    -------
+    list of (str, number)
+        Multiset of trees with its formula, and residual. The method has weak order 2 if all are zero.
+
+    Notes
+    -----
+    :math:`\hat I_k` are three-point variables as in `weak_conditions`, :math:`\xi = \pm 1`, and
+    :math:`\hat I_{kl} = \frac12 \hat I_l (1 \mp \eta_{kl})`, minus for k < l, with an independent sign for
+    every pair; the paper has one for all pairs.
+
+    References
+    ----------
+    .. [1] Tang & Xiao (2017), Efficient weak second-order stochastic Runge-Kutta methods for Ito stochastic
+       differential equations, BIT 57, 241-260.
+
+    Examples
+    --------
+    >>> from diffmath import sde, symbolic
+    >>> conditions = symbolic.tang_xiao_conditions(sde.w2ito1.step.tableau.coefficients)
+    >>> any(residual != 0 for _, residual in conditions)
+    False
+    """
+    return residuals(_tang_xiao(), coefficients)
+
+
 @cache
 def _ri() -> list[Condition]:
     return generate(Ri())
+
+
+@cache
+def _tang_xiao() -> list[Condition]:
+    return generate(TangXiao())
 
 
 class Ri:
@@ -121,6 +170,31 @@ class Ri:
         if row == 1:
             return [Slot("B1", (1, k), _ONE)] if colour == k else []
         return [Slot("B2", (1, colour), _pair(k, colour))] if colour != k else []
+
+
+class TangXiao:
+    """Stages (0) meet the drift, (1, k) the diffusion b^k: Tang & Xiao (2017), equation (3)."""
+
+    def step(self, colour: int) -> Sequence[Slot]:
+        """Weights of the step."""
+        if colour == 0:
+            return [Slot("alpha", 0, _ONE)]
+        k = colour
+        squared: Polynomial = {(-1, k, k): 0.5, (-1,): -0.5}
+        return [Slot("beta0", (1, k), _three_point(k)), Slot("beta1", (1, k), squared)]
+
+    def stage(self, kind: Any, colour: int) -> Sequence[Slot]:
+        """Stages (1, k) see their own Brownian motion with the sign xi, and all others."""
+        row, k = kind or (0, 0)
+        if colour == 0:
+            return [Slot(f"A{row}", 0, _ONE)]
+        if row == 0:
+            return [Slot("B0", (1, colour), _three_point(colour))]
+        if colour == k:
+            return [Slot("B1", (1, k), {(-1,): 1.0})]
+        first, second = sorted((k, colour))
+        sign = -0.5 if k < colour else 0.5
+        return [Slot("B2", (1, colour), {(colour,): 0.5, (-(10 * first + second), colour): sign})]
 
 
 def _three_point(k: int) -> Polynomial:

@@ -1,8 +1,9 @@
 """Tests for solvers, yours or ours: problems with exact solutions, and assertions that explain themselves.
 
 `assert_order` measures the order of accuracy of a step, `assert_strong_order` that of an SDE method on shared
-Brownian paths; `strategies` (needs Hypothesis: ``pip install "diffmath[testing]"``) draws the problems. A
-checker that cannot fail proves nothing: every assertion here is itself tested on methods that it must reject.
+Brownian paths, `assert_weak_order` that of its expectations, without sampling; `strategies` (needs
+Hypothesis: ``pip install "diffmath[testing]"``) draws the problems. A checker that cannot fail proves
+nothing: every assertion here is itself tested on methods that it must reject.
 """
 
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from diffmath._lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from diffmath.testing import strategies as strategies
+    from diffmath.testing._affine_sde import AffineSDE as AffineSDE
+    from diffmath.testing._affine_sde import affine_sde as affine_sde
     from diffmath.testing._order import assert_order as assert_order
     from diffmath.testing._problems import ODEProblem as ODEProblem
     from diffmath.testing._problems import linear_ode as linear_ode
@@ -23,18 +26,24 @@ if TYPE_CHECKING:
     from diffmath.testing._strong_order import StrongOrder as StrongOrder
     from diffmath.testing._strong_order import assert_strong_order as assert_strong_order
     from diffmath.testing._strong_order import measure_strong_order as measure_strong_order
+    from diffmath.testing._weak_order import WeakOrder as WeakOrder
+    from diffmath.testing._weak_order import assert_weak_order as assert_weak_order
+    from diffmath.testing._weak_order import measure_weak_order as measure_weak_order
 
 _MODULES = {
     "": ("strategies",),
+    "._affine_sde": ("AffineSDE", "affine_sde"),
     "._order": ("assert_order",),
     "._problems": ("ODEProblem", "linear_ode"),
     "._sde_problem": ("SDEProblem",),
     "._sde_problems": ("curved_sde", "geometric_sde", "heisenberg_sde", "linear_sde", "logistic_sde"),
+    "._weak_order": ("WeakOrder", "assert_weak_order", "measure_weak_order"),
     "._strong_order": ("StrongOrder", "assert_strong_order", "measure_strong_order"),
 }
 __all__ = [
-    "ODEProblem", "SDEProblem", "StrongOrder", "assert_order", "assert_strong_order", "curved_sde",
-    "geometric_sde", "heisenberg_sde", "linear_ode", "linear_sde", "logistic_sde", "measure_strong_order",
+    "AffineSDE", "ODEProblem", "SDEProblem", "StrongOrder", "WeakOrder", "affine_sde", "assert_order",
+    "assert_strong_order", "assert_weak_order", "curved_sde", "geometric_sde", "heisenberg_sde",
+    "linear_ode", "linear_sde", "logistic_sde", "measure_strong_order", "measure_weak_order",
     "strategies",
 ]  # fmt: skip
 

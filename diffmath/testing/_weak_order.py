@@ -1,0 +1,276 @@
+r"""`assert_weak_order`: the order of expectations, measured exactly: no samples, no error bars.
+
+On an affine SDE a step is an affine map of the state, with random coefficients that are polynomials in the
+driving variables. The moments of the numerical solution therefore satisfy a linear recursion, whose matrix is
+an expectation over one step: a finite sum for discrete variables, an exact Gauss-Hermite rule for Gaussian
+ones.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from diffmath._counts import check_count
+from diffmath.sde import Increment, Method, WeakIncrement, weak_increments
+from diffmath.sde._levy import needed_terms
+from diffmath.testing._affine_sde import AffineSDE
+
+__all__ = ["WeakOrder", "assert_weak_order", "measure_weak_order"]
+
+Matrix = npt.NDArray[np.float64]
+
+# Gauss-Hermite nodes for each Gaussian variable: exact to degree 13 in all.
+_NODES = 7
+
+# Outcomes whose tensor powers are summed at a time.
+_CHUNK = 2000
+
+
+@dataclass(frozen=True)
+class WeakOrder:
+    r"""A measured weak order, with the errors that it was measured on.
+
+    Parameters
+    ----------
+    steps : tuple of int
+        Numbers of steps, each twice the last.
+    errors : tuple of float
+        Largest error of a moment at the last time.
+    order : float
+        Slope of the last halving whose errors are above round-off; infinite if there is none.
+
+    Examples
+    --------
+    >>> from diffmath import sde
+    >>> from diffmath.testing import affine_sde, measure_weak_order
+    >>> print(measure_weak_order(sde.euler_maruyama, affine_sde("diagonal")))
+     steps      error  order
+         4   5.59e-02
+         8   2.75e-02   1.02
+    ...
+    """
+
+    steps: tuple[int, ...]
+    errors: tuple[float, ...]
+    order: float
+
+    def __str__(self) -> str:
+        lines = [" steps      error  order"]
+        for k, (n, error) in enumerate(zip(self.steps, self.errors, strict=True)):
+            before = self.errors[k - 1] if k else 0.0
+            known = 0.0 < error < math.inf and 0.0 < before < math.inf
+            lines.append(f"{n:6d}  {error:9.2e}" + (f" {math.log2(before / error):6.2f}" if known else ""))
+        return "\n".join(lines)
+
+
+def measure_weak_order(
+    method: Method,
+    problem: AffineSDE,
+    *,
+    degree: int = 2,
+    steps: int = 4,
+    halvings: int = 5,
+    time: float = 1.0,
+) -> WeakOrder:
+    r"""Measure the weak order of an SDE method on an affine SDE, without sampling.
+
+    .. math:: \max_{|\alpha| \le q} \bigl| \mathrm E[X_h(T)^\alpha] - \mathrm E[X(T)^\alpha] \bigr| \sim C h^p
+
+    Parameters
+    ----------
+    method : Method
+        Driven by Brownian increments, by `sde.levy_increments`, or by `sde.weak_increments`.
+    problem : AffineSDE
+        What to solve.
+    degree : int
+        Moments up to this degree q. For methods with Levy areas A at most 3, to which their law is matched.
+    steps, halvings : int
+        Number of steps of the coarsest run, and how often it is doubled, at least 4 times.
+    time : float
+        The last time T.
+
+    Returns
+    -------
+    WeakOrder
+        Printed, it is a table.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A wrong argument, or a noise or calculus that the method does not accept.
+
+    Notes
+    -----
+    Exact to rounding: Gaussian variables are integrated by a product of Gauss-Hermite rules with 7 nodes
+    each, which is exact if `degree` times the degree of the step in them is at most 13. Given W and H, an
+    area A has the right mean and variance, which is what moments up to degree 3 see of it in steps that are
+    linear in A. Coefficients do not depend on time: whether a method takes them at the right times, the
+    strong orders of `assert_strong_order` tell.
+
+    References
+    ----------
+    .. [1] Kloeden & Platen (1992), section 9.7 and chapter 14.
+
+    Examples
+    --------
+    >>> from diffmath import sde
+    >>> from diffmath.testing import affine_sde, measure_weak_order
+    >>> round(measure_weak_order(sde.dri1, affine_sde("general")).order, 1)
+    2.0
+    """
+    if not isinstance(method, Method):
+        raise TypeError(f"method must be a method object such as sde.dri1; got {type(method).__name__}")
+    if not isinstance(problem, AffineSDE):
+        raise TypeError(f"problem must be an AffineSDE; got {type(problem).__name__}")
+    for name, value, least in (("degree", degree, 1), ("steps", steps, 1), ("halvings", halvings, 4)):
+        check_count(name, value, least)
+    model = problem.model()
+    method.check(model)
+    exact = problem.moments(time, degree)
+    counts = [steps * 2**k for k in range(halvings + 1)]
+    errors = [_error(method, problem, model, time / n, n, degree, exact) for n in counts]
+    return WeakOrder(tuple(counts), tuple(errors), _slope(errors, exact, counts))
+
+
+def assert_weak_order(
+    method: Method, problem: AffineSDE, *, order: float | None = None, tolerance: float = 0.15, **sizes: Any
+) -> None:
+    r"""Assert that the expectations of an SDE method converge with the order that it claims.
+
+    Parameters
+    ----------
+    method, problem
+        As for `measure_weak_order`.
+    order : float, optional
+        The order claimed; that of ``method.orders`` for the noise of the problem by default.
+    tolerance : float
+        The measured order may fall short of `order` by this much.
+    **sizes
+        `degree`, `steps`, `halvings`, `time` of `measure_weak_order`.
+
+    Raises
+    ------
+    AssertionError
+        The order is lower: the message has the table of errors.
+    TypeError, ValueError
+        A wrong argument; no order to test.
+
+    Notes
+    -----
+    Nothing is random: the outcome is the same every time, and there are no false positives but by errors that
+    are not yet asymptotic.
+
+    Examples
+    --------
+    >>> from diffmath import sde
+    >>> from diffmath.testing import affine_sde, assert_weak_order
+    >>> assert_weak_order(sde.platen_weak2, affine_sde("general"))
+    >>> assert_weak_order(sde.euler_maruyama, affine_sde("general"), order=2)
+    Traceback (most recent call last):
+        ...
+    AssertionError: euler_maruyama has the measured weak order 1.0..., below the claimed 2 ...
+     steps      error  order
+    ...
+    """
+    found = measure_weak_order(method, problem, **sizes)
+    claimed = method.orders[problem.noise][1] if order is None else order
+    if claimed is None:
+        raise ValueError(f"order must be given: {method.name} claims none for {problem.noise} noise")
+    if not found.order >= claimed - tolerance:
+        raise AssertionError(
+            f"{method.name} has the measured weak order {found.order:.2f}, below the claimed {claimed:g} "
+            f"({tolerance=}) on {problem!r}\n{found}"
+        )
+
+
+def _error(
+    method: Method, problem: AffineSDE, model: Any, dt: float, count: int, degree: int, exact: Matrix
+) -> float:
+    weights, noise, outcomes = _outcomes(method, problem, dt)
+    maps = _step_maps(method, model, problem, dt, noise, outcomes)
+    propagator = np.zeros((len(exact),) * 2)
+    for low in range(0, outcomes, _CHUNK):
+        part = slice(low, low + _CHUNK)
+        power = maps[part]
+        for _ in range(degree - 1):
+            power = np.einsum("oab,ocd->oacbd", power, maps[part])
+            power = power.reshape(len(power), power.shape[1] * power.shape[2], -1)
+        propagator += np.einsum("o,oab->ab", weights[part], power)
+    start = np.concatenate([[1.0], problem.x0])
+    z = start
+    for _ in range(degree - 1):
+        z = np.kron(z, start)
+    return float(np.abs(np.linalg.matrix_power(propagator, count) @ z - exact).max())
+
+
+def _step_maps(
+    method: Method, model: Any, problem: AffineSDE, dt: float, noise: Any, outcomes: int
+) -> Matrix:
+    """Return the matrix of a step in z = (1, x) for every outcome of its noise: from steps off 0 and e_j."""
+    dim = len(problem.x0)
+    points = np.concatenate([np.zeros((1, dim)), np.eye(dim)])
+    with np.errstate(all="ignore"):
+        values = [
+            np.asarray(method.step(model, 0.0, np.repeat(point[None], outcomes, axis=0), dt, noise))
+            for point in points
+        ]
+    maps = np.zeros((outcomes, 1 + dim, 1 + dim))
+    maps[:, 0, 0], maps[:, 1:, 0] = 1.0, values[0]
+    for j in range(dim):
+        maps[:, 1:, 1 + j] = values[1 + j] - values[0]
+    return maps
+
+
+def _outcomes(method: Method, problem: AffineSDE, dt: float) -> tuple[Matrix, Any, int]:
+    """Return weights, the noise with one row for every outcome, and their number."""
+    m, h = len(problem.matrices) - 1, abs(dt)
+    if method.increments is weak_increments:
+        three = ([1 / 6, 2 / 3, 1 / 6], [-math.sqrt(3 * h), 0.0, math.sqrt(3 * h)])
+        signs = ([0.5, 0.5], [-1.0, 1.0])
+        weights, values = _product([three] * m + [signs] * (1 + m * (m - 1) // 2))
+        return weights, WeakIncrement(dt, values[:, :m], lambda width: values[:, m : m + width]), len(weights)
+    terms = needed_terms(method.increments, method.name)
+    nodes, mass = np.polynomial.hermite_e.hermegauss(_NODES)
+    variances = [h, h / 12, h / 720][: 3 if "K" in terms else 2 if terms else 1]
+    rules: list[Any] = [(mass / mass.sum(), math.sqrt(v) * nodes) for v in variances for _ in range(m)]
+    pairs = m * (m - 1) // 2 if "A" in terms else 0
+    spread = h / math.sqrt(12)
+    weights, values = _product(rules + [([0.5, 0.5], [-spread, spread])] * pairs)
+    parts: list[Any] = [values[:, k * m : (k + 1) * m] for k in range(len(variances))]
+    if not terms:
+        return weights, parts[0], len(weights)
+    W, H, K = (*parts, None)[:3] if len(parts) == 2 else parts
+    return weights, Increment(dt, W, H, K, _areas(W, H, values, pairs) if pairs else None), len(weights)
+
+
+def _areas(W: Matrix, H: Matrix, values: Matrix, pairs: int) -> Matrix:
+    """Return areas with the mean and variance that they have given W and H."""
+    A = H[:, :, None] * W[:, None, :] - W[:, :, None] * H[:, None, :]
+    for column, (i, j) in enumerate(itertools.combinations(range(W.shape[1]), 2)):
+        rest = values[:, values.shape[1] - pairs + column]
+        A[:, i, j] += rest
+        A[:, j, i] -= rest
+    return A
+
+
+def _product(rules: list[Any]) -> tuple[Matrix, Matrix]:
+    """Return the product of discrete laws: weights (outcomes,), values (outcomes, variables)."""
+    grids = np.meshgrid(*(np.asarray(values) for _, values in rules), indexing="ij")
+    weights = np.ones(())
+    for mass, _ in rules:
+        weights = np.multiply.outer(weights, np.asarray(mass))
+    return weights.ravel(), np.stack([grid.ravel() for grid in grids], axis=1)
+
+
+def _slope(errors: list[float], exact: Matrix, counts: list[int]) -> float:
+    floor = 1e-13 * (1.0 + float(np.abs(exact).max()))
+    visible = [k for k in range(1, len(errors)) if errors[k] > floor * math.sqrt(counts[k])]
+    if not all(map(math.isfinite, errors)):
+        return -math.inf
+    return math.log2(errors[visible[-1] - 1] / errors[visible[-1]]) if visible else math.inf
