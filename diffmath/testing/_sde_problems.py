@@ -83,7 +83,9 @@ def geometric_sde(
         noise=noise,
         calculus=calculus,
         drift_jacobian=lambda t, x: _constant(np.diag(rate), x),
-        diffusion_derivative=(lambda t, x: _constant(volatility, x)) if noise == "diagonal" else None,
+        diffusion_derivative=lambda t, x: _constant(
+            volatility if noise == "diagonal" else np.diag(volatility), x
+        ),
     )
     return SDEProblem(model, x0, t_span, exact, "", "geometric")
 
@@ -217,12 +219,17 @@ def curved_sde(
         return xp.matmul(_constant(mixing, x), slope[..., None] * asarray_like(scale(t), x))
 
     def derivative(t: float, x: Array) -> Array:
-        xp = array_namespace(x)
-        return -xp.tanh(x) / xp.cosh(x) * asarray_like(np.diag(scale(t)), x)
+        xp, z = array_namespace(x), _rows(unmix, x)
+        bend = -xp.tanh(z) / xp.cosh(z)
+        if noise == "diagonal":
+            return bend * asarray_like(np.diag(scale(t)), x)
+        # dg_ij/dx_k = sum_a M_ia bend_a G_aj (M^-1)_ak
+        bent = bend[:, :, None, None] * asarray_like(scale(t)[:, :, None] * unmix[:, None, :], x)
+        flat = xp.reshape(bent, (x.shape[0], 2, -1))
+        mixed = xp.reshape(xp.matmul(_constant(mixing, x), flat), bent.shape)
+        return mixed[:, :, 0, :] if noise == "scalar" else mixed
 
-    model = SDE(
-        drift, diffusion, noise, calculus, diffusion_derivative=derivative if noise == "diagonal" else None
-    )
+    model = SDE(drift, diffusion, noise, calculus, diffusion_derivative=derivative)
     x0 = mixing @ np.arcsinh(y0)
     return SDEProblem(model, x0, t_span, lambda rows: np.arcsinh(solution(rows)) @ mixing.T, "HK", "curved")
 
@@ -278,12 +285,21 @@ def heisenberg_sde(
         rows = [xp.stack(row, axis=1) for row in ([one, zero], [zero, one], [-0.5 * y[:, 1], 0.5 * y[:, 0]])]
         return xp.stack(rows, axis=1) / xp.cosh(curvature * x)[..., None]
 
+    def derivative(t: float, x: Array) -> Array:
+        xp, g = array_namespace(x), diffusion(t, x)
+        # Of 1 / cosh(kappa x_i), and of G: only dG_31/dy_2 and dG_32/dy_1 are there, dy_k/dx_k = cosh.
+        cosh, eye = xp.cosh(curvature * x), asarray_like(np.eye(3), x)
+        own = -curvature * xp.tanh(curvature * x)[:, :, None, None] * g[..., None] * eye[:, None, :]
+        turn = np.zeros((3, 2, 3))
+        turn[2, 0, 1], turn[2, 1, 0] = -0.5, 0.5
+        return own + asarray_like(turn, x) * cosh[:, None, None, :] / cosh[:, :, None, None]
+
     def drift(t: float, x: Array) -> Array:
         xp, g = array_namespace(x), diffusion(t, x)
         bend = correction * xp.sum(g * g, axis=2) * xp.tanh(curvature * x)
         return xp.matmul(g, asarray_like(c, x)) - bend
 
-    model = SDE(drift, diffusion, "general", calculus, noise_dim=2)
+    model = SDE(drift, diffusion, "general", calculus, noise_dim=2, diffusion_derivative=derivative)
     return SDEProblem(model, bent(y0), t_span, exact, "HA", "heisenberg")
 
 
