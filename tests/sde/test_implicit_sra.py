@@ -248,3 +248,15 @@ def test_the_error_estimate():
     new, error = METHOD.step_with_error(jump, 0.0, np.array([[1e9], [0.1]]), 0.5, sde.Increment(0.5, W, H=H))
     np.testing.assert_array_equal(np.isnan(error[:, 0]), [False, True])
     np.testing.assert_array_equal(np.isnan(new[:, 0]), [False, True])
+
+
+def test_adaptive_steps_on_a_stiff_drift():
+    """A start far off the slow solution, on the path of fixed steps."""
+    model = sde.SDE(
+        lambda t, x: -300.0 * (x - np.sin(t)) - x**3, lambda t, x: 0.0 * x + 0.3, noise="additive"
+    )
+    x0 = np.full((3, 1), 3.0)
+    exact = sde.solve(model, x0, [0.0, 1.0], method=METHOD, key=KEY, substeps=4096).x[-1]
+    run = sde.solve_adaptive(model, x0, [0.0, 1.0], method=METHOD, key=KEY, rtol=1e-2, atol=1e-2)
+    assert run.status == "ok"
+    assert abs(run.x[-1] - exact).max() < 0.03  # errors are forgotten within a few steps

@@ -318,3 +318,16 @@ def test_areas_that_are_missing_are_asked_for(method):
         method.step(harmonic(), 0.0, np.zeros((1, 2)), 0.1, np.zeros((1, 1)))
     with pytest.raises(TypeError, match=r"must be an sde\.Increment"):
         method.step(harmonic(), 0.0, np.zeros((1, 2)), 0.1, sde.Increment(0.1, np.zeros((1, 1))))
+
+
+@pytest.mark.parametrize("method", [sde.ubu, sde.quicsort], ids=lambda m: m.name)
+def test_adaptive_steps_follow_the_path_of_fixed_ones(method):
+    model = sde.Langevin(lambda t, q: -q - q**3, friction=1.0)
+    x0 = model.thermal(np.zeros((10, 1)), KEY)
+    exact = sde.solve(model, x0, [0.0, 1.0], method=sde.quicsort, key=KEY, substeps=1024).x[-1]
+    for tolerance in (1e-2, 1e-4):
+        run = sde.solve_adaptive(
+            model, x0, [0.0, 1.0], method=method, key=KEY, rtol=tolerance, atol=tolerance
+        )
+        # A few steps, each of which may err by the tolerance.
+        assert abs(run.x[-1] - exact).max() < 10 * tolerance
