@@ -28,6 +28,7 @@ from diffmath.sde._milstein import (
 )
 from diffmath.sde._noise import brownian_increments
 from diffmath.sde._path import BrownianPath
+from diffmath.sde._reversible import ReversibleMethod, reversible_heun
 from diffmath.sde._solve import solve
 from diffmath.sde._steppers import euler_maruyama, euler_maruyama_step
 from diffmath.sde._stratonovich import euler_heun, heun, midpoint
@@ -79,14 +80,15 @@ _MODULES = {
 
 __all__ = [
     "AdditiveRungeKutta", "BrownianPath", "Coupled", "ImplicitSRA", "Increment", "Langevin", "Method",
-    "Order", "SDE", "SRA", "SRI", "StochasticTableau", "StratonovichRungeKutta", "TangXiaoStep",
-    "WeakIncrement", "WeakStep", "align", "baoab", "brownian_increments", "chen", "coupled",
-    "derivative_free_milstein", "derivative_free_milstein_levy", "dri1", "ensemble", "euler_heun",
-    "euler_maruyama", "euler_maruyama_step", "general_shark", "heun", "implicit_euler_maruyama",
-    "implicit_milstein", "interpolate", "levy_increments", "midpoint", "milstein", "milstein_levy",
-    "milstein_step", "platen_weak2", "quicsort", "sea", "shark", "should", "skencarp", "slow_rk", "solve",
-    "solve_adaptive", "sosra", "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2",
-    "theta_maruyama", "theta_milstein", "ubu", "w2ito1", "weak_increments",
+    "Order", "ReversibleMethod", "SDE", "SRA", "SRI", "StochasticTableau", "StratonovichRungeKutta",
+    "TangXiaoStep", "WeakIncrement", "WeakStep", "align", "baoab", "brownian_increments", "chen",
+    "coupled", "derivative_free_milstein", "derivative_free_milstein_levy", "dri1", "ensemble",
+    "euler_heun", "euler_maruyama", "euler_maruyama_step", "general_shark", "heun",
+    "implicit_euler_maruyama", "implicit_milstein", "interpolate", "levy_increments", "midpoint",
+    "milstein", "milstein_levy", "milstein_step", "platen_weak2", "quicsort", "reversible_heun", "sea",
+    "shark", "should", "skencarp", "slow_rk", "solve", "solve_adaptive", "sosra", "sosri", "spark",
+    "sra1", "sra2", "sra3", "sriw1", "sriw2", "theta_maruyama", "theta_milstein", "ubu", "w2ito1",
+    "weak_increments",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(

@@ -129,11 +129,12 @@ def coupled(
         needed_terms(method.increments, method.name)
     noise = noise_of(model, x, fine_clock, method, key, check_count("first_row", first_row, 0))
     fine = coarse = x
+    fine_method, coarse_method = method.started(), method.started()
     for n, group in enumerate(_groups(noise, ratio), start=1):
         clock = [float(t) for t in fine_clock[(n - 1) * ratio : n * ratio + 1]]
         for t, after, dW in zip(clock, clock[1:], group, strict=False):
-            fine = advance(model, fine, t, after, method, dW)
-        coarse = advance(model, coarse, clock[0], clock[-1], method, reduce(_join, group))
+            fine = advance(model, fine, t, after, fine_method, dW)
+        coarse = advance(model, coarse, clock[0], clock[-1], coarse_method, reduce(_join, group))
         for name, state in (("coarse", coarse), ("fine", fine)):
             message = nonfinite(state, clock[-1], first_row, method.trouble)
             if message:

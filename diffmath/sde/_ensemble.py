@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from concurrent.futures import Executor
 from typing import Any
 
@@ -18,14 +19,11 @@ from diffmath._solution import Solution
 from diffmath._typing import Array
 from diffmath.sde._edge import as_sde
 from diffmath.sde._method import Method
-from diffmath.sde._milstein import milstein
 from diffmath.sde._solve import check_state, march, nonfinite
-from diffmath.sde._steppers import euler_maruyama
 
 __all__ = ["ensemble"]
 
 Clock = npt.NDArray[np.float64]
-_METHODS = {method.name: method for method in (euler_maruyama, milstein)}
 
 
 def ensemble(
@@ -56,7 +54,7 @@ def ensemble(
     steps : int
         Number of equal steps.
     method : Method or str
-        A method object, or the name of one: "euler_maruyama", "milstein".
+        A method object, or the name of one of this package: "euler_maruyama", "milstein", "sra1", ...
     key : Key
         Names the Brownian paths.
     executor : concurrent.futures.Executor, optional
@@ -131,9 +129,12 @@ def _run_chunk(
 def _named(method: Method | str) -> Method:
     if not isinstance(method, str):
         return method
-    if method not in _METHODS:
-        raise ValueError(f"method must be a method object or one of {tuple(_METHODS)}; got {method!r}")
-    return _METHODS[method]
+    package = importlib.import_module(__package__)
+    found = getattr(package, method) if method in package.__all__ else None
+    if not isinstance(found, Method):
+        names = [name for name in package.__all__ if isinstance(getattr(package, name), Method)]
+        raise ValueError(f"method must be a method object or one of {names}; got {method!r}")
+    return found
 
 
 def _clock(t_span: tuple[float, float], steps: int) -> Clock:

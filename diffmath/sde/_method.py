@@ -128,6 +128,10 @@ class Method:
         """Weak order that holds for every noise accepted."""
         return _least(order[1] for order in self.orders.values())
 
+    def started(self) -> Method:
+        """Return the method for one run: itself, unless its steps carry more than the state."""
+        return self
+
     def nfe(self, steps: int) -> int:
         """Return the number of drift evaluations per path of `steps` steps."""
         return self.evaluations * steps

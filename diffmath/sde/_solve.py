@@ -162,6 +162,7 @@ def march(
 def _steps(
     model: SDE, x: Array, clock: npt.NDArray[np.float64], method: Method, increments: Iterator[Any]
 ) -> Iterator[tuple[int, Array]]:
+    method = method.started()
     for n, noise in enumerate(increments):
         x = advance(model, x, float(clock[n]), float(clock[n + 1]), method, noise)
         yield n + 1, x

@@ -278,6 +278,7 @@ def _run(method: Method, problem: SDEProblem, x0: Matrix, grid: Sequence[Increme
     """Take one step for every increment and return the last state."""
     clock = np.linspace(*problem.t_span, len(grid) + 1)
     x: Array = x0
+    method = method.started()
     for n, increment in enumerate(grid):
         noise: Any = increment if areas else increment.W
         x = method.step(problem.model, float(clock[n]), x, float(clock[n + 1] - clock[n]), noise)
