@@ -43,7 +43,28 @@ class _Shadow:
 
 
 class ReversibleMethod(Method):
-    """A `Method` whose steps carry a shadow of the state; every run has its own."""
+    """A `Method` whose steps carry a shadow of the state; every run has its own.
+
+    Parameters
+    ----------
+    name, step, orders, ...
+        As for `Method`; `step` is the first step of a run.
+
+    Notes
+    -----
+    `started` gives a method for one run, whose `step` remembers the shadow. One evaluation of the drift and of
+    the diffusion a step, and one at the start.
+
+    References
+    ----------
+    .. [1] Kidger, Foster, Li & Lyons (2021), arXiv:2105.13493, algorithm 1.
+
+    Examples
+    --------
+    >>> from diffmath import sde
+    >>> sde.reversible_heun
+    ReversibleMethod(reversible_heun, diagonal: strong 1, weak 1)
+    """
 
     def started(self) -> Method:
         """Return the method for one run, from its first step to its last."""
