@@ -52,8 +52,8 @@ class ReversibleMethod(Method):
 
     Notes
     -----
-    `started` gives a method for one run, whose `step` remembers the shadow. One evaluation of the drift and of
-    the diffusion a step, and one at the start.
+    `started` gives a method for one run, whose `step` remembers the shadow. One evaluation of the drift and
+    of the diffusion a step, and one at the start.
 
     References
     ----------
