@@ -18,6 +18,7 @@ from diffmath.sde._interpolate import interpolate
 from diffmath.sde._langevin import Langevin
 from diffmath.sde._langevin_steps import align, baoab, quicsort, should, ubu
 from diffmath.sde._levy import levy_increments
+from diffmath.sde._linear import LinearSDE
 from diffmath.sde._method import Method, Order
 from diffmath.sde._milstein import (
     derivative_free_milstein,
@@ -26,6 +27,7 @@ from diffmath.sde._milstein import (
     milstein_levy,
     milstein_step,
 )
+from diffmath.sde._moments import Moments, moments, raw_moments
 from diffmath.sde._noise import brownian_increments
 from diffmath.sde._path import BrownianPath
 from diffmath.sde._reversible import ReversibleMethod, reversible_heun
@@ -79,16 +81,16 @@ _MODULES = {
 }
 
 __all__ = [
-    "AdditiveRungeKutta", "BrownianPath", "Coupled", "ImplicitSRA", "Increment", "Langevin", "Method",
-    "Order", "ReversibleMethod", "SDE", "SRA", "SRI", "StochasticTableau", "StratonovichRungeKutta",
-    "TangXiaoStep", "WeakIncrement", "WeakStep", "align", "baoab", "brownian_increments", "chen",
-    "coupled", "derivative_free_milstein", "derivative_free_milstein_levy", "dri1", "ensemble",
-    "euler_heun", "euler_maruyama", "euler_maruyama_step", "general_shark", "heun",
+    "AdditiveRungeKutta", "BrownianPath", "Coupled", "ImplicitSRA", "Increment", "Langevin", "LinearSDE",
+    "Method", "Moments", "Order", "ReversibleMethod", "SDE", "SRA", "SRI", "StochasticTableau",
+    "StratonovichRungeKutta", "TangXiaoStep", "WeakIncrement", "WeakStep", "align", "baoab",
+    "brownian_increments", "chen", "coupled", "derivative_free_milstein", "derivative_free_milstein_levy",
+    "dri1", "ensemble", "euler_heun", "euler_maruyama", "euler_maruyama_step", "general_shark", "heun",
     "implicit_euler_maruyama", "implicit_milstein", "interpolate", "levy_increments", "midpoint",
-    "milstein", "milstein_levy", "milstein_step", "platen_weak2", "quicsort", "reversible_heun", "sea",
-    "shark", "should", "skencarp", "slow_rk", "solve", "solve_adaptive", "sosra", "sosri", "spark",
-    "sra1", "sra2", "sra3", "sriw1", "sriw2", "theta_maruyama", "theta_milstein", "ubu", "w2ito1",
-    "weak_increments",
+    "milstein", "milstein_levy", "milstein_step", "moments", "platen_weak2", "quicsort", "raw_moments",
+    "reversible_heun", "sea", "shark", "should", "skencarp", "slow_rk", "solve", "solve_adaptive",
+    "sosra", "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2", "theta_maruyama",
+    "theta_milstein", "ubu", "w2ito1", "weak_increments",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(
