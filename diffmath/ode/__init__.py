@@ -4,7 +4,8 @@ Methods are data that proves itself: a `Tableau` of exact fractions cannot be bu
 every order condition it claims. `solve` takes fixed steps, or adapts the step of every row of the batch on
 its own, so that no row changes another. Explicit methods: `euler`, `midpoint`, `heun`, `ralston`, `bosh3`,
 `rk4`, `dopri5`, `tsit5`, `vern7` and `dop853`. Implicit ones for stiff problems: `implicit_euler`,
-`trapezoid`, `sdirk2`, `kvaerno3`, `kvaerno5` and `radau5`. Exponential ones for a stiff linear part:
+`trapezoid`, `sdirk2`, `kvaerno3`, `kvaerno5` and `radau5`; without an iteration, `rosenbrock23` and
+`rodas5p`; for a stiff and another part, `kencarp3` and `kencarp4`. Exponential ones for a stiff linear part:
 `etd1`, `etdrk2`, `etdrk3`, `etdrk4`, `krogstad` and `hochbruck_ostermann`. Linear systems: `exact`,
 `expm_multiply`. A method of your own is any object with ``step(f, t, x, dt)`` and `order`.
 """

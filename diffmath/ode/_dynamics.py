@@ -54,7 +54,12 @@ class Dynamics:
 
         def counted(t: Time, x: Array) -> Any:
             self.calls += 1
-            return guarded(part, f"{name}(t, x)", t, t, x)
+            role = f"{name}(t, x)"
+            result = guarded(part, role, t, t, x)
+            if getattr(result, "shape", None) == x.shape and result.dtype == x.dtype:
+                return result
+            # The sum of the parts broadcasts; a part alone must not.
+            return check_result(role, result, x)
 
         return counted
 

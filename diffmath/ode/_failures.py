@@ -52,7 +52,8 @@ _ADVICE = {
     ),
     "nonfinite": (
         "the state or f(t, x) becomes nan or inf just after t={t:g} in {rows}, however small the step: the "
-        "solution may blow up or leave the domain of f there; stop before that time, or bound f"
+        "solution may blow up or leave the domain of f there; stop before that time, or bound f (with an "
+        "implicit method, a Jacobian that is nan or inf, or far from that of f, ends so too)"
     ),
     "step_too_small": (
         "the step fell to its floor {floor:.3g} at t={t:.15g} in {rows}: the solution may blow up or jump "

@@ -88,7 +88,7 @@ def jacobian(f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None) 
     pattern = model.sparsity if isinstance(model, WithJacobian) else None
     if isinstance(model, WithJacobian) and model.jacobian is not None:
         role = "jacobian(t, x)"
-        given = check_result(role, guarded(model.jacobian, role, t, t, x), x, shape)
+        given = _given(model.jacobian, role, t, x, shape)
         if given.dtype != x.dtype:
             raise TypeError(f"{role} must return the dtype of the state, {x.dtype}; got {given.dtype}")
         return given
@@ -106,8 +106,7 @@ def time_derivative(f: Drift, t: Time, x: Array, dt: Time, slope: Array) -> Arra
     """
     model = getattr(f, "model", f)
     if isinstance(model, WithJacobian) and model.time_derivative is not None:
-        role = "time_derivative(t, x)"
-        return check_result(role, guarded(model.time_derivative, role, t, t, x), x)
+        return _given(model.time_derivative, "time_derivative(t, x)", t, x, x.shape)
     xp, root = array_namespace(x), _root_eps(x)
     if not compat.is_array_api_obj(t) and not compat.is_array_api_obj(dt):
         later = t + math.copysign(root * max(abs(t), abs(dt), root), dt)
@@ -116,6 +115,16 @@ def time_derivative(f: Drift, t: Time, x: Array, dt: Time, slope: Array) -> Arra
     size = xp.maximum(xp.abs(t), xp.abs(t * 0 + dt))
     later = t + root * (size + root) * xp.where(t * 0 + dt < 0, -xp.ones_like(t), xp.ones_like(t))
     return (f(later, x) - slope) / (later - t)
+
+
+def _given(function: Drift, role: str, t: Time, x: Array, shape: tuple[int, ...]) -> Array:
+    """Return a derivative that the user gives, checked; the state it sees must come back as it was."""
+    xp = array_namespace(x)
+    before = xp.astype(x, x.dtype, copy=True)
+    result = check_result(role, guarded(function, role, t, t, x), x, shape)
+    if not bool(xp.all((x == before) | ~xp.isfinite(before))):
+        raise TypeError(f"{role} modified its argument x: return a new array, or work on a copy")
+    return result
 
 
 def colour_columns(pattern: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:

@@ -36,8 +36,12 @@ _SHARE = 0.01
 # A component is resolved to the accuracy of at least this fraction of the largest of its row.
 _FLOOR = 1e-3
 
-# An iteration that round-off stops this close to its goal has converged as far as can be.
-_STALLED = 1e3
+# An iteration that stops this close to its goal has met round-off, and converged as far as can be: what it
+# leaves is still less than a third of what the solver tolerates.
+_STALLED = 30.0
+
+# No stage is resolved beyond this many units of round-off of the largest component of its row.
+_ROUNDOFF = 4.0
 
 # The rate of convergence of one stage is believed of the next, but not below this.
 _BEST_RATE = 1e-6
@@ -177,6 +181,7 @@ class Newton:
             else:
                 accuracy = float(info.eps) ** (2 / 3) if self.tolerance is None else self.tolerance
                 unit = accuracy * (size + _FLOOR * _largest(size))
+            unit = xp.maximum(unit, _ROUNDOFF * float(info.eps) * _largest(size))
             worst.append(to_numpy(_largest(d / (unit + float(info.smallest_normal))))[:, 0])
         return np.asarray(np.max(worst, axis=0), dtype=np.float64)
 

@@ -7,6 +7,7 @@ Jacobian is dear, the implicit Runge-Kutta methods, which iterate with any, may 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -17,7 +18,7 @@ from diffmath._typing import Array, Drift, Time
 from diffmath.ode._algebraic import as_fraction, root_of
 from diffmath.ode._implicit_tableau import floats
 from diffmath.ode._jacobian import time_derivative
-from diffmath.ode._newton import increment, linearise
+from diffmath.ode._newton import Stages, increment, linearise
 from diffmath.ode._rosenbrock_tableau import RosenbrockTableau, from_transformed
 
 __all__ = ["Rosenbrock", "rodas5p", "rosenbrock23"]
@@ -98,9 +99,10 @@ class Rosenbrock:
         Returns
         -------
         array, shape (batch, \*state)
-            State at ``t + dt``; NaN in rows whose matrix is singular.
+            State at ``t + dt``; NaN in rows whose matrix is singular or not finite.
         """
-        return x + increment(self._m, self._stages(f, t, x, dt, None))
+        u, ended = self._stages(f, t, x, dt, None)
+        return ended(x + increment(self._m, u))
 
     def step_with_error(
         self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
@@ -128,11 +130,16 @@ class Rosenbrock:
         """
         if self.tableau.b_error is None:
             raise TypeError(f"{self.name} has no error estimate (b_error); use step")
-        u = self._stages(f, t, x, dt, slope)
-        return x + increment(self._m, u), increment(self._m_error, u), None
+        u, ended = self._stages(f, t, x, dt, slope)
+        return ended(x + increment(self._m, u)), ended(increment(self._m_error, u)), None
 
-    def _stages(self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None) -> list[Array]:
-        r"""Solve ``(I - gamma h J) u_i = gamma h (f_i + gamma_i h f_t) + gamma sum_j c_ij u_j``."""
+    def _stages(
+        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None
+    ) -> tuple[list[Array], Callable[[Array], Array]]:
+        r"""Solve ``(I - gamma h J) u_i = gamma h (f_i + gamma_i h f_t) + gamma sum_j c_ij u_j``.
+
+        Also return what puts NaN into rows whose Jacobian is not finite.
+        """
         slope = f(t, x) if slope is None else slope
         linear = linearise(f, t, x, dt, slope)
         in_time = dt * time_derivative(f, t, x, dt, slope) if _moves(dt) else 0.0 * x
@@ -141,7 +148,7 @@ class Rosenbrock:
             value = slope if not u else f(t + alpha * dt, x + increment(a_row, u))
             right = gamma * (dt * (value + gamma_i * in_time))
             u.append(linear.solve(gamma, right + gamma * increment(c_row, u)))
-        return u
+        return u, Stages.begin(linear).ended
 
     # Exact numbers become floats once, each correctly rounded.
     @cached_property
