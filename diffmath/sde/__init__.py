@@ -12,6 +12,7 @@ from diffmath._models import SDE
 from diffmath.sde._adaptive import solve_adaptive
 from diffmath.sde._couple import Coupled, coupled
 from diffmath.sde._ensemble import ensemble
+from diffmath.sde._exact import solve_exact
 from diffmath.sde._implicit import implicit_euler_maruyama, implicit_milstein, theta_maruyama, theta_milstein
 from diffmath.sde._increment import Increment, chen
 from diffmath.sde._interpolate import interpolate
@@ -89,7 +90,7 @@ __all__ = [
     "implicit_euler_maruyama", "implicit_milstein", "interpolate", "levy_increments", "midpoint",
     "milstein", "milstein_levy", "milstein_step", "moments", "platen_weak2", "quicsort", "raw_moments",
     "reversible_heun", "sea", "shark", "should", "skencarp", "slow_rk", "solve", "solve_adaptive",
-    "sosra", "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2", "theta_maruyama",
+    "solve_exact", "sosra", "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2", "theta_maruyama",
     "theta_milstein", "ubu", "w2ito1", "weak_increments",
 ]  # fmt: skip
 
