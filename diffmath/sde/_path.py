@@ -263,6 +263,8 @@ class BrownianPath:
         """Return a node, halving from its nearest ancestor that is still at hand."""
         ancestor, sides = node, list[int]()
         state: State | None = self._nodes.get((cell, node))
+        if state is not None:
+            return state
         while state is None and ancestor > 1:
             sides.append(ancestor & 1)
             ancestor >>= 1

@@ -16,6 +16,7 @@ from diffmath import random
 from diffmath._typing import Array
 from diffmath.sde._area import area_normals, leaf_area, resolved_area
 from diffmath.sde._bridge import VARIANCES, State, divide, split
+from diffmath.sde._halvings import halvings
 from diffmath.sde._noise import row_normals
 
 __all__ = ["Tree"]
@@ -45,6 +46,7 @@ class Tree:
         areas: bool = False,
     ) -> None:
         self._draw = row_normals(shape, like, dtype, first_row)
+        self._first_row = first_row
         self._width = tuple(shape[1:])
         self.order = order
         if areas and len(shape) != 2:
@@ -74,6 +76,10 @@ class Tree:
         self, state: State, cell_key: random.Key, node: int, sides: Sequence[int], h: float
     ) -> list[tuple[State, State]]:
         """Halve a node of length h, then the half that `sides` name first, and so on; keep all halves."""
+        # Beyond that size the normals of one level are worth several threads.
+        if self.order == 1 and sides and 0 < math.prod(state[0].shape) <= 2**18:
+            pairs = halvings(state[0], cell_key.words, node, sides, h, self._first_row)
+            return [((left,), (right,)) for left, right in pairs]
         halves = []
         for side in sides:
             pair = self.divide(state, random.fold_in(cell_key, node), 0.5, h)
