@@ -27,7 +27,7 @@ __all__ = [
     "ImplicitRungeKutta", "ImplicitTableau", "Linear", "LinearExact", "Method", "Newton", "PIController",
     "PIDController", "Rosenbrock", "RosenbrockTableau", "Semilinear", "Separable", "Split", "Splitting",
     "SplittingTableau", "Tableau", "WithJacobian", "bosh3", "dop853", "dopri5", "etd1", "etdrk2",
-    "etdrk3", "etdrk4", "euler", "exact", "expm_multiply", "heun", "hochbruck_ostermann",
+    "etdrk3", "etdrk4", "euler", "exact", "expm_multiply", "from_sympy", "heun", "hochbruck_ostermann",
     "implicit_euler", "kencarp3", "kencarp4", "krogstad", "kvaerno3", "kvaerno5", "leapfrog",
     "mclachlan2", "mclachlan4", "midpoint", "position_verlet", "radau5", "ralston", "rk4", "rodas5p",
     "rosenbrock23", "sdirk2", "solve", "trapezoid", "tsit5", "vern7", "yoshida4", "yoshida6",
@@ -50,6 +50,7 @@ _LAZY = {
     "._imex_tableau": ("AdditiveTableau",),
     "._rosenbrock": ("Rosenbrock", "rodas5p", "rosenbrock23"),
     "._rosenbrock_tableau": ("RosenbrockTableau",),
+    "._from_sympy": ("from_sympy",),
     "._newton": ("Newton",),
     "._symplectic": (
         "Splitting", "SplittingTableau", "leapfrog", "mclachlan2", "mclachlan4", "position_verlet",

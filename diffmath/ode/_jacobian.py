@@ -3,11 +3,7 @@ r"""Jacobians of a batch, (batch, n, n): given, constant, or by differences, few
 Source: Curtis, Powell & Reid (1974), On the estimation of sparse Jacobian matrices, J. Inst. Math. Appl. 13,
 117-119: columns that share no row are perturbed together.
 
-From SymPy, a Jacobian is given like any other::
-
-    rhs = sympy.Matrix([y, mu * (1 - x**2) * y - x])
-    jacobian = symbolic.lower(rhs.jacobian((x, y)), (x, y), t)
-    f = ode.WithJacobian(symbolic.lower(list(rhs), (x, y), t), jacobian)
+A right-hand side in SymPy brings all its derivatives: `ode.from_sympy`.
 """
 
 from __future__ import annotations
