@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from diffmath.symbolic._measures import legt as legt
     from diffmath.symbolic._mixed_conditions import additive_conditions as additive_conditions
     from diffmath.symbolic._mixed_conditions import rosenbrock_conditions as rosenbrock_conditions
+    from diffmath.symbolic._moments import moment_equations as moment_equations
     from diffmath.symbolic._operators import fokker_planck_operator as fokker_planck_operator
     from diffmath.symbolic._operators import generator as generator
     from diffmath.symbolic._orthogonal import Measure as Measure
@@ -62,6 +63,7 @@ _MODULES = {
     "._lower": ("lower",),
     "._measures": ("foud", "fous", "fout", "jacs", "lagt", "legs", "legt"),
     "._mixed_conditions": ("additive_conditions", "rosenbrock_conditions"),
+    "._moments": ("moment_equations",),
     "._operators": ("fokker_planck_operator", "generator"),
     "._orthogonal": ("Measure",),
     "._phi_sums": ("PhiSum", "phi"),
@@ -78,10 +80,10 @@ __all__ = [
     "additive_noise_conditions", "change_gauge", "derive_hippo", "elementary_weight",
     "exponential_conditions", "fokker_planck_operator", "foud", "fous", "fout", "generator",
     "hippo_closure", "jacobi_gauge", "jacs", "lagt", "legs", "legt", "lower", "lyndon_words",
-    "order_conditions", "phi", "rooted_trees", "rosenbrock_conditions", "splitting_conditions",
-    "square_root", "sra_conditions", "sri_conditions", "stiff_order_conditions", "stiff_trees",
-    "stratonovich_conditions", "tilt", "weak_conditions",
-    "additive_conditions", "tang_xiao_conditions",
+    "moment_equations", "order_conditions", "phi", "rooted_trees", "rosenbrock_conditions",
+    "splitting_conditions", "square_root", "sra_conditions", "sri_conditions", "stiff_order_conditions",
+    "stiff_trees", "stratonovich_conditions", "tilt", "weak_conditions", "additive_conditions",
+    "tang_xiao_conditions",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(
