@@ -102,7 +102,8 @@ def bench(session: nox.Session) -> None:
         p.stem.removeprefix("bench_") for p in sorted(Path("tests/benchmarks").glob("bench_*.py"))
     ]
     for name in names:
-        session.run("python", f"tests/benchmarks/bench_{name}.py")
+        for script in sorted(Path("tests/benchmarks").glob(f"bench_{name}*.py")):
+            session.run("python", str(script))
 
 
 @nox.session

@@ -83,9 +83,10 @@ class Saver:
     def take(self, step: Step, limit: Rows) -> None:
         """Save what the step passed, for every row up to its `limit`."""
         reached = self._run.direction * limit
-        due = np.flatnonzero(step.accepted & (reached >= self._next))
-        if not len(due):
+        passed = step.accepted & (reached >= self._next)
+        if not np.count_nonzero(passed):
             return
+        due = np.flatnonzero(passed)
         first, last = self._target[due], np.searchsorted(self._ahead, reached[due], side="right")
         counts = last - first
         rows = np.repeat(due, counts)

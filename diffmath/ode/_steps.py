@@ -151,7 +151,7 @@ class AdaptiveSteps:
                 yield self._step(trial, t0, dt, accepted, x0, slope0)
             elif trial.slope is None:
                 slope = None  # as if other rows had moved: what a row costs does not depend on them
-            if ended.any():
+            if np.count_nonzero(ended):
                 self._report(ended, np.abs(dt))
 
     def _step(self, trial: Trial, t0: Rows, dt: Rows, accepted: Mask, x0: Array, slope: Any) -> Step:

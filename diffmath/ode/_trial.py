@@ -152,7 +152,7 @@ class _OnTheHost:
         inner = flat
         for i in range(1, self._stages):
             inner = merge(flat, dt, self._a[i], table, i)
-            slopes[i] = f(times[i], inner.reshape(shape))
+            slopes[i] = f(times[i], inner if table is slopes else inner.reshape(shape))
         x_new = inner if self._fsal else merge(flat, dt, self._b, table, self._stages)
         rtol, atol = self._tolerance.rtol, self._tolerance.atol
         error = self._estimate(table, dt, self._error, self._low, flat, x_new, rtol, atol)
@@ -162,7 +162,7 @@ class _OnTheHost:
         times = t + c * dt
         if not self._per_row:
             return [float(time[0]) for time in times]
-        times = times.reshape(*times.shape, *(1,) * (x.ndim - 1))
+        times = times[:, :, None] if x.ndim == 2 else times.reshape(*times.shape, *(1,) * (x.ndim - 1))
         return times if x.dtype == np.float64 else times.astype(real_dtype(x))
 
     def inside(self, trial: Trial, t: Rows, dt: Rows, x: Array, slope: Any) -> Interpolant:
