@@ -75,7 +75,7 @@ def advance(
     t[:] = np.where(accepted, np.where(lands, goal, t + dt), t)
     grain = np.spacing(np.abs(t))
     floor = np.maximum(min_step, 4 * grain)
-    h[:] = np.minimum(np.maximum(h, floor), max_step)
+    h[:] = np.where(running, np.minimum(np.maximum(h, floor), max_step), h)
     # A step of the floor's length may have been rounded up by a unit in the last place of t.
     stuck = rejected & (size <= floor + grain)
     finished = accepted & lands & (goal == stop)

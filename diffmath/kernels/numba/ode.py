@@ -54,8 +54,9 @@ def estimate(
                 largest = max(error, second, _TINY)
                 a, b = error / largest, second / largest
                 error *= a / math.sqrt(max(a * a + b * b, 0.5))
-            size = max(abs(x[r, c]), abs(x_new[r, c]))
-            ratio = error / (rtol * size + (atol + _TINY)) + 0.0 * (x_new[r, c] - x[r, c]).real
+            before, after = abs(x[r, c]), abs(x_new[r, c])
+            # max may drop a NaN: zero times either keeps it, and an infinity as NaN
+            ratio = error / (rtol * max(before, after) + (atol + _TINY)) + 0.0 * before + 0.0 * after
             total += ratio * ratio
         out[r] = math.sqrt(total / max(columns, 1))
     return out
