@@ -7,7 +7,8 @@ its own, so that no row changes another. Explicit methods: `euler`, `midpoint`, 
 `trapezoid`, `sdirk2`, `kvaerno3`, `kvaerno5` and `radau5`; without an iteration, `rosenbrock23` and
 `rodas5p`; for a stiff and another part, `kencarp3` and `kencarp4`. Exponential ones for a stiff linear part:
 `etd1`, `etdrk2`, `etdrk3`, `etdrk4`, `krogstad` and `hochbruck_ostermann`. Linear systems: `exact`,
-`expm_multiply`. A method of your own is any object with ``step(f, t, x, dt)`` and `order`.
+`expm_multiply`. A method of your own is any object with ``step(f, t, x, dt)`` and `order`. `steps` hands
+over the loop.
 """
 
 from diffmath._lazy import lazy_attributes
@@ -19,6 +20,8 @@ from diffmath.ode._extension import ContinuousExtension
 from diffmath.ode._method import AdaptiveMethod, Method
 from diffmath.ode._models import Linear, Semilinear, Separable, Split, WithJacobian
 from diffmath.ode._solve import solve
+from diffmath.ode._stepping import steps
+from diffmath.ode._steps import Step
 from diffmath.ode._tableau import Tableau
 
 __all__ = [
@@ -26,11 +29,11 @@ __all__ = [
     "ExplicitRungeKutta", "ExponentialRungeKutta", "ExponentialTableau", "IController",
     "ImplicitRungeKutta", "ImplicitTableau", "Linear", "LinearExact", "Method", "Newton", "PIController",
     "PIDController", "Rosenbrock", "RosenbrockTableau", "Semilinear", "Separable", "Split", "Splitting",
-    "SplittingTableau", "Tableau", "WithJacobian", "bosh3", "dop853", "dopri5", "etd1", "etdrk2",
+    "SplittingTableau", "Step", "Tableau", "WithJacobian", "bosh3", "dop853", "dopri5", "etd1", "etdrk2",
     "etdrk3", "etdrk4", "euler", "exact", "expm_multiply", "from_sympy", "heun", "hochbruck_ostermann",
     "implicit_euler", "kencarp3", "kencarp4", "krogstad", "kvaerno3", "kvaerno5", "leapfrog",
     "mclachlan2", "mclachlan4", "midpoint", "position_verlet", "radau5", "ralston", "rk4", "rodas5p",
-    "rosenbrock23", "sdirk2", "solve", "trapezoid", "tsit5", "vern7", "yoshida4", "yoshida6",
+    "rosenbrock23", "sdirk2", "solve", "steps", "trapezoid", "tsit5", "vern7", "yoshida4", "yoshida6",
 ]  # fmt: skip
 
 # Proving hundreds of order conditions takes a tenth of a second: on first use.

@@ -30,6 +30,7 @@ class FixedSteps:
 
     def __init__(self, f: Dynamics, x: Array, times: Rows, method: Method, substeps: int) -> None:
         self.f, self.times, self.substeps, self.batch = f, times, substeps, x.shape[0]
+        self.method, self.start = method, float(times[0])
         self.stop = float(times[-1])
         self.direction = 1.0 if times[-1] >= times[0] else -1.0
         self._pristine = x

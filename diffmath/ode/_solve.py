@@ -25,7 +25,7 @@ from diffmath.ode._method import AdaptiveMethod, Method
 from diffmath.ode._steps import AdaptiveOptions, AdaptiveSteps
 from diffmath.ode._tableau import Tableau
 
-__all__ = ["solve"]
+__all__ = ["begin", "solve"]
 
 Batch = Literal["rows", "shared"]
 Events: TypeAlias = Event | Callable[..., Any] | Sequence[Event | Callable[..., Any]]
@@ -146,6 +146,44 @@ def solve(
     >>> ode.solve(lambda t, x: -rates * x, np.ones((2, 1)), [0.0, 1.0], method=ode.rk4, substeps=10)
     Solution(ok, t: 0 -> 1 (2 times), x: (2, 2, 1) float64, steps=10, evaluations=40, calls=40)
     """
+    check_on_failure(on_failure)
+    run, save_times = begin(
+        f, x0, times, method=method, substeps=substeps, rtol=rtol, atol=atol, batch=batch,
+        controller=controller, max_steps=max_steps, first_step=first_step, max_step=max_step,
+        min_step=min_step,
+    )  # fmt: skip
+    if save not in ("auto", "land"):
+        raise ValueError(f"save must be 'auto' or 'land'; got {save!r}")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be a callable(t, x); got {type(callback).__name__}")
+    watched = check_events(events)
+    order, embedded = dense_order(run.method), getattr(run.method, "embedded_order", None)
+    landing = isinstance(run, AdaptiveSteps) and (save == "land" or order < (embedded or 0))
+    with np.errstate(all="ignore"):
+        solution = drive(
+            run, run.x, save_times, landing=landing,  # fixed steps land anyhow
+            dense_order=order if dense else None, events=watched, callback=callback, progress=progress,
+        )  # fmt: skip
+    return finish(solution, on_failure)
+
+
+def begin(
+    f: Drift,
+    x0: Array,
+    times: Any,
+    *,
+    method: Method | Tableau,
+    substeps: int | None,
+    rtol: float,
+    atol: float,
+    batch: Batch,
+    controller: PIDController | None,
+    max_steps: int,
+    first_step: float | None,
+    max_step: float,
+    min_step: float,
+) -> tuple[Any, npt.NDArray[np.float64]]:
+    """Check the arguments of a solve; return its steps, to be iterated over, and the save times."""
     check_dynamics(f, "f")
     pristine = check_array("x0", x0, min_ndim=2, allow_complex=True)
     save_times = host_times(times, min_length=1)
@@ -153,29 +191,13 @@ def solve(
     options = check_options(
         rtol, atol, batch, controller, max_steps, min_step, max_step=max_step, first_step=first_step
     )
-    steps = 1 if substeps is None else check_count("substeps", substeps)
-    _refuse_unresolved(save_times, steps)
-    check_on_failure(on_failure)
-    if save not in ("auto", "land"):
-        raise ValueError(f"save must be 'auto' or 'land'; got {save!r}")
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be a callable(t, x); got {type(callback).__name__}")
-    watched = check_events(events)
+    count = 1 if substeps is None else check_count("substeps", substeps)
+    _refuse_unresolved(save_times, count)
     embedded = getattr(stepper, "embedded_order", None)
-    order = dense_order(stepper)
-    with np.errstate(all="ignore"):
-        adaptive = substeps is None and embedded is not None and pristine.shape[0] > 0
-        landing = adaptive and (save == "land" or order < (embedded or 0))  # fixed steps land anyhow
-        if adaptive:
-            span = float(save_times[0]), float(save_times[-1])
-            run: Any = AdaptiveSteps(Dynamics(f), pristine, span, cast(AdaptiveMethod, stepper), options)
-        else:
-            run = FixedSteps(Dynamics(f), pristine, save_times, stepper, steps)
-        solution = drive(
-            run, pristine, save_times, landing=landing,
-            dense_order=order if dense else None, events=watched, callback=callback, progress=progress,
-        )  # fmt: skip
-    return finish(solution, on_failure)
+    if substeps is None and embedded is not None and pristine.shape[0] > 0:
+        span = float(save_times[0]), float(save_times[-1])
+        return AdaptiveSteps(Dynamics(f), pristine, span, cast(AdaptiveMethod, stepper), options), save_times
+    return FixedSteps(Dynamics(f), pristine, save_times, stepper, count), save_times
 
 
 def dense_order(method: Any) -> float:

@@ -50,6 +50,14 @@ class Step:
         State of every row before and after.
     accepted : numpy.ndarray of bool, shape (batch,)
         Which rows moved.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import ode
+    >>> step = next(ode.steps(lambda t, x: -x, np.ones((1, 1)), [0.0, 1.0], first_step=0.25, rtol=1e-3))
+    >>> step.t, step.at(np.array([0]), np.array([0.5])).round(4)
+    (array([0.25]), array([[0.8825]]))
     """
 
     __slots__ = ("_inside", "_run", "_slope", "_trial", "accepted", "dt", "t", "t0", "x", "x0")

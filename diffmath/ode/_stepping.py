@@ -1,0 +1,109 @@
+"""One step at a time: the loop under `solve`, in the caller's hands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+
+from diffmath._arrays import array_namespace
+from diffmath._solution import Solution, check_on_failure, finish
+from diffmath._typing import Array, Drift
+from diffmath.ode._classical import dopri5
+from diffmath.ode._control import PIDController
+from diffmath.ode._method import Method
+from diffmath.ode._solve import Batch, begin
+from diffmath.ode._steps import Step
+from diffmath.ode._tableau import Tableau
+
+__all__ = ["steps"]
+
+
+def steps(
+    f: Drift,
+    x0: Array,
+    times: Any,
+    *,
+    method: Method | Tableau = dopri5,
+    substeps: int | None = None,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    batch: Batch = "rows",
+    controller: PIDController | None = None,
+    max_steps: int = 10_000,
+    first_step: float | None = None,
+    max_step: float = math.inf,
+    min_step: float = 0.0,
+    on_failure: Literal["raise", "return"] = "raise",
+) -> Iterator[Step]:
+    r"""Iterate over the accepted steps of a solve, taking each when it is asked for.
+
+    Parameters
+    ----------
+    f, x0, method, substeps, rtol, atol, batch, controller, max_steps, first_step, max_step, min_step
+        As for `solve`.
+    times : array_like, shape (times,)
+        First and last time; fixed steps (`substeps`) land on those in between.
+    on_failure : {"raise", "return"}
+        When rows fail: raise `SolveError` after the last step, or end quietly.
+
+    Returns
+    -------
+    iterator of Step
+        Each has ``t0`` and ``t`` (one time per row), ``x0`` and ``x``, `accepted` (which rows moved), and
+        ``at(rows, theta)``, the state inside the step. Stop when you like: nothing is left behind.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `solve`, before the first step.
+    SolveError
+        A row failed; it carries the states where the rows stopped.
+
+    Notes
+    -----
+    The steps are those of `solve`, number for number. Cost beside f: the same; memory: that of one step, so
+    that a solve of any length can be watched, stored thinly, or ended by a condition of any kind.
+
+    Examples
+    --------
+    Stop where the energy has fallen by half:
+
+    >>> import numpy as np
+    >>> from diffmath import ode
+    >>> def damped(t, x):
+    ...     return np.stack([x[:, 1], -x[:, 0] - 0.1 * x[:, 1]], axis=1)
+    >>> for step in ode.steps(damped, np.array([[1.0, 0.0]]), [0.0, 100.0]):
+    ...     if np.sum(step.x**2) < 0.5:
+    ...         break
+    >>> bool(6 < step.t[0] < 8), step.x.shape
+    (True, (1, 2))
+    """
+    check_on_failure(on_failure)
+    run, _ = begin(
+        f, x0, times, method=method, substeps=substeps, rtol=rtol, atol=atol, batch=batch,
+        controller=controller, max_steps=max_steps, first_step=first_step, max_step=max_step,
+        min_step=min_step,
+    )  # fmt: skip
+    return _iterate(run, on_failure)
+
+
+def _iterate(run: Any, on_failure: Literal["raise", "return"]) -> Iterator[Step]:
+    last = None
+    taken = iter(run)
+    while True:
+        # Not around the yield: the caller's own code must keep its floating-point settings.
+        with np.errstate(all="ignore"):
+            step = next(taken, None)
+        if step is None:
+            break
+        last = step
+        yield step
+    x = run.x if last is None else last.x
+    reached = np.array([run.start if last is None else float(last.t.max())])
+    solution: Solution = run.failures.solution(
+        (reached, array_namespace(x).expand_dims(x, axis=0)), run.stats(), run.per_row
+    )
+    finish(solution, on_failure)
