@@ -19,6 +19,7 @@ from diffmath.ode._explicit import ExplicitRungeKutta
 from diffmath.ode._extension import ContinuousExtension
 from diffmath.ode._method import AdaptiveMethod, Method
 from diffmath.ode._models import Linear, Semilinear, Separable, Split, WithJacobian
+from diffmath.ode._single import unbatched
 from diffmath.ode._solve import solve
 from diffmath.ode._stepping import steps
 from diffmath.ode._steps import Step
@@ -33,7 +34,8 @@ __all__ = [
     "etdrk3", "etdrk4", "euler", "exact", "expm_multiply", "from_sympy", "heun", "hochbruck_ostermann",
     "implicit_euler", "kencarp3", "kencarp4", "krogstad", "kvaerno3", "kvaerno5", "leapfrog",
     "mclachlan2", "mclachlan4", "midpoint", "position_verlet", "radau5", "ralston", "rk4", "rodas5p",
-    "rosenbrock23", "sdirk2", "solve", "steps", "trapezoid", "tsit5", "vern7", "yoshida4", "yoshida6",
+    "rosenbrock23", "sdirk2", "solve", "steps", "trapezoid", "tsit5", "unbatched", "vern7", "yoshida4",
+    "yoshida6",
 ]  # fmt: skip
 
 # Proving hundreds of order conditions takes a tenth of a second: on first use.

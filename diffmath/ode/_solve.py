@@ -22,6 +22,7 @@ from diffmath.ode._events import Event, check_events
 from diffmath.ode._explicit import ExplicitRungeKutta
 from diffmath.ode._fixed import FixedSteps
 from diffmath.ode._method import AdaptiveMethod, Method
+from diffmath.ode._single import is_single, single_arguments, single_solution
 from diffmath.ode._steps import AdaptiveOptions, AdaptiveSteps
 from diffmath.ode._tableau import Tableau
 
@@ -63,7 +64,9 @@ def solve(
         ``f(t, x)`` -> array of the shape, dtype and device of `x`; it must not modify `x`. `t` is a float,
         but an array of shape (batch, 1, ..., 1), one time per row, in adaptive solves with ``batch="rows"``.
     x0 : array, shape (batch, \*state)
-        Initial states, real or complex; integers become the library's default float. Not modified.
+        Initial states, real or complex; integers become the library's default float. Not modified. A vector
+        (n,), or a list, is one state: f, events and callback then get vectors and a float t, f may return a
+        list, and the solution has no batch axis, as with scipy.integrate.solve_ivp.
     times : array_like, shape (times,)
         Host times at which to save, strictly increasing or decreasing; the first is that of `x0`.
     method : Method or Tableau
@@ -147,6 +150,15 @@ def solve(
     Solution(ok, t: 0 -> 1 (2 times), x: (2, 2, 1) float64, steps=10, evaluations=40, calls=40)
     """
     check_on_failure(on_failure)
+    if is_single(x0):
+        f, x0, events, callback = single_arguments(f, x0, events, callback)
+        found = solve(
+            f, x0, times, method=method, substeps=substeps, rtol=rtol, atol=atol, batch="shared",
+            controller=controller, max_steps=max_steps, first_step=first_step, max_step=max_step,
+            min_step=min_step, save=save, dense=dense, events=events, callback=callback, progress=progress,
+            on_failure="return",
+        )  # fmt: skip
+        return finish(single_solution(found), on_failure)
     run, save_times = begin(
         f, x0, times, method=method, substeps=substeps, rtol=rtol, atol=atol, batch=batch,
         controller=controller, max_steps=max_steps, first_step=first_step, max_step=max_step,
