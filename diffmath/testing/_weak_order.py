@@ -103,7 +103,8 @@ def measure_weak_order(
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, or a noise or calculus that the method does not accept.
+        A wrong argument, a noise or calculus that the method does not accept, or a method that carries more
+        than the state from step to step (`sde.reversible_heun`).
 
     Notes
     -----
@@ -130,6 +131,11 @@ def measure_weak_order(
         raise TypeError(f"problem must be an AffineSDE; got {type(problem).__name__}")
     for name, value, least in (("degree", degree, 1), ("steps", steps, 1), ("halvings", halvings, 4)):
         check_count(name, value, least)
+    if method.started() is not method:
+        raise ValueError(
+            f"method must be a function of the state; {method.name} carries more from step to step: measure "
+            "the step of the state and what it carries, on an equation that has both"
+        )
     model = problem.model()
     method.check(model)
     exact = problem.moments(time, degree)

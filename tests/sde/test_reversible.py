@@ -7,7 +7,14 @@ import pytest
 
 import diffmath as dm
 from diffmath import sde
-from diffmath.testing import assert_strong_order, curved_sde, heisenberg_sde
+from diffmath.testing import (
+    AffineSDE,
+    affine_sde,
+    assert_strong_order,
+    curved_sde,
+    heisenberg_sde,
+    measure_weak_order,
+)
 
 
 @pytest.mark.parametrize("noise", ["diagonal", "scalar", "commutative"])
@@ -19,6 +26,39 @@ def test_order_one_where_noise_commutes(noise):
 def test_order_half_in_general():
     problem = heisenberg_sde(calculus="stratonovich")
     assert_strong_order(sde.reversible_heun, problem, order=0.5, paths=400, two_sided=True)
+
+
+def pair_step(model, t, pair, dt, dW):
+    """A step of the state and its shadow, of a model that is one equation twice."""
+    x, shadow = np.split(pair, 2, axis=1)
+
+    def change(time, at):
+        both = np.concatenate([at, at], axis=1)
+        moved = dt * model.drift(time, both) + (model.diffusion(time, both) @ dW[:, :, None])[:, :, 0]
+        return moved[:, : x.shape[1]]
+
+    ahead = 2 * x - shadow + change(t, shadow)
+    return np.concatenate([x + 0.5 * (change(t, shadow) + change(t + dt, ahead)), ahead], axis=1)
+
+
+@pytest.mark.parametrize("noise", ["additive", "diagonal", "scalar", "commutative", "general"])
+def test_weak_order_one_of_state_and_shadow(noise):
+    """Without sampling: both solve the equation, so the exact moments are those of the equation twice."""
+    once = affine_sde(noise, calculus="stratonovich")
+    twice = AffineSDE(
+        np.array([np.kron(np.eye(2), part) for part in once.matrices]),
+        np.tile(once.vectors, 2), np.tile(once.x0, 2), "general", "stratonovich",
+    )  # fmt: skip
+    run, dW = sde.reversible_heun.started(), np.array([[0.3, -0.2]])[:, : len(once.matrices) - 1]
+    x = once.x0[None]
+    pair = np.tile(x, 2)
+    for _ in range(3):
+        x = run.step(once.model(), 0.0, x, 0.1, dW)
+        pair = pair_step(twice.model(), 0.0, pair, 0.1, dW)
+    np.testing.assert_allclose(pair[:, :2], x, atol=1e-14)
+    method = sde.Method("pair", pair_step, {"general": (0.5, 1.0)})
+    claimed = sde.reversible_heun.orders[noise].weak
+    assert measure_weak_order(method, twice).order > claimed - 0.15
 
 
 def test_steps_can_be_undone():
