@@ -177,8 +177,9 @@ def test_refusals():
     general = heisenberg_sde().model
     with pytest.raises(ValueError, match="milstein needs noise in"):
         sde.solve(general, np.full((3, 3), 0.4), [0.0, 1.0], method=sde.milstein, key=key)
+    bare = replace(general, diffusion_derivative=None)
     with pytest.raises(TypeError, match="on a last axis for other noise"):
-        sde.solve(general, np.full((3, 3), 0.4), [0.0, 1.0], method=sde.milstein_levy, key=key)
+        sde.solve(bare, np.full((3, 3), 0.4), [0.0, 1.0], method=sde.milstein_levy, key=key)
     wrong = replace(general, diffusion_derivative=lambda t, x: 0.0 * x)
     with pytest.raises(ValueError, match=r"diffusion_derivative\(t, x\).*\(3, 3, 2, 3\)"):
         sde.solve(wrong, np.full((3, 3), 0.4), [0.0, 1.0], method=sde.milstein_levy, key=key)
