@@ -26,15 +26,21 @@ BROKEN, STUCK, SPENT = 1, 2, 3
 # A step that reaches within this factor of its goal is stretched to it: no slivers.
 _STRETCH = 1.01
 
+# The longest step may be stretched by no more than what the clock has gathered of rounding.
+_ROUNDED = 1 + 1e-9
+
 # An error as small as this says no more than that the step may grow (Hairer's facold).
 _LEAST_ERROR = 1e-4
 
 
 @accelerated
-def plan(t: Rows, h: Rows, goal: Rows, running: Mask, direction: float, dt: Rows, lands: Mask) -> None:
+def plan(
+    t: Rows, h: Rows, goal: Rows, running: Mask, direction: float, max_step: float, dt: Rows, lands: Mask
+) -> None:  # fmt: skip
     """Write the signed step of every clock into `dt`, and into `lands` which of them reach their goal."""
     remaining = goal - t
-    np.logical_and(running, h * _STRETCH >= np.abs(remaining), out=lands)
+    reach = np.minimum(h * _STRETCH, max_step * _ROUNDED)
+    np.logical_and(running, reach >= np.abs(remaining), out=lands)
     # The state must advance by exactly what the clock does: far from t = 0, t + h is rounded.
     dt[:] = np.where(running, np.where(lands, remaining, (t + direction * h) - t), 0.0)
 

@@ -15,6 +15,7 @@ from diffmath._arrays import array_namespace, device, to_numpy
 from diffmath._callables import check_dynamics, guarded
 from diffmath._typing import Array, Time
 from diffmath.ode._clocks import Mask, Rows
+from diffmath.ode._control import check_number
 from diffmath.ode._failures import advice
 from diffmath.ode._steps import Step
 from diffmath.ode._trial import send
@@ -65,6 +66,8 @@ class Event:
         check_dynamics(self.function, "event")
         if not isinstance(self.terminal, int | np.bool_) or self.terminal < 0:
             raise ValueError(f"terminal must be True, False or a count; got {self.terminal!r}")
+        if check_number("direction", self.direction) != self.direction:
+            raise ValueError(f"direction must be a number: positive, negative or 0; got {self.direction}")
         if isinstance(self.checks, bool) or not isinstance(self.checks, int) or self.checks < 1:
             raise ValueError(f"checks must be an int of at least 1; got {self.checks!r}")
 
@@ -184,9 +187,9 @@ class Scanner:
         """Record the crossings in order of time, up to the first terminal one of each row."""
         limit, ended = step.t.copy(), np.zeros(self._batch, dtype=bool)
         for row, theta, event, x in sorted(crossings, key=lambda found: found[:3]):
-            if ended[row]:
-                continue
             time = float(step.t0[row] + theta * step.dt[row]) if theta < 1 else float(step.t[row])
+            if ended[row] and time != limit[row]:  # what happens at the same time still does
+                continue
             self._found.append((event, row, time, x[row, ...]))
             self._counts[event, row] += 1
             terminal = int(self._events[event].terminal)

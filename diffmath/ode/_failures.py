@@ -21,8 +21,8 @@ class Failures:
     rows: dict[int, Status] = field(default_factory=dict)
 
     def add(self, status: Status, rows: Iterable[int], message: str) -> None:
-        """Record that `rows` stopped; `message` may name them as ``{rows}``."""
-        stopped = [int(row) for row in rows]
+        """Record that `rows` stopped, if they had not already; `message` may name them as ``{rows}``."""
+        stopped = [row for row in map(int, rows) if row not in self.rows]
         if stopped and self.status in ("ok", "event"):
             self.status, self.message = status, message.replace("{rows}", _name_rows(stopped, self.batch))
         self.rows.update(dict.fromkeys(stopped, status))

@@ -67,10 +67,10 @@ class FixedSteps:
         spans = np.full(self.batch, t), np.full(self.batch, dt), np.full(self.batch, end)
         return Step(self, trial, spans, self.alive.copy(), x0, self.x, None)
 
-    def inside(self, step: Step, rows: Any) -> Interpolant:
-        """Return the state inside a step."""
+    def inside(self, step: Step) -> tuple[Interpolant, int]:
+        """Return the state inside a step; what it costs is counted with all other calls."""
         found: Interpolant = self._try.inside(step._trial, step.t0[:1], step.dt[:1], step.x0, None)
-        return found
+        return found, 0
 
     def end(self, rows: Mask) -> None:
         """Stop rows where they are."""

@@ -204,7 +204,7 @@ def begin(
         rtol, atol, batch, controller, max_steps, min_step, max_step=max_step, first_step=first_step
     )
     count = 1 if substeps is None else check_count("substeps", substeps)
-    _refuse_unresolved(save_times, count)
+    _refuse_unresolved(save_times, count, options.max_step)
     embedded = getattr(stepper, "embedded_order", None)
     if substeps is None and embedded is not None and pristine.shape[0] > 0:
         span = float(save_times[0]), float(save_times[-1])
@@ -261,7 +261,7 @@ def check_options(
     )
 
 
-def _refuse_unresolved(times: npt.NDArray[np.float64], substeps: int) -> None:
+def _refuse_unresolved(times: npt.NDArray[np.float64], substeps: int, max_step: float) -> None:
     """Refuse steps that float64 cannot tell apart at these times."""
     steps = np.abs(np.diff(times)) / substeps
     resolution = 4 * np.spacing(np.maximum(np.abs(times[:-1]), np.abs(times[1:])))
@@ -271,4 +271,9 @@ def _refuse_unresolved(times: npt.NDArray[np.float64], substeps: int) -> None:
         raise ValueError(
             f"the step from times[{i}]={times[i]} to times[{i + 1}]={times[i + 1]} is {steps[i]:.3g}, below "
             f"4 units in the last place of float64 there ({resolution[i]:.3g}): shift the origin of time"
+        )
+    if resolution.size and max_step < resolution.max():
+        raise ValueError(
+            f"max_step must be at least 4 units in the last place of float64 at these times, "
+            f"{resolution.max():.3g}; got {max_step}: shift the origin of time"
         )

@@ -60,7 +60,20 @@ class Step:
     (array([0.25]), array([[0.8825]]))
     """
 
-    __slots__ = ("_inside", "_run", "_slope", "_trial", "accepted", "dt", "t", "t0", "x", "x0")
+    __slots__ = (
+        "_cost",
+        "_inside",
+        "_run",
+        "_slope",
+        "_trial",
+        "_unpaid",
+        "accepted",
+        "dt",
+        "t",
+        "t0",
+        "x",
+        "x0",
+    )
 
     def __init__(
         self,
@@ -76,15 +89,21 @@ class Step:
         self.accepted, self.x0, self.x = accepted, x0, x
         self._run, self._trial, self._slope = run, trial, slope
         self._inside: Interpolant | None = None
+        self._cost, self._unpaid = 0, accepted.copy()
 
     def at(self, rows: Any, theta: Rows) -> Array:
         """Return the states of `rows` at the fractions `theta` of their steps, shape (pairs, *state)."""
         return self.inside(rows)(rows, theta)
 
     def inside(self, rows: Any) -> Interpolant:
-        """Return the state inside the step; `rows` pay for the evaluations it takes, if any."""
+        """Return the state inside the step; those of `rows` that moved pay for it, each once."""
         if self._inside is None:
-            self._inside = self._run.inside(self, rows)
+            self._inside, self._cost = self._run.inside(self)
+        if self._cost:
+            asking = np.zeros_like(self._unpaid)
+            asking[rows] = True
+            self._run.charge(asking & self._unpaid, self._cost)
+            self._unpaid &= ~asking if self._run.per_row else False
         return self._inside
 
     def __repr__(self) -> str:
@@ -140,7 +159,7 @@ class AdaptiveSteps:
         while np.count_nonzero(self.running):
             calls, running = f.calls, self.running.copy()
             t0, dt, lands = self.t.copy(), np.empty(clocks), np.empty(clocks, dtype=bool)
-            move(self.t, self.h, self.goal, self.running, self.direction, dt, lands)
+            move(self.t, self.h, self.goal, self.running, self.direction, options.max_step, dt, lands)
             trial = trial_of(self.t, dt, self.x, slope)
             error = trial.error if self.per_row else np.atleast_1d(trial.error[self.alive].max())
             accepted, ended = np.empty(clocks, dtype=bool), np.empty(clocks, dtype=np.int8)
@@ -169,13 +188,16 @@ class AdaptiveSteps:
             return Step(self, trial, spans, self.alive.copy(), x0, self.x, slope)
         return Step(self, trial, (t0, dt, self.t.copy()), accepted, x0, self.x, slope)
 
-    def inside(self, step: Step, rows: Any) -> Interpolant:
-        """Return the state inside a step, charging `rows` for what it costs."""
+    def inside(self, step: Step) -> tuple[Interpolant, int]:
+        """Return the state inside a step, and how many evaluations it took."""
         calls, clocks = self.f.calls, slice(None) if self.per_row else slice(1)
         trial, slope = step._trial, step._slope
         found: Interpolant = self._try.inside(trial, step.t0[clocks], step.dt[clocks], step.x0, slope)
-        self.evaluations[np.unique(rows) if self.per_row else 0] += self.f.calls - calls
-        return found
+        return found, self.f.calls - calls
+
+    def charge(self, rows: Mask, evaluations: int) -> None:
+        """Count evaluations that were made for some rows, or for the clock that they share."""
+        self.evaluations += evaluations * (rows if self.per_row else rows.any())
 
     def end(self, rows: Mask) -> None:
         """Stop rows where they are."""

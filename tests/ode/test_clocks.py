@@ -50,7 +50,7 @@ def _step(state: dict[str, Any], reference: bool) -> dict[str, Any]:
     s["dt"], s["lands"] = np.full(n, np.nan), np.zeros(n, dtype=bool)
     s["accepted"], s["ended"] = np.zeros(n, dtype=bool), np.zeros(n, dtype=np.int8)
     move, tell = (plan.reference, advance.reference) if reference else (plan, advance)
-    move(s["t"], s["h"], s["goal"], s["running"], s["direction"], s["dt"], s["lands"])
+    move(s["t"], s["h"], s["goal"], s["running"], s["direction"], s["limits"][1], s["dt"], s["lands"])
     s["moved"] = tell(
         s["t"], s["h"], s["goal"], s["running"], s["error"], s["past"], s["recovering"], s["counts"], s["dt"],
         s["lands"], s["law"], s["limits"], s["accepted"], s["ended"],
@@ -118,6 +118,16 @@ def test_a_step_is_stretched_to_its_goal_or_cut_at_it_exactly() -> None:
     assert not near["running"][0]
     far = _one(0.5, t=np.full(1, 0.8))
     assert not far["lands"][0]
+
+
+def test_no_step_is_longer_than_the_longest() -> None:
+    """A step of 0.5 may be stretched to 0.504, but not if 0.5 is the longest allowed."""
+    start = {"t": np.full(1, 0.496), "h": np.full(1, 0.5)}
+    assert _one(0.5, **start)["lands"][0]
+    found = _one(0.5, **start, limits=(0.0, 0.5, 1.0, 10))
+    assert (found["lands"][0], found["dt"][0]) == (False, 0.5)
+    rounded = _one(0.5, t=np.full(1, 0.5 - 1e-13), h=np.full(1, 0.5), limits=(0.0, 0.5, 1.0, 10))
+    assert rounded["lands"][0]  # no sliver of 1e-13 after it
 
 
 def test_a_cut_step_does_not_change_the_plan() -> None:

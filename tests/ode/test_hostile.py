@@ -40,6 +40,7 @@ def _times(t: Any) -> Any:
         ({"times": []}, (TypeError, ValueError), "times must be"),
         ({"times": [1e16, 1e16 + 2]}, ValueError, "below 4 units in the last place"),
         ({"times": [0.0, 1.0], "substeps": 10**17}, ValueError, "below 4 units in the last place"),
+        ({"times": [1e16, 1e16 + 100], "max_step": 1e-3}, ValueError, "max_step must be at least 4 units"),
         ({"rtol": np.nan}, ValueError, "rtol must be finite and not negative; got nan"),
         ({"rtol": -1.0}, ValueError, "rtol must be finite and not negative; got -1.0"),
         ({"atol": np.inf}, ValueError, "atol must be finite"),

@@ -79,11 +79,13 @@ def interpolate(x: Any, rows: Any, weights: Any, slopes: Any) -> Any:
 
 
 @numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator, unused-ignore]
-def plan(t: Any, h: Any, goal: Any, running: Any, direction: float, dt: Any, lands: Any) -> None:
+def plan(
+    t: Any, h: Any, goal: Any, running: Any, direction: float, max_step: float, dt: Any, lands: Any
+) -> None:
     """Twin of `diffmath.ode._clocks.plan`."""
     for k in range(len(t)):
         remaining = goal[k] - t[k]
-        lands[k] = running[k] and h[k] * 1.01 >= abs(remaining)
+        lands[k] = running[k] and min(h[k] * 1.01, max_step * (1 + 1e-9)) >= abs(remaining)
         if not running[k]:
             dt[k] = 0.0
         elif lands[k]:
