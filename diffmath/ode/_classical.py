@@ -1,4 +1,10 @@
-"""The explicit methods of order 1 to 5, each with a continuous extension that costs no evaluation."""
+"""The explicit methods of order 1 to 5, each with a continuous extension that costs no evaluation.
+
+When to use which, where f is smooth and not stiff: `tsit5` or `dopri5` by default, `bosh3` only where a
+rough answer will do; `rk4` with fixed steps where the step is given from outside; `heun`, `midpoint` and
+`ralston` where f is not smooth enough for more than order 2, `euler` where it jumps. When not: stiff
+problems, which need an implicit method; tight tolerances, where `vern7` and `dop853` cost less.
+"""
 
 from __future__ import annotations
 

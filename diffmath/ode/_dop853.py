@@ -1,5 +1,8 @@
 """dop853, for tight tolerances: order 8(5, 3), with an extension of order 7.
 
+When to use: smooth f that is not stiff, at tolerances of 1e-10 and less, orbits above all. When not: at loose
+tolerances, where `dopri5` costs no more, and where f has kinks, which take the order from it.
+
 The coefficients are the decimals of the published code: see `Tableau.digits`.
 """
 

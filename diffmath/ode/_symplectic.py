@@ -166,6 +166,11 @@ class Splitting:
     fixed steps: use equal intervals. If velocity or force depend on t, each sees the time to which the other
     has been advanced, which keeps the order.
 
+    *When to use.* For Hamiltonian systems over many periods: `position_verlet` (one force a step) or
+    `leapfrog` where a rough orbit will do, `mclachlan2` and `mclachlan4` for smaller errors at equal cost
+    than `leapfrog` and `yoshida4`, `yoshida6` for many digits. When not: a few periods to many digits
+    (`dop853`), forces that depend on the velocity, steps that must vary.
+
     References
     ----------
     .. [1] Hairer, Lubich & Wanner (2006), Geometric Numerical Integration, theorem IX.8.1.

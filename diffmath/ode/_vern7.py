@@ -1,5 +1,8 @@
 """vern7, for tight tolerances: order 7(6), with an extension of order 6.
 
+When to use: smooth f that is not stiff, at tolerances from 1e-8 to 1e-12. When not: at loose tolerances,
+where `dopri5` costs no more, and where f has kinks, which take the order from it.
+
 The method is exact fractions. Its extension is as Verner prints it: see `ContinuousExtension.digits`.
 """
 

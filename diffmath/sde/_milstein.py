@@ -8,6 +8,10 @@ r"""Milstein's method for every class of noise, with derivatives of g or differe
 without the :math:`\delta_{ij} |dt|` for Stratonovich noise. If the noise commutes,
 :math:`L^i g_j = L^j g_i`, the Levy areas A drop out of the sum.
 
+When to use: paths at order 1; `milstein` where noise commutes, `milstein_levy` where it does not, and the
+derivative-free ones where g' is not at hand. When not: additive noise, where they are Euler-Maruyama (`sra1`
+is better); expectations alone (`dri1`); many digits with diagonal noise (`sriw1`).
+
 Source: Kloeden & Platen (1992), sections 10.3 and 11.1.
 """
 

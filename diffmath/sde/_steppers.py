@@ -3,6 +3,11 @@ r"""One step of a stochastic differential equation, as a pure function.
 The Brownian increment `dW` is an argument, with variance ``abs(dt)``. A negative `dt` runs backwards: the
 noise is then adapted to decreasing time, as in the reverse-time equation of Anderson (1982), and the Ito
 integral takes g at the later end of every step.
+
+When to use Euler-Maruyama: expectations of modest accuracy with any Ito noise, and as a baseline. When not:
+along the path, where Milstein's term is worth its cost if the noise commutes and `sra1` has order 3/2 for
+twice the cost if it is additive; for good expectations, where `dri1` has order 2; for stiff drifts, which
+take `implicit_euler_maruyama`.
 """
 
 from __future__ import annotations
