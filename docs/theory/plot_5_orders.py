@@ -163,15 +163,52 @@ def is_method(value):
 
 ode_methods = {name: getattr(ode, name) for name in ode.__all__ if is_method(getattr(ode, name))}
 ode_found = {}  # name -> (steps, errors)
-ordinary = Table(["order", "stiff order"])
+ordinary = Table(["order", "estimate", "dense output", "stiff order"])
 for name, method in sorted(ode_methods.items(), key=lambda item: item[1].order):
     if math.isfinite(method.order):
-        steps = {1: 64, 2: 32}.get(method.order, 16 if method.order < 6 else 8) * 2 ** np.arange(5)
+        steps = {1: 64}.get(method.order, 16 if method.order < 6 else 8) * 2 ** np.arange(5)
         ode_found[name] = steps, ode_errors(method, PROBLEMS.get(type(method), PLAIN), steps)
         ordinary.add(name, "order", method.order, ode_order(ode_found[name][1]))
 
 # %%
-# Exponential methods state a second order: that which is left when the linear part is arbitrarily stiff, the
+# A method that adapts its step compares two solutions, and states the order of the worse, which makes the
+# estimate of one step of one order more. Here it is taken from nine places, lest it vanish at one.
+
+
+def estimates(method, problem):
+    f, exact = problem
+    if hasattr(method, "newton"):
+        method = replace(method, newton=ode.Newton(tolerance=1e-14))
+    sizes = []
+    for dt in (0.1 if method.order < 5 else 0.2) * 0.5 ** np.arange(5):
+        found = [method.step_with_error(f, t, exact(t), dt)[1] for t in np.linspace(0.0, SPAN, 9)]
+        sizes.append(max(abs(error).max() for error in found))
+    return np.array(sizes)
+
+
+for name in ode_found:
+    method = ode_methods[name]
+    if getattr(method, "embedded_order", None) is not None:
+        sizes = estimates(method, PROBLEMS.get(type(method), PLAIN))
+        ordinary.add(name, "estimate", method.embedded_order, ode_order(sizes) - 1)
+
+# %%
+# Between the steps the solution is read off a polynomial, which has an order of its own.
+
+for name in ode_found:
+    method = ode_methods[name]
+    if getattr(method, "dense_order", None):  # 0: solves land on what they save
+        f, exact = PROBLEMS.get(type(method), PLAIN)
+        errors = []
+        for n in 8 * 2 ** np.arange(5):
+            solution = ode.solve(f, exact(0.0), [0.0, SPAN], method=method, substeps=int(n), dense=True)
+            times = np.linspace(0.0, SPAN, 4 * n + 1)  # three places inside every step
+            pairs = zip(times, solution.dense(times), strict=True)
+            errors.append(max(abs(x - exact(t)).max() for t, x in pairs))
+        ordinary.add(name, "dense output", method.dense_order, ode_order(np.array(errors)))
+
+# %%
+# Exponential methods state one order more: that which is left when the linear part is arbitrarily stiff, the
 # solution staying smooth. It is measured with rates from 0.1 to a million at once.
 
 rates = -np.logspace(-1, 6, 57)
