@@ -40,6 +40,12 @@ class Order(NamedTuple):
     weak: float | None
 
 
+# What a model is told whose noise a method does not accept; all of them take both calculi.
+_ADVICE = {"additive": "sra1", "general": "milstein_levy", **dict.fromkeys(
+    ("diagonal", "scalar", "commutative"), "milstein (sde.derivative_free_milstein without derivatives)"
+)}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Method:
     """A fixed-step method: one step, and what is known about it.
@@ -149,7 +155,7 @@ class Method:
         if model.noise not in self.orders:
             raise ValueError(
                 f"{self.name} needs noise in {self.noises}; got {model.noise!r}: use "
-                "sde.euler_maruyama, or a method whose `orders` name it"
+                f"sde.{_ADVICE[model.noise]}, or a method whose `orders` name it"
             )
         if model.noise == "additive":
             return

@@ -1,12 +1,14 @@
 """Methods as data, and the noise they ask for."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
 
 from diffmath import random, sde
 from diffmath.sde._levy import levy_increments
+from diffmath.testing import affine_sde
 
 
 def test_orders_are_named_for_classes_of_noise():
@@ -19,6 +21,20 @@ def test_orders_are_named_for_classes_of_noise():
             sde.Method("mine", sde.euler_maruyama_step, orders=orders)
     again = pickle.loads(pickle.dumps(sde.milstein))
     assert (again.name, dict(again.orders)) == ("milstein", dict(sde.milstein.orders))
+
+
+@pytest.mark.parametrize("noise", ["additive", "diagonal", "scalar", "commutative", "general"])
+@pytest.mark.parametrize("calculus", ["ito", "stratonovich"])
+def test_a_refusal_of_noise_names_methods_that_take_it(noise, calculus):
+    model = affine_sde(noise, calculus=calculus).model()
+    other = "additive" if noise != "additive" else "diagonal"
+    mine = sde.Method("mine", sde.euler_maruyama_step, orders={other: (0.5, 1.0)})
+    with pytest.raises(ValueError, match=rf"mine needs noise in .* got '{noise}': use sde\.\w+") as caught:
+        mine.check(model)
+    named = re.findall(r"sde\.(\w+)", str(caught.value))
+    assert named
+    for name in named:
+        getattr(sde, name).check(model)  # would raise
 
 
 def half_error(model, t, x, dt, dW):
