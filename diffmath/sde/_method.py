@@ -183,7 +183,7 @@ class Method:
         parts = [
             f"{kind} {value:g}" for kind, value in (("strong", strong), ("weak", weak)) if value is not None
         ]
-        return f"{type(self).__name__}({self.name}, {general[0]}: {', '.join(parts)})"
+        return f"Method({self.name}, {general[0]}: {', '.join(parts)})"
 
 
 def _least(orders: Iterator[float | None]) -> float | None:

@@ -63,7 +63,7 @@ class ReversibleMethod(Method):
     --------
     >>> from diffmath import sde
     >>> sde.reversible_heun
-    ReversibleMethod(reversible_heun, diagonal: strong 1, weak 1)
+    Method(reversible_heun, diagonal: strong 1, weak 1)
     """
 
     def started(self) -> Method:
