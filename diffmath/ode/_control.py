@@ -216,18 +216,21 @@ def initial_step(
 
     `clock` holds the times, the direction (+1 or -1) and the longest step; `share` makes per-row values
     common where the rows share a step, `send` takes them to the device. The algorithm is that of Hairer,
-    Norsett & Wanner, section II.4, (4.14).
+    Norsett & Wanner, section II.4, (4.14), but theirs holds for times of order 1: here they are measured in
+    units of the time in which the state changes, or else of the longest step.
     """
     t, direction, longest = clock
     d0, d1 = tolerance.norm(x, x), tolerance.norm(slope, x)
-    trusted = (d0 >= 1e-5) & (d1 >= 1e-5) & np.isfinite(d0 / np.where(d1 > 0, d1, 1.0))
-    h0 = np.where(trusted, 0.01 * d0 / np.where(trusted, d1, 1.0), 1e-6)
+    trusted = (d0 >= 1e-5) & (d1 * longest >= 1e-5) & np.isfinite(d0 / np.where(d1 > 0, d1, 1.0))
+    unit = np.where(trusted, np.minimum(d0 / np.where(trusted, d1, 1.0), longest), longest)
+    h0 = np.where(trusted, 0.01, 1e-6) * unit
     h0 = share(np.clip(h0, np.spacing(np.abs(t)), longest))
     ahead: Any = f(send(t + direction * h0), x + send(direction * h0) * slope)
     d2 = tolerance.norm(ahead - slope, x) / h0
-    curvature = np.fmax(d1, d2)
-    usable = np.isfinite(curvature) & (curvature > 1e-15)
-    h1 = np.where(
-        usable, (0.01 / np.where(usable, curvature, 1.0)) ** (1.0 / order), np.maximum(1e-6, h0 * 1e-3)
-    )
+    known = np.isfinite(d1) & np.isfinite(d2)
+    # The slope may change faster than the state; but one that happens to be near zero does not say so.
+    faster = d1 / np.where(known & (d2 > 0), d2, np.nan)
+    unit = np.where(known & (d2 > 0), np.clip(faster, 1e-3 * unit, unit), unit)
+    change = np.where(known, np.maximum(d1 * unit, d2 * unit * unit), 1.0)
+    h1 = np.where(known, unit * (0.01 / np.maximum(change, 1e-15)) ** (1.0 / order), 1e-3 * h0)
     return share(np.minimum(np.minimum(100 * h0, h1), longest))

@@ -60,9 +60,13 @@ _ADVICE = {
         "near that time; stop before it, start a new solve after it, or loosen rtol and atol"
     ),
     "max_steps": (
-        "max_steps={max_steps} trial steps are spent at t={t:g} in {rows}: the problem may be stiff for an "
-        "explicit method, or f may be noisy or discontinuous{hint}; loosen rtol and atol, raise max_steps, "
-        "or use an implicit method (ode.kvaerno5, ode.radau5)"
+        "max_steps={max_steps} trial steps are spent at t={t:g} in {rows}: {cause}; loosen rtol and atol, "
+        "raise max_steps, or use an implicit method (ode.kvaerno5, ode.radau5)"
+    ),
+    "unknown": "the problem may be stiff for an explicit method, or f may be noisy or discontinuous",
+    "blow_up": (
+        "the solution blows up near t={t:.10g} in {rows}: it grows without bound as t gets there; stop "
+        "before that time, or end with a terminal event (ode.Event) when it is large enough"
     ),
     "fixed": (
         "{what} in {rows}: the step may be too large for the method to be stable, or for the equations of an "

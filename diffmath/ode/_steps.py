@@ -15,15 +15,26 @@ import numpy as np
 
 from diffmath._accelerate import _reference_only
 from diffmath._arrays import array_namespace, asarray_like, expand_like
+from diffmath._solution import Status
 from diffmath._typing import Array, Time
 from diffmath.ode._clocks import BROKEN, SPENT, STUCK, Mask, Rows, advance, plan
 from diffmath.ode._control import PIDController, Tolerance, finite_rows, initial_step
+from diffmath.ode._diagnosis import blows_up, roughness, spectrum
 from diffmath.ode._dynamics import Dynamics
+from diffmath.ode._explicit import ExplicitRungeKutta
 from diffmath.ode._failures import Failures, advice
 from diffmath.ode._method import AdaptiveMethod
 from diffmath.ode._trial import Interpolant, Trial, send, trier
 
 __all__ = ["AdaptiveOptions", "AdaptiveSteps", "Step"]
+
+_BLOWN = -1
+_REASONS: dict[int, Status] = {
+    _BLOWN: "blow_up",
+    BROKEN: "nonfinite",
+    STUCK: "step_too_small",
+    SPENT: "max_steps",
+}
 
 
 @dataclass(frozen=True)
@@ -248,20 +259,47 @@ class AdaptiveSteps:
     def _report(self, ended: Any, size: Rows) -> None:
         """Record which clocks could not go on: a step rejected at the floor, or all trials spent."""
         floor = np.maximum(self.options.min_step, 4 * np.spacing(np.abs(self.t)))
-        for code, status in ((BROKEN, "nonfinite"), (STUCK, "step_too_small"), (SPENT, "max_steps")):
-            clocks = np.flatnonzero(ended == code)
-            if not len(clocks):
+        reasons = np.where(self._blown((ended == BROKEN) | (ended == STUCK)), _BLOWN, ended)
+        for code, status in _REASONS.items():
+            clocks = np.flatnonzero(reasons == code)
+            rows = clocks if self.per_row else np.flatnonzero(self.alive)
+            if not len(clocks) or not len(rows):
                 continue
             k = int(clocks[0])
+            cause = (self._rough(k, float(size[k])) if code == SPENT else "") or advice("unknown")
             text = advice(
-                status, t=float(self.t[k]), floor=float(floor[k]), max_steps=self.options.max_steps,
-                hint=self._stiffness(k, float(size[k])) if code == SPENT else "",
-            )  # fmt: skip
-            rows = clocks if self.per_row else np.flatnonzero(self.alive)
-            self.failures.add(status, rows, text)  # type: ignore[arg-type]
+                status,
+                t=float(self.t[k]),
+                floor=float(floor[k]),
+                max_steps=self.options.max_steps,
+                cause=cause,
+            )
+            self.failures.add(status, rows, text)
 
-    def _stiffness(self, clock: int, size: float) -> str:
-        return ""
+    def _blown(self, clocks: Mask) -> Mask:
+        """Return which of the clocks that stopped did so because a solution blows up."""
+        if not clocks.any():
+            return clocks
+        calls = self.f.calls
+        slope = self.f(send(self.t, self.x, self.per_row), self.x)
+        self.evaluations += clocks * (self.f.calls - calls)
+        found = blows_up(
+            self._pristine, self.x, slope, self.t, self.start, self.direction, self.options.tolerance.atol
+        )
+        return clocks & (found if self.per_row else (found & self.alive).any())
+
+    def _rough(self, clock: int, size: float) -> str:
+        """Say what kept the steps of a clock small. Its calls are nobody's: the message names one row."""
+        if not isinstance(self.method, ExplicitRungeKutta) or self.failures.status not in ("ok", "event"):
+            return ""
+        rows = np.arange(self.batch) == clock if self.per_row else self.alive
+        try:
+            found = spectrum(
+                self.f, send(self.t, self.x, self.per_row), self.x, rows, self.options.tolerance.atol
+            )
+        except Exception:  # noqa: BLE001  f may fail where no step has been: this is only a hint
+            return ""
+        return roughness(found, size, abs(self.stop - float(self.t[clock])))
 
 
 def _serve(function: Any) -> Any:

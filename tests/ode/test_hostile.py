@@ -222,9 +222,9 @@ def test_blow_up_is_reported_near_its_time(batch: Any) -> None:
     solution = ode.solve(
         lambda t, x: x * x, np.ones((1, 1)), [0.0, 0.5, 2.0], batch=batch, on_failure="return"
     )
-    assert solution.status in ("step_too_small", "nonfinite")
-    assert "the solution may blow up" in solution.message
-    time = float(solution.message.partition(" at t=")[2].split()[0])
+    assert solution.status == "blow_up"
+    assert "the solution blows up" in solution.message
+    time = float(solution.message.partition(" near t=")[2].split()[0])
     assert abs(time - 1) < 1e-3
     np.testing.assert_allclose(solution.x[:, 0, 0], [1.0, 2.0], rtol=1e-5)
 
@@ -239,7 +239,7 @@ def test_blow_up_with_fixed_steps_is_nonfinite_with_its_prefix() -> None:
 
 def test_stiffness_spends_the_cap_and_says_so() -> None:
     with pytest.raises(
-        SolveError, match=r"max_steps=500 trial steps .* in row 0: the problem may be stiff"
+        SolveError, match=r"max_steps=500 trial steps .* in row 0: f is stiff there: .* about -1e\+08"
     ) as caught:
         ode.solve(lambda t, x: -1e8 * (x - 1), np.zeros((1, 1)), [0.0, 1.0], max_steps=500)
     stats = caught.value.solution.stats

@@ -110,7 +110,7 @@ def test_a_row_that_fails_leaves_the_others():
 
     solution = ode.solve(f, np.ones((2, 1)), [0.0, 0.5, 2.0], method=ode.kvaerno3, on_failure="return")
     assert solution.row_status[0] == "ok"
-    assert solution.row_status[1] in ("step_too_small", "nonfinite", "max_steps")
+    assert solution.row_status[1] == "blow_up"
     assert solution.x[-1, 0, 0] == pytest.approx(np.exp(-2.0), rel=1e-5)
     assert solution.x[1, 1, 0] == pytest.approx(2.0, rel=1e-5)
     assert np.isnan(solution.x[-1, 1, 0])
