@@ -175,7 +175,8 @@ def jacobi_gauge(order: int, a: float, b: float) -> npt.NDArray[np.float64]:
     TypeError
         `order` is not an integer, or `a` or `b` not a number.
     ValueError
-        `order` is below 1, or `a` or `b` not greater than -1.
+        `order` is below 1, `a` or `b` not greater than -1, or so large that the nodes or the polynomials
+        leave float64 (beyond some 1,000).
 
     Notes
     -----
@@ -197,13 +198,20 @@ def jacobi_gauge(order: int, a: float, b: float) -> npt.NDArray[np.float64]:
 
     order = check_order(order)
     a, b = (check_parameter(name, value, above=-1.0) for name, value in (("a", a), ("b", b)))
-    x, weights = special.roots_jacobi(order, a, b)
-    n = np.arange(order)[:, None]
-    legendre = np.sqrt(2.0 * n + 1.0) * special.eval_legendre(n, x)
-    jacobi = special.eval_jacobi(n, a, b, x)
-    weights = weights / weights.sum()
-    jacobi = jacobi / np.sqrt(jacobi**2 @ weights)[:, None]
-    gauge: npt.NDArray[np.float64] = np.triu((jacobi * weights) @ legendre.T)
+    refused = f"a={a:g} and b={b:g} leave float64 at order {order}: choose smaller ones"
+    with quiet():
+        try:
+            x, weights = special.roots_jacobi(order, a, b)
+        except ValueError as error:  # its eigenvalue solver met an overflow
+            raise ValueError(refused) from error
+        n = np.arange(order)[:, None]
+        legendre = np.sqrt(2.0 * n + 1.0) * special.eval_legendre(n, x)
+        jacobi = special.eval_jacobi(n, a, b, x)
+        weights = weights / weights.sum()
+        jacobi = jacobi / np.sqrt(jacobi**2 @ weights)[:, None]
+        gauge: npt.NDArray[np.float64] = np.triu((jacobi * weights) @ legendre.T)
+    if not np.all(np.isfinite(gauge)):
+        raise ValueError(refused)
     return gauge
 
 
