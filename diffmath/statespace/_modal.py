@@ -10,6 +10,7 @@ import numpy as np
 from diffmath._arrays import array_namespace, check_array, to_numpy
 from diffmath._typing import Array
 from diffmath.statespace._block_diagonal import BlockDiagonal
+from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace
 
 __all__ = ["modal"]
@@ -81,7 +82,10 @@ def modal(poles: Array, B: Array, C: Array, *, D: Any = 0.0, pairs: bool = True)
         raise ValueError(f"B must have shape ({n},) to fit poles; got {tuple(B.shape)}")
     if C.ndim not in (1, 2) or C.shape[-1] != n:
         raise ValueError(f"C must have shape ({n},) or (p, {n}) to fit poles; got {tuple(C.shape)}")
-    read = 2.0 * C if pairs else C
+    with quiet():
+        read = 2.0 * C if pairs else C
+    if not bool(xp.all(xp.isfinite(read))):
+        raise ValueError("2 C overflows, which a pair reads with: scale C down")
     real = not any(xp.isdtype(part.dtype, "complex floating") for part in (poles, B))
     parts = (_diagonal(poles), B, _real(read)) if real else _rotations(poles, B, read)
     return StateSpace(*parts, D=D, structure=_structure(poles, pairs=not real))
