@@ -94,6 +94,8 @@ class Measure:
     retention: sympy.Expr = sympy.S.Zero
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise TypeError(f"name must be a string; got {type(self.name).__name__}")
         for role in ("basis", "weight"):
             if not callable(getattr(self, role)):
                 raise TypeError(f"{role} must be callable; got {type(getattr(self, role)).__name__}")

@@ -35,6 +35,7 @@ def test_a_basis_that_is_not_orthonormal_is_refused(basis: Any) -> None:
 
 
 @pytest.mark.parametrize(("changes", "kind", "message"), [
+    ({"name": None}, TypeError, "name must be a string; got NoneType"),
     ({"basis": "legendre"}, TypeError, "basis must be callable; got str"),
     ({"weight": 1}, TypeError, "weight must be callable; got int"),
     ({"memory": "window"}, ValueError, "memory must be one of .*; got 'window'"),
