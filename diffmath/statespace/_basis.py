@@ -107,7 +107,9 @@ def _refuse_outside(measure: Measure, t: Array) -> None:
     inside = t < 1.0 if pole else t <= 1.0
     required = "be less than 1, where alpha < 0 has a pole" if pole else "be at most 1, the present"
     if not endless:
-        inside, required = inside & (t >= 0.0), "lie in [0, 1], fractions of the history"
+        window = measure.name in ("legt", "fout", "foud")
+        whole = f"window: 1 - age/{measure.length:g}" if window else "history"
+        inside, required = inside & (t >= 0.0), f"lie in [0, 1], fractions of the {whole}"
     if not bool(xp.all(inside)):
         i = int(xp.argmin(xp.astype(inside, xp.int8)))
         raise ValueError(f"t must {required}; t[{i}] is {float(t[i])}")

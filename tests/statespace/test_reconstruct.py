@@ -240,7 +240,9 @@ def test_refusals():
     with pytest.raises(ValueError, match="t must be finite"):
         ss.reconstruct(legs, np.ones(3), [np.nan])
     for t in ([2.0], [-0.1]):
-        with pytest.raises(ValueError, match=r"t must lie in \[0, 1\], fractions of the history; t\[0\] is"):
+        with pytest.raises(
+            ValueError, match=r"t must lie in \[0, 1\], fractions of the window: 1 - age/1; t\[0\] is"
+        ):
             ss.basis(ss.foud(3, 0.5), t)
     with pytest.raises(ValueError, match=r"t must be at most 1, the present; t\[1\] is 1.5"):
         ss.basis(ss.lagt(3), [-4.0, 1.5])
