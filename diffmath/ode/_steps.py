@@ -51,13 +51,13 @@ class AdaptiveOptions:
 
 
 class Step:
-    """A step that some rows took: from ``t0`` to ``t``, and the state anywhere in between.
+    r"""A step that some rows took: from ``t0`` to ``t``, and the state anywhere in between.
 
     Attributes
     ----------
     t0, t : numpy.ndarray, shape (batch,)
         Time of every row before and after; equal for the rows that did not move.
-    x0, x : array, shape (batch, *state)
+    x0, x : array, shape (batch, \*state)
         State of every row before and after.
     accepted : numpy.ndarray of bool, shape (batch,)
         Which rows moved.
@@ -103,7 +103,7 @@ class Step:
         self._cost, self._unpaid = 0, accepted.copy()
 
     def at(self, rows: Any, theta: Rows) -> Array:
-        """Return the states of `rows` at the fractions `theta` of their steps, shape (pairs, *state)."""
+        r"""Return the states of `rows` at the fractions `theta` of their steps, shape (pairs, \*state)."""
         return self.inside(rows)(rows, theta)
 
     def inside(self, rows: Any) -> Interpolant:
