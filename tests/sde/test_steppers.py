@@ -154,7 +154,7 @@ def test_constant_coefficients_are_solved_exactly_by_both(x, dW, dt, f, g):
     ("method", "model", "error", "match"),
     [
         (sde.milstein, sde.SDE(lambda t, x: x, lambda t, x: x), TypeError, "needs diffusion_derivative"),
-        (sde.milstein, sde.SDE(lambda t, x: x, lambda t, x: x, noise="general"), ValueError, "use sde.milstein_levy"),
+        (sde.milstein, sde.SDE(lambda t, x: x, lambda t, x: x, noise="general"), ValueError, "milstein_levy"),
         (sde.milstein, sde.SDE(lambda t, x: x, lambda t, x: x, noise="scalar"), TypeError, "derivative_free"),
         (sde.euler_maruyama, geometric(1, 1, "stratonovich"), ValueError, "got 'stratonovich'.*to_ito"),
     ],
