@@ -72,6 +72,11 @@ def test_unbatched_rows(xp):
     assert pickle.loads(pickle.dumps(ode.unbatched(pendulum)))(0.0, np.ones((1, 2))).shape == (1, 2)
 
 
+def test_an_empty_batch():
+    assert ode.unbatched(pendulum)(0.0, np.ones((0, 2))).shape == (0, 2)
+    assert ode.solve(ode.unbatched(pendulum), np.ones((0, 2)), [0.0, 1.0]).x.shape == (2, 0, 2)
+
+
 def test_complex_states():
     found = ode.solve(lambda t, y: 1j * y, [1.0 + 0j], [0.0, 1.0], rtol=1e-9)
     np.testing.assert_allclose(found.x[-1], [np.exp(1j)], atol=1e-7)
