@@ -33,6 +33,7 @@ class Dynamics:
         self._untouched: Array | None = None
         self.calls = 0
         self.tolerance: Any = None  # of an adaptive solve: iterations within a step need no more
+        self.unsolved: Any = None  # rows whose equations the last step could not solve, if it had any
 
     @property
     def model(self) -> Drift:

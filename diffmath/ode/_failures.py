@@ -53,7 +53,12 @@ _ADVICE = {
     "nonfinite": (
         "the state or f(t, x) becomes nan or inf just after t={t:g} in {rows}, however small the step: the "
         "solution may blow up or leave the domain of f there; stop before that time, or bound f (with an "
-        "implicit method, a Jacobian that is nan or inf, or far from that of f, ends so too)"
+        "implicit method, a Jacobian that is nan or inf ends so too)"
+    ),
+    "newton_failed": (
+        "Newton's iteration fails just after t={t:g} in {rows}, however small the step: a given Jacobian may "
+        "be far from that of f, or f may jump or change faster than steps can follow; correct the Jacobian "
+        "(ode.WithJacobian) or leave it out, end the solve before a jump, or use an explicit method"
     ),
     "step_too_small": (
         "the step fell to its floor {floor:.3g} at t={t:.15g} in {rows}: the solution may blow up or jump "

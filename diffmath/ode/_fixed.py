@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from diffmath._arrays import array_namespace
+from diffmath._solution import Status
 from diffmath._typing import Array
 from diffmath.ode._clocks import Mask, Rows
 from diffmath.ode._control import finite_rows
@@ -38,6 +39,7 @@ class FixedSteps:
         self.alive = np.full(self.batch, True)
         self.goal = times[-1:].copy()
         self.failures = Failures(self.batch)
+        self._unsolved = np.zeros(self.batch, dtype=bool)  # rows that Newton's iteration failed in
         self._try = trier(f, method, x, None, per_row=False)
         self._taken = 0
 
@@ -61,9 +63,12 @@ class FixedSteps:
         trial = self._try(np.array([t]), np.array([dt]), x0, None)
         self.x = trial.x
         self._taken += 1
+        if self.f.unsolved is not None:
+            self._unsolved |= self.f.unsolved
         if interval:
-            what = "the state became nan or inf between t={:g} and t={:g}".format(*interval)
-            self._fail(self.alive & ~finite_rows(self.x), what)
+            bad, span = self.alive & ~finite_rows(self.x), "between t={:g} and t={:g}".format(*interval)
+            self._fail(bad & self._unsolved, f"Newton's iteration failed {span}", "newton_failed")
+            self._fail(bad & ~self._unsolved, f"the state became nan or inf {span}")
         spans = np.full(self.batch, t), np.full(self.batch, dt), np.full(self.batch, end)
         return Step(self, trial, spans, self.alive.copy(), x0, self.x, None)
 
@@ -80,6 +85,6 @@ class FixedSteps:
         """Return the work done."""
         return {"steps": self._taken, "evaluations": self.f.calls, "calls": self.f.calls}
 
-    def _fail(self, rows: Mask, what: str) -> None:
-        self.failures.add("nonfinite", np.flatnonzero(rows), advice("fixed", what=what))
+    def _fail(self, rows: Mask, what: str, status: Status = "nonfinite") -> None:
+        self.failures.add(status, np.flatnonzero(rows), advice("fixed", what=what))
         self.end(rows)

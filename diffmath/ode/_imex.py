@@ -134,10 +134,10 @@ class AdditiveRungeKutta:
 
     def _solve(self, f: Drift, t: Time, x: Array, dt: Time) -> tuple[Stages, list[Array], Linearised]:
         """Return the iterations' record, the scaled slopes of the whole f, and h J of the implicit part."""
-        split, allowed = structured(f, Split, self.name), getattr(f, "tolerance", None)
+        split = structured(f, Split, self.name)
         first = split.implicit(t, x)
         linear = linearise(split.implicit, t, x, dt, first if needs_differences(split.implicit) else None)
-        stages, explicit, slopes = Stages.begin(linear, allowed), list[Array](), list[Array]()
+        stages, explicit, slopes = Stages.begin(linear, f), list[Array](), list[Array]()
         for i, c in enumerate(self._c):
             base = (
                 x + increment(self._explicit[i], explicit) + increment(self._implicit[i][:i], stages.slopes)

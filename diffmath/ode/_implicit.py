@@ -159,7 +159,7 @@ class ImplicitRungeKutta:
         value = f(t, x) if needs_differences(f) or (slope is None and 0 in needed) else None
         linear = linearise(f, t, x, dt, value)
         slope = value if slope is None else slope
-        stages = Stages.begin(linear, getattr(f, "tolerance", None))
+        stages = Stages.begin(linear, f)
         for block, matrix in zip(self.tableau.blocks, self._matrices, strict=True):
             times = [t + self._c[i] * dt for i in block]
             bases = [x + increment(self._a[i][: block.start], stages.slopes) for i in block]

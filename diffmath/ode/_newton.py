@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import array_api_compat as compat
 import numpy as np
@@ -42,6 +43,9 @@ _STALLED = 30.0
 
 # No stage is resolved beyond this many units of round-off of the largest component of its row.
 _ROUNDOFF = 4.0
+
+# An iteration that moves a state to this many times its size has run away.
+_FAR = 1e6
 
 # The rate of convergence of one stage is believed of the next, but not below this.
 _BEST_RATE = 1e-6
@@ -87,11 +91,16 @@ class Stages:
     rate: Rows  # of convergence: what remains to be corrected, as a fraction of the last correction
     allowed: Tolerance | None = None  # what the solver tolerates in a step, if it adapts
     guess: Array | None = None  # where the next iteration begins; off a stiff solution, only 0 is safe
+    unsolved: Mask | None = None  # rows whose iteration failed though all numbers were finite
 
     @classmethod
-    def begin(cls, linear: Linearised, allowed: Tolerance | None = None) -> Stages:
-        """No stage yet: only rows without a finite Jacobian have failed."""
-        return cls([], ~linear.finite, np.ones(len(linear.finite)), allowed)
+    def begin(cls, linear: Linearised, f: Any = None) -> Stages:
+        """No stage yet: only rows without a finite Jacobian have failed. Let the solver behind f see more."""
+        stages = cls([], ~linear.finite, np.ones(len(linear.finite)), getattr(f, "tolerance", None))
+        stages.unsolved = np.zeros_like(stages.failed)
+        if hasattr(f, "unsolved"):
+            f.unsolved = stages.unsolved  # written to as the iterations go
+        return stages
 
     def ended(self, x: Array) -> Array:
         """Return `x`, NaN in the rows that failed: the solver rejects them."""
@@ -160,10 +169,14 @@ class Newton:
             residual = [dt * f(t, state) - k for t, state, k in zip(times, states, z, strict=True)]
             change = _multiply(inverse, residual)
             moving = rows.judge(self._distance(stages.allowed, states, change))
+            if stages.unsolved is not None and rows.lost.any():
+                stages.unsolved |= rows.lost & _diverged(bases[-1], states[-1], residual)
             z = [_take(moving, k + d, k) for k, d in zip(z, change, strict=True)]
             if not rows.active.any():
                 break
         stages.failed |= rows.broken | rows.active
+        if stages.unsolved is not None:
+            stages.unsolved |= rows.active
         stages.rate = rows.rate
         stages.slopes.extend(z)
         stages.guess = z[-1]
@@ -193,10 +206,11 @@ class _Convergence:
     active: Mask
     rate: Rows
     broken: Mask = field(init=False)
+    lost: Mask = field(init=False)  # by the last judgement
     previous: Rows = field(init=False)
 
     def __post_init__(self) -> None:
-        self.broken = np.zeros_like(self.active)
+        self.broken = self.lost = np.zeros_like(self.active)
         self.previous = np.full(self.active.shape, np.inf)
 
     def judge(self, distance: Rows) -> Mask:
@@ -207,7 +221,8 @@ class _Convergence:
             rate = np.where(np.isfinite(self.previous), measured, self.rate)
             lost = ~np.isfinite(distance) | (theta > 2)
             settled = (rate * distance <= 1) | (distance == 0) | ((theta > 0.5) & (distance <= _STALLED))
-        self.broken |= self.active & lost & ~settled
+        self.lost = self.active & lost & ~settled
+        self.broken = self.broken | self.lost
         moving = self.active & ~self.broken
         self.rate = np.where(moving & np.isfinite(rate), rate, self.rate)
         self.previous = distance
@@ -227,6 +242,18 @@ def increment(weights: Sequence[float], slopes: Sequence[Array]) -> Array:
     """Return the sum of weights times scaled slopes; zero weights cost nothing."""
     terms = [weight * slope for weight, slope in zip(weights, slopes, strict=False) if weight != 0.0]
     return sum(terms[1:], start=terms[0]) if terms else 0.0
+
+
+def _diverged(base: Array, state: Array, residual: Sequence[Array]) -> Mask:
+    """Return in which rows an iteration that cannot go on has itself to blame, and not an f that is nan.
+
+    Its numbers are finite, but grow (or the matrix is singular); or it has run away to where f overflows.
+    """
+    finite = np.all([finite_rows(part) for part in residual], axis=0)
+    xp, shape = array_namespace(base), (base.shape[0], flat_size(base))
+    before, after = (to_numpy(_largest(xp.abs(xp.reshape(x, shape))))[:, 0] for x in (base, state))
+    with np.errstate(all="ignore"):
+        return np.asarray(finite | ((before > 0) & ~(after <= _FAR * before)))
 
 
 def _largest(values: Array) -> Array:

@@ -120,8 +120,8 @@ def solve(
         An argument of the wrong kind or value, or what f returned at its first call; f that writes into its
         argument or into the array that it returned before.
     SolveError
-        The solve failed (`max_steps`, `step_too_small`, `nonfinite`, `blow_up`); it carries the solution so
-        far.
+        The solve failed (`max_steps`, `step_too_small`, `nonfinite`, `newton_failed`, `blow_up`); it carries
+        the solution so far.
 
     Notes
     -----

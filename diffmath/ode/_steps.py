@@ -28,9 +28,10 @@ from diffmath.ode._trial import Interpolant, Trial, send, trier
 
 __all__ = ["AdaptiveOptions", "AdaptiveSteps", "Step"]
 
-_BLOWN = -1
+_BLOWN, _UNSOLVED = -1, -2
 _REASONS: dict[int, Status] = {
     _BLOWN: "blow_up",
+    _UNSOLVED: "newton_failed",
     BROKEN: "nonfinite",
     STUCK: "step_too_small",
     SPENT: "max_steps",
@@ -172,6 +173,7 @@ class AdaptiveSteps:
             t0, dt, lands = self.t.copy(), np.empty(clocks), np.empty(clocks, dtype=bool)
             move(self.t, self.h, self.goal, self.running, self.direction, options.max_step, dt, lands)
             trial = trial_of(self.t, dt, self.x, slope)
+            unsolved = f.unsolved
             error = trial.error if self.per_row else np.atleast_1d(trial.error[self.alive].max())
             accepted, ended = np.empty(clocks, dtype=bool), np.empty(clocks, dtype=np.int8)
             moved = tell(
@@ -190,7 +192,7 @@ class AdaptiveSteps:
             elif trial.slope is None:
                 slope = None  # as if other rows had moved: what a row costs does not depend on them
             if np.count_nonzero(ended):
-                self._report(ended, np.abs(dt))
+                self._report(ended, np.abs(dt), unsolved)
 
     def _step(self, trial: Trial, t0: Rows, dt: Rows, accepted: Mask, x0: Array, slope: Any) -> Step:
         if not self.per_row:
@@ -256,10 +258,14 @@ class AdaptiveSteps:
         xp = array_namespace(new)
         return xp.where(expand_like(asarray_like(rows, new, xp.bool), new), new, old)
 
-    def _report(self, ended: Any, size: Rows) -> None:
+    def _report(self, ended: Any, size: Rows, unsolved: Mask | None) -> None:
         """Record which clocks could not go on: a step rejected at the floor, or all trials spent."""
         floor = np.maximum(self.options.min_step, 4 * np.spacing(np.abs(self.t)))
-        reasons = np.where(self._blown((ended == BROKEN) | (ended == STUCK)), _BLOWN, ended)
+        if unsolved is not None:
+            lost = unsolved if self.per_row else (unsolved & self.alive).any()
+            ended = np.where((ended == BROKEN) & lost, _UNSOLVED, ended)
+        stopped = (ended == BROKEN) | (ended == STUCK) | (ended == _UNSOLVED)
+        reasons = np.where(self._blown(stopped), _BLOWN, ended)
         for code, status in _REASONS.items():
             clocks = np.flatnonzero(reasons == code)
             rows = clocks if self.per_row else np.flatnonzero(self.alive)

@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
+from diffmath import SolveError, ode
 from diffmath.ode._jacobian import jacobian
 from diffmath.ode._newton import Linearised, Newton, Stages, _Convergence
+
+ADDITIVE = [ode.kencarp3, ode.kencarp4]
+ITERATING = [ode.implicit_euler, ode.sdirk2, ode.kvaerno5, ode.radau5, *ADDITIVE]
 
 
 @pytest.mark.parametrize(
@@ -58,3 +62,53 @@ def test_coupled_stages_solve_their_equations():
         state = x + a[i][0] * stages.slopes[0] + a[i][1] * stages.slopes[1]
         residual = stages.slopes[i] - dt * f(c[i] * dt, state)
         np.testing.assert_array_less(np.abs(residual[:2]), 1e-12 * (1 + 3 * dt * k * state**2)[:2])
+
+
+# At t=1, where no step is shorter than 1e-15, the iteration diverges with this Jacobian.
+FAILING = ode.WithJacobian(lambda t, x: -1e20 * (x - 2), lambda t, x: np.zeros((*x.shape, x.shape[1])))
+
+
+def solve(f, method, **options):
+    f = ode.Split(explicit=lambda t, x: 0.0 * x, implicit=f) if method in ADDITIVE else f
+    x0 = np.array([[1.0], [1.5]])
+    return ode.solve(f, x0, [1.0, 1.5, 2.0], method=method, on_failure="return", **options)
+
+
+@pytest.mark.parametrize("method", ITERATING, ids=lambda method: method.name)
+@pytest.mark.parametrize("options", [{}, {"batch": "shared"}, {"substeps": 4}], ids=repr)
+def test_an_iteration_that_fails_is_named(method, options):
+    found = solve(FAILING, method, **options)
+    assert found.status == "newton_failed"
+    assert "Newton's iteration fail" in found.message
+    assert found.t.tolist() == [1.0]
+    with pytest.raises(SolveError, match="Newton's iteration fail"):
+        ode.solve(FAILING, np.ones((1, 1)), [1.0, 2.0], method=ode.kvaerno5)
+
+
+@pytest.mark.parametrize("method", ITERATING, ids=lambda method: method.name)
+@pytest.mark.parametrize("options", [{}, {"substeps": 4}], ids=repr)
+def test_what_is_nan_is_not_blamed_on_the_iteration(method, options):
+    """f is nan where the first stage looks, or beyond the root that an iteration steps over."""
+    for f in (
+        lambda t, x: np.where(t > 1.6, np.nan, -x),
+        lambda t, x: np.where(x > 0, -4 * np.sqrt(np.abs(x)), np.nan),
+    ):
+        found = solve(f, method, **options, **({} if options else {"rtol": 1e-3}))
+        assert found.status == "nonfinite"
+
+
+def test_one_row_that_fails_leaves_the_others_and_keeps_its_reason():
+    def jacobian(t, x):
+        return np.where(x > 10, 0.0, -1e20)[:, :, None]
+
+    x0 = np.array([[2.0], [20.0]])
+    f = ode.WithJacobian(lambda t, x: -1e20 * (x - np.where(x > 10, 30.0, 2.0)), jacobian)
+    for options in ({}, {"substeps": 3}):
+        found = ode.solve(f, x0, [1e3, 1e3 + 1], method=ode.radau5, on_failure="return", **options)
+        assert found.row_status == ("ok", "newton_failed")
+        np.testing.assert_array_equal(found.x[:, 0], 2.0)  # the steady state
+
+
+def test_blow_ups_are_still_called_so():
+    found = ode.solve(lambda t, x: x * x, np.ones((1, 1)), [0, 2], method=ode.kvaerno5, on_failure="return")
+    assert found.status == "blow_up"
