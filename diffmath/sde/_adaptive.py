@@ -23,7 +23,7 @@ from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
 from diffmath.sde._nodes import KeyNodes, PathNodes
 from diffmath.sde._path import BrownianPath
-from diffmath.sde._solve import _source, along, check_state
+from diffmath.sde._solve import _source, along, check_state, narrowed
 
 __all__ = ["solve_adaptive"]
 
@@ -214,7 +214,7 @@ def _nodes(
     terms, shape = needed_terms(method.increments, method.name), noise_shape(model, float(times[0]), x)
     if isinstance(source, BrownianPath):
         along(source, times, method, shape, x)
-        nodes = PathNodes(source, times, terms)
+        nodes = PathNodes(narrowed(source, terms), times, terms)
         nodes.check(halvings=1 if method.step_with_error is None else 0)
         return nodes
     if "A" in terms:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
 from diffmath.sde._path import BrownianPath
 
-__all__ = ["advance", "along", "check_state", "march", "noise_of", "nonfinite", "solve"]
+__all__ = ["advance", "along", "check_state", "march", "narrowed", "noise_of", "nonfinite", "solve"]
 
 
 def solve(
@@ -200,8 +201,14 @@ def along(
     same_kind("x0", x, "path", path.like)
     if path.like.dtype != x.dtype:
         raise TypeError(f"path must have the precision of x0, {x.dtype}; got {path.like.dtype}")
-    increments = path.increments(clock)
+    increments = narrowed(path, needed).increments(clock)
     return increments if needed else (increment.W for increment in increments)
+
+
+def narrowed(path: BrownianPath, terms: str) -> BrownianPath:
+    """Return the same path without the Levy areas A if nobody asks for them: they cost a draw a leaf."""
+    # W alone is another tree than (W, H, K): a path with areas keeps H.
+    return path if "A" in terms or "A" not in path.terms else replace(path, terms=terms or "H")
 
 
 def advance(model: SDE, x: Array, t: float, after: float, method: Method, noise: Any) -> Array:
