@@ -222,6 +222,7 @@ def initial_step(
     t, direction, longest = clock
     d0, d1 = tolerance.norm(x, x), tolerance.norm(slope, x)
     trusted = (d0 >= 1e-5) & (d1 * longest >= 1e-5) & np.isfinite(d0 / np.where(d1 > 0, d1, 1.0))
+    trusted &= np.isfinite(d1)  # squares overflow, above 1e19 in float32
     unit = np.where(trusted, np.minimum(d0 / np.where(trusted, d1, 1.0), longest), longest)
     h0 = np.where(trusted, 0.01, 1e-6) * unit
     h0 = share(np.clip(h0, np.spacing(np.abs(t)), longest))

@@ -14,6 +14,7 @@ from diffmath.ode._clocks import Mask, Rows
 from diffmath.ode._control import finite_rows
 from diffmath.ode._dynamics import Dynamics
 from diffmath.ode._failures import Failures, advice
+from diffmath.ode._jacobian_check import check_derivatives
 from diffmath.ode._method import Method
 from diffmath.ode._steps import Step
 from diffmath.ode._trial import Interpolant, trier
@@ -46,8 +47,12 @@ class FixedSteps:
     def __iter__(self) -> Iterator[Step]:
         if len(self.times) < 2 or not self.batch:
             return
-        good = finite_rows(self.f.start(float(self.times[0]), self.x, self._pristine))
+        slope = self.f.start(self.start, self.x, self._pristine)
+        good = finite_rows(slope)
         self._fail(~good, f"f(t, x) is nan or inf at the initial time t={self.times[0]:g}")
+        first = float(self.times[1] - self.times[0]) / self.substeps
+        if good.any():
+            check_derivatives(self.f, self.method, self.start, self.x, first, slope)
         for k in range(1, len(self.times)):
             start, stop = float(self.times[k - 1]), float(self.times[k])
             for j in range(self.substeps):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from diffmath._typing import Array, Drift, Time
 from diffmath.ode._imex_tableau import AdditiveTableau
@@ -59,6 +59,8 @@ class AdditiveRungeKutta:
 
     tableau: AdditiveTableau
     newton: Newton = field(default_factory=Newton)
+
+    jacobian_error: ClassVar[float] = 100.0  # how much too large a given one may be where a solve begins
 
     def __post_init__(self) -> None:
         for name, kind in (("tableau", AdditiveTableau), ("newton", Newton)):

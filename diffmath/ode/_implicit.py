@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from diffmath._arrays import array_namespace
 from diffmath._typing import Array, Drift, Time
@@ -68,6 +68,8 @@ class ImplicitRungeKutta:
 
     tableau: ImplicitTableau
     newton: Newton = field(default_factory=Newton)
+
+    jacobian_error: ClassVar[float] = 100.0  # how much too large a given one may be where a solve begins
 
     def __post_init__(self) -> None:
         for name, kind in (("tableau", ImplicitTableau), ("newton", Newton)):

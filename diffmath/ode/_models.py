@@ -27,13 +27,22 @@ class WithJacobian:
     f : callable
         ``f(t, x)``, shape (batch, n) -> (batch, n).
     jacobian : callable, optional
-        ``jacobian(t, x)``: df_i/dx_j, shape (batch, n, n). Finite differences without it.
+        ``jacobian(t, x)``: df_i/dx_j, shape (batch, n, n). Finite differences without it. Where a solve
+        begins it is compared with a difference of f, and refused if it is wrong (see the notes).
     sparsity : numpy.ndarray of bool, shape (n, n), optional
         Where the Jacobian may differ from zero: finite differences then perturb columns that share no row
         together.
     time_derivative : callable, optional
         ``time_derivative(t, x)``: df/dt, shape (batch, n), which Rosenbrock methods use. A difference
         without it.
+
+    Notes
+    -----
+    A Rosenbrock method with a wrong Jacobian errs, and so does its estimate. `solve` therefore looks at one
+    product of a given Jacobian, by two evaluations of f at the start, and raises `ValueError` where it is off
+    by more than 1 %. Implicit methods iterate with any that is roughly right; there it must be a hundred
+    times too large to be refused. Kinks, jumps, noise and rounding of f decide nothing, nor do points where
+    f fails.
 
     Examples
     --------

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import ClassVar
 
 import array_api_compat as compat
 
@@ -58,6 +59,8 @@ class Rosenbrock:
     """
 
     tableau: RosenbrockTableau
+
+    jacobian_error: ClassVar[float] = 0.01  # relative, of a given one where a solve begins: more is refused
 
     def __post_init__(self) -> None:
         if not isinstance(self.tableau, RosenbrockTableau):

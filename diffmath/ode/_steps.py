@@ -23,6 +23,7 @@ from diffmath.ode._diagnosis import blows_up, roughness, spectrum
 from diffmath.ode._dynamics import Dynamics
 from diffmath.ode._explicit import ExplicitRungeKutta
 from diffmath.ode._failures import Failures, advice
+from diffmath.ode._jacobian_check import check_derivatives
 from diffmath.ode._method import AdaptiveMethod
 from diffmath.ode._trial import Interpolant, Trial, send, trier
 
@@ -235,9 +236,12 @@ class AdaptiveSteps:
         good = finite_rows(slope)
         self.failures.add("nonfinite", np.flatnonzero(~good), advice("start", t=self.start))
         self.running &= good if self.per_row else good.all()
+        calls = 1
         if self.running.any():
             self.h = self._first_step(slope, send_)
-        self.evaluations += np.where(self.running, self.f.calls, 1)  # rows that fail at once need no more
+            calls, first = self.f.calls, send_(self.direction * self.h)
+            check_derivatives(self.f, self.method, send_(self.t), self.x, first, slope)  # no row's own calls
+        self.evaluations += np.where(self.running, calls, 1)  # rows that fail at once need no more
         return slope
 
     def _first_step(self, slope: Array, send_: Any) -> Rows:
