@@ -9,7 +9,7 @@ from typing import Any
 from diffmath._arrays import _library, array_namespace, same_kind
 from diffmath._typing import Array
 
-__all__ = ["check_dynamics", "check_model", "check_result"]
+__all__ = ["check_dynamics", "check_model", "check_part", "check_result"]
 
 _TIMES = frozenset({"t", "time", "tau", "s", "sigma", "timestep", "timesteps", "noise_level"})
 _STATES = frozenset(
@@ -102,6 +102,25 @@ def check_result(role: str, result: Any, x: Array, shape: tuple[int, ...] | None
         raise TypeError(f"{role} must return floating numbers of {_library(xp)}; got dtype {result.dtype}")
     if xp.isdtype(result.dtype, "complex floating") and not xp.isdtype(x.dtype, "complex floating"):
         raise TypeError(f"{role} must return real numbers for a real state; got dtype {result.dtype}")
+    return result
+
+
+def check_part(role: str, result: Any, x: Array) -> Array:
+    """Refuse what does not have the very shape and dtype of the state `x`; cheap where it does.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `check_result`; another precision.
+    """
+    if getattr(result, "shape", None) == x.shape and result.dtype == x.dtype and type(result) is type(x):
+        return result
+    check_result(role, result, x)
+    if result.dtype != x.dtype:
+        raise TypeError(
+            f"{role} must return the dtype of the state, {x.dtype}; got {result.dtype}: cast constants to "
+            "x.dtype, and use math.sin, ... for numbers (NumPy scalars promote float32 arrays)"
+        )
     return result
 
 

@@ -43,7 +43,7 @@ def drive(
             step.inside(np.flatnonzero(step.accepted))
             kept.append(step)
             reached = np.where(step.accepted, limit, reached)
-        if callback is not None and callback(float(step.t[0]) if run.float_time else step.t.copy(), step.x):
+        if callback is not None and callback(_told(run, step, limit), run.x):
             going = np.flatnonzero(run.alive & (run.direction * (run.stop - step.t) > 0))
             run.failures.add("user_stop", going, advice("user_stop", t=float(step.t.max())))
             break
@@ -54,3 +54,11 @@ def drive(
         more["t_events"], more["x_events"] = scanner.results()
     solution: Solution = run.failures.solution(saver.recorder.assemble(), run.stats(), run.per_row, **more)
     return solution
+
+
+def _told(run: Any, step: Step, limit: Rows) -> Any:
+    """The time that a callback is told: of every row, or of the rows that go on, if they share it."""
+    if not run.float_time:
+        return limit.copy()
+    ended = step.accepted & ~run.alive
+    return float(step.t[0] if run.alive.any() or not ended.any() else limit[ended][-1])

@@ -15,7 +15,7 @@ from diffmath._arrays import array_namespace, device, to_numpy
 from diffmath._callables import check_dynamics, guarded
 from diffmath._typing import Array, Time
 from diffmath.ode._clocks import Mask, Rows
-from diffmath.ode._control import check_number
+from diffmath.ode._control import check_number, finite_rows
 from diffmath.ode._failures import advice
 from diffmath.ode._steps import Step
 from diffmath.ode._trial import send
@@ -43,7 +43,8 @@ class Event:
     -----
     An event is a change from a sign to the other, or to zero: a row that starts at zero has no event there.
     Its time is exact to four units in the last place of t, or to the noise of `function`; its state is that
-    of the dense output. A plain function will do instead of an `Event`, with the attributes ``terminal`` and
+    of the dense output. Where it is nan, a crossing may hide, and the row ends there with the status
+    "nonfinite". A plain function will do instead of an `Event`, with the attributes ``terminal`` and
     ``direction`` of scipy.integrate.solve_ivp if it has them.
 
     Examples
@@ -96,6 +97,7 @@ class Scanner:
         self._found: list[tuple[int, int, float, Array]] = []  # event, row, time, state
         self._signs = np.zeros((len(events), run.batch))
         self._started = False
+        self._known = np.full(run.batch, np.inf)
 
     def scan(self, step: Step) -> Rows:
         """Find the events of a step; return how far every row came."""
@@ -103,6 +105,8 @@ class Scanner:
             self._signs, self._started = self._values(step.t0, step.x0), True
         crossings: list[tuple[int, float, int, Array]] = []  # row, theta, event, state of the batch
         before, low = self._signs, 0.0
+        self._known = np.full(self._batch, np.inf)  # how far into the step all events are numbers
+        self._mark(step, np.isnan(before).any(axis=0), 0.0)
         for part in range(1, self._checks + 1):
             high = part / self._checks
             last = part == self._checks
@@ -113,6 +117,7 @@ class Scanner:
                 rows = step.accepted & _crosses(before[i], after[i], event.direction)
                 if rows.any():
                     crossings += self._locate(step, i, rows, (low, high), (before[i], after[i]))
+            self._mark(step, np.isnan(after).any(axis=0), low)
             before, low = after, high
         self._signs = np.where(step.accepted, before, self._signs)
         return self._settle(step, crossings)
@@ -130,6 +135,13 @@ class Scanner:
             tuple(tuple(np.asarray(row, dtype=float) for row in event) for event in times),
             tuple(tuple(xp.stack(row, axis=0) if row else empty for row in event) for event in states),
         )
+
+    def _mark(self, step: Step, rows: Any, theta: Any) -> None:
+        """Note in which rows an event is nan beyond theta: a crossing may hide there."""
+        rows = rows & step.accepted
+        if rows.any():  # a state that is nan is the solver's to report
+            rows = rows & finite_rows(step.x)
+            self._known = np.where(rows, np.minimum(self._known, theta), self._known)
 
     def _inside(self, step: Step, theta: Rows) -> Array:
         # All rows, so that the event sees the batch that f sees; those that stay are where they were.
@@ -168,6 +180,9 @@ class Scanner:
             same = open_ & (np.sign(value) == np.sign(fa))
             a, fa = np.where(same, theta, a), np.where(same, value, fa)
             b, fb = np.where(open_ & ~same, theta, b), np.where(open_ & ~same, value, fb)
+        hidden = rows & np.isnan(fb)
+        self._mark(step, hidden, a)
+        rows = rows & ~hidden
         x = self._inside(step, b)
         return [(int(row), float(b[row]), event, x) for row in np.flatnonzero(rows)]
 
@@ -185,20 +200,34 @@ class Scanner:
 
     def _settle(self, step: Step, crossings: list[tuple[int, float, int, Array]]) -> Rows:
         """Record the crossings in order of time, up to the first terminal one of each row."""
-        limit, ended = step.t.copy(), np.zeros(self._batch, dtype=bool)
+        known = np.minimum(self._known, 1.0)
+        limit = np.where(known < 1, step.t0 + known * step.dt, step.t)
+        ended = np.zeros(self._batch, dtype=bool)
+        final = np.where(step.accepted, known, 0.0)  # how far into the step every row came
         for row, theta, event, x in sorted(crossings, key=lambda found: found[:3]):
             time = float(step.t0[row] + theta * step.dt[row]) if theta < 1 else float(step.t[row])
-            if ended[row] and time != limit[row]:  # what happens at the same time still does
+            if theta > known[row] or (ended[row] and time != limit[row]):  # at the same time, all count
                 continue
             self._found.append((event, row, time, x[row, ...]))
             self._counts[event, row] += 1
             terminal = int(self._events[event].terminal)
             if terminal and self._counts[event, row] >= terminal:
-                ended[row], limit[row] = True, time
-        if ended.any():
-            self._run.end(ended)
-            self._run.failures.add("event", np.flatnonzero(ended), advice("event"))
+                ended[row], limit[row], final[row] = True, time, theta
+        self._end(step, ended, limit, final)
         return limit
+
+    def _end(self, step: Step, ended: Mask, limit: Rows, theta: Rows) -> None:
+        """End the rows of terminal events, and those in which an event is not known any more."""
+        lost = np.isfinite(self._known) & ~ended
+        if not (ended | lost).any():
+            return
+        x = self._inside(step, theta)
+        failures = self._run.failures
+        failures.add("event", np.flatnonzero(ended), advice("event"))
+        for row in np.flatnonzero(lost):
+            end = float(step.t[row])
+            failures.add("nonfinite", [row], advice("event_nan", t=float(limit[row]), t_end=end))
+        self._run.end(ended | lost, (limit, x))
 
 
 def _crosses(before: Rows, after: Rows, direction: float) -> Mask:

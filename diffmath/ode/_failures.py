@@ -66,9 +66,10 @@ _ADVICE = {
     ),
     "max_steps": (
         "max_steps={max_steps} trial steps are spent at t={t:g} in {rows}: {cause}; loosen rtol and atol, "
-        "raise max_steps, or use an implicit method (ode.kvaerno5, ode.radau5)"
+        "raise max_steps, or use {other} (ode.kvaerno5, ode.radau5)"
     ),
     "unknown": "the problem may be stiff for an explicit method, or f may be noisy or discontinuous",
+    "tight": "the tolerance may be tight for an estimate of order {order}, or f noisy or discontinuous",
     "blow_up": (
         "the solution blows up near t={t:.10g} in {rows}: it grows without bound as t gets there; stop "
         "before that time, or end with a terminal event (ode.Event) when it is large enough"
@@ -77,8 +78,12 @@ _ADVICE = {
         "{what} in {rows}: the step may be too large for the method to be stable, or for the equations of an "
         "implicit one to be solved (raise substeps), or f leaves its domain there"
     ),
-    "user_stop": "the callback stopped the solve at t={t:g}",
     "event": "a terminal event ended {rows}: see t_events and x_events",
+    "event_nan": (
+        "event(t, x) is nan between t={t:.10g} and t={t_end:.10g} in {rows}, where a crossing may hide: let "
+        "it return a number wherever the solution goes, beyond the edge of its domain one of the right sign"
+    ),
+    "user_stop": "the callback stopped the solve at t={t:g}",
 }
 
 

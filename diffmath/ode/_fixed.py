@@ -16,7 +16,7 @@ from diffmath.ode._dynamics import Dynamics
 from diffmath.ode._failures import Failures, advice
 from diffmath.ode._jacobian_check import check_derivatives
 from diffmath.ode._method import Method
-from diffmath.ode._steps import Step
+from diffmath.ode._steps import Step, choose
 from diffmath.ode._trial import Interpolant, trier
 
 __all__ = ["FixedSteps"]
@@ -66,7 +66,7 @@ class FixedSteps:
     def _step(self, t: float, dt: float, end: float, interval: tuple[float, ...]) -> Step:
         x0 = self.x
         trial = self._try(np.array([t]), np.array([dt]), x0, None)
-        self.x = trial.x
+        self.x = trial.x if self.alive.all() else choose(self.alive, trial.x, x0)
         self._taken += 1
         if self.f.unsolved is not None:
             self._unsolved |= self.f.unsolved
@@ -82,8 +82,10 @@ class FixedSteps:
         found: Interpolant = self._try.inside(step._trial, step.t0[:1], step.dt[:1], step.x0, None)
         return found, 0
 
-    def end(self, rows: Mask) -> None:
-        """Stop rows where they are."""
+    def end(self, rows: Mask, where: tuple[Rows, Array] | None = None) -> None:
+        """Stop rows where they are, or at the times and states of an event."""
+        if where is not None:
+            self.x = choose(rows, where[1], self.x)
         self.alive = self.alive & ~rows
 
     def stats(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like
-from diffmath._callables import check_dynamics
+from diffmath._callables import check_dynamics, check_part
 from diffmath._typing import Array, Drift, Time
 
 __all__ = ["Linear", "Semilinear", "Separable", "Split", "WithJacobian", "structured"]
@@ -99,7 +99,7 @@ class Split:
         check_dynamics(self.implicit, "implicit")
 
     def __call__(self, t: Time, x: Array) -> Array:
-        return self.explicit(t, x) + self.implicit(t, x)
+        return _part(self, "explicit", t, x) + _part(self, "implicit", t, x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +130,7 @@ class Semilinear:
         check_dynamics(self.nonlinear, "nonlinear")
 
     def __call__(self, t: Time, x: Array) -> Array:
-        return _apply(self.linear, x) + self.nonlinear(t, x)
+        return _apply(self.linear, x) + _part(self, "nonlinear", t, x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +170,8 @@ class Separable:
             raise ValueError(f"the state of a Separable has shape (batch, 2, n); got {tuple(x.shape)}")
         if compat.is_array_api_obj(t):
             t = t[:, 0, ...]
-        return array_namespace(x).stack([self.velocity(t, x[:, 1, ...]), self.force(t, x[:, 0, ...])], axis=1)
+        q, p = x[:, 0, ...], x[:, 1, ...]
+        return array_namespace(x).stack([_part(self, "velocity", t, p), _part(self, "force", t, q)], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +216,11 @@ def structured(f: Any, kind: type[Model], method: str) -> Model:
     parts = getattr(f, "parts", None)
     counted: Model = model if parts is None else parts(model)
     return counted
+
+
+def _part(model: Any, name: str, t: Time, x: Array) -> Array:
+    """Call a part; what does not fit the state is refused by its name, not by the sum."""
+    return check_part(f"{name}(t, x)", getattr(model, name)(t, x), x)
 
 
 def _check_matrix(name: str, value: Any, ndims: tuple[int, ...]) -> None:

@@ -100,7 +100,8 @@ def solve(
         What to look for in every step; see `Event`.
     callback : callable, optional
         ``callback(t, x)`` after every accepted step, with the time (float, or one per row, shape (batch,))
-        and the states; if it returns true, the solve stops with status "user_stop".
+        and the states, of rows that a terminal event has ended those of the event; if it returns true, the
+        solve stops with status "user_stop".
     progress : bool
         Show a progress bar.
     on_failure : {"raise", "return"}

@@ -27,7 +27,7 @@ from diffmath.ode._jacobian_check import check_derivatives
 from diffmath.ode._method import AdaptiveMethod
 from diffmath.ode._trial import Interpolant, Trial, send, trier
 
-__all__ = ["AdaptiveOptions", "AdaptiveSteps", "Step"]
+__all__ = ["AdaptiveOptions", "AdaptiveSteps", "Step", "choose"]
 
 _BLOWN, _UNSOLVED = -1, -2
 _REASONS: dict[int, Status] = {
@@ -213,8 +213,12 @@ class AdaptiveSteps:
         """Count evaluations that were made for some rows, or for the clock that they share."""
         self.evaluations += evaluations * (rows if self.per_row else rows.any())
 
-    def end(self, rows: Mask) -> None:
-        """Stop rows where they are."""
+    def end(self, rows: Mask, where: tuple[Rows, Array] | None = None) -> None:
+        """Stop rows where they are, or at the times and states of an event."""
+        if where is not None:
+            self.x = choose(rows, where[1], self.x)
+            if self.per_row:
+                self.t[rows] = where[0][rows]
         self.alive &= ~rows
         self.running &= self.alive if self.per_row else self.alive.any()
 
@@ -258,9 +262,7 @@ class AdaptiveSteps:
         """The new values in the rows that were accepted, the old ones elsewhere."""
         if moved == len(accepted) and (self.per_row or self.alive.all()):
             return new
-        rows = accepted if self.per_row else self.alive
-        xp = array_namespace(new)
-        return xp.where(expand_like(asarray_like(rows, new, xp.bool), new), new, old)
+        return choose(accepted if self.per_row else self.alive, new, old)
 
     def _report(self, ended: Any, size: Rows, unsolved: Mask | None) -> None:
         """Record which clocks could not go on: a step rejected at the floor, or all trials spent."""
@@ -276,13 +278,15 @@ class AdaptiveSteps:
             if not len(clocks) or not len(rows):
                 continue
             k = int(clocks[0])
-            cause = (self._rough(k, float(size[k])) if code == SPENT else "") or advice("unknown")
+            explicit = isinstance(self.method, ExplicitRungeKutta)
+            cause = self._rough(k, float(size[k])) if code == SPENT else ""
             text = advice(
                 status,
                 t=float(self.t[k]),
                 floor=float(floor[k]),
                 max_steps=self.options.max_steps,
-                cause=cause,
+                cause=cause or advice("unknown" if explicit else "tight", order=self._q),
+                other="an implicit method" if explicit else "a method of higher order",
             )
             self.failures.add(status, rows, text)
 
@@ -310,6 +314,12 @@ class AdaptiveSteps:
         except Exception:  # noqa: BLE001  f may fail where no step has been: this is only a hint
             return ""
         return roughness(found, size, abs(self.stop - float(self.t[clock])))
+
+
+def choose(rows: Mask, new: Array, old: Array) -> Array:
+    """Return the new values in some rows, the old ones elsewhere."""
+    xp = array_namespace(new)
+    return xp.where(expand_like(asarray_like(rows, new, xp.bool), new), new, old)
 
 
 def _serve(function: Any) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffmath import ode
+from diffmath import SolveError, ode
 from diffmath._arrays import array_namespace
 
 BATCHES: list[dict[str, Any]] = [{}, {"batch": "shared"}]
@@ -288,3 +288,107 @@ def test_an_exception_of_an_event_passes_through_with_its_place() -> None:
     with pytest.raises(ZeroDivisionError, match="mine") as caught:
         ode.solve(spin, START, [0.0, 1.0], events=broken)
     assert "raised by event(t, x) at t=" in caught.value.__notes__[0]
+
+
+def gap(low: float, high: float) -> Any:
+    """t - 1/2, but nan in between."""
+
+    def event(t: Any, x: Any) -> Any:
+        time = np.broadcast_to(np.ravel(t), (len(x),))
+        return np.where((time > low) & (time < high), math.nan, time - 0.5)
+
+    return event
+
+
+MODES: list[dict[str, Any]] = [{}, {"batch": "shared"}, {"substeps": 40}, {"method": ode.rk4, "substeps": 7}]
+
+
+@pytest.mark.parametrize("options", MODES, ids=repr)
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("width", [0.2, 1e-3, 1e-9])
+def test_a_crossing_cannot_hide_where_an_event_is_nan(
+    width: float, terminal: bool, options: dict[str, Any]
+) -> None:
+    event = ode.Event(gap(0.5 - width / 3, 0.5 + width), terminal=terminal)
+    times = np.linspace(0, 1, 11)
+    found = ode.solve(
+        lambda t, x: -x, np.ones((2, 1)), times, events=event, on_failure="return", max_step=0.1,
+        rtol=1e-4, dense=True, **options,
+    )  # fmt: skip
+    assert found.status == "nonfinite"
+    assert "event(t, x) is nan between t=0." in found.message
+    assert found.t[-1] <= 0.5
+    np.testing.assert_allclose(found.x[:, :, 0], np.exp(-found.t)[:, None] * np.ones(2), rtol=1e-3)
+    assert [len(row) for row in found.t_events[0]] == [0, 0]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("options", MODES, ids=repr)
+def test_the_edge_of_an_events_domain_ends_its_row_alone(options: dict[str, Any]) -> None:
+    """sqrt(x - 1/2) reaches zero at t = ln 2 and is nan then; the second row does not get there."""
+    x0 = np.array([[1.0], [5.0]])
+    events = [lambda t, x: np.sqrt(x[:, 0] - 0.5), lambda t, x: x[:, 0] - 0.8]
+    found = ode.solve(lambda t, x: -x, x0, [0.0, 0.25, 1.0], events=events, on_failure="return", **options)
+    assert found.status == "nonfinite"
+    assert found.row_status in (None, ("nonfinite", "ok"))
+    assert "in row 0" in found.message
+    np.testing.assert_allclose(found.t_events[1][0], math.log(1.25), rtol=1e-3)  # type: ignore[index]
+    if found.row_status:
+        np.testing.assert_allclose(found.x[:, 1, 0], 5 * np.exp(-np.array([0, 0.25, 1])), rtol=1e-3)
+        assert np.isnan(found.x[2, 0])
+
+
+def test_an_event_that_is_nan_at_the_start_or_everywhere() -> None:
+    for event in (lambda t, x: math.nan * x[:, 0], lambda t, x: np.log(x[:, 0] - 1)):
+        with pytest.raises(SolveError, match=r"event.* is nan between t=0 and") as caught:
+            ode.solve(lambda t, x: 0 * x - 1, np.ones((1, 1)), [0.0, 1.0], events=event)
+        assert caught.value.solution.t.tolist() == [0.0]
+
+
+@pytest.mark.parametrize("options", MODES, ids=repr)
+def test_a_terminal_event_before_the_gap_is_found(options: dict[str, Any]) -> None:
+    """In one long step: the event at 0.5, nan from 0.55 on."""
+    event = ode.Event(gap(0.55, 2.0), terminal=True, checks=40)
+    found = ode.solve(lambda t, x: 0 * x + 1, np.zeros((1, 1)), [0.0, 1.0], events=event, **options)
+    assert found.status == "event"
+    np.testing.assert_allclose(found.t_events[0][0], [0.5], rtol=1e-12)  # type: ignore[index]
+
+
+def test_a_state_that_is_nan_is_the_solvers_to_report() -> None:
+    found = ode.solve(
+        lambda t, x: np.where(t > 0.4, np.nan, x), np.ones((1, 1)), [0.0, 1.0], events=lambda t, x: x[:, 0],
+        method=ode.euler, substeps=10, on_failure="return",
+    )  # fmt: skip
+    assert found.status == "nonfinite"
+    assert "the state became nan" in found.message
+
+
+@pytest.mark.parametrize("options", MODES, ids=repr)
+def test_a_callback_sees_what_the_solution_does_at_a_terminal_event(options: dict[str, Any]) -> None:
+    seen: list[tuple[Any, Any]] = []
+    found = ode.solve(
+        lambda t, x: 0 * x + 1, np.array([[0.0], [-0.25]]), [0.0, 1.0], rtol=1e-3,
+        events=ode.Event(lambda t, x: x[:, 0] - 0.3, terminal=True),
+        callback=lambda t, x: seen.append((t, x.copy())), max_step=0.2, **options,
+    )  # fmt: skip
+    assert found.status == "event"
+    states = np.array([x[:, 0] for _, x in seen])
+    assert states.max() <= 0.3 + 1e-12  # no state past the event, in this step or a later one
+    last = seen[-1][0]
+    np.testing.assert_allclose(last, [0.3, 0.55] if np.ndim(last) else 0.55, rtol=1e-12)
+    ends = [x[0] for x in found.x_events[0]]  # type: ignore[index]
+    np.testing.assert_array_equal(seen[-1][1], ends)
+
+
+def test_the_callback_of_one_state_is_told_the_time_of_the_event() -> None:
+    seen: list[tuple[Any, Any]] = []
+
+    def ground(t: float, y: Any) -> Any:
+        return y[0] - 0.5
+
+    ground.terminal = True  # type: ignore[attr-defined]
+    found = ode.solve(
+        lambda t, y: [-1.0], [1.0], [0.0, 2.0], events=ground, callback=lambda t, y: seen.append((t, y))
+    )
+    assert found.status == "event"
+    assert seen[-1][0] == found.t_events[0][0][0]  # type: ignore[index]
+    assert seen[-1][1] == found.x_events[0][0][0]  # type: ignore[index]

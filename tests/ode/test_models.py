@@ -1,5 +1,7 @@
 """Structured right-hand sides: they are plain ones, and their parts are handed out and counted."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -80,3 +82,54 @@ def test_parts_are_handed_out_and_counted():
 def test_refusals(build, error, message):
     with pytest.raises(error, match=message):
         build()
+
+
+class Buffered:
+    """Writes every result into one array, as fast code does."""
+
+    def __init__(self) -> None:
+        self.out: Any = None
+
+    def __call__(self, t: Any, x: Any) -> Any:
+        self.out = np.empty_like(x) if self.out is None else self.out
+        return np.multiply(x, -1.0, out=self.out)
+
+
+def _zero(t: Any, x: Any) -> Any:
+    return 0.0 * x
+
+
+PARTS = {
+    "explicit": (ode.kencarp4, lambda part: ode.Split(explicit=part, implicit=_zero)),
+    "implicit": (ode.kencarp4, lambda part: ode.Split(explicit=_zero, implicit=part)),
+    "nonlinear": (ode.etdrk4, lambda part: ode.Semilinear(np.zeros(2), part)),
+    "velocity": (ode.yoshida4, lambda part: ode.Separable(velocity=part, force=lambda t, q: -q)),
+    "force": (ode.yoshida4, lambda part: ode.Separable(velocity=lambda t, p: p, force=part)),
+}
+
+
+@pytest.mark.parametrize("role", PARTS)
+@pytest.mark.parametrize(
+    ("part", "error", "words"),
+    [
+        (Buffered, TypeError, "overwrote the array it returned before"),
+        (lambda: lambda t, x: x.astype("f4"), TypeError, "must return the dtype of the state, float64"),
+        (lambda: lambda t, x: 0.0, TypeError, "must be an array"),
+        (lambda: lambda t, x: None, TypeError, "must be an array"),
+        (lambda: lambda t, x: x[:1], ValueError, r"must return shape \(2, 2\); got \(1, 2\)"),
+    ],
+    ids=["buffer", "precision", "number", "none", "shape"],
+)
+def test_a_part_is_held_to_what_f_is(role: str, part: Any, error: Any, words: str) -> None:
+    method, model = PARTS[role]
+    x0 = np.arange(8.0).reshape(2, 2, 2) if method is ode.yoshida4 else np.ones((2, 2))
+    with pytest.raises(error, match=rf"{role}\(t, x\).*{words}"):
+        ode.solve(model(part()), x0, [0.0, 1.0], method=method, substeps=4)
+
+
+def test_a_part_that_returns_one_constant_array_is_fine() -> None:
+    constant = np.full((2, 2), 0.5)
+    for role in ("explicit", "implicit", "nonlinear"):
+        method, model = PARTS[role]
+        found = ode.solve(model(lambda t, x: constant), np.ones((2, 2)), [0.0, 1.0], method=method)
+        np.testing.assert_allclose(found.x[-1], 1.5)
