@@ -1,4 +1,4 @@
-"""Continuous extensions of Runge-Kutta methods: the solution inside a step, with its own order conditions.
+"""Continuous extensions of one-step methods: the solution inside a step, with its own order conditions.
 
 Source: Hairer, Norsett & Wanner (1993), Solving Ordinary Differential Equations I, section II.6.
 """
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from diffmath.ode._tableau import Exact, Residuals, Tableau, exact_row, refuse_violated, residuals
+from diffmath.ode._algebraic import Number, as_fraction, number_row
+from diffmath.ode._tableau import Exact, Tableau, exact_row, refuse_violated, residuals
 
-__all__ = ["ContinuousExtension"]
+__all__ = ["ContinuousExtension", "collocation_weights"]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -24,17 +25,18 @@ class ContinuousExtension:
 
     Parameters
     ----------
-    tableau : Tableau
+    tableau : Tableau, ImplicitTableau, RosenbrockTableau or AdditiveTableau
         The method.
     weights : sequence of rows, shape (stages + extra, degree)
         w, the coefficients of theta, theta^2, ...
     a_extra : sequence of rows, shape (extra, stages + extra), optional
-        Stages that only the extension needs; row i may stop after its first ``stages + i`` entries.
+        Stages that only the extension needs, of explicit methods; row i may stop after its first
+        ``stages + i`` entries.
     order : int
-        For every rooted tree up to this order, ``sum_i b_i(theta) phi_i = theta^order / density`` is
+        For every tree of the tableau up to this order, ``sum_i b_i(theta) phi_i = theta^order / density`` is
         checked as a polynomial in theta.
     digits : int, optional
-        For decimals: every condition must hold to ``10**-digits``.
+        For decimals: every condition must hold to ``10**-digits``. Without it, exactly.
     reference : str
         Where the coefficients come from.
 
@@ -55,17 +57,21 @@ class ContinuousExtension:
     ContinuousExtension(heun, order 2, degree 2)
     """
 
-    tableau: Tableau
-    weights: Sequence[Sequence[Exact]]
+    tableau: Any
+    weights: Sequence[Sequence[Any]]
     a_extra: Sequence[Sequence[Exact]] = ()
     order: int
     digits: int | None = None
     reference: str = ""
 
     def __post_init__(self) -> None:
+        if not hasattr(self.tableau, "conditions"):
+            raise TypeError(f"tableau must be one of diffmath.ode; got {type(self.tableau).__name__}")
+        if self.a_extra and not isinstance(self.tableau, Tableau):
+            raise ValueError(f"{self.tableau.name} is not explicit: its extension has no a_extra")
         stages = self.tableau.stages + len(self.a_extra)
         a_extra = tuple(self._extra_row(i, row, stages) for i, row in enumerate(self.a_extra))
-        weights = tuple(exact_row("weights", row) for row in self.weights)
+        weights = tuple(number_row("weights", row) for row in self.weights)
         if len(weights) != stages or not weights[0] or len({len(row) for row in weights}) != 1:
             raise ValueError(
                 f"{self.tableau.name}: weights must have shape ({stages}, degree); got rows of lengths "
@@ -87,7 +93,7 @@ class ContinuousExtension:
         """The extension must end where the step does: no jumps in the solution."""
         b = [*self.tableau.b, *[0] * len(self.a_extra)]
         for i, (row, end) in enumerate(zip(self.weights, b, strict=True)):
-            if abs(sum(exact_row("weights", row), start=Fraction(0)) - Fraction(end)) > self.slack:
+            if abs(as_fraction(sum(row, start=-end))) > self.slack:
                 raise ValueError(
                     f"{self.tableau.name}: the weights at theta = 1 must be b; those of stage {i} are not"
                 )
@@ -109,13 +115,19 @@ class ContinuousExtension:
         step = tuple(exact_row("a", row) + zeros for row in self.tableau.a)
         return (*step, *(exact_row("a_extra", row) for row in self.a_extra))
 
-    def residuals(self) -> Residuals:
+    def residuals(self) -> list[tuple[Any, Fraction]]:
         """Return tree and residual of every condition: one for each tree and power of theta."""
-        found: Residuals = []
+        found: list[tuple[Any, Fraction]] = []
         for power, column in enumerate(zip(*self.weights, strict=True), start=1):
-            for tree, residual in residuals(self.a, column, self.order):
-                # `residuals` took 1/density off for every tree; only that of this order has this power.
+            for tree, residual in self._conditions(column):
+                # `_conditions` took 1/density off for every tree; only that of this order has this power.
                 found.append((tree, residual + (tree.order != power) * Fraction(1, tree.density)))
+        return found
+
+    def _conditions(self, column: Sequence[Any]) -> list[tuple[Any, Fraction]]:
+        if self.a_extra:
+            return residuals(self.a, column, self.order)
+        found: list[tuple[Any, Fraction]] = self.tableau.conditions(column, self.order)
         return found
 
     def nodes(self) -> tuple[Fraction, ...]:
@@ -130,3 +142,28 @@ class ContinuousExtension:
     def __repr__(self) -> str:
         extra = f", {len(self.a_extra)} more stages" if self.a_extra else ""
         return f"ContinuousExtension({self.tableau.name}, order {self.order}, degree {self.degree}{extra})"
+
+
+def collocation_weights(nodes: Sequence[Number]) -> list[list[Number]]:
+    r"""Return the integrals of the Lagrange polynomials of some nodes, as coefficients of theta, theta^2, ...
+
+    .. math:: b_i(\theta) = \int_0^\theta \prod_{j \ne i} \frac{s - c_j}{c_i - c_j}\,ds
+
+    They are the weights that integrate polynomials of the highest degree from 0 to theta; of a collocation
+    method, they are the polynomial that defines it: Hairer & Wanner (1996), section IV.5.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from diffmath.ode._extension import collocation_weights
+    >>> collocation_weights([Fraction(0), Fraction(1)])
+    [[Fraction(1, 1), Fraction(-1, 2)], [Fraction(0, 1), Fraction(1, 2)]]
+    """
+    rows = []
+    for i, node in enumerate(nodes):
+        polynomial: list[Any] = [Fraction(1)]
+        for other in (c for j, c in enumerate(nodes) if j != i):
+            shifted = zip([Fraction(0), *polynomial], [*polynomial, Fraction(0)], strict=True)
+            polynomial = [(low - other * high) / (node - other) for low, high in shifted]
+        rows.append([value / (k + 1) for k, value in enumerate(polynomial)])
+    return rows

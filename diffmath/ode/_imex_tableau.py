@@ -11,7 +11,8 @@ from fractions import Fraction
 from typing import Any
 
 from diffmath.ode._algebraic import Number, as_fraction, number_row
-from diffmath.ode._implicit_tableau import number_square
+from diffmath.ode._implicit_tableau import conditions_text, number_square
+from diffmath.ode._tableau import refuse_violated
 from diffmath.symbolic._mixed_conditions import additive_conditions
 
 __all__ = ["AdditiveTableau"]
@@ -56,7 +57,7 @@ class AdditiveTableau:
     --------
     >>> from diffmath import ode
     >>> print(ode.kencarp4.tableau.report().splitlines()[1])
-      sum(b) = 1                   residual 0
+      t            sum(b) = 1                   residual 0
     """
 
     name: str
@@ -74,18 +75,15 @@ class AdditiveTableau:
         matrices = {
             name: number_square(name, getattr(self, name), len(b)) for name in ("explicit", "implicit")
         }
-        slack = Fraction(self.tolerance)
+        slack = self.slack
         for name, value in {**matrices, "b": b, "b_error": b_error, "tolerance": slack}.items():
             object.__setattr__(self, name, value)
         if len(b_error) != len(b):
             raise ValueError(f"{self.name}: b_error must have {len(b)} entries; got {len(b_error)}")
         self._check_triangles()
-        for claim, conditions in self._claims():
-            for condition, residual in conditions:
-                if abs(residual) > slack:
-                    raise ValueError(
-                        f"{self.name} claims {claim}, but {condition} fails: residual {float(residual):.3g}"
-                    )
+        refuse_violated(f"{self.name} claims order {self.order}", self.conditions(b, self.order), slack)
+        embedded = self.conditions(self.b_embedded, self.embedded_order)
+        refuse_violated(f"{self.name} claims embedded order {self.embedded_order}", embedded, slack)
 
     def _check_triangles(self) -> None:
         gamma = self.implicit[-1][-1]
@@ -101,15 +99,20 @@ class AdditiveTableau:
                     f"{self.name}: explicit and implicit must have the same row sums; not row {i}"
                 )
 
-    def _claims(self) -> list[tuple[str, list[tuple[str, Fraction]]]]:
-        embedded = [x - y for x, y in zip(self.b, self.b_error, strict=True)]
-        claims = ((f"order {self.order}", self.b, self.order),
-                  (f"embedded order {self.embedded_order}", embedded, self.embedded_order))  # fmt: skip
-        matrices = {"E": self.explicit, "I": self.implicit}
-        return [
-            (claim, [(c, as_fraction(r)) for c, r in additive_conditions(matrices, weights, order)])
-            for claim, weights, order in claims
-        ]
+    def conditions(self, weights: Sequence[Any], order: int) -> list[tuple[Any, Fraction]]:
+        """Return tree and residual of every order condition up to `order`, for any weights of the stages."""
+        found = additive_conditions({"E": self.explicit, "I": self.implicit}, weights, order)
+        return [(tree, as_fraction(residual)) for tree, residual in found]
+
+    @property
+    def slack(self) -> Fraction:
+        """What a residual may be: the `tolerance`."""
+        return Fraction(self.tolerance)
+
+    @property
+    def b_embedded(self) -> tuple[Number, ...]:
+        """Weights of the embedded solution, ``b - b_error``."""
+        return tuple(b - error for b, error in zip(self.b, self.b_error, strict=True))
 
     @property
     def stages(self) -> int:
@@ -123,14 +126,9 @@ class AdditiveTableau:
 
     def report(self) -> str:
         """Return every order condition with its residual, one a line, and those of the embedded weights."""
-        lines = []
-        for claim, conditions in self._claims():
-            width = max(len(condition) for condition, _ in conditions)
-            lines.append(f"{self.name}, {claim}")
-            for condition, residual in conditions:
-                shown = f"{residual}" if residual.denominator < 10**15 else f"{float(residual):.1e}"
-                lines.append(f"  {condition:{width}}  residual {shown}")
-        return "\n".join(lines)
+        text = conditions_text(f"{self.name}, order {self.order}", self.conditions(self.b, self.order))
+        found = self.conditions(self.b_embedded, self.embedded_order)
+        return text + "\n" + conditions_text(f"{self.name}, embedded order {self.embedded_order}", found)
 
     def __repr__(self) -> str:
         return (

@@ -84,11 +84,11 @@ class ImplicitTableau:
     def __post_init__(self) -> None:
         b = number_row("b", self.b)
         a = number_square("a", self.a, len(b))
-        slack = slack_of(self.name, self.digits)
+        slack = self.slack
         self._set(a=a, b=b)
         if self.error_filter is not None:
             self._set(error_filter=number_row("error_filter", [self.error_filter])[0])
-        refuse_violated(f"{self.name} claims order {self.order}", self._residuals(b, self.order), slack)
+        refuse_violated(f"{self.name} claims order {self.order}", self.conditions(b, self.order), slack)
         if (self.b_error is None) != (self.embedded_order is None):
             raise ValueError(f"{self.name}: give b_error and embedded_order together, or neither")
         if self.b_error is not None and self.embedded_order is not None:
@@ -97,14 +97,21 @@ class ImplicitTableau:
                 raise ValueError(f"{self.name}: b_error must have {len(b)} entries, not all zero")
             self._set(b_error=b_error)
             claim = f"{self.name} claims embedded order {self.embedded_order}"
-            refuse_violated(claim, self._residuals(self.b_embedded, self.embedded_order), slack)
+            refuse_violated(claim, self.conditions(self.b_embedded, self.embedded_order), slack)
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
-    def _residuals(self, b: Sequence[Number], order: int) -> list[tuple[Any, Fraction]]:
-        return [(tree, as_fraction(residual)) for tree, residual in order_conditions(self.a, b, order)]
+    def conditions(self, weights: Sequence[Any], order: int) -> list[tuple[Any, Fraction]]:
+        """Return tree and residual of every order condition up to `order`, for any weights of the stages."""
+        found = order_conditions(self.a, weights, order)
+        return [(tree, as_fraction(residual)) for tree, residual in found]
+
+    @property
+    def slack(self) -> Fraction:
+        """What a residual may be: 0, or ``10**-digits``."""
+        return slack_of(self.name, self.digits)
 
     @property
     def stages(self) -> int:
@@ -169,9 +176,9 @@ class ImplicitTableau:
         trapezoid, embedded order 1
           t    sum(b) = 1  residual 0
         """
-        text = conditions_text(f"{self.name}, order {self.order}", self._residuals(self.b, self.order))
+        text = conditions_text(f"{self.name}, order {self.order}", self.conditions(self.b, self.order))
         if self.embedded_order is not None:
-            found = self._residuals(self.b_embedded, self.embedded_order)
+            found = self.conditions(self.b_embedded, self.embedded_order)
             text += "\n" + conditions_text(f"{self.name}, embedded order {self.embedded_order}", found)
         return text
 

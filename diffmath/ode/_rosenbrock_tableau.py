@@ -87,7 +87,7 @@ class RosenbrockTableau:
         _check_triangles(self.name, alpha, gamma)
         slack = Fraction(self.tolerance)
         self._set(alpha=alpha, gamma=gamma, b=b, tolerance=slack)
-        refuse_violated(f"{self.name} claims order {self.order}", self._residuals(b, self.order), slack)
+        refuse_violated(f"{self.name} claims order {self.order}", self.conditions(b, self.order), slack)
         if (self.b_error is None) != (self.embedded_order is None):
             raise ValueError(f"{self.name}: give b_error and embedded_order together, or neither")
         if self.b_error is not None and self.embedded_order is not None:
@@ -96,15 +96,21 @@ class RosenbrockTableau:
                 raise ValueError(f"{self.name}: b_error must have {len(b)} entries, not all zero")
             self._set(b_error=b_error)
             claim = f"{self.name} claims embedded order {self.embedded_order}"
-            refuse_violated(claim, self._residuals(self._embedded, self.embedded_order), slack)
+            refuse_violated(claim, self.conditions(self._embedded, self.embedded_order), slack)
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
-    def _residuals(self, b: Sequence[Number], order: int) -> list[tuple[Any, Fraction]]:
-        found = rosenbrock_conditions(self.alpha, self.gamma, b, order)
+    def conditions(self, weights: Sequence[Any], order: int) -> list[tuple[Any, Fraction]]:
+        """Return tree and residual of every order condition up to `order`, for any weights of the stages."""
+        found = rosenbrock_conditions(self.alpha, self.gamma, weights, order)
         return [(tree, as_fraction(residual)) for tree, residual in found]
+
+    @property
+    def slack(self) -> Fraction:
+        """What a residual may be: the `tolerance`."""
+        return Fraction(self.tolerance)
 
     @property
     def _embedded(self) -> tuple[Number, ...]:
@@ -149,9 +155,9 @@ class RosenbrockTableau:
         >>> print(ode.rosenbrock23.tableau.report().splitlines()[0])
         rosenbrock23, order 2
         """
-        text = conditions_text(f"{self.name}, order {self.order}", self._residuals(self.b, self.order))
+        text = conditions_text(f"{self.name}, order {self.order}", self.conditions(self.b, self.order))
         if self.embedded_order is not None:
-            found = self._residuals(self._embedded, self.embedded_order)
+            found = self.conditions(self._embedded, self.embedded_order)
             text += "\n" + conditions_text(f"{self.name}, embedded order {self.embedded_order}", found)
         return text
 

@@ -173,6 +173,10 @@ class Tableau:
         """Whether the last stage is the slope at the new state: first same as last."""
         return self.stages > 1 and tuple(self.a[-1]) == tuple(self.b)
 
+    def conditions(self, weights: Sequence[Fraction], order: int) -> Residuals:
+        """Return tree and residual of every order condition up to `order`, for any weights of the stages."""
+        return residuals(self.a, weights, order)
+
     def nfe(self, steps: int) -> int:
         """Evaluations of f in `steps` plain steps; stages that only serve the error estimate are left out."""
         return steps * max(i + 1 for i, weight in enumerate(self.b) if weight != 0)

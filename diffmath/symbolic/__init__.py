@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from diffmath.symbolic._measures import lagt as lagt
     from diffmath.symbolic._measures import legs as legs
     from diffmath.symbolic._measures import legt as legt
+    from diffmath.symbolic._mixed_conditions import ColouredTree as ColouredTree
     from diffmath.symbolic._mixed_conditions import additive_conditions as additive_conditions
     from diffmath.symbolic._mixed_conditions import rosenbrock_conditions as rosenbrock_conditions
     from diffmath.symbolic._moments import moment_equations as moment_equations
@@ -62,7 +63,7 @@ _MODULES = {
     "._levy_conditions": ("additive_noise_conditions", "stratonovich_conditions"),
     "._lower": ("lower",),
     "._measures": ("foud", "fous", "fout", "jacs", "lagt", "legs", "legt"),
-    "._mixed_conditions": ("additive_conditions", "rosenbrock_conditions"),
+    "._mixed_conditions": ("ColouredTree", "additive_conditions", "rosenbrock_conditions"),
     "._moments": ("moment_equations",),
     "._operators": ("fokker_planck_operator", "generator"),
     "._orthogonal": ("Measure",),
@@ -76,7 +77,7 @@ _MODULES = {
     "._weak_conditions": ("tang_xiao_conditions", "weak_conditions"),
 }
 __all__ = [
-    "ArrayFunction", "HippoClosure", "Measure", "PhiSum", "RootedTree", "SDE", "StiffTree", "Surd",
+    "ArrayFunction", "ColouredTree", "HippoClosure", "Measure", "PhiSum", "RootedTree", "SDE", "StiffTree", "Surd",
     "additive_noise_conditions", "change_gauge", "derive_hippo", "elementary_weight",
     "exponential_conditions", "fokker_planck_operator", "foud", "fous", "fout", "generator",
     "hippo_closure", "jacobi_gauge", "jacs", "lagt", "legs", "legt", "lower", "lyndon_words",

@@ -15,22 +15,75 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, TypeAlias
 
 from diffmath.symbolic._butcher import RootedTree, rooted_trees
 
-__all__ = ["additive_conditions", "rosenbrock_conditions"]
+__all__ = ["ColouredTree", "additive_conditions", "rosenbrock_conditions"]
 
-# Children of a node, each behind an edge of a colour, sorted.
-_Coloured: TypeAlias = "tuple[tuple[str, _Coloured], ...]"
 _Matrix: TypeAlias = Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True, order=True)
+class ColouredTree:
+    """A rooted tree whose edges have colours: which part of f a child belongs to.
+
+    Parameters
+    ----------
+    children : tuple of (str, ColouredTree)
+        Colour of the edge and sub-tree; sorted on construction, so that equal trees compare equal.
+
+    Examples
+    --------
+    >>> from diffmath.symbolic import ColouredTree
+    >>> leaf = ColouredTree()
+    >>> tree = ColouredTree((("I", ColouredTree((("E", leaf),))), ("E", leaf)))
+    >>> tree, tree.order, tree.density, tree.condition
+    (ColouredTree([E,I[E]]), 4, 8, 'b.E*I(E) = 1/8')
+    """
+
+    children: tuple[tuple[str, ColouredTree], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "children", tuple(sorted(self.children)))
+
+    @cached_property
+    def order(self) -> int:
+        """Number of nodes."""
+        return 1 + sum(child.order for _, child in self.children)
+
+    @cached_property
+    def density(self) -> int:
+        """The order times the densities of the children."""
+        return self.order * math.prod(child.density for _, child in self.children)
+
+    @property
+    def condition(self) -> str:
+        """The order condition, with the colours as matrices."""
+        weight = f"b.{self._formula()}" if self.children else "sum(b)"
+        return f"{weight} = {Fraction(1, self.density)}"
+
+    def _formula(self) -> str:
+        """Write the product over the children, each the vector that its matrix makes of what is below."""
+        parts = [
+            f"{colour}({child._formula()})" if child.children else colour for colour, child in self.children
+        ]
+        return "*".join(parts)
+
+    def __str__(self) -> str:
+        below = [f"{colour}{child if child.children else ''}" for colour, child in self.children]
+        return f"[{','.join(below)}]" if below else "t"
+
+    def __repr__(self) -> str:
+        return f"ColouredTree({self})"
 
 
 def additive_conditions(
     matrices: Mapping[str, _Matrix], b: Sequence[Any], order: int
-) -> list[tuple[str, Any]]:
+) -> list[tuple[ColouredTree, Any]]:
     r"""Evaluate every order condition of an additive Runge-Kutta method whose parts share their weights.
 
     Parameters
@@ -44,9 +97,9 @@ def additive_conditions(
 
     Returns
     -------
-    list of (str, number)
-        Condition, with the names of the parts as matrices, and its residual; lower orders first. The method
-        has this order if all are zero.
+    list of (ColouredTree, number)
+        Tree, its edges coloured by the names of the parts, and residual; lower orders first. The method has
+        this order if all are zero.
 
     References
     ----------
@@ -57,8 +110,8 @@ def additive_conditions(
     >>> from fractions import Fraction
     >>> from diffmath import symbolic
     >>> euler, backward = [[0, 0], [1, 0]], [[0, 0], [0, 1]]
-    >>> for condition, residual in symbolic.additive_conditions({"E": euler, "I": backward}, [0, 1], 2):
-    ...     print(condition, residual)
+    >>> for tree, residual in symbolic.additive_conditions({"E": euler, "I": backward}, [0, 1], 2):
+    ...     print(tree.condition, residual)
     sum(b) = 1 0
     b.E = 1/2 1/2
     b.I = 1/2 1/2
@@ -67,9 +120,7 @@ def additive_conditions(
     for size in range(1, order + 1):
         for tree in _coloured_trees(size, colours):
             weight = sum((x * y for x, y in zip(b, _weights(tree, matrices), strict=True)), start=Fraction(0))
-            target = Fraction(1, _density(tree))
-            text = f"b.{_formula(tree)}" if tree else "sum(b)"
-            results.append((f"{text} = {target}", weight - target))
+            results.append((tree, weight - Fraction(1, tree.density)))
     return results
 
 
@@ -133,12 +184,12 @@ def _apply(matrix: _Matrix, vector: Sequence[Any]) -> list[Any]:
 
 
 @cache
-def _coloured_trees(size: int, colours: tuple[str, ...]) -> tuple[_Coloured, ...]:
+def _coloured_trees(size: int, colours: tuple[str, ...]) -> tuple[ColouredTree, ...]:
     """Return the trees of this size whose edges have colours, each once."""
-    return tuple(dict.fromkeys(tuple(sorted(forest)) for forest in _forests(size - 1, colours)))
+    return tuple(dict.fromkeys(ColouredTree(forest) for forest in _forests(size - 1, colours)))
 
 
-def _forests(size: int, colours: tuple[str, ...]) -> Iterator[tuple[tuple[str, _Coloured], ...]]:
+def _forests(size: int, colours: tuple[str, ...]) -> Iterator[tuple[tuple[str, ColouredTree], ...]]:
     if size == 0:
         yield ()
     for first in range(1, size + 1):
@@ -147,23 +198,9 @@ def _forests(size: int, colours: tuple[str, ...]) -> Iterator[tuple[tuple[str, _
                 yield ((colour, tree), *rest)
 
 
-def _weights(tree: _Coloured, matrices: Mapping[str, _Matrix]) -> list[Any]:
+def _weights(tree: ColouredTree, matrices: Mapping[str, _Matrix]) -> list[Any]:
     result: list[Any] = [Fraction(1)] * len(next(iter(matrices.values())))
-    for colour, child in tree:
+    for colour, child in tree.children:
         below = _apply(matrices[colour], _weights(child, matrices))
         result = [w * v for w, v in zip(result, below, strict=True)]
     return result
-
-
-def _size(tree: _Coloured) -> int:
-    return 1 + sum(_size(child) for _, child in tree)
-
-
-def _density(tree: _Coloured) -> int:
-    return _size(tree) * math.prod(_density(child) for _, child in tree)
-
-
-def _formula(tree: _Coloured) -> str:
-    """Write the product over the children, each the vector that its matrix makes of what is below."""
-    parts = [f"{colour}({_formula(child)})" if child else colour for colour, child in tree]
-    return "*".join(parts)

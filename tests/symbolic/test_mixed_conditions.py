@@ -25,14 +25,15 @@ def test_two_parts_have_the_trees_of_the_literature():
     for order in (1, 2, 3, 4):
         found = symbolic.additive_conditions({"E": HEUN[0], "I": HEUN[0]}, HEUN[1], order)
         count.append(len(found))
-        assert len({condition for condition, _ in found}) == len(found)
+        assert len({tree.condition for tree, _ in found}) == len({tree for tree, _ in found}) == len(found)
     assert [count[0], *(b - a for a, b in itertools.pairwise(count))] == [1, 2, 7, 26]
 
 
 def test_coupling_is_checked():
     """Two methods of order 2 with different nodes are not an additive method of order 2."""
     midpoint = [[0, 0], [Fraction(1, 2), 0]]
-    residuals = dict(symbolic.additive_conditions({"E": midpoint, "I": HEUN[0]}, [0, 1], 2))
+    found = symbolic.additive_conditions({"E": midpoint, "I": HEUN[0]}, [0, 1], 2)
+    residuals = {tree.condition: residual for tree, residual in found}
     assert residuals["b.E = 1/2"] == 0
     assert residuals["b.I = 1/2"] == Fraction(1, 2)
 
