@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, ClassVar
 
 from diffmath._arrays import array_namespace
 from diffmath._typing import Array, Drift, Time
+from diffmath.ode._clocks import Rows
 from diffmath.ode._extension import ContinuousExtension
+from diffmath.ode._one_step import ContinuousMethod
 from diffmath.ode._tableau import Tableau
 
 __all__ = ["ExplicitRungeKutta"]
 
 
 @dataclass(frozen=True, repr=False)
-class ExplicitRungeKutta:
+class ExplicitRungeKutta(ContinuousMethod):
     r"""Step with an explicit Runge-Kutta tableau.
 
     Parameters
@@ -40,8 +39,7 @@ class ExplicitRungeKutta:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from diffmath import ode
+    >>>     >>> from diffmath import ode
     >>> ode.rk4
     ExplicitRungeKutta(rk4, order 4, 4 stages)
     >>> ode.rk4.step(lambda t, x: x, 0.0, np.ones((1, 1)), 0.1)
@@ -51,36 +49,13 @@ class ExplicitRungeKutta:
     tableau: Tableau
     extension: ContinuousExtension | None = None
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.tableau, Tableau):
-            raise TypeError(f"tableau must be an ode.Tableau; got {type(self.tableau).__name__}")
-        if self.extension is not None and self.extension.tableau != self.tableau:
-            raise ValueError(f"the extension must be one of the tableau {self.name}")
-
-    @property
-    def name(self) -> str:
-        """Name of the method."""
-        return self.tableau.name
-
-    @property
-    def order(self) -> int:
-        """Order of accuracy."""
-        return self.tableau.order
+    tableau_kind: ClassVar[type] = Tableau
+    scaled_stages: ClassVar[bool] = False
 
     @property
     def embedded_order(self) -> int | None:
         """Order of the embedded solution, one less than that of the estimate; None without an estimate."""
         return self.tableau.estimate_order
-
-    @property
-    def dense_order(self) -> int | None:
-        """Order of the continuous extension, None without one."""
-        return None if self.extension is None else self.extension.order
-
-    @property
-    def reference(self) -> str:
-        """Where the coefficients come from."""
-        return self.tableau.reference
 
     def nfe(self, steps: int) -> int:
         """Evaluations of f in `steps` plain steps."""
@@ -141,8 +116,7 @@ class ExplicitRungeKutta:
         self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
     ) -> tuple[Array, Array, Array | None, list[Array]]:
         """Do as `step_with_error`, and return the slopes of all stages besides, for `inside`."""
-        if self.tableau.b_error is None:
-            raise TypeError(f"{self.name} has no error estimate (b_error); use step")
+        self.require_estimate()
         slopes = self.slopes(f, t, x, dt, slope)
         x_new = x + _increment(dt, self._b, slopes)
         error = _increment(dt, self._b_error, slopes)
@@ -150,13 +124,17 @@ class ExplicitRungeKutta:
             error = steadied(error, _increment(dt, self._b_error_low, slopes))
         return x_new, error, slopes[-1] if self.tableau.is_fsal else None, slopes
 
+    def staged_step(self, f: Drift, t: Time, x: Array, dt: Time) -> tuple[Array, None]:
+        """Do as `step`: a plain step keeps no slopes, for they are as large as the state, each."""
+        return self.step(f, t, x, dt), None
+
     def slopes(self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None) -> list[Array]:
         """Return the slopes of all stages of a step."""
         return self._slopes(f, t, x, dt, f(t, x) if slope is None else slope, self.tableau.stages)
 
     def inside(
-        self, f: Drift, t: Time, x: Array, dt: Time, slopes: list[Array]
-    ) -> tuple[list[Array], npt.NDArray[np.float64]]:
+        self, f: Drift, t: Time, x: Array, dt: Time, stages: list[Array] | None
+    ) -> tuple[list[Array], Rows]:
         r"""Return what interpolates inside a step: slopes, and the polynomials of their weights.
 
         .. math:: x(t + \theta h) = x_n + h \sum_i \Bigl(\sum_k w_{ik} \theta^k\Bigr) k_i
@@ -165,8 +143,8 @@ class ExplicitRungeKutta:
         ----------
         f, t, x, dt
             As for `step`.
-        slopes : list of array
-            Those that `step_with_stages` returned.
+        stages : list of array, or None
+            Those that `step_with_stages` returned; None makes them anew.
 
         Returns
         -------
@@ -180,14 +158,12 @@ class ExplicitRungeKutta:
         TypeError
             The method has no continuous extension.
         """
-        if self.extension is None:
-            raise TypeError(f"{self.name} has no continuous extension")
-        slopes = list(slopes)
-        nodes = self.extension.nodes()
+        extension = self.proven_extension()
+        slopes, nodes = self.slopes(f, t, x, dt) if stages is None else list(stages), extension.nodes()
         for i in range(len(slopes), len(nodes)):
-            row = _floats(self.extension.a[i])
+            row = _floats(extension.a[i])
             slopes.append(f(t + float(nodes[i]) * dt, x + _increment(dt, row, slopes)))
-        return slopes, np.array(self.extension.matrix())
+        return slopes, self.extension_weights
 
     def _slopes(self, f: Drift, t: Time, x: Array, dt: Time, first: Array, stages: int) -> list[Array]:
         slopes = [first]
@@ -215,9 +191,6 @@ class ExplicitRungeKutta:
     @cached_property
     def _c(self) -> tuple[float, ...]:
         return _floats(self.tableau.c or ())
-
-    def __repr__(self) -> str:
-        return repr(self.tableau).replace("Tableau", "ExplicitRungeKutta", 1)
 
 
 def steadied(error: Array, low: Array) -> Array:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import array_api_compat as compat
 
@@ -17,13 +17,14 @@ from diffmath._step_cache import StepCache
 from diffmath._typing import Array, Drift, Time
 from diffmath.ode._exponential_tableau import ExponentialTableau
 from diffmath.ode._models import Semilinear, structured
+from diffmath.ode._one_step import TableauMethod
 from diffmath.symbolic._phi_sums import PhiSum, phi
 
 __all__ = ["ExponentialRungeKutta"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ExponentialRungeKutta:
+class ExponentialRungeKutta(TableauMethod):
     r"""Step an `ode.Semilinear` with an exponential Runge-Kutta tableau; its linear part is exact.
 
     Parameters
@@ -64,19 +65,7 @@ class ExponentialRungeKutta:
 
     tableau: ExponentialTableau
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.tableau, ExponentialTableau):
-            raise TypeError(f"tableau must be an ode.ExponentialTableau; got {type(self.tableau).__name__}")
-
-    @property
-    def name(self) -> str:
-        """Name of the method."""
-        return self.tableau.name
-
-    @property
-    def order(self) -> int:
-        """Classical order of accuracy."""
-        return self.tableau.order
+    tableau_kind: ClassVar[type] = ExponentialTableau
 
     @property
     def stiff_order(self) -> int:
@@ -92,11 +81,6 @@ class ExponentialRungeKutta:
     def dense_order(self) -> int:
         """0: a polynomial does not follow a stiff transient, so that steps end on the save times."""
         return 0
-
-    @property
-    def reference(self) -> str:
-        """Where the coefficients come from."""
-        return self.tableau.reference
 
     def nfe(self, steps: int) -> int:
         """Evaluations of the nonlinear part in `steps` plain steps."""
@@ -173,9 +157,6 @@ class ExponentialRungeKutta:
             stage = _combine(weights.stages[i], x, weights.a[i], rates)
             rates.append(model.nonlinear(t + float(self.tableau.c[i]) * dt, stage))
         return weights, rates
-
-    def __repr__(self) -> str:
-        return repr(self.tableau).replace("ExponentialTableau", "ExponentialRungeKutta", 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from diffmath.ode._algebraic import Number, as_fraction, number_row
@@ -136,8 +137,11 @@ class ContinuousExtension:
 
     def matrix(self) -> tuple[tuple[float, ...], ...]:
         """Return the weights as floats, each correctly rounded."""
-        rows: Any = self.weights
-        return tuple(tuple(map(float, row)) for row in rows)
+        return self._matrix
+
+    @cached_property
+    def _matrix(self) -> tuple[tuple[float, ...], ...]:
+        return tuple(tuple(map(float, row)) for row in self.weights)
 
     def __repr__(self) -> str:
         extra = f", {len(self.a_extra)} more stages" if self.a_extra else ""
@@ -149,8 +153,8 @@ def collocation_weights(nodes: Sequence[Number]) -> list[list[Number]]:
 
     .. math:: b_i(\theta) = \int_0^\theta \prod_{j \ne i} \frac{s - c_j}{c_i - c_j}\,ds
 
-    They are the weights that integrate polynomials of the highest degree from 0 to theta; of a collocation
-    method, they are the polynomial that defines it: Hairer & Wanner (1996), section IV.5.
+    They are the weights that integrate polynomials of the highest degree from 0 to theta; those of a
+    collocation method are the polynomial that defines it: Hairer & Wanner (1996), section IV.5.
 
     Examples
     --------

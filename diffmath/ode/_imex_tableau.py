@@ -124,6 +124,11 @@ class AdditiveTableau:
         """Nodes: the row sums of both matrices."""
         return tuple(sum(row, start=Fraction(0)) for row in self.implicit)
 
+    @property
+    def is_stiffly_accurate(self) -> bool:
+        """Whether the last stage is the new state, as far as the implicit part goes."""
+        return tuple(self.implicit[-1]) == tuple(self.b)
+
     def report(self) -> str:
         """Return every order condition with its residual, one a line, and those of the embedded weights."""
         text = conditions_text(f"{self.name}, order {self.order}", self.conditions(self.b, self.order))

@@ -1,34 +1,25 @@
-"""Implicit Runge-Kutta methods for stiff problems: one stepper for all implicit tableaux, and the tableaux.
-
-When to use which: `kvaerno3` at loose tolerances, `kvaerno5` at tight ones, `radau5` where the problem is
-very stiff and its stiff part nonlinear (it keeps more of its order there); `implicit_euler` where only
-stability matters or f has kinks; `trapezoid` for oscillations that must not be damped, never for very stiff
-decay, which it makes ring; `sdirk2` is the cheapest that damps it. Where f is not stiff, an explicit method
-costs less.
-"""
+"""Implicit Runge-Kutta methods for stiff problems: one stepper for all implicit tableaux."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from diffmath._arrays import array_namespace
 from diffmath._typing import Array, Drift, Time
-from diffmath.ode._algebraic import root_of
+from diffmath.ode._extension import ContinuousExtension
 from diffmath.ode._implicit_tableau import ImplicitTableau, floats
 from diffmath.ode._jacobian import needs_differences
 from diffmath.ode._newton import Linearised, Newton, Stages, increment, linearise, slope_of
+from diffmath.ode._one_step import ContinuousMethod, check_kind
 
-__all__ = [
-    "ImplicitRungeKutta", "implicit_euler", "kvaerno3", "kvaerno5", "radau5", "sdirk2", "trapezoid"
-]  # fmt: skip
+__all__ = ["ImplicitRungeKutta"]
 
 
 @dataclass(frozen=True, repr=False)
-class ImplicitRungeKutta:
+class ImplicitRungeKutta(ContinuousMethod):
     r"""Step with an implicit Runge-Kutta tableau, for stiff problems.
 
     Parameters
@@ -37,6 +28,9 @@ class ImplicitRungeKutta:
         Proven coefficients.
     newton : Newton, optional
         How the equations of a step are solved.
+    extension : ContinuousExtension, optional
+        The solution inside a step, proven likewise; it costs no evaluation. Without it, a cubic is laid
+        through the ends of the step and their slopes, which stiffness makes useless.
 
     Notes
     -----
@@ -68,34 +62,14 @@ class ImplicitRungeKutta:
 
     tableau: ImplicitTableau
     newton: Newton = field(default_factory=Newton)
+    extension: ContinuousExtension | None = None
 
+    tableau_kind: ClassVar[type] = ImplicitTableau
     jacobian_error: ClassVar[float] = 100.0  # how much too large a given one may be where a solve begins
 
     def __post_init__(self) -> None:
-        for name, kind in (("tableau", ImplicitTableau), ("newton", Newton)):
-            if not isinstance(getattr(self, name), kind):
-                given = type(getattr(self, name)).__name__
-                raise TypeError(f"{name} must be an ode.{kind.__name__}; got {given}")
-
-    @property
-    def name(self) -> str:
-        """Name of the method."""
-        return self.tableau.name
-
-    @property
-    def order(self) -> int:
-        """Order for steps that resolve the solution; stiffness may reduce it to the stage order."""
-        return self.tableau.order
-
-    @property
-    def embedded_order(self) -> int | None:
-        """Order of the embedded solution, None without an error estimate."""
-        return self.tableau.embedded_order
-
-    @property
-    def reference(self) -> str:
-        """Where the coefficients come from."""
-        return self.tableau.reference
+        super().__post_init__()
+        check_kind("newton", self.newton, Newton)
 
     def step(self, f: Drift, t: Time, x: Array, dt: Time) -> Array:
         r"""Advance by one step.
@@ -114,8 +88,12 @@ class ImplicitRungeKutta:
         array, shape (batch, \*state)
             State at ``t + dt``; NaN in rows where the Newton iteration failed.
         """
+        return self.staged_step(f, t, x, dt)[0]
+
+    def staged_step(self, f: Drift, t: Time, x: Array, dt: Time) -> tuple[Array, list[Array]]:
+        """Do as `step`, and return the slopes of all stages times `dt` besides, for `inside`."""
         stages, _ = self._solve(f, t, x, dt, None, self._explicit_stages(self._b))
-        return stages.ended(x + increment(self._b, stages.slopes))
+        return stages.ended(x + increment(self._b, stages.slopes)), stages.kept()
 
     def step_with_error(
         self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
@@ -141,8 +119,13 @@ class ImplicitRungeKutta:
         TypeError
             The tableau has no error weights.
         """
-        if self.tableau.b_error is None:
-            raise TypeError(f"{self.name} has no error estimate (b_error); use step")
+        return self.step_with_stages(f, t, x, dt, slope)[:3]
+
+    def step_with_stages(
+        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
+    ) -> tuple[Array, Array, Array | None, list[Array]]:
+        """Do as `step_with_error`, and return the slopes of all stages times `dt` besides, for `inside`."""
+        self.require_estimate()
         stages, linear = self._solve(f, t, x, dt, slope, self._explicit_stages(self._b, self._b_error))
         error = increment(self._b_error, stages.slopes)
         if self.tableau.error_filter is not None:
@@ -150,7 +133,7 @@ class ImplicitRungeKutta:
         x_new = stages.ended(x + increment(self._b, stages.slopes))
         # The slope of the equations, not f(x_new), which stiffness would multiply what Newton left over by.
         slope_new = slope_of(stages.slopes[-1], dt) if self.tableau.is_stiffly_accurate else None
-        return x_new, stages.ended(error), slope_new
+        return x_new, stages.ended(error), slope_new, stages.kept()
 
     def _solve(
         self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None, needed: set[int]
@@ -176,7 +159,7 @@ class ImplicitRungeKutta:
 
     def _explicit_stages(self, *weights: Sequence[float]) -> set[int]:
         """The stages that a later stage or one of the weights refers to."""
-        rows = (*self._a, *weights)
+        rows = (*self._a, *weights, *(() if self.extension is None else zip(*self.extension.matrix())))
         return {j for j in range(self.tableau.stages) if any(row[j] != 0 for row in rows)}
 
     @cached_property
@@ -202,148 +185,3 @@ class ImplicitRungeKutta:
     @cached_property
     def _c(self) -> tuple[float, ...]:
         return floats(self.tableau.c)
-
-    def __repr__(self) -> str:
-        return repr(self.tableau).replace("ImplicitTableau", "ImplicitRungeKutta", 1)
-
-
-def _method(name: str, a: Any, b: Any, order: int, reference: str, **options: Any) -> ImplicitRungeKutta:
-    tableau = ImplicitTableau(name=name, a=a, b=b, order=order, reference=reference, **options)
-    return ImplicitRungeKutta(tableau)
-
-
-# The explicit first stage serves the estimate only: half the change of the slope over the step.
-implicit_euler = _method(
-    "implicit_euler",
-    [[], [0, 1]],
-    [0, 1],
-    1,
-    "Hairer & Wanner (1996), section IV.3; the estimate is the difference to the trapezoidal rule",
-    b_error=["-1/2", "1/2"],
-    embedded_order=1,
-    error_filter=1,
-)
-
-trapezoid = _method(
-    "trapezoid",
-    [[], ["1/2", "1/2"]],
-    ["1/2", "1/2"],
-    2,
-    "Hairer & Wanner (1996), section IV.3; the estimate is the difference to the implicit Euler method, of "
-    "order 1, and so errs on the safe side",
-    b_error=["1/2", "-1/2"],
-    embedded_order=1,
-    error_filter="1/2",
-)
-
-
-def _sdirk2() -> ImplicitRungeKutta:
-    gamma = 1 - root_of(-2, 0, 1, near="1.4") / 2
-    # The explicit first stage serves the estimate only: a multiple of the second divided difference of the
-    # slope, by which the embedded solution is of order 3 for linear equations.
-    scale = (3 * gamma * gamma - 2 * gamma * gamma * gamma - Fraction(1, 6)) / gamma
-    return _method(
-        "sdirk2",
-        [[], [0, gamma], [0, 1 - gamma, gamma]],
-        [0, 1 - gamma, gamma],
-        2,
-        "Alexander (1977), SIAM J. Numer. Anal. 14, 1006-1021, theorem 5; the estimate is our own",
-        b_error=[scale / gamma, scale / (gamma * gamma - gamma), scale / (1 - gamma)],
-        embedded_order=2,
-        error_filter=gamma,
-    )
-
-
-sdirk2 = _sdirk2()
-
-
-def _kvaerno3() -> ImplicitRungeKutta:
-    # The root that makes the method L-stable: gamma^3 - 3 gamma^2 + 3/2 gamma - 1/6 = 0.
-    g = root_of("-1/6", "3/2", -3, 1, near="0.436")
-    embedded = [(-4 * g * g + 6 * g - 1) / (4 * g), (1 - 2 * g) / (4 * g), g]
-    b = [(6 * g - 1) / (12 * g), 1 / (12 * g * (1 - 2 * g)), (1 - 6 * g + 6 * g * g) / (3 - 6 * g), g]
-    return _method(
-        "kvaerno3",
-        [[], [g, g], embedded, b],
-        b,
-        3,
-        "Kvaerno (2004), BIT 44, 489-502, method ESDIRK 3/2 a",
-        b_error=[x - y for x, y in zip(b, [*embedded, Fraction(0)], strict=True)],
-        embedded_order=2,
-        error_filter=g,
-    )
-
-
-kvaerno3 = _kvaerno3()
-
-
-def _kvaerno5() -> ImplicitRungeKutta:
-    g = "0.26"
-    embedded: list[Any] = [
-        "0.1385564023126822495054973091161581456582", 0, "-0.04245337201752043098884399725982168512523",
-        "0.02446657898003141965963581513879101305561", "0.6194303907248067618237108730048725264114", g,
-    ]  # fmt: skip
-    b: list[Any] = [
-        "0.1365975117764029144062783844146127033921", 0, "-0.05496908796538376712487773114648630009105",
-        "-0.04118626728321046868299776958296295741592", "0.6299330489901640319161060392667246534806",
-        "0.06962479448202728948549107704811190063421", g,
-    ]  # fmt: skip
-    return _method(
-        "kvaerno5",
-        [
-            [],
-            [g, g],
-            ["0.13", "0.8403332099679080963171360487915268154051", g],
-            [
-                "0.2237196147832050559163143898290529441991", "0.4767553231979969983278927937270874162429",
-                "-0.06470895363112615133816161180658488282681", g,
-            ],
-            [
-                "0.1664856432324832152535151725360430044452", "0.1045001884159172041151167240328967362455",
-                "0.03631482272098715161651993758285203251909",
-                "-0.1309070445107399857071749645700052401819", g,
-            ],
-            embedded,
-            b,
-        ],
-        b,
-        5,
-        "Kvaerno (2004), BIT 44, 489-502, method ESDIRK 5/4; its 17 printed digits refined to 40 by Newton's "
-        "iteration on the order conditions, stage order 2 and R(inf) = 0 (changes below 1e-17)",
-        b_error=[Fraction(x) - Fraction(y) for x, y in zip(b, [*embedded, 0], strict=True)],
-        embedded_order=4,
-        error_filter=g,
-        digits=38,
-    )  # fmt: skip
-
-
-kvaerno5 = _kvaerno5()
-
-
-def _radau5() -> ImplicitRungeKutta:
-    r = root_of(-6, 0, 1, near="2.4")
-    b: list[Any] = [0, (16 - r) / 36, (16 + r) / 36, Fraction(1, 9)]
-    # Hairer & Wanner's estimate, up to its factor: theirs is the real eigenvalue of A, 0.27489, which saves
-    # them a factorisation; here nothing is shared, and a rational number close by does the same.
-    scale = Fraction(11, 40)
-    z: list[Any] = [(-13 - 7 * r) / 3, (-13 + 7 * r) / 3, Fraction(-1, 3)]
-    a: list[list[Any]] = [
-        [0, (88 - 7 * r) / 360, (296 - 169 * r) / 1800, (-2 + 3 * r) / 225],
-        [0, (296 + 169 * r) / 1800, (88 + 7 * r) / 360, (-2 - 3 * r) / 225],
-        b,
-    ]
-    # Given for the increments z of the stages; these are h A k.
-    error = [scale * sum((z[i] * a[i][j] for i in range(3)), start=Fraction(0)) for j in range(1, 4)]
-    return _method(
-        "radau5",
-        [[], *a],
-        b,
-        5,
-        "Hairer & Wanner (1996), table IV.5.6; error estimate section IV.8, (8.20) and (8.21)",
-        b_error=[scale, *error],
-        embedded_order=3,
-        error_filter=scale,
-    )
-
-
-radau5 = _radau5()

@@ -106,6 +106,10 @@ class Stages:
         """Return `x`, NaN in the rows that failed: the solver rejects them."""
         return _take(~self.failed, x, array_namespace(x).full_like(x, math.nan))
 
+    def kept(self, slopes: Sequence[Array] | None = None) -> list[Array]:
+        """Return the slopes of all stages, or of what was made of them, NaN in the rows that failed."""
+        return [self.ended(slope) for slope in (self.slopes if slopes is None else slopes)]
+
 
 @dataclass(frozen=True)
 class Newton:

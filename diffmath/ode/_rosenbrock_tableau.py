@@ -121,6 +121,12 @@ class RosenbrockTableau:
         """Number of stages."""
         return len(self.b)
 
+    @property
+    def is_stiffly_accurate(self) -> bool:
+        """Whether the last stage is the new state: ``alpha + gamma`` ends with the row b."""
+        last = zip(self.alpha[-1], self.gamma[-1], strict=True)
+        return tuple(x + y for x, y in last) == tuple(self.b)
+
     @cached_property
     def transformed(self) -> tuple[Square, Square, tuple[Number, ...], tuple[Number, ...]]:
         r"""The form in :math:`u = \Gamma k`: A, C, m and the error weights, which needs no product with J.
@@ -128,19 +134,26 @@ class RosenbrockTableau:
         .. math:: A = \alpha \Gamma^{-1}, \quad C = \gamma^{-1} I - \Gamma^{-1}, \quad
                   m = b\,\Gamma^{-1}, \quad m^{\mathrm{error}} = b^{\mathrm{error}} \Gamma^{-1}
         """
-        inverse = _triangular_inverse(self.gamma)
+        inverse = self._inverse
         diagonal = 1 / self.gamma[0][0]
         c = tuple(
             tuple((diagonal if i == j else Fraction(0)) - value for j, value in enumerate(row))
             for i, row in enumerate(inverse)
         )
         error = self.b_error or (Fraction(0),) * self.stages
-        return (
-            _multiply(self.alpha, inverse),
-            c,
-            _multiply([self.b], inverse)[0],
-            _multiply([error], inverse)[0],
-        )
+        return _multiply(self.alpha, inverse), c, self.transform(self.b), self.transform(error)
+
+    def transform(self, weights: Sequence[Number]) -> tuple[Number, ...]:
+        r"""Return :math:`w\,\Gamma^{-1}`: weights of the stages k as weights of u."""
+        return _multiply([weights], self._inverse)[0]
+
+    def transform_back(self, weights: Sequence[Number]) -> tuple[Number, ...]:
+        r"""Return :math:`m\,\Gamma`: weights of u as weights of the stages k."""
+        return _multiply([weights], self.gamma)[0]
+
+    @cached_property
+    def _inverse(self) -> Square:
+        return _triangular_inverse(self.gamma)
 
     def report(self) -> str:
         """Return every order condition with its residual, one a line, and those of the embedded weights.
@@ -214,7 +227,7 @@ def _triangular_inverse(matrix: Sequence[Sequence[Any]]) -> Square:
     return tuple(tuple(row) for row in rows)
 
 
-def _multiply(left: Sequence[Sequence[Any]], right: Square) -> tuple[tuple[Any, ...], ...]:
+def _multiply(left: Sequence[Sequence[Any]], right: Sequence[Sequence[Any]]) -> tuple[tuple[Any, ...], ...]:
     columns = list(zip(*right, strict=True))
     return tuple(
         tuple(sum((x * y for x, y in zip(row, column, strict=True)), start=Fraction(0)) for column in columns)

@@ -47,7 +47,7 @@ def solve(
     first_step: float | None = None,
     max_step: float = math.inf,
     min_step: float = 0.0,
-    save: Literal["auto", "land"] = "auto",
+    save: Literal["auto", "land", "read"] = "auto",
     dense: bool = False,
     events: Events | None = None,
     callback: Callable[[Any, Array], Any] | None = None,
@@ -90,10 +90,12 @@ def solve(
         No step is longer.
     min_step : float
         A step rejected at this size ends its row; never below 4 units in the last place of t.
-    save : {"auto", "land"}
-        "auto": save times inside a step are read off the dense output, if its order is that of the error
-        estimate at least (all methods here), and cost no step. "land": steps are shortened to end on every
-        save time. The last time is always landed on.
+    save : {"auto", "land", "read"}
+        "read": save times inside a step are read off the dense output, and cost no step. "land": steps are
+        shortened to end on every save time. "auto": read, but land where the ends of steps are better than
+        what is between them: if the dense output is of lower order than the error estimate, or the method is
+        stiffly accurate (`kvaerno5` and all for stiff problems but `rosenbrock23`). The last time is always
+        landed on.
     dense : bool
         Keep all steps, so that ``solution.dense(t)`` is the solution at any time.
     events : Event or callable, or a sequence of them, optional
@@ -129,7 +131,11 @@ def solve(
     Order of accuracy of the method; the adaptive error is proportional to the tolerance, not bounded by it.
     A state that is read off inside a step errs by about as much as the steps do: the dense output of
     `dopri5` and `tsit5` has order 4, that of `vern7` order 6, of `dop853` order 7 (and they take 6 and 3
-    more evaluations in a step that is asked for it). Times are host float64 whatever the dtype of the
+    more evaluations in a step that is asked for it); that of other methods is their `dense_order`, or 3 for
+    a cubic through the ends and their slopes. Stiff methods are of such an order where the steps resolve the
+    solution; where it is slaved to something slow, steps may be long, their ends to the tolerance, and what
+    is read off between them a smooth curve through their stages, of order 2 or 3 (`max_step` shortens them).
+    Times are host float64 whatever the dtype of the
     state; f gets them in the real dtype of `x`. A trial step that is not finite is halved. Rows that have
     ended are still evaluated, and ignored. Cost per trial step: 6 evaluations of f for `dopri5`, and two
     transfers to the host, of a number per row each.
@@ -166,17 +172,17 @@ def solve(
         controller=controller, max_steps=max_steps, first_step=first_step, max_step=max_step,
         min_step=min_step,
     )  # fmt: skip
-    if save not in ("auto", "land"):
-        raise ValueError(f"save must be 'auto' or 'land'; got {save!r}")
+    if save not in ("auto", "land", "read"):
+        raise ValueError(f"save must be 'auto', 'land' or 'read'; got {save!r}")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a callable(t, x); got {type(callback).__name__}")
     watched = check_events(events)
-    order, embedded = dense_order(run.method), getattr(run.method, "embedded_order", None)
-    landing = isinstance(run, AdaptiveSteps) and (save == "land" or order < (embedded or 0))
+    landing = isinstance(run, AdaptiveSteps) and (save == "land" or (save == "auto" and lands(run.method)))
     with np.errstate(all="ignore"):
         solution = drive(
             run, run.x, save_times, landing=landing,  # fixed steps land anyhow
-            dense_order=order if dense else None, events=watched, callback=callback, progress=progress,
+            dense_order=dense_order(run.method) if dense else None, events=watched, callback=callback,
+            progress=progress,
         )  # fmt: skip
     return finish(solution, on_failure)
 
@@ -218,6 +224,12 @@ def dense_order(method: Any) -> float:
     """Order of what is read off inside a step: that of the method's extension, or of a cubic."""
     order: float | None = getattr(method, "dense_order", None)
     return 3 if order is None else order
+
+
+def lands(method: Any) -> bool:
+    """Whether the ends of the steps of a method are better than what is between them."""
+    ends_are_better: bool = getattr(method, "is_stiffly_accurate", False)
+    return ends_are_better or dense_order(method) < (getattr(method, "embedded_order", None) or 0)
 
 
 def check_method(method: Any) -> Method:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import array_api_compat as compat
 
@@ -20,6 +20,7 @@ from diffmath._arrays import array_namespace
 from diffmath._typing import Array, Drift, Time
 from diffmath.ode._algebraic import as_fraction, number_row, root_of
 from diffmath.ode._models import Separable, structured
+from diffmath.ode._one_step import TableauMethod
 from diffmath.symbolic._symplectic_conditions import splitting_conditions
 
 __all__ = [
@@ -151,7 +152,7 @@ def _text(residual: Any) -> str:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Splitting:
+class Splitting(TableauMethod):
     r"""Step a separable Hamiltonian system with a splitting tableau.
 
     Parameters
@@ -187,24 +188,7 @@ class Splitting:
 
     tableau: SplittingTableau
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.tableau, SplittingTableau):
-            raise TypeError(f"tableau must be an ode.SplittingTableau; got {type(self.tableau).__name__}")
-
-    @property
-    def name(self) -> str:
-        """Name of the method."""
-        return self.tableau.name
-
-    @property
-    def order(self) -> int:
-        """Order of accuracy."""
-        return self.tableau.order
-
-    @property
-    def reference(self) -> str:
-        """Where the coefficients come from."""
-        return self.tableau.reference
+    tableau_kind: ClassVar[type] = SplittingTableau
 
     def nfe(self, steps: int) -> int:
         """Evaluations of the force in `steps` steps."""
@@ -245,9 +229,6 @@ class Splitting:
     @cached_property
     def _steps(self) -> tuple[tuple[str, float], ...]:
         return tuple((letter, float(share)) for letter, share in self.tableau.steps)
-
-    def __repr__(self) -> str:
-        return repr(self.tableau).replace("SplittingTableau", "Splitting", 1)
 
 
 def _of_halves(t: Time) -> Time:

@@ -21,6 +21,7 @@ from diffmath.ode._clocks import Rows
 from diffmath.ode._control import Tolerance, finite_rows
 from diffmath.ode._explicit import ExplicitRungeKutta
 from diffmath.ode._method import Method, check_state, checked_step_with_error
+from diffmath.ode._one_step import ContinuousMethod
 from diffmath.ode._stages import combine, estimate, interpolate
 
 __all__ = ["Interpolant", "Trial", "Trier", "hermite", "send", "trier"]
@@ -91,7 +92,7 @@ class _General:
 
     def __init__(self, f: Drift, method: Method, tolerance: Tolerance | None, per_row: bool) -> None:
         self._f, self._method, self._tolerance, self._per_row = f, method, tolerance, per_row
-        self._stages = isinstance(method, ExplicitRungeKutta) and method.extension is not None
+        self._stages = isinstance(method, ContinuousMethod) and method.extension is not None
         adaptive: Any = method
         self._step: Any = checked_step_with_error(adaptive) if tolerance is not None else None
 
@@ -99,8 +100,10 @@ class _General:
         times = send(t, x, self._per_row), send(dt, x, self._per_row)
         method: Any = self._method
         if self._tolerance is None:
-            x_new = check_state("method.step(f, t, x, dt)", method.step(self._f, times[0], x, times[1]), x)
-            return Trial(x_new, np.zeros(x.shape[0]), None)
+            plain = (self._f, times[0], x, times[1])
+            x_new, stages = method.staged_step(*plain) if self._stages else (method.step(*plain), None)
+            check_state("method.step(f, t, x, dt)", x_new, x)
+            return Trial(x_new, np.zeros(x.shape[0]), None, stages)
         if self._stages:
             x_new, change, slope_new, stages = method.step_with_stages(self._f, times[0], x, times[1], slope)
         else:
@@ -115,11 +118,8 @@ class _General:
         rows = np.broadcast_to(dt, (x.shape[0],))
         if self._stages:
             method: Any = self._method
-            stages = trial.stages
-            if stages is None:  # a plain step keeps none: take it again
-                stages = method.slopes(self._f, times[0], x, times[1])
-            basis, weights = method.inside(self._f, times[0], x, times[1], stages)
-            return Interpolant(x, rows, basis, weights, scaled=True)
+            basis, weights = method.inside(self._f, times[0], x, times[1], trial.stages)
+            return Interpolant(x, rows, basis, weights, scaled=not method.scaled_stages)
         if hasattr(self._method, "inside_step"):  # a method that knows the state inside its step
             return self._method.inside_step(self._f, times[0], x, rows)
         first = self._f(times[0], x) if slope is None else slope

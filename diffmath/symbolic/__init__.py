@@ -77,7 +77,8 @@ _MODULES = {
     "._weak_conditions": ("tang_xiao_conditions", "weak_conditions"),
 }
 __all__ = [
-    "ArrayFunction", "ColouredTree", "HippoClosure", "Measure", "PhiSum", "RootedTree", "SDE", "StiffTree", "Surd",
+    "ArrayFunction", "ColouredTree", "HippoClosure", "Measure", "PhiSum", "RootedTree", "SDE", "StiffTree",
+    "Surd",
     "additive_noise_conditions", "change_gauge", "derive_hippo", "elementary_weight",
     "exponential_conditions", "fokker_planck_operator", "foud", "fous", "fout", "generator",
     "hippo_closure", "jacobi_gauge", "jacs", "lagt", "legs", "legt", "lower", "lyndon_words",
