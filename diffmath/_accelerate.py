@@ -21,6 +21,8 @@ __all__ = ["Accelerated", "accelerated", "reference_only"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_PLAIN = {int, float, complex, bool, str, tuple, list, type(None)}  # no arrays, known without asking
+
 _reference_only: ContextVar[bool] = ContextVar("diffmath_reference_only", default=False)
 
 
@@ -58,14 +60,17 @@ class Accelerated(Generic[P, R]):
 
     def twin(self, *args: Any, **kwargs: Any) -> Callable[P, R] | None:
         """Return the kernel that would serve these arguments, or None."""
-        # A dtype may be a class (np.float64) that has the methods of an array.
-        values = [a for a in (*args, *kwargs.values()) if not isinstance(a, type)]
-        arrays = [a for a in values if compat.is_array_api_obj(a)]
+        arrays = [a for a in (*args, *kwargs.values()) if type(a) not in _PLAIN and _is_array(a)]
         for engine, served in (("numba", compat.is_numpy_array), ("cuda", compat.is_cupy_array)):
             if arrays and all(served(a) for a in arrays):
                 kernel: Callable[P, R] | None = _find(engine, self._package, self.reference.__name__)
                 return kernel
         return None
+
+
+def _is_array(value: Any) -> bool:
+    # A dtype may be a class (np.float64) that has the methods of an array.
+    return not isinstance(value, type) and compat.is_array_api_obj(value)
 
 
 def accelerated(body: Callable[P, R]) -> Accelerated[P, R]:

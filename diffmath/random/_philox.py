@@ -47,16 +47,6 @@ class Stream(IntEnum):
     NORMAL_32 = 6
 
 
-def _multiply_64(c: Any, m: int) -> tuple[Any, Any]:
-    """Multiply in 64-bit integers.
-
-    The low 64 bits of a product are the same with and without a sign, so int64 serves, which every library
-    has and wraps; what lies above bit 31 of the results is left for the caller to mask.
-    """
-    product = (c & MASK) * m
-    return product >> 32, product
-
-
 def _multiply_32(c: Array, m: int) -> tuple[Array, Array]:
     """Multiply in uint32 by 16-bit limbs, where the device has no 64-bit integers."""
     c_low, c_high, m_low, m_high = c & 0xFFFF, c >> 16, m & 0xFFFF, m >> 16
@@ -66,15 +56,11 @@ def _multiply_32(c: Array, m: int) -> tuple[Array, Array]:
     return high, (middle << 16) | (low & 0xFFFF)
 
 
-def _identity(word: int) -> int:
-    return word
-
-
 def philox4x32(
     counter: Words,
     key: tuple[int, int],
-    multiply: Multiply = _multiply_64,
-    word: Callable[[int], Any] = _identity,
+    multiply: Multiply | None = None,
+    word: Callable[[int], Any] = int,
 ) -> Words:
     """Return the four words of the block `counter` under `key`.
 
@@ -96,28 +82,34 @@ def philox4x32(
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(_ROUNDS):
-        high0, low0 = multiply(c0, _M0)
-        high1, low1 = multiply(c2, _M1)
-        c0, c1, c2, c3 = high1 ^ c1 ^ word(k0), low1, high0 ^ c3 ^ word(k1), low0
+        if multiply is None:
+            # The low 64 bits of a product are the same with and without a sign, so int64 serves, which every
+            # library has and wraps; what lies above bit 31 is masked later.
+            low0, low1 = (c0 & MASK) * _M0, (c2 & MASK) * _M1
+            high0, high1 = low0 >> 32, low1 >> 32
+            c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
+        else:
+            (high0, low0), (high1, low1) = multiply(c0, _M0), multiply(c2, _M1)
+            c0, c1, c2, c3 = high1 ^ c1 ^ word(k0), low1, high0 ^ c3 ^ word(k1), low0
         k0, k1 = (k0 + _W0) & MASK, (k1 + _W1) & MASK
     mask = word(MASK)
     return c0 & mask, c1 & mask, c2 & mask, c3 & mask
 
 
-def word_arithmetic(xp: Any, like: Array) -> tuple[Any, Multiply, Callable[[int], Any]]:
+def word_arithmetic(xp: Any, like: Array) -> tuple[Any, Multiply | None, Callable[[int], Any]]:
     """Return how the device of `like` computes with 32-bit words.
 
     Returns
     -------
     dtype
         int64, or uint32 where there is no int64 (JAX without x64).
-    multiply : callable
-        ``(c, m) -> (high, low)``, for `philox4x32`.
+    multiply : callable or None
+        ``(c, m) -> (high, low)``, for `philox4x32`; None for 64-bit integers.
     word : callable
         A host word as an operand for arrays of that dtype.
     """
     place = device(like)
     if "int64" in xp.__array_namespace_info__().dtypes(device=place, kind="integral"):
-        return xp.int64, _multiply_64, _identity
+        return xp.int64, None, int
     # A Python integer beyond 2^31 is refused by libraries whose default integer is int32.
     return xp.uint32, _multiply_32, lambda value: xp.asarray(value, dtype=xp.uint32, device=place)

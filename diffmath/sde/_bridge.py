@@ -101,6 +101,8 @@ def divide(whole: State, z: State, law: Split, root_h: float) -> tuple[State, St
 
 def join(left: State, right: State, r: float) -> State:
     """Return the whole by Chen's relation, the left part having the share r of the length."""
+    if len(left) == 1:
+        return (left[0] + right[0],)
     a, b = chen_matrices(r, len(left))
     return _affine(a, left, b, right)
 

@@ -21,6 +21,7 @@ from diffmath import random
 from diffmath._arrays import array_namespace, device
 from diffmath._typing import Array
 from diffmath.sde._bridge import divide, split
+from diffmath.sde._cut import LEAF_BITS
 from diffmath.sde._levy import increment_of
 from diffmath.sde._noise import walk
 from diffmath.sde._path import BrownianPath
@@ -146,7 +147,7 @@ class PathNodes:
 
     def __init__(self, path: BrownianPath, times: npt.NDArray[np.float64], terms: str) -> None:
         self._path, self._times, self._terms = path, times, terms
-        self._leaf = abs(path.t1 - path.t0) / (path._places >> 16)
+        self._leaf = abs(path.t1 - path.t0) / (path._places >> LEAF_BITS)
 
     def __iter__(self) -> Iterator[Node]:
         rows = np.arange(self._path.shape[0])

@@ -2,8 +2,8 @@ r"""A Brownian motion that is asked for its increments over any interval, in any
 
 The time span is cut into an odd number of cells, each a dyadic tree of a fixed depth. The increment over
 (s, t) is put together by Chen's relation from the largest nodes between s and t, and from the parts of the
-leaves in which s and t lie; a leaf is divided there by the exact bridge. Everything is a pure function of the
-key, the row, and the two places: the cache only saves work.
+leaves in which s and t lie; a leaf is divided there by the exact bridge (see `Forest`). Everything is a pure
+function of the key, the row, and the two places: the cache only saves work.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ from diffmath import random
 from diffmath._arrays import array_namespace, device, host_times, real_dtype
 from diffmath._counts import check_count
 from diffmath._typing import Array
-from diffmath.sde._bridge import State
+from diffmath.sde._cut import LEAF_BITS
+from diffmath.sde._forest import Forest
 from diffmath.sde._increment import Increment, chen
 from diffmath.sde._levy import check_terms, increment_of
 from diffmath.sde._noise import odd_part
-from diffmath.sde._recent import Recent
 from diffmath.sde._tree import Tree
 
 __all__ = ["BrownianPath"]
 
-_BITS = 16  # places inside a leaf: 2**16
-_PLACES = 1 << _BITS
+_IN_LEAF = 1 << LEAF_BITS
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,11 +58,12 @@ class BrownianPath:
         is then that of ``solve(..., times=linspace(t0, t1, steps + 1), key=key)`` with 2**k times as many
         steps or as few as the odd part, and the increments of these clocks cost one draw each.
     levels : int, optional
-        Halvings of a cell down to a leaf: 20 by default, 8 with areas A, whose cost grows as ``2**levels``.
+        Halvings of a cell down to a leaf: 16 by default, 8 with areas A, whose cost grows as ``2**levels``.
     first_row : int
         Number of the first row in a larger batch.
     cache : int
-        Nodes kept (the least recently used go first), each as large as the increments it holds.
+        Nodes kept (the least recently used go first), each as large as the increments it holds; besides, what
+        lies on either side of the last 4 places.
 
     Raises
     ------
@@ -86,9 +86,11 @@ class BrownianPath:
     *Two trees.* Without areas the tree knows W only, which costs a third; any areas bring the path of
     (W, H, K), the same whichever are asked for.
 
-    *Cost.* At a time that is new, one draw for each level of the tree that no earlier time (in the cache)
-    shared, whatever the time scale; at most ``2 levels`` nodes are put together besides whole cells. Areas A
-    cost a draw for every leaf between s and t.
+    *Cost.* At a time that is new, at most one draw for each level of the tree, less those of the nodes above
+    it that are kept: nodes near the roots, and of the scale of the questions; whatever the time scale. In
+    between there are at most ``2 levels`` sums besides whole cells. Areas A cost a draw for every leaf
+    between s and t. `levels` is what a path costs that does not depend on what it is asked: use few of them
+    for few times, and `steps` wherever a clock is known.
 
     References
     ----------
@@ -119,20 +121,16 @@ class BrownianPath:
     steps: int = 1
     levels: int | None = None
     first_row: int = 0
-    cache: int = 128
-    _cells: int = field(init=False)
-    _depth: int = field(init=False)
+    cache: int = 64
+    _forest: Forest = field(init=False)
     _places: int = field(init=False)
-    _tree: Tree = field(init=False)
-    _key: random.Key = field(init=False)
-    _nodes: Recent = field(init=False)
 
     def __post_init__(self) -> None:
         check_terms(self.terms)
         span, areas = host_times((self.t0, self.t1), "(t0, t1)"), "A" in self.terms
-        levels = (8 if areas else 20) if self.levels is None else check_count("levels", self.levels, 0)
+        levels = (8 if areas else 16) if self.levels is None else check_count("levels", self.levels, 0)
         cells, _ = odd_part(check_count("steps", self.steps, 1))
-        places = cells << (levels + _BITS)
+        places = cells << (levels + LEAF_BITS)
         # Times that differ by a few roundings must find the same place.
         if places * 64.0 * np.spacing(abs(span).max()) > abs(span[1] - span[0]):
             raise ValueError(
@@ -144,16 +142,21 @@ class BrownianPath:
         empty = array_namespace(self.like).zeros((0,), dtype=real_dtype(self.like), device=device(self.like))
         tag = "sde.levy" if self.terms else "sde.brownian"
         tree_key = random.fold_in(random.fold_in(self.key, "sde.path"), tag)
+        length, cache = abs(float(span[1] - span[0])), check_count("cache", self.cache, 1)
         for name, value in (
             ("shape", tuple(self.shape)), ("t0", float(span[0])), ("t1", float(span[1])), ("like", empty),
-            ("levels", levels), ("_depth", levels), ("_cells", cells), ("_places", places), ("_tree", tree),
-            ("_key", tree_key), ("_nodes", Recent(check_count("cache", self.cache, 1))),
+            ("levels", levels), ("_places", places),
+            ("_forest", Forest(tree, tree_key, cells, levels, length, cache)),
         ):  # fmt: skip
             object.__setattr__(self, name, value)
 
     def __call__(self, s: float, t: float) -> Array:
         """Return W alone over (s, t), shape `shape`."""
-        return self._put_together(s, t, "").W
+        first, last = self._interval(s, t, "")
+        if first == last:
+            return self._nothing("").W
+        W = self._forest.between(min(first, last), max(first, last))[0]
+        return W * (1.0 if first < last else -1.0)  # a copy: arrays of the cache are not handed out
 
     def increment(self, s: float, t: float) -> Increment:
         """Return the increment over (s, t), with the areas of `terms`; t may be less than s.
@@ -186,34 +189,41 @@ class BrownianPath:
         return (self._put_together(s, t, self.terms) for s, t in pairs)
 
     def _put_together(self, s: float, t: float, terms: str) -> Increment:
-        """Combine the pieces between two times; lengths are counted in places until the end."""
+        """Combine what lies between two times; lengths are counted in places until the end."""
         first, last = self._interval(s, t, terms)
-        pieces = list(self._pieces(min(first, last), max(first, last), terms))
-        if not pieces:
+        if first == last:
             return self._nothing(terms)
-        whole = reduce(chen, pieces)
+        low, high = min(first, last), max(first, last)
         sign = 1.0 if first < last else -1.0
+        order = 3 if "K" in terms else 2 if terms else 1
+        state = self._forest.between(low, high)[:order]
         # Arrays of the cache are not handed out.
-        W, H, K, A = (
-            None if value is None else sign_of_term * value
-            for value, sign_of_term in ((whole.W, sign), (whole.H, 1.0), (whole.K, sign), (whole.A, sign))
-        )
+        W, H, K = (*(x * turn for x, turn in zip(state, (sign, 1.0, sign), strict=False)), None, None)[:3]
+        A = sign * self._areas(low, high) if "A" in terms else None
         dt = (self.t1 - self.t0) * ((last - first) / self._places)
         return increment_of(dt, (W, H, K), A, terms)
+
+    def _areas(self, low: int, high: int) -> Array:
+        """Combine the Levy areas of the nodes between two places."""
+        pieces = []
+        for cell, node, height in self._forest.cover(low, high):
+            state, A = self._forest.piece(cell, node, height)
+            pieces.append(Increment(float(1 << height), state[0], A=A))
+        return reduce(chen, pieces).A
 
     def _interval(self, s: float, t: float, terms: str) -> tuple[int, int]:
         """Return the places of two times, or refuse an interval whose law would be wrong."""
         first, last = self._place("s", s), self._place("t", t)
-        inside = [place % _PLACES != 0 for place in (first, last)]
+        inside = [place % _IN_LEAF != 0 for place in (first, last)]
         if "A" in terms and any(inside):
             name, time = ("s", s) if inside[0] else ("t", t)
             raise ValueError(
-                f"{name} must be an end of one of the {self._places >> _BITS} equal leaves for Levy areas A; "
-                f"got {time!r}: use `steps` of your clock, more levels (now {self.levels}), or no A"
+                f"{name} must be an end of one of the {self._places >> LEAF_BITS} equal leaves for Levy "
+                f"areas A; got {time!r}: use `steps` of your clock, more levels (now {self.levels}), or no A"
             )
-        same_leaf = all(inside) and first >> _BITS == last >> _BITS
+        same_leaf = all(inside) and first >> LEAF_BITS == last >> LEAF_BITS
         if s != t and (same_leaf or first == last):
-            leaf = abs(self.t1 - self.t0) / (self._places >> _BITS)
+            leaf = abs(self.t1 - self.t0) / (self._places >> LEAF_BITS)
             raise ValueError(
                 f"s and t must not lie inside one leaf, of width {leaf:.3g}; got {s!r} and {t!r}: use more "
                 f"levels (now {self.levels}), or `steps` of your clock"
@@ -228,78 +238,6 @@ class BrownianPath:
         if not 0 <= place <= self._places:
             raise ValueError(f"{name} must lie in [t0, t1] = [{self.t0!r}, {self.t1!r}]; got {time!r}")
         return place
-
-    def _pieces(self, low: int, high: int, terms: str) -> Iterator[Increment]:
-        """Iterate over the part of a leaf, the nodes, and the part of a leaf that make up [low, high)."""
-        start, stop = -(-low >> _BITS), high >> _BITS  # of whole leaves
-        if low % _PLACES and low < high:
-            yield self._piece(_PLACES - low % _PLACES, self._parts(low)[1], terms)
-        while start < stop:
-            cell, leaf = divmod(start, 1 << self._depth)
-            # The largest node that begins here, and does not reach beyond `stop`.
-            height = min(
-                self._depth if leaf == 0 else (leaf & -leaf).bit_length() - 1, (stop - start).bit_length() - 1
-            )
-            node = ((1 << self._depth) + leaf) >> height
-            state = self._node(cell, node)
-            A = self._area(cell, node, height, state) if "A" in terms else None
-            yield self._piece(_PLACES << height, state, terms, A)
-            start += 1 << height
-        if high % _PLACES and low < high:
-            yield self._piece(high % _PLACES, self._parts(high)[0], terms)
-
-    def _piece(self, length: int, state: State, terms: str, A: Array | None = None) -> Increment:
-        order = 3 if "K" in terms else 2 if terms else 1
-        W, H, K = (*state[:order], None, None)[:3]
-        return Increment(float(length), W, H, K, A)
-
-    def _length(self, places: int) -> float:
-        return abs(self.t1 - self.t0) * (places / self._places)
-
-    def _cell_key(self, cell: int) -> random.Key:
-        return random.fold_in(self._key, cell)
-
-    def _node(self, cell: int, node: int) -> State:
-        """Return a node, halving from its nearest ancestor that is still at hand."""
-        ancestor, sides = node, list[int]()
-        state: State | None = self._nodes.get((cell, node))
-        if state is not None:
-            return state
-        while state is None and ancestor > 1:
-            sides.append(ancestor & 1)
-            ancestor >>= 1
-            state = self._nodes.get((cell, ancestor))
-        sides.reverse()
-        key = self._cell_key(cell)
-        if state is None:
-            state = self._tree.root(random.fold_in(key, 0), self._length(self._places // self._cells))
-            self._nodes.put((cell, 1), state)
-        h = self._length((self._places // self._cells) >> (ancestor.bit_length() - 1))
-        halves = self._tree.descend(state, key, ancestor, sides, h)
-        for side, pair in zip(sides, halves, strict=True):
-            for i in (1 - side, side):
-                self._nodes.put((cell, 2 * ancestor + i), pair[i])
-            ancestor, state = 2 * ancestor + side, pair[side]
-        return state
-
-    def _parts(self, place: int) -> tuple[State, State]:
-        """Return both parts of the leaf that is cut at a place."""
-        index, inside = divmod(place, _PLACES)
-        parts: tuple[State, State] | None = self._nodes.get(("part", place))
-        if parts is None:
-            cell, leaf = divmod(index, 1 << self._depth)
-            node = (1 << self._depth) + leaf
-            key = random.fold_in(random.fold_in(random.fold_in(self._cell_key(cell), "leaf"), node), inside)
-            parts = self._tree.divide(self._node(cell, node), key, inside / _PLACES, self._length(_PLACES))
-            self._nodes.put(("part", place), parts)
-        return parts
-
-    def _area(self, cell: int, node: int, height: int, state: State) -> Array:
-        A: Array | None = self._nodes.get(("area", cell, node))
-        if A is None:
-            A = self._tree.area(self._cell_key(cell), state, self._length(_PLACES << height), node, height)
-            self._nodes.put(("area", cell, node), A)
-        return A
 
     def _nothing(self, terms: str) -> Increment:
         xp, place, dtype = array_namespace(self.like), device(self.like), self.like.dtype

@@ -8,7 +8,6 @@ divides node n, whose halves are 2n and 2n + 1; the cell itself is node 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,7 @@ from diffmath import random
 from diffmath._typing import Array
 from diffmath.sde._area import area_normals, leaf_area, resolved_area
 from diffmath.sde._bridge import VARIANCES, State, divide, split
-from diffmath.sde._halvings import halvings
+from diffmath.sde._cut import cut, cut_increment
 from diffmath.sde._noise import row_normals
 
 __all__ = ["Tree"]
@@ -72,20 +71,15 @@ class Tree:
         """Divide a node of length h at the ratio r."""
         return divide(state, self.normals(key), split(r, self.order), math.sqrt(h))
 
-    def descend(
-        self, state: State, cell_key: random.Key, node: int, sides: Sequence[int], h: float
-    ) -> list[tuple[State, State]]:
-        """Halve a node of length h, then the half that `sides` name first, and so on; keep all halves."""
-        # Beyond that size the normals of one level are worth several threads.
-        if self.order == 1 and sides and 0 < math.prod(state[0].shape) <= 2**18:
-            pairs = halvings(state[0], cell_key.words, node, sides, h, self._first_row)
-            return [((left,), (right,)) for left, right in pairs]
-        halves = []
-        for side in sides:
-            pair = self.divide(state, random.fold_in(cell_key, node), 0.5, h)
-            halves.append(pair)
-            state, node, h = pair[side], 2 * node + side, h / 2
-        return halves
+    def cut(
+        self, state: State, keys: tuple[random.Key, random.Key], node: int, depth: int, place: int, h: float
+    ) -> tuple[State, State]:
+        """Return both parts of a node of length h that is cut at a place, see `diffmath.sde._cut.cut`."""
+        if self.order > 1 or 0 in state[0].shape:
+            return cut(state, self.normals, keys, node, depth, place, h)
+        words = (keys[0].words, keys[1].words)
+        left, right = cut_increment(state[0], *words, node, depth, place, h, self._first_row)
+        return (left,), (right,)
 
     def area(self, cell_key: random.Key, state: State, h: float, node: int, depth: int) -> Array:
         """Return the area of a node of length h, resolved `depth` levels further down."""

@@ -77,33 +77,58 @@ def test_normals_are_finite_for_every_word() -> None:
             assert 6.6 < np.max(np.abs(z)) < 6.8  # sqrt(2 * 33 ln 2) = 6.76
 
 
-def _next_words(kernels: Any) -> tuple[Any, ...]:
+def _next_words(lanes: int, dtype: Any = np.uint64) -> tuple[Any, ...]:
     """Counters, stream, key and room for the words that a kernel makes beside its values."""
-    counters = np.zeros(kernels._LANES, np.uint64)
-    return counters, counters, *np.zeros(3, np.uint64), np.empty(4 * kernels._LANES, np.uint64)
+    counters = np.zeros(lanes, np.uint64)
+    return counters, counters, *np.zeros(3, np.uint64), np.empty(4 * lanes, dtype)
+
+
+def _in_lanes(grid: Any, lanes: int, dtype: Any) -> tuple[Any, list[Any]]:
+    """Words padded to whole lanes, and the blocks of a kernel."""
+    n = -(-len(grid[0]) // lanes) * lanes
+    padded = np.stack([np.resize(w, n) for w in grid]).astype(dtype)
+    return padded.astype(np.int64), [padded[:, i : i + lanes].reshape(-1) for i in range(0, n, lanes)]
 
 
 def test_the_numba_transforms_on_every_word() -> None:
-    kernels = pytest.importorskip("diffmath.kernels.numba.random")
-    grid = words_grid()
-    lanes = kernels._LANES
-    n = -(-len(grid[0]) // lanes) * lanes
-    padded = np.stack([np.resize(w, n) for w in grid]).astype(np.uint64)
-    out = np.empty((4, n))
-    normals, uniforms = np.empty(2 * lanes), np.empty(2 * lanes)
-    next_words = _next_words(kernels)
-    for i in range(0, n, lanes):
-        block = padded[:, i : i + lanes].reshape(-1)
-        kernels._make_normals_53(block, normals, *next_words)
-        kernels._make_uniforms(block, uniforms, *next_words)
-        out[:, i : i + lanes] = normals[::2], normals[1::2], uniforms[::2], uniforms[1::2]
-    signed = padded.astype(np.int64)
+    kernels = pytest.importorskip("diffmath.kernels.numba._normals")
+    lanes = kernels.LANES
+    signed, blocks = _in_lanes(words_grid(), lanes, np.uint64)
+    normals, uniforms, parts = np.empty(2 * lanes), np.empty(2 * lanes), []
+    next_words = _next_words(lanes)
+    for block in blocks:
+        kernels.make_normals_53(block, normals, *next_words)
+        kernels.make_uniforms(block, uniforms, *next_words)
+        parts.append([normals[::2].copy(), normals[1::2].copy(), uniforms[::2].copy(), uniforms[1::2].copy()])
+    out = np.concatenate(parts, axis=1)
     for ours, reference in zip(out[:2], box_muller(*signed, np.float64), strict=True):
         np.testing.assert_array_max_ulp(ours, reference, 6)
     np.testing.assert_array_equal(out[2], unit_interval(signed[0], signed[1], np.float64))
     np.testing.assert_array_equal(out[3], unit_interval(signed[2], signed[3], np.float64))
     assert out[2].max() < 1
     assert out[2].min() > 0
+
+
+def test_the_single_precision_transforms_on_every_word() -> None:
+    """Against double precision, to the roundings of float32."""
+    kernels = pytest.importorskip("diffmath.kernels.numba._normals_single")
+    lanes = kernels.LANES
+    signed, blocks = _in_lanes(words_grid(), lanes, np.uint32)
+    low, radius = np.full(len(signed[0]), 2**31), signed[0]
+    with_all = box_muller(*signed, np.float64)
+    with_half = (
+        *box_muller(radius, low, signed[1], low, np.float64),
+        *box_muller(signed[2], low, signed[3], low, np.float64),
+    )
+    for make, per_block, expected in ((kernels._make_53, 2, with_all), (kernels._make_32, 4, with_half)):
+        out, parts = np.empty(per_block * lanes, np.float32), []
+        for block in blocks:
+            make(block, out)
+            parts.append(out.reshape(-1, per_block).T.copy())
+        for ours, reference in zip(np.concatenate(parts, axis=1), expected, strict=True):
+            assert np.isfinite(ours).all()
+            # As for the body: 6 roundings, and 1e-8 for radii below 2^-16, of probability 2^-33.
+            assert (abs(ours - reference) <= 6 * 2.0**-23 * abs(reference) + 1e-8).all()
 
 
 def test_uniforms_are_open_for_every_word() -> None:
@@ -205,7 +230,7 @@ def test_every_backend(xp, dtype: str) -> None:
         xp.numpy(rows), xp.numpy(normal(k, (501, 7), like=xp.empty(dtype)))[100:103]
     )
     u = uniform(k, (501, 7), like=xp.empty(dtype))
-    # Without the numba twin, which makes float32 by rounding float64, all do the same exact operations.
+    # Without the numba twin, which has polynomials of its own, all do the same exact operations.
     with dm.reference_only():
         reference = uniform(k, (501, 7), like=np.empty(0, dtype))
     np.testing.assert_array_max_ulp(xp.numpy(u), reference, 0 if dtype == "float64" else 2)
@@ -355,14 +380,23 @@ def test_threads_do_not_matter(shape: tuple[int, int]) -> None:
 
 def test_the_kernels_are_vectorised() -> None:
     numba = pytest.importorskip("numba")
-    kernels = pytest.importorskip("diffmath.kernels.numba.random")
-    compiled = numba.njit(error_model="numpy", fastmath={"contract"})(kernels._make_normals_53.py_func)
-    lanes = kernels._LANES
-    compiled(np.zeros(4 * lanes, np.uint64), np.empty(2 * lanes), *_next_words(kernels))
-    code = next(iter(compiled.inspect_asm().values()))
-    if "xmm" not in code:
-        pytest.skip("not an x86 processor")
-    assert "vsqrtpd" in code or "sqrtpd" in code, "the square root is scalar: the loop was not vectorised"
+    double = pytest.importorskip("diffmath.kernels.numba._normals")
+    single = pytest.importorskip("diffmath.kernels.numba._normals_single")
+    lanes = double.LANES
+    for function, root, arguments in (
+        (
+            double.make_normals_53,
+            "sqrtpd",
+            (np.zeros(4 * lanes, np.uint64), np.empty(2 * lanes), *_next_words(lanes)),
+        ),
+        (single._make_53, "sqrtps", (np.zeros(4 * lanes, np.uint32), np.empty(2 * lanes, np.float32))),
+    ):
+        compiled = numba.njit(error_model="numpy", fastmath={"contract"})(function.py_func)
+        compiled(*arguments)
+        code = next(iter(compiled.inspect_asm().values()))
+        if "xmm" not in code:
+            pytest.skip("not an x86 processor")
+        assert root in code, "the square root is scalar: the loop was not vectorised"
 
 
 # --- refusals ---

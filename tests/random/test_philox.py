@@ -105,7 +105,7 @@ def test_block_words_without_64_bit_integers(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_numba_words() -> None:
-    kernels = pytest.importorskip("diffmath.kernels.numba.random")
+    kernels = pytest.importorskip("diffmath.kernels.numba._words")
     for counter, key, expected in KNOWN:
         arguments = [np.uint64(word) for word in (*unhex(counter), *unhex(key))]
         with np.errstate(over="ignore"):

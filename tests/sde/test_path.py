@@ -55,7 +55,7 @@ def test_any_order_of_questions_any_cache_and_any_thread_gives_the_same_bits(ter
         other = brownian(terms=terms, cache=cache)
         for pair in pairs[::order]:
             assert_same(other.increment(*pair), expected[pair], names)
-        assert len(other._nodes._values) <= cache
+        assert len(other._forest.nodes._values) <= cache
     fresh = brownian(terms=terms, cache=10)
     with ThreadPoolExecutor(4) as pool:
         for pair, got in zip(pairs, pool.map(lambda pair: fresh.increment(*pair), pairs), strict=True):
@@ -237,8 +237,8 @@ def test_the_work_does_not_depend_on_the_time_scale(monkeypatch):
         for span in (1e-6, 1.0, 10.0, 1e6)
     }
     assert len(set(counts.values())) == 1
-    # Each of 49 inner times is reached once: 20 levels and its place in the leaf, less what it shares.
-    assert counts[1.0] < 49 * (20 - 5 + 1) + 2**6 + 20
+    # Each of 49 inner times is reached once: 16 levels and its place in the leaf, less what it shares.
+    assert counts[1.0] < 49 * (16 - 5 + 1) + 2**6 + 16
 
 
 def test_what_is_returned_may_be_written_to():
@@ -279,7 +279,7 @@ def test_it_pickles_without_its_cache():
     path = brownian(terms="H", steps=6, levels=9)
     expected = path.increment(0.1, 0.7)
     copy = pickle.loads(pickle.dumps(path))
-    assert not copy._nodes._values
+    assert not copy._forest.nodes._values
     assert_same(copy.increment(0.1, 0.7), expected, "WH")
     assert (
         repr(copy)

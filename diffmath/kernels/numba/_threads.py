@@ -11,13 +11,16 @@ from typing import TypeVar
 
 import numba
 
-__all__ = ["share_out"]
+__all__ = ["share_out", "shares_of"]
 
 Share = TypeVar("Share")
 
 
 def share_out(work: Callable[[Share], None], shares: Sequence[Share]) -> None:
     """Call `work` on every share, on ``numba.get_num_threads()`` threads, this one among them."""
+    if len(shares) == 1:
+        work(shares[0])
+        return
     left = iter(shares)
 
     def take() -> None:
@@ -33,3 +36,11 @@ def share_out(work: Callable[[Share], None], shares: Sequence[Share]) -> None:
         take()
         for future in futures:
             future.result()
+
+
+def shares_of(total: int, unit: int, worth: int) -> list[tuple[int, int]]:
+    """Cut `total` into one share a thread, in multiples of `unit`, none of which is less than `worth`."""
+    most = max(1, total // max(1, worth))
+    threads = min(numba.get_num_threads(), most) if most > 1 else 1
+    size = -(-total // (threads * unit)) * unit
+    return [(first, min(first + size, total)) for first in range(0, total, max(1, size))]
