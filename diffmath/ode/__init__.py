@@ -21,8 +21,8 @@ from diffmath.ode._method import AdaptiveMethod, Method
 from diffmath.ode._models import Linear, Semilinear, Separable, Split, WithJacobian
 from diffmath.ode._single import unbatched
 from diffmath.ode._solve import solve
+from diffmath.ode._step import Step
 from diffmath.ode._stepping import steps
-from diffmath.ode._steps import Step
 from diffmath.ode._tableau import Tableau
 
 __all__ = [
@@ -58,10 +58,11 @@ _LAZY = {
     "._rosenbrock_tableau": ("RosenbrockTableau",),
     "._from_sympy": ("from_sympy",),
     "._newton": ("Newton",),
-    "._symplectic": (
-        "Splitting", "SplittingTableau", "leapfrog", "mclachlan2", "mclachlan4", "position_verlet",
-        "yoshida4", "yoshida6",
+    "._symplectic": ("Splitting",),
+    "._symplectic_methods": (
+        "leapfrog", "mclachlan2", "mclachlan4", "position_verlet", "yoshida4", "yoshida6",
     ),
+    "._symplectic_tableau": ("SplittingTableau",),
 }  # fmt: skip
 __getattr__, _lazy_dir = lazy_attributes(
     __name__, {name: module for module, names in _LAZY.items() for name in names}

@@ -13,7 +13,7 @@ import numpy as np
 from diffmath._arrays import array_namespace, device
 from diffmath._typing import Array
 from diffmath.ode._clocks import Rows
-from diffmath.ode._steps import Step
+from diffmath.ode._step import Step
 
 __all__ = ["DenseOutput"]
 

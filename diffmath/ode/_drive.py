@@ -15,7 +15,7 @@ from diffmath.ode._dense import DenseOutput
 from diffmath.ode._events import Event, Scanner
 from diffmath.ode._failures import advice
 from diffmath.ode._record import Saver
-from diffmath.ode._steps import Step
+from diffmath.ode._step import Step
 
 __all__ = ["drive"]
 

@@ -17,7 +17,7 @@ from diffmath._typing import Array, Time
 from diffmath.ode._clocks import Mask, Rows
 from diffmath.ode._control import check_number, finite_rows
 from diffmath.ode._failures import advice
-from diffmath.ode._steps import Step
+from diffmath.ode._step import Step
 from diffmath.ode._trial import send
 
 __all__ = ["Event", "Scanner", "check_events"]

@@ -16,7 +16,8 @@ from diffmath.ode._dynamics import Dynamics
 from diffmath.ode._failures import Failures, advice
 from diffmath.ode._jacobian_check import check_derivatives
 from diffmath.ode._method import Method
-from diffmath.ode._steps import Step, choose
+from diffmath.ode._step import Step
+from diffmath.ode._steps import choose
 from diffmath.ode._trial import Interpolant, trier
 
 __all__ = ["FixedSteps"]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from diffmath._arrays import array_namespace, device
 from diffmath._typing import Array
 from diffmath.ode._clocks import Rows
-from diffmath.ode._steps import Step
+from diffmath.ode._step import Step
 
 __all__ = ["Recorder", "Saver"]
 

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias, cast, get_args
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from diffmath._arrays import check_array, host_times
-from diffmath._callables import check_dynamics
-from diffmath._counts import check_count
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array, Drift
+from diffmath.ode._arguments import Batch, begin, check_options
 from diffmath.ode._classical import dopri5
-from diffmath.ode._control import PIController, PIDController, Tolerance, check_number
+from diffmath.ode._control import PIDController
 from diffmath.ode._drive import drive
-from diffmath.ode._dynamics import Dynamics
 from diffmath.ode._events import Event, check_events
-from diffmath.ode._explicit import ExplicitRungeKutta
-from diffmath.ode._fixed import FixedSteps
-from diffmath.ode._method import AdaptiveMethod, Method
+from diffmath.ode._method import Method
 from diffmath.ode._single import is_single, single_arguments, single_solution
-from diffmath.ode._steps import AdaptiveOptions, AdaptiveSteps
+from diffmath.ode._steps import AdaptiveSteps
 from diffmath.ode._tableau import Tableau
 
-__all__ = ["begin", "solve"]
+__all__ = ["check_options", "solve"]  # the former for adaptive solves of other kinds
 
-Batch = Literal["rows", "shared"]
 Events: TypeAlias = Event | Callable[..., Any] | Sequence[Event | Callable[..., Any]]
 
 
@@ -135,10 +128,9 @@ def solve(
     a cubic through the ends and their slopes. Stiff methods are of such an order where the steps resolve the
     solution; where it is slaved to something slow, steps may be long, their ends to the tolerance, and what
     is read off between them a smooth curve through their stages, of order 2 or 3 (`max_step` shortens them).
-    Times are host float64 whatever the dtype of the
-    state; f gets them in the real dtype of `x`. A trial step that is not finite is halved. Rows that have
-    ended are still evaluated, and ignored. Cost per trial step: 6 evaluations of f for `dopri5`, and two
-    transfers to the host, of a number per row each.
+    Times are host float64 whatever the dtype of the state; f gets them in the real dtype of `x`. A trial
+    step that is not finite is halved. Rows that have ended are still evaluated, and ignored. Cost per trial
+    step: 6 evaluations of f for `dopri5`, and two transfers to the host, of a number per row each.
 
     Floating-point warnings of f are silenced: what they would announce is reported by the status.
 
@@ -158,20 +150,14 @@ def solve(
     Solution(ok, t: 0 -> 1 (2 times), x: (2, 2, 1) float64, steps=10, evaluations=40, calls=40)
     """
     check_on_failure(on_failure)
-    if is_single(x0):
+    single = is_single(x0)
+    if single:
         f, x0, events, callback = single_arguments(f, x0, events, callback)
-        found = solve(
-            f, x0, times, method=method, substeps=substeps, rtol=rtol, atol=atol, batch="shared",
-            controller=controller, max_steps=max_steps, first_step=first_step, max_step=max_step,
-            min_step=min_step, save=save, dense=dense, events=events, callback=callback, progress=progress,
-            on_failure="return",
-        )  # fmt: skip
-        return finish(single_solution(found), on_failure)
-    run, save_times = begin(
-        f, x0, times, method=method, substeps=substeps, rtol=rtol, atol=atol, batch=batch,
-        controller=controller, max_steps=max_steps, first_step=first_step, max_step=max_step,
-        min_step=min_step,
+    options = check_options(
+        rtol, atol, "shared" if single else batch, controller, max_steps, min_step, max_step=max_step,
+        first_step=first_step,
     )  # fmt: skip
+    run, save_times = begin(f, x0, times, method, substeps, options)
     if save not in ("auto", "land", "read"):
         raise ValueError(f"save must be 'auto', 'land' or 'read'; got {save!r}")
     if callback is not None and not callable(callback):
@@ -184,40 +170,7 @@ def solve(
             dense_order=dense_order(run.method) if dense else None, events=watched, callback=callback,
             progress=progress,
         )  # fmt: skip
-    return finish(solution, on_failure)
-
-
-def begin(
-    f: Drift,
-    x0: Array,
-    times: Any,
-    *,
-    method: Method | Tableau,
-    substeps: int | None,
-    rtol: float,
-    atol: float,
-    batch: Batch,
-    controller: PIDController | None,
-    max_steps: int,
-    first_step: float | None,
-    max_step: float,
-    min_step: float,
-) -> tuple[Any, npt.NDArray[np.float64]]:
-    """Check the arguments of a solve; return its steps, to be iterated over, and the save times."""
-    check_dynamics(f, "f")
-    pristine = check_array("x0", x0, min_ndim=2, allow_complex=True)
-    save_times = host_times(times, min_length=1)
-    stepper = check_method(method)
-    options = check_options(
-        rtol, atol, batch, controller, max_steps, min_step, max_step=max_step, first_step=first_step
-    )
-    count = 1 if substeps is None else check_count("substeps", substeps)
-    _refuse_unresolved(save_times, count, options.max_step)
-    embedded = getattr(stepper, "embedded_order", None)
-    if substeps is None and embedded is not None and pristine.shape[0] > 0:
-        span = float(save_times[0]), float(save_times[-1])
-        return AdaptiveSteps(Dynamics(f), pristine, span, cast(AdaptiveMethod, stepper), options), save_times
-    return FixedSteps(Dynamics(f), pristine, save_times, stepper, count), save_times
+    return finish(single_solution(solution) if single else solution, on_failure)
 
 
 def dense_order(method: Any) -> float:
@@ -230,64 +183,3 @@ def lands(method: Any) -> bool:
     """Whether the ends of the steps of a method are better than what is between them."""
     ends_are_better: bool = getattr(method, "is_stiffly_accurate", False)
     return ends_are_better or dense_order(method) < (getattr(method, "embedded_order", None) or 0)
-
-
-def check_method(method: Any) -> Method:
-    """Return what has a step, or refuse it."""
-    if isinstance(method, Tableau):
-        return ExplicitRungeKutta(method)
-    if isinstance(method, str):
-        raise TypeError(f"method is an object, not a string; got {method!r}: pass ode.{method}")
-    if isinstance(method, type):
-        raise TypeError(f"method is an object, not a class; got {method.__name__}: pass {method.__name__}()")
-    if not callable(getattr(method, "step", None)) or not hasattr(method, "order"):
-        raise TypeError(
-            f"method must be a Tableau or have step(f, t, x, dt) and order; got {type(method).__name__}"
-        )
-    if getattr(method, "embedded_order", None) is not None and not hasattr(method, "step_with_error"):
-        raise TypeError(f"method has an embedded_order but no step_with_error; got {type(method).__name__}")
-    return cast(Method, method)
-
-
-def check_options(
-    rtol: float, atol: float, batch: Batch, controller: PIDController | None, max_steps: int,
-    min_step: float, *, max_step: float, first_step: float | None,
-) -> AdaptiveOptions:  # fmt: skip
-    """Return the options of adaptive steps, or refuse them."""
-    if batch not in get_args(Batch):
-        raise ValueError(f"batch must be 'rows' or 'shared'; got {batch!r}")
-    if not (math.isfinite(check_number("min_step", min_step)) and min_step >= 0):
-        raise ValueError(f"min_step must be finite and not negative; got {min_step}")
-    if not check_number("max_step", max_step) > 0 or max_step < min_step:
-        raise ValueError(f"max_step must be positive, and at least min_step={min_step}; got {max_step}")
-    if first_step is not None and not 0 < check_number("first_step", first_step) <= max_step:
-        raise ValueError(f"first_step must be positive, and at most max_step={max_step}; got {first_step}")
-    if not isinstance(controller, PIDController | None):
-        raise TypeError(f"controller must be an ode.PIController; got {type(controller).__name__}")
-    return AdaptiveOptions(
-        tolerance=Tolerance(check_number("rtol", rtol), check_number("atol", atol)),
-        controller=PIController() if controller is None else controller,
-        batch=batch,
-        max_steps=check_count("max_steps", max_steps),
-        min_step=float(min_step),
-        max_step=float(max_step),
-        first_step=first_step,
-    )
-
-
-def _refuse_unresolved(times: npt.NDArray[np.float64], substeps: int, max_step: float) -> None:
-    """Refuse steps that float64 cannot tell apart at these times."""
-    steps = np.abs(np.diff(times)) / substeps
-    resolution = 4 * np.spacing(np.maximum(np.abs(times[:-1]), np.abs(times[1:])))
-    bad = np.flatnonzero(steps < resolution)
-    if bad.size:
-        i = int(bad[0])
-        raise ValueError(
-            f"the step from times[{i}]={times[i]} to times[{i + 1}]={times[i + 1]} is {steps[i]:.3g}, below "
-            f"4 units in the last place of float64 there ({resolution[i]:.3g}): shift the origin of time"
-        )
-    if resolution.size and max_step < resolution.max():
-        raise ValueError(
-            f"max_step must be at least 4 units in the last place of float64 at these times, "
-            f"{resolution.max():.3g}; got {max_step}: shift the origin of time"
-        )

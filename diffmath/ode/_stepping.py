@@ -11,11 +11,11 @@ import numpy as np
 from diffmath._arrays import array_namespace
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array, Drift
+from diffmath.ode._arguments import Batch, begin, check_options
 from diffmath.ode._classical import dopri5
 from diffmath.ode._control import PIDController
 from diffmath.ode._method import Method
-from diffmath.ode._solve import Batch, begin
-from diffmath.ode._steps import Step
+from diffmath.ode._step import Step
 from diffmath.ode._tableau import Tableau
 
 __all__ = ["steps"]
@@ -82,11 +82,11 @@ def steps(
     (True, (1, 2))
     """
     check_on_failure(on_failure)
-    run, _ = begin(
-        f, x0, times, method=method, substeps=substeps, rtol=rtol, atol=atol, batch=batch,
-        controller=controller, max_steps=max_steps, first_step=first_step, max_step=max_step,
-        min_step=min_step,
+    options = check_options(
+        rtol, atol, batch, controller, max_steps, min_step, max_step=max_step,
+        first_step=first_step,
     )  # fmt: skip
+    run, _ = begin(f, x0, times, method, substeps, options)
     return _iterate(run, on_failure)
 
 
