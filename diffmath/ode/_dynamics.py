@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from diffmath._arrays import array_namespace
-from diffmath._callables import annotate, check_part, check_result, guarded
+from diffmath._callables import FirstResult, annotate, check_part, check_result, guarded
 from diffmath._typing import Array, Drift, Time
 
 __all__ = ["Dynamics"]
@@ -19,37 +19,20 @@ _PER_ROW = (
 )
 
 
-class _First:
-    """The first result of a function, which its second call must leave alone."""
-
-    def __init__(self, role: str, result: Array) -> None:
-        self._role, self._result = role, result
-        self._copy = array_namespace(result).astype(result, result.dtype, copy=True)
-
-    def check(self) -> None:
-        """Refuse a function that writes every result into one array: all slopes would be the last one."""
-        xp = array_namespace(self._copy)
-        unchanged = (self._result == self._copy) | ~xp.isfinite(self._copy)
-        if not bool(xp.all(unchanged)):
-            raise TypeError(
-                f"{self._role} overwrote the array it returned before: return a new array at every call"
-            )
-
-
 class Dynamics:
     """A user's ``f(t, x)``, watched.
 
     The first call (the solver's own, `start`) checks kind, shape and dtype of the result and that the
-    argument was left alone; the second that the first result was. Every call checks the shape. The slope at
-    the start is kept and handed out again, so that the check costs no evaluation. The parts of a structured
-    right-hand side are watched in the same way.
+    argument was left alone; the next ones that the first result was. Every call checks the shape. The slope
+    at the start is kept and handed out again, so that the check costs no evaluation. The parts of a
+    structured right-hand side are watched in the same way.
     """
 
     def __init__(self, f: Drift) -> None:
         self._f = f
         self._first: tuple[Time, Array, Array] | None = None
-        self._untouched: _First | None = None
-        self._parts: dict[tuple[str, int], _First | None] = {}  # None: was called twice, and is fine
+        self._untouched: FirstResult | None = None
+        self._parts: dict[tuple[str, int], FirstResult | None] = {}  # None: it is fine
         self.calls = 0
         self.tolerance: Any = None  # of an adaptive solve: iterations within a step need no more
         self.unsolved: Any = None  # rows whose equations the last step could not solve, if it had any
@@ -78,9 +61,8 @@ class Dynamics:
             # The sum of the parts broadcasts and promotes; a part alone must not.
             result = check_part(role, guarded(part, role, t, t, x), x)
             if key not in self._parts:
-                self._parts[key] = _First(role, result)
-            elif (first := self._parts[key]) is not None:
-                first.check()
+                self._parts[key] = FirstResult(role, result)
+            elif (first := self._parts[key]) is not None and first.settled(result):
                 self._parts[key] = None
             return result
 
@@ -101,7 +83,7 @@ class Dynamics:
         if not bool(xp.all(x == pristine)):
             raise TypeError(f"{_ROLE} modified its argument x: return a new array, or work on a copy")
         self._first = (t, x, slope)
-        self._untouched = _First(_ROLE, slope)
+        self._untouched = FirstResult(_ROLE, slope)
         return slope
 
     def __call__(self, t: Time, x: Array) -> Array:
@@ -119,6 +101,7 @@ class Dynamics:
             check_result(_ROLE, result, x)
             raise TypeError(f"{_ROLE} must return dtype {x.dtype} as before; got {result.dtype} at t={t!r}")
         if self._untouched is not None:
-            self._untouched.check()
-            self._untouched = self._first = None  # nobody asks for the start again
+            if self._untouched.settled(result):
+                self._untouched = None
+            self._first = None  # nobody asks for the start again
         return result

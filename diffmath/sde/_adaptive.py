@@ -24,6 +24,7 @@ from diffmath.sde._method import Method
 from diffmath.sde._nodes import KeyNodes, PathNodes
 from diffmath.sde._path import BrownianPath
 from diffmath.sde._solve import _source, along, check_state, narrowed
+from diffmath.sde._watched import watched
 
 __all__ = ["solve_adaptive"]
 
@@ -150,7 +151,7 @@ def solve_adaptive(
     ('ok', (3, 100, 1))
     """
     check_on_failure(on_failure)
-    model, saved = as_sde(model), host_times(times)
+    model, saved = watched(as_sde(model)), host_times(times)
     first_row = check_count("first_row", first_row, 0)
     x = check_state(x0)
     _check_converges(model, method)

@@ -21,6 +21,7 @@ from diffmath.sde._increment import Increment, chen
 from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
 from diffmath.sde._solve import advance, check_state, noise_of, nonfinite
+from diffmath.sde._watched import watched
 
 __all__ = ["Coupled", "coupled"]
 
@@ -117,7 +118,7 @@ def coupled(
     >>> bool(np.mean((pair.fine - pair.coarse) ** 2) < 1e-3 < np.var(pair.fine))
     True
     """
-    model, x = as_sde(model), check_state(x0)
+    model, x = watched(as_sde(model)), check_state(x0)
     steps, ratio = check_count("steps", steps, 1), check_count("ratio", ratio, 2)
     span = host_times(t_span, "t_span")
     if len(span) != 2:

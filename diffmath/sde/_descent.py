@@ -151,7 +151,8 @@ class Descent:
         whole = self._checked(advance(model, x, a, b, method, noise), x)
         half = self._checked(advance(model, x, a, mid, method, self._nodes.noise(parts[0], mid - a)), x)
         fine = self._checked(advance(model, half, mid, b, method, self._nodes.noise(parts[1], b - mid)), x)
-        return fine, fine - whole
+        with np.errstate(all="ignore"):
+            return fine, fine - whole
 
     def _checked(self, result: Any, x: Array) -> Array:
         return check_result(f"{self._method.name}, called on some of the rows,", result, x)

@@ -66,7 +66,7 @@ def _probe(role: str, function: Any, t: float, x: Array, shape: tuple[int, ...] 
     check_result(call, result, x, getattr(result, "shape", None) if shape is None else shape)
     if not bool(xp.all(lent == x)):
         raise TypeError(f"{role} must not modify its state x; it did at t={t!r}: work on a copy")
-    if xp.result_type(x.dtype, result.dtype) != x.dtype:
+    if result.dtype != x.dtype:
         raise TypeError(
             f"{call} must keep the precision of the state, {x.dtype}; got {result.dtype}: create its "
             "constants with dtype=x.dtype, or convert the initial state"

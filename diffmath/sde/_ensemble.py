@@ -20,6 +20,7 @@ from diffmath._typing import Array
 from diffmath.sde._edge import as_sde
 from diffmath.sde._method import Method
 from diffmath.sde._solve import check_state, march, nonfinite
+from diffmath.sde._watched import watched
 
 __all__ = ["ensemble"]
 
@@ -94,7 +95,7 @@ def ensemble(
     >>> bool(np.all(final == path.x[-1]))
     True
     """
-    model, x, method = as_sde(model), check_state(x0), _named(method)
+    model, x, method = watched(as_sde(model)), check_state(x0), _named(method)
     chunk, clock = check_count("chunk", chunk, 1), _clock(t_span, check_count("steps", steps, 1))
     lows = range(0, max(x.shape[0], 1), chunk)
     tasks = [(model, x[low : min(low + chunk, x.shape[0]), :], clock, method, key, low) for low in lows]

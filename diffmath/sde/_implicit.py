@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from diffmath._arrays import to_numpy
 from diffmath._models import SDE
 from diffmath._solution import Status
 from diffmath._typing import Array
@@ -217,6 +218,7 @@ def implicit_slope(
     slope: Array = None
     waiting = np.ones(base.shape[0], dtype=bool)
     for _ in range(_RESTARTS):
+        before, here = slope, linear is None
         if linear is None:
             linear = linearise(f, t, base if slope is None else base + theta * slope, dt, None)
         stages = Stages.begin(linear)
@@ -225,9 +227,15 @@ def implicit_slope(
         newton.solve(f, [t], [base], dt, ((theta,),), linear, stages)
         slope, linear = stages.slopes[0], None
         waiting &= stages.failed
-        if not waiting.any():
-            break
+        if not waiting.any() or (here and not _moved(slope, before)[waiting].any()):
+            break  # all done; or where they began, where the same would happen again
     return slope, waiting
+
+
+def _moved(slope: Array, before: Array | None) -> Mask:
+    """Return which rows an iteration has moved from its guess."""
+    change = slope if before is None else slope - before
+    return np.asarray(np.any(to_numpy(change) != 0, axis=1))
 
 
 def without(rows: Mask, x: Array) -> Array:

@@ -15,6 +15,7 @@ from diffmath.sde._edge import as_sde, noise_shape
 from diffmath.sde._method import Method
 from diffmath.sde._path import BrownianPath
 from diffmath.sde._solve import advance, along
+from diffmath.sde._watched import watched
 
 __all__ = ["interpolate"]
 
@@ -84,7 +85,7 @@ def interpolate(
     >>> sde.interpolate(ou, solution, [0.12, 0.5], method=sde.euler_maruyama, path=path).shape
     (2, 1000, 1)
     """
-    model, at = as_sde(model), host_times(times, min_length=1)
+    model, at = watched(as_sde(model)), host_times(times, min_length=1)
     saved, xp = solution.t, array_namespace(solution.x)
     if len(saved) < 2:
         raise ValueError(f"solution must hold at least 2 times; got {len(saved)}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from diffmath import random
 from diffmath._arrays import array_namespace, asarray_like, check_array, device
-from diffmath._callables import check_dynamics, check_result
+from diffmath._callables import check_dynamics, check_part, check_result
 from diffmath._counts import check_count
 from diffmath._models import SDE, Calculus, Noise
 from diffmath._typing import Array, Diffusion, Drift
@@ -182,8 +182,8 @@ class Langevin(SDE):
 
     def _drift(self, t: float, x: Array) -> Array:
         q, v = self.split(x)
-        check_result("force(t, q)", self.force(t, q), q)
-        return self.join(v, self.acceleration(t, q) - self.friction * v)
+        force = check_part("force(t, q)", self.force(t, q), q)
+        return self.join(v, self._per_component(lambda m: 1.0 / m, q) * force - self.friction * v)
 
     def _diffusion(self, t: float, x: Array) -> Array:
         xp, (q, _) = array_namespace(x), self.split(x)

@@ -22,6 +22,7 @@ from diffmath.sde._edge import as_sde, noise_shape
 from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
 from diffmath.sde._path import BrownianPath
+from diffmath.sde._watched import watched
 
 __all__ = ["advance", "along", "check_state", "march", "narrowed", "noise_of", "nonfinite", "solve"]
 
@@ -112,7 +113,7 @@ def solve(
     Solution(ok, t: 0 -> 1 (11 times), x: (11, 1000, 1) float64, steps=10, evaluations=10)
     """
     check_on_failure(on_failure)
-    model, saved = as_sde(model), host_times(times)
+    model, saved = watched(as_sde(model)), host_times(times)
     substeps, first_row = check_count("substeps", substeps, 1), check_count("first_row", first_row, 0)
     x = check_state(x0)
     clock = _refine(saved, substeps)
