@@ -15,16 +15,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import array_namespace, host_times
+from diffmath._arrays import array_namespace, device, host_times
 from diffmath._counts import check_count
 from diffmath._typing import Array
+from diffmath.random._distributions import normal_rows, uniform_rows
+from diffmath.random._philox import Stream
 
 __all__ = ["brownian_increments", "odd_part", "row_normals", "row_uniforms", "walk"]
 
@@ -112,36 +113,39 @@ def row_normals(
     shape: tuple[int, ...], like: Array, dtype: Any = None, first_row: int = 0
 ) -> Callable[..., Array]:
     """Check what names rows of noise; return ``draw(key, width=shape[1:])``, normals (batch, *width)."""
-    return _row_draws(random.normal, shape, like, dtype, first_row)
+    return _row_draws(random.normal, normal_rows, Stream.NORMAL_53, shape, like, dtype, first_row)
 
 
 def row_uniforms(
     shape: tuple[int, ...], like: Array, dtype: Any = None, first_row: int = 0
 ) -> Callable[..., Array]:
     """Do as `row_normals`, with uniform numbers between 0 and 1."""
-    return _row_draws(random.uniform, shape, like, dtype, first_row)
+    return _row_draws(random.uniform, uniform_rows, Stream.UNIFORM, shape, like, dtype, first_row)
 
 
 def _row_draws(
-    law: Callable[..., Array], shape: tuple[int, ...], like: Array, dtype: Any, first_row: int
-) -> Callable[..., Array]:
+    law: Callable[..., Array], fill: Callable[..., Array], stream: Stream, shape: tuple[int, ...],
+    like: Array, dtype: Any, first_row: int,
+) -> Callable[..., Array]:  # fmt: skip
     if not isinstance(shape, tuple | list) or not shape:
         raise ValueError(f"shape must be (batch, ...), one row per path; got {shape!r}")
     sizes = [check_count(f"shape[{i}]", size, 0) for i, size in enumerate(shape)]
     first_row = check_count("first_row", first_row, 0)
-    if first_row + sizes[0] >= 2**64:
+    rows = (first_row, first_row + sizes[0])
+    if rows[1] >= 2**64:
         raise ValueError(f"first_row must leave room for {sizes[0]} rows below 2**64; got {first_row}")
-    array_namespace(like, names=["like"])
-    rows = slice(first_row, first_row + sizes[0])
-    return partial(_draw, law, rows, tuple(sizes[1:]), like, dtype)
+    xp = array_namespace(like, names=["like"])
+    # The law checks the rest once, on no rows; from then on every draw is its kernel alone.
+    none = law(random.key(0), (0, *sizes[1:]), like=like, dtype=dtype)
+    model, default = xp.reshape(none, (-1,)), tuple(sizes[1:])
 
+    def draw(key: random.Key, width: tuple[int, ...] = default) -> Array:
+        columns, out = math.prod(width), (sizes[0], *width)
+        if 0 in out:
+            return xp.zeros(out, dtype=model.dtype, device=device(model))
+        return xp.reshape(fill(model, key.words, rows, columns, stream), out)
 
-def _draw(
-    law: Callable[..., Array], rows: slice, default: tuple[int, ...], like: Array, dtype: Any,
-    key: random.Key, width: tuple[int, ...] | None = None,
-) -> Array:  # fmt: skip
-    whole = (rows.stop, *(default if width is None else width))
-    return law(key, whole, like=like, dtype=dtype, rows=rows)
+    return draw
 
 
 def odd_part(steps: int) -> tuple[int, int]:
