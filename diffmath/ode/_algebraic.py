@@ -14,9 +14,10 @@ from functools import cache
 from numbers import Rational
 from typing import Any, TypeAlias, cast
 
-from diffmath.ode._tableau import exact_row
+__all__ = ["Algebraic", "Exact", "Number", "as_fraction", "exact_row", "number_row", "root_of"]
 
-__all__ = ["Algebraic", "Number", "as_fraction", "number_row", "root_of"]
+# What a coefficient may be written as: 1, "1/3", Fraction(1, 3); stored as Fraction.
+Exact: TypeAlias = Fraction | int | str
 
 # An exact coefficient, once read.
 Number: TypeAlias = "Fraction | Algebraic"
@@ -143,6 +144,11 @@ def as_fraction(value: Any) -> Fraction:
     return sum((c * root**k for k, c in enumerate(value.coefficients)), start=Fraction(0))
 
 
+def exact_row(name: str, row: Any) -> tuple[Fraction, ...]:
+    """Return a row of coefficients as fractions, or refuse what is not exact."""
+    return tuple(_exact(name, value) for value in row)
+
+
 def number_row(name: str, row: Any) -> tuple[Number, ...]:
     """Return a row of coefficients as exact numbers, or refuse what is not exact."""
     return tuple(value if isinstance(value, Algebraic) else exact_row(name, [value])[0] for value in row)
@@ -157,3 +163,15 @@ def _root(minimal: tuple[Fraction, ...], near: Fraction) -> Fraction:
         slope = sum((k * c * x ** (k - 1) for k, c in enumerate(powers) if k), start=Fraction(0))
         x = Fraction(round((x - value / slope) * 2**_BITS), 2**_BITS)
     return x
+
+
+def _exact(name: str, value: Any) -> Fraction:
+    if isinstance(value, bool) or not isinstance(value, Rational | str):
+        raise TypeError(
+            f"{name} must hold exact numbers; got {value!r} of type {type(value).__name__}: write 1, "
+            '"1/3" or Fraction(1, 3)'
+        )
+    try:
+        return Fraction(value)
+    except ValueError:
+        raise ValueError(f'{name} must hold numbers such as 1 or "1/3"; got {value!r}') from None

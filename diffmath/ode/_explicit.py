@@ -116,7 +116,7 @@ class ExplicitRungeKutta(ContinuousMethod):
         self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
     ) -> tuple[Array, Array, Array | None, list[Array]]:
         """Do as `step_with_error`, and return the slopes of all stages besides, for `inside`."""
-        self.require_estimate()
+        self._require_estimate()
         slopes = self.slopes(f, t, x, dt, slope)
         x_new = x + _increment(dt, self._b, slopes)
         error = _increment(dt, self._b_error, slopes)
@@ -158,7 +158,7 @@ class ExplicitRungeKutta(ContinuousMethod):
         TypeError
             The method has no continuous extension.
         """
-        extension = self.proven_extension()
+        extension = self._proven_extension()
         slopes, nodes = self.slopes(f, t, x, dt) if stages is None else list(stages), extension.nodes()
         for i in range(len(slopes), len(nodes)):
             row = _floats(extension.a[i])

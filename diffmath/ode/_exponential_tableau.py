@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from diffmath._counts import check_count
-from diffmath.ode._tableau import exact_row
+from diffmath.ode._algebraic import exact_row
 from diffmath.symbolic._exponential_conditions import exponential_conditions
 from diffmath.symbolic._phi_sums import PhiSum, phi
 from diffmath.symbolic._stiff_conditions import stiff_order_conditions

@@ -11,8 +11,9 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from diffmath.ode._algebraic import Number, as_fraction, number_row
-from diffmath.ode._tableau import Exact, Tableau, exact_row, refuse_violated, residuals
+from diffmath.ode._algebraic import Exact, Number, as_fraction, exact_row, number_row
+from diffmath.ode._proof import Conditions, ProvenTableau, refuse_violated
+from diffmath.ode._tableau import Tableau, residuals
 
 __all__ = ["ContinuousExtension", "collocation_weights"]
 
@@ -66,7 +67,7 @@ class ContinuousExtension:
     reference: str = ""
 
     def __post_init__(self) -> None:
-        if not hasattr(self.tableau, "conditions"):
+        if not isinstance(self.tableau, ProvenTableau):
             raise TypeError(f"tableau must be one of diffmath.ode; got {type(self.tableau).__name__}")
         if self.a_extra and not isinstance(self.tableau, Tableau):
             raise ValueError(f"{self.tableau.name} is not explicit: its extension has no a_extra")
@@ -116,19 +117,19 @@ class ContinuousExtension:
         step = tuple(exact_row("a", row) + zeros for row in self.tableau.a)
         return (*step, *(exact_row("a_extra", row) for row in self.a_extra))
 
-    def residuals(self) -> list[tuple[Any, Fraction]]:
+    def residuals(self) -> Conditions:
         """Return tree and residual of every condition: one for each tree and power of theta."""
-        found: list[tuple[Any, Fraction]] = []
+        found: Conditions = []
         for power, column in enumerate(zip(*self.weights, strict=True), start=1):
             for tree, residual in self._conditions(column):
                 # `_conditions` took 1/density off for every tree; only that of this order has this power.
                 found.append((tree, residual + (tree.order != power) * Fraction(1, tree.density)))
         return found
 
-    def _conditions(self, column: Sequence[Any]) -> list[tuple[Any, Fraction]]:
+    def _conditions(self, column: Sequence[Any]) -> Conditions:
         if self.a_extra:
             return residuals(self.a, column, self.order)
-        found: list[tuple[Any, Fraction]] = self.tableau.conditions(column, self.order)
+        found: Conditions = self.tableau.conditions(column, self.order)
         return found
 
     def nodes(self) -> tuple[Fraction, ...]:

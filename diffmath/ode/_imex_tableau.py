@@ -11,15 +11,15 @@ from fractions import Fraction
 from typing import Any
 
 from diffmath.ode._algebraic import Number, as_fraction, number_row
-from diffmath.ode._implicit_tableau import conditions_text, number_square
-from diffmath.ode._tableau import refuse_violated
+from diffmath.ode._implicit_tableau import number_square
+from diffmath.ode._proof import Conditions, ProvenTableau
 from diffmath.symbolic._mixed_conditions import additive_conditions
 
 __all__ = ["AdditiveTableau"]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class AdditiveTableau:
+class AdditiveTableau(ProvenTableau):
     r"""The coefficients of an additive Runge-Kutta method, proven to have the order they claim.
 
     .. math:: X_i = x + h \sum_{j<i} a^E_{ij} f^E(X_j) + h \sum_{j \le i} a^I_{ij} f^I(X_j), \qquad
@@ -71,19 +71,13 @@ class AdditiveTableau:
     reference: str = ""
 
     def __post_init__(self) -> None:
-        b, b_error = number_row("b", self.b), number_row("b_error", self.b_error)
-        matrices = {
-            name: number_square(name, getattr(self, name), len(b)) for name in ("explicit", "implicit")
-        }
-        slack = self.slack
-        for name, value in {**matrices, "b": b, "b_error": b_error, "tolerance": slack}.items():
-            object.__setattr__(self, name, value)
-        if len(b_error) != len(b):
-            raise ValueError(f"{self.name}: b_error must have {len(b)} entries; got {len(b_error)}")
+        b = number_row("b", self.b)
+        explicit, implicit = (
+            number_square(name, getattr(self, name), len(b)) for name in ("explicit", "implicit")
+        )
+        self._set(explicit=explicit, implicit=implicit, b=b, tolerance=Fraction(self.tolerance))
         self._check_triangles()
-        refuse_violated(f"{self.name} claims order {self.order}", self.conditions(b, self.order), slack)
-        embedded = self.conditions(self.b_embedded, self.embedded_order)
-        refuse_violated(f"{self.name} claims embedded order {self.embedded_order}", embedded, slack)
+        self._prove()
 
     def _check_triangles(self) -> None:
         gamma = self.implicit[-1][-1]
@@ -99,7 +93,7 @@ class AdditiveTableau:
                     f"{self.name}: explicit and implicit must have the same row sums; not row {i}"
                 )
 
-    def conditions(self, weights: Sequence[Any], order: int) -> list[tuple[Any, Fraction]]:
+    def conditions(self, weights: Sequence[Any], order: int) -> Conditions:
         """Return tree and residual of every order condition up to `order`, for any weights of the stages."""
         found = additive_conditions({"E": self.explicit, "I": self.implicit}, weights, order)
         return [(tree, as_fraction(residual)) for tree, residual in found]
@@ -110,16 +104,6 @@ class AdditiveTableau:
         return Fraction(self.tolerance)
 
     @property
-    def b_embedded(self) -> tuple[Number, ...]:
-        """Weights of the embedded solution, ``b - b_error``."""
-        return tuple(b - error for b, error in zip(self.b, self.b_error, strict=True))
-
-    @property
-    def stages(self) -> int:
-        """Number of stages."""
-        return len(self.b)
-
-    @property
     def c(self) -> tuple[Number, ...]:
         """Nodes: the row sums of both matrices."""
         return tuple(sum(row, start=Fraction(0)) for row in self.implicit)
@@ -128,14 +112,3 @@ class AdditiveTableau:
     def is_stiffly_accurate(self) -> bool:
         """Whether the last stage is the new state, as far as the implicit part goes."""
         return tuple(self.implicit[-1]) == tuple(self.b)
-
-    def report(self) -> str:
-        """Return every order condition with its residual, one a line, and those of the embedded weights."""
-        text = conditions_text(f"{self.name}, order {self.order}", self.conditions(self.b, self.order))
-        found = self.conditions(self.b_embedded, self.embedded_order)
-        return text + "\n" + conditions_text(f"{self.name}, embedded order {self.embedded_order}", found)
-
-    def __repr__(self) -> str:
-        return (
-            f"AdditiveTableau({self.name}, order {self.order}({self.embedded_order}), {self.stages} stages)"
-        )

@@ -125,7 +125,7 @@ class ImplicitRungeKutta(ContinuousMethod):
         self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
     ) -> tuple[Array, Array, Array | None, list[Array]]:
         """Do as `step_with_error`, and return the slopes of all stages times `dt` besides, for `inside`."""
-        self.require_estimate()
+        self._require_estimate()
         stages, linear = self._solve(f, t, x, dt, slope, self._explicit_stages(self._b, self._b_error))
         error = increment(self._b_error, stages.slopes)
         if self.tableau.error_filter is not None:

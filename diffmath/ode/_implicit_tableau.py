@@ -12,14 +12,14 @@ from functools import cached_property
 from typing import Any
 
 from diffmath.ode._algebraic import Number, as_fraction, number_row
-from diffmath.ode._tableau import refuse_violated
+from diffmath.ode._proof import Conditions, ProvenTableau
 from diffmath.symbolic._butcher import order_conditions
 
-__all__ = ["ImplicitTableau", "conditions_text", "floats", "number_square", "slack_of"]
+__all__ = ["ImplicitTableau", "floats", "number_square"]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class ImplicitTableau:
+class ImplicitTableau(ProvenTableau):
     r"""The coefficients of an implicit Runge-Kutta method, proven to have the order they claim.
 
     .. math:: k_i = f\Bigl(t + c_i h,\; x + h \sum_j a_{ij} k_j\Bigr), \qquad
@@ -84,49 +84,20 @@ class ImplicitTableau:
     def __post_init__(self) -> None:
         b = number_row("b", self.b)
         a = number_square("a", self.a, len(b))
-        slack = self.slack
         self._set(a=a, b=b)
         if self.error_filter is not None:
             self._set(error_filter=number_row("error_filter", [self.error_filter])[0])
-        refuse_violated(f"{self.name} claims order {self.order}", self.conditions(b, self.order), slack)
-        if (self.b_error is None) != (self.embedded_order is None):
-            raise ValueError(f"{self.name}: give b_error and embedded_order together, or neither")
-        if self.b_error is not None and self.embedded_order is not None:
-            b_error = number_row("b_error", self.b_error)
-            if len(b_error) != len(b) or not any(value != 0 for value in b_error):
-                raise ValueError(f"{self.name}: b_error must have {len(b)} entries, not all zero")
-            self._set(b_error=b_error)
-            claim = f"{self.name} claims embedded order {self.embedded_order}"
-            refuse_violated(claim, self.conditions(self.b_embedded, self.embedded_order), slack)
+        self._prove()
 
-    def _set(self, **values: Any) -> None:
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
-
-    def conditions(self, weights: Sequence[Any], order: int) -> list[tuple[Any, Fraction]]:
+    def conditions(self, weights: Sequence[Any], order: int) -> Conditions:
         """Return tree and residual of every order condition up to `order`, for any weights of the stages."""
         found = order_conditions(self.a, weights, order)
         return [(tree, as_fraction(residual)) for tree, residual in found]
 
     @property
-    def slack(self) -> Fraction:
-        """What a residual may be: 0, or ``10**-digits``."""
-        return slack_of(self.name, self.digits)
-
-    @property
-    def stages(self) -> int:
-        """Number of stages."""
-        return len(self.b)
-
-    @property
     def c(self) -> tuple[Number, ...]:
         """Nodes: the row sums of `a`."""
         return tuple(sum(row, start=Fraction(0)) for row in self.a)
-
-    @property
-    def b_embedded(self) -> tuple[Number, ...]:
-        """Weights of the embedded solution, ``b - b_error``."""
-        return tuple(b - error for b, error in zip(self.b, self.b_error or (), strict=True))
 
     @cached_property
     def blocks(self) -> tuple[range, ...]:
@@ -163,41 +134,6 @@ class ImplicitTableau:
         shifted = [[a - b for a, b in zip(row, weights, strict=True)] for row in self.a]
         return _determinant(shifted), _determinant(self.a)
 
-    def report(self) -> str:
-        """Return every order condition with its residual, one a line, and those of the embedded weights.
-
-        Examples
-        --------
-        >>> from diffmath import ode
-        >>> print(ode.trapezoid.tableau.report())
-        trapezoid, order 2
-          t    sum(b) = 1  residual 0
-          [t]  b.c = 1/2   residual 0
-        trapezoid, embedded order 1
-          t    sum(b) = 1  residual 0
-        """
-        text = conditions_text(f"{self.name}, order {self.order}", self.conditions(self.b, self.order))
-        if self.embedded_order is not None:
-            found = self.conditions(self.b_embedded, self.embedded_order)
-            text += "\n" + conditions_text(f"{self.name}, embedded order {self.embedded_order}", found)
-        return text
-
-    def __repr__(self) -> str:
-        embedded = "" if self.embedded_order is None else f"({self.embedded_order})"
-        plural = "" if self.stages == 1 else "s"
-        return f"ImplicitTableau({self.name}, order {self.order}{embedded}, {self.stages} stage{plural})"
-
-
-def slack_of(name: str, digits: Any) -> Fraction:
-    """Return what a residual may be: 0, or ``10**-digits`` for coefficients that are written as decimals."""
-    if digits is None:
-        return Fraction(0)
-    if isinstance(digits, bool) or not isinstance(digits, int):
-        raise TypeError(f"digits must be an int; got {type(digits).__name__}")
-    if digits < 20:
-        raise ValueError(f"{name}: digits must be at least 20, beyond float64; got {digits}")
-    return Fraction(1, 10**digits)
-
 
 def number_square(name: str, a: Any, stages: int) -> tuple[tuple[Number, ...], ...]:
     """Return a square matrix of exact numbers; short rows are filled with zeros."""
@@ -214,18 +150,6 @@ def number_square(name: str, a: Any, stages: int) -> tuple[tuple[Number, ...], .
 def floats(row: Iterable[Any]) -> tuple[float, ...]:
     """Return exact numbers as floats, each correctly rounded."""
     return tuple(float(as_fraction(value)) for value in row)
-
-
-def conditions_text(title: str, conditions: Sequence[tuple[Any, Fraction]]) -> str:
-    """Write order conditions below each other."""
-    trees = max(len(str(tree)) for tree, _ in conditions)
-    formulas = max(len(tree.condition) for tree, _ in conditions)
-    lines = [
-        f"  {tree!s:{trees}}  {tree.condition:{formulas}}  residual "
-        + (f"{residual}" if residual.denominator < 10**15 else f"{float(residual):.1e}")
-        for tree, residual in conditions
-    ]
-    return "\n".join([title, *lines])
 
 
 def _determinant(matrix: Sequence[Sequence[Number]]) -> tuple[Number, ...]:

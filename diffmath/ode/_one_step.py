@@ -117,15 +117,15 @@ class ContinuousMethod(TableauMethod):
     @cached_property
     def extension_weights(self) -> Rows:
         """Polynomials of the weights of the stages, shape (stages, degree)."""
-        return np.array(self.proven_extension().matrix())
+        return np.array(self._proven_extension().matrix())
 
-    def proven_extension(self) -> ContinuousExtension:
+    def _proven_extension(self) -> ContinuousExtension:
         """Return the continuous extension, or refuse."""
         if self.extension is None:
             raise TypeError(f"{self.name} has no continuous extension")
         return self.extension
 
-    def require_estimate(self) -> None:
+    def _require_estimate(self) -> None:
         """Refuse to estimate an error without weights for it."""
         if self.tableau.b_error is None:
             raise TypeError(f"{self.name} has no error estimate (b_error); use step")

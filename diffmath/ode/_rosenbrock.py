@@ -125,7 +125,7 @@ class Rosenbrock(ContinuousMethod):
         self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
     ) -> tuple[Array, Array, None, list[Array]]:
         """Do as `step_with_error`, and return the transformed stages besides, for `inside`."""
-        self.require_estimate()
+        self._require_estimate()
         u, ended = self._stages(f, t, x, dt, slope)
         x_new, error = ended(x + increment(self._m, u)), ended(increment(self._m_error, u))
         return x_new, error, None, [ended(stage) for stage in u]
@@ -133,7 +133,7 @@ class Rosenbrock(ContinuousMethod):
     @cached_property
     def extension_weights(self) -> Rows:
         """Polynomials of the weights of the transformed stages: those of the extension times gamma^-1."""
-        columns = zip(*self.proven_extension().weights, strict=True)
+        columns = zip(*self._proven_extension().weights, strict=True)
         return np.array([floats(self.tableau.transform(column)) for column in columns]).T
 
     def _stages(

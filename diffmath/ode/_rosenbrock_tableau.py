@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Any
 
 from diffmath.ode._algebraic import Number, as_fraction, number_row
-from diffmath.ode._implicit_tableau import conditions_text, number_square
-from diffmath.ode._tableau import refuse_violated
+from diffmath.ode._implicit_tableau import number_square
+from diffmath.ode._proof import Conditions, ProvenTableau
 from diffmath.symbolic._mixed_conditions import rosenbrock_conditions
 
 __all__ = ["RosenbrockTableau", "from_transformed"]
@@ -22,7 +22,7 @@ Square = tuple[tuple[Number, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class RosenbrockTableau:
+class RosenbrockTableau(ProvenTableau):
     r"""The coefficients of a Rosenbrock method, proven to have the order they claim.
 
     .. math:: (I - h \gamma J)\, k_i = h f\Bigl(t + \alpha_i h,\; x + \sum_{j<i} \alpha_{ij} k_j\Bigr)
@@ -85,25 +85,14 @@ class RosenbrockTableau:
         b = number_row("b", self.b)
         alpha, gamma = (number_square(name, getattr(self, name), len(b)) for name in ("alpha", "gamma"))
         _check_triangles(self.name, alpha, gamma)
-        slack = Fraction(self.tolerance)
-        self._set(alpha=alpha, gamma=gamma, b=b, tolerance=slack)
-        refuse_violated(f"{self.name} claims order {self.order}", self.conditions(b, self.order), slack)
-        if (self.b_error is None) != (self.embedded_order is None):
-            raise ValueError(f"{self.name}: give b_error and embedded_order together, or neither")
-        if self.b_error is not None and self.embedded_order is not None:
-            b_error = number_row("b_error", self.b_error)
-            if len(b_error) != len(b) or not any(value != 0 for value in b_error):
-                raise ValueError(f"{self.name}: b_error must have {len(b)} entries, not all zero")
-            self._set(b_error=b_error)
-            claim = f"{self.name} claims embedded order {self.embedded_order}"
-            refuse_violated(claim, self.conditions(self._embedded, self.embedded_order), slack)
+        self._set(alpha=alpha, gamma=gamma, b=b, tolerance=Fraction(self.tolerance))
+        self._prove()
 
-    def _set(self, **values: Any) -> None:
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+    def conditions(self, weights: Sequence[Any], order: int) -> Conditions:
+        """Return tree and residual of every order condition up to `order`, for any weights of the stages.
 
-    def conditions(self, weights: Sequence[Any], order: int) -> list[tuple[Any, Fraction]]:
-        """Return tree and residual of every order condition up to `order`, for any weights of the stages."""
+        In a condition, A and c are beta below a node with one child, alpha below one with several.
+        """
         found = rosenbrock_conditions(self.alpha, self.gamma, weights, order)
         return [(tree, as_fraction(residual)) for tree, residual in found]
 
@@ -111,15 +100,6 @@ class RosenbrockTableau:
     def slack(self) -> Fraction:
         """What a residual may be: the `tolerance`."""
         return Fraction(self.tolerance)
-
-    @property
-    def _embedded(self) -> tuple[Number, ...]:
-        return tuple(b - error for b, error in zip(self.b, self.b_error or (), strict=True))
-
-    @property
-    def stages(self) -> int:
-        """Number of stages."""
-        return len(self.b)
 
     @property
     def is_stiffly_accurate(self) -> bool:
@@ -154,30 +134,6 @@ class RosenbrockTableau:
     @cached_property
     def _inverse(self) -> Square:
         return _triangular_inverse(self.gamma)
-
-    def report(self) -> str:
-        """Return every order condition with its residual, one a line, and those of the embedded weights.
-
-        Notes
-        -----
-        In a condition, A and c are beta below a node with one child, alpha below one with several.
-
-        Examples
-        --------
-        >>> from diffmath import ode
-        >>> print(ode.rosenbrock23.tableau.report().splitlines()[0])
-        rosenbrock23, order 2
-        """
-        text = conditions_text(f"{self.name}, order {self.order}", self.conditions(self.b, self.order))
-        if self.embedded_order is not None:
-            found = self.conditions(self._embedded, self.embedded_order)
-            text += "\n" + conditions_text(f"{self.name}, embedded order {self.embedded_order}", found)
-        return text
-
-    def __repr__(self) -> str:
-        embedded = "" if self.embedded_order is None else f"({self.embedded_order})"
-        plural = "" if self.stages == 1 else "s"
-        return f"RosenbrockTableau({self.name}, order {self.order}{embedded}, {self.stages} stage{plural})"
 
 
 def from_transformed(

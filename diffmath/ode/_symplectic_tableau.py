@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from diffmath.ode._algebraic import as_fraction, number_row
+from diffmath.ode._proof import slack_of
 from diffmath.symbolic._symplectic_conditions import splitting_conditions
 
 __all__ = ["SplittingTableau"]
@@ -82,13 +82,9 @@ class SplittingTableau:
                 f"{self.name}: drifts and kicks must have one length m >= 1; got {len(drifts)} and "
                 f"{len(kicks)}: pad with 0"
             )
-        if self.digits is not None and (not isinstance(self.digits, int) or self.digits < 20):
-            raise ValueError(
-                f"{self.name}: digits must be an int of at least 20, beyond float64; got {self.digits!r}"
-            )
+        slack = slack_of(self.name, self.digits)
         object.__setattr__(self, "drifts", drifts)
         object.__setattr__(self, "kicks", kicks)
-        slack = 0 if self.digits is None else Fraction(1, 10**self.digits)
         for word, residual in splitting_conditions(self.steps, self.order):
             if abs(as_fraction(residual)) > slack:
                 raise ValueError(

@@ -9,21 +9,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from numbers import Rational
-from typing import Any, TypeAlias
+from typing import Any, ClassVar
 
-from diffmath.symbolic._butcher import RootedTree, order_conditions
+from diffmath.ode._algebraic import Exact, exact_row
+from diffmath.ode._proof import Conditions, ProvenTableau
+from diffmath.symbolic._butcher import order_conditions
 
-__all__ = ["Exact", "Residuals", "Tableau", "difference", "exact_row", "refuse_violated", "residuals"]
-
-# What a coefficient may be written as: 1, "1/3", Fraction(1, 3); stored as Fraction.
-Exact: TypeAlias = Fraction | int | str
-
-Residuals: TypeAlias = list[tuple[RootedTree, Fraction]]
+__all__ = ["Tableau", "difference", "residuals"]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Tableau:
+class Tableau(ProvenTableau):
     r"""The coefficients of an explicit Runge-Kutta method, proven to have the order they claim.
 
     .. math:: k_i = f\Bigl(t + c_i h,\; x + h \sum_{j<i} a_{ij} k_j\Bigr), \qquad
@@ -95,68 +91,28 @@ class Tableau:
     digits: int | None = None
     reference: str = ""
 
+    _estimates: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("b_error", "embedded_order"), ("b_error_low", "embedded_order_low"),
+    )  # fmt: skip
+
     def __post_init__(self) -> None:
         b = exact_row("b", self.b)
         a = _square(self.a, len(b))
         row_sums = tuple(sum(row, start=Fraction(0)) for row in a)
         c = row_sums if self.c is None else exact_row("c", self.c)
-        self._check_digits()
         if len(c) != len(b) or any(abs(x - y) > self.slack for x, y in zip(c, row_sums, strict=True)):
             raise ValueError(f"{self.name}: each node of c must be the sum of its row of a; got {_text(c)}")
         _refuse_implicit(self.name, a)
+        for weights, _ in self._estimates:
+            exact_row(weights, getattr(self, weights) or ())
         self._set(a=a, b=b, c=c)
-        refuse_violated(f"{self.name} claims order {self.order}", residuals(a, b, self.order), self.slack)
-        self._check_embedded("b_error", "embedded_order")
         if self.b_error_low is not None and self.b_error is None:
             raise ValueError(f"{self.name}: b_error_low steadies an estimate; give b_error too")
-        self._check_embedded("b_error_low", "embedded_order_low")
+        self._prove()
 
-    def _check_digits(self) -> None:
-        if self.digits is None:
-            return
-        if isinstance(self.digits, bool) or not isinstance(self.digits, int):
-            raise TypeError(f"digits must be an int; got {type(self.digits).__name__}")
-        if self.digits < 20:
-            raise ValueError(f"{self.name}: digits must be at least 20, beyond float64; got {self.digits}")
-
-    def _check_embedded(self, weights: str, order: str) -> None:
-        value, claimed = getattr(self, weights), getattr(self, order)
-        if (value is None) != (claimed is None):
-            raise ValueError(f"{self.name}: give {weights} and {order} together, or neither")
-        if value is None:
-            return
-        b_error = exact_row(weights, value)
-        if len(b_error) != self.stages:
-            raise ValueError(f"{self.name}: {weights} must have {self.stages} entries; got {len(b_error)}")
-        if not any(b_error):
-            raise ValueError(f"{self.name}: {weights} is zero and so estimates nothing; leave it out")
-        if abs(sum(b_error, start=Fraction(0))) > self.slack:
-            raise ValueError(f"{self.name}: {weights} must sum to 0; got {sum(b_error)}")
-        self._set(**{weights: b_error})
-        claim = f"{self.name} claims {order.replace('_', ' ')} {claimed}"
-        refuse_violated(claim, residuals(self.a, self._embedded(b_error), claimed), self.slack)
-
-    def _embedded(self, b_error: Sequence[Exact]) -> tuple[Fraction, ...]:
-        return tuple(Fraction(b) - Fraction(error) for b, error in zip(self.b, b_error, strict=True))
-
-    def _set(self, **values: tuple[Any, ...]) -> None:
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
-
-    @property
-    def stages(self) -> int:
-        """Number of stages, unused ones included."""
-        return len(self.b)
-
-    @property
-    def slack(self) -> Fraction:
-        """What a residual may be: 0, or ``10**-digits``."""
-        return Fraction(0) if self.digits is None else Fraction(1, 10**self.digits)
-
-    @property
-    def b_embedded(self) -> tuple[Fraction, ...]:
-        """Weights of the embedded solution, ``b - b_error``."""
-        return self._embedded(self.b_error or ())
+    def conditions(self, weights: Sequence[Any], order: int) -> Conditions:
+        """Return tree and residual of every order condition up to `order`, for any weights of the stages."""
+        return residuals(self.a, weights, order)
 
     @property
     def estimate_order(self) -> int | None:
@@ -173,55 +129,12 @@ class Tableau:
         """Whether the last stage is the slope at the new state: first same as last."""
         return self.stages > 1 and tuple(self.a[-1]) == tuple(self.b)
 
-    def conditions(self, weights: Sequence[Fraction], order: int) -> Residuals:
-        """Return tree and residual of every order condition up to `order`, for any weights of the stages."""
-        return residuals(self.a, weights, order)
-
     def nfe(self, steps: int) -> int:
         """Evaluations of f in `steps` plain steps; stages that only serve the error estimate are left out."""
         return steps * max(i + 1 for i, weight in enumerate(self.b) if weight != 0)
 
-    def report(self) -> str:
-        """Return every order condition with its residual, one a line, and those of the embedded weights.
-
-        Examples
-        --------
-        >>> from diffmath import ode
-        >>> ode.heun.tableau.report()
-        'heun, order 2\\n  t    sum(b) = 1  residual 0\\n  [t]  b.c = 1/2   residual 0'
-        """
-        text = [f"{self.name}, order {self.order}", *_lines(residuals(self.a, self.b, self.order))]
-        for weights, order in (
-            (self.b_error, self.embedded_order),
-            (self.b_error_low, self.embedded_order_low),
-        ):
-            if weights is not None and order is not None:
-                conditions = residuals(self.a, self._embedded(weights), order)
-                text += [f"{self.name}, embedded order {order}", *_lines(conditions)]
-        return "\n".join(text)
-
     def __repr__(self) -> str:
-        orders = [str(order) for order in (self.embedded_order, self.embedded_order_low) if order is not None]
-        embedded = f"({', '.join(orders)})" if orders else ""
-        fsal = ", FSAL" if self.is_fsal else ""
-        return f"Tableau({self.name}, order {self.order}{embedded}, {self.stages} stages{fsal})"
-
-
-def _exact(name: str, value: Any) -> Fraction:
-    if isinstance(value, bool) or not isinstance(value, Rational | str):
-        raise TypeError(
-            f"{name} must hold exact numbers; got {value!r} of type {type(value).__name__}: write 1, "
-            '"1/3" or Fraction(1, 3)'
-        )
-    try:
-        return Fraction(value)
-    except ValueError:
-        raise ValueError(f'{name} must hold numbers such as 1 or "1/3"; got {value!r}') from None
-
-
-def exact_row(name: str, row: Any) -> tuple[Fraction, ...]:
-    """Return a row of coefficients as fractions, or refuse what is not exact."""
-    return tuple(_exact(name, value) for value in row)
+        return super().__repr__().removesuffix(")") + (", FSAL)" if self.is_fsal else ")")
 
 
 def difference(b: Any, embedded: Any) -> tuple[Fraction, ...]:
@@ -251,7 +164,7 @@ def _refuse_implicit(name: str, a: tuple[tuple[Fraction, ...], ...]) -> None:
                 )
 
 
-def residuals(a: Sequence[Sequence[Any]], b: Sequence[Any], order: int) -> Residuals:
+def residuals(a: Sequence[Sequence[Any]], b: Sequence[Any], order: int) -> Conditions:
     """Return every order condition with its residual, exactly, by arithmetic in integers.
 
     A condition of a tree with n nodes is homogeneous of degree n in the coefficients, so that all may be
@@ -263,26 +176,6 @@ def residuals(a: Sequence[Sequence[Any]], b: Sequence[Any], order: int) -> Resid
     return [
         (tree, (residual + Fraction(1, tree.density)) / scale**tree.order - Fraction(1, tree.density))
         for tree, residual in found
-    ]
-
-
-def refuse_violated(claim: str, conditions: Residuals, slack: Fraction) -> None:
-    """Refuse a claim one of whose order conditions fails: the first is named with its tree and residual."""
-    for tree, residual in conditions:
-        if abs(residual) > slack:
-            shown = f"{residual}" if len(str(residual)) < 40 else f"{float(residual):.3g}"
-            raise ValueError(
-                f"{claim}, but the condition {tree.condition} of the tree {tree} fails: residual {shown}"
-            )
-
-
-def _lines(conditions: Residuals) -> list[str]:
-    trees = max(len(str(tree)) for tree, _ in conditions)
-    formulas = max(len(tree.condition) for tree, _ in conditions)
-    return [
-        f"  {tree!s:{trees}}  {tree.condition:{formulas}}  residual "
-        + (f"{residual}" if residual.denominator < 10**15 else f"{float(residual):.1e}")
-        for tree, residual in conditions
     ]
 
 

@@ -78,7 +78,7 @@ def test_refusals():
         make(name="m", a=[["1/2"], [1]], b=[1], order=2)
     with pytest.raises(ValueError, match="b_error and embedded_order together"):
         make(name="m", a=[["1/2"]], b=[1], b_error=[1], order=2)
-    with pytest.raises(ValueError, match="not all zero"):
+    with pytest.raises(ValueError, match="b_error is zero"):
         make(name="m", a=[["1/2"]], b=[1], b_error=[0], embedded_order=1, order=2)
     with pytest.raises(TypeError, match="digits must be an int"):
         make(name="m", a=[["1/2"]], b=[1], order=2, digits=30.0)
