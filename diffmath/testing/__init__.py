@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from diffmath.testing._affine_sde import AffineSDE as AffineSDE
     from diffmath.testing._affine_sde import affine_sde as affine_sde
     from diffmath.testing._order import assert_order as assert_order
+    from diffmath.testing._periodic_problems import periodic_sde as periodic_sde
+    from diffmath.testing._periodic_sde import PeriodicSDE as PeriodicSDE
     from diffmath.testing._problems import ODEProblem as ODEProblem
     from diffmath.testing._problems import linear_ode as linear_ode
     from diffmath.testing._sde_problem import SDEProblem as SDEProblem
@@ -34,6 +36,8 @@ _MODULES = {
     "": ("strategies",),
     "._affine_sde": ("AffineSDE", "affine_sde"),
     "._order": ("assert_order",),
+    "._periodic_problems": ("periodic_sde",),
+    "._periodic_sde": ("PeriodicSDE",),
     "._problems": ("ODEProblem", "linear_ode"),
     "._sde_problem": ("SDEProblem",),
     "._sde_problems": ("curved_sde", "geometric_sde", "heisenberg_sde", "linear_sde", "logistic_sde"),
@@ -41,10 +45,10 @@ _MODULES = {
     "._strong_order": ("StrongOrder", "assert_strong_order", "measure_strong_order"),
 }
 __all__ = [
-    "AffineSDE", "ODEProblem", "SDEProblem", "StrongOrder", "WeakOrder", "affine_sde", "assert_order",
-    "assert_strong_order", "assert_weak_order", "curved_sde", "geometric_sde", "heisenberg_sde",
-    "linear_ode", "linear_sde", "logistic_sde", "measure_strong_order", "measure_weak_order",
-    "strategies",
+    "AffineSDE", "ODEProblem", "PeriodicSDE", "SDEProblem", "StrongOrder", "WeakOrder", "affine_sde",
+    "assert_order", "assert_strong_order", "assert_weak_order", "curved_sde", "geometric_sde",
+    "heisenberg_sde", "linear_ode", "linear_sde", "logistic_sde", "measure_strong_order",
+    "measure_weak_order", "periodic_sde", "strategies",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(

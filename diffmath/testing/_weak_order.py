@@ -3,12 +3,11 @@ r"""`assert_weak_order`: the order of expectations, measured exactly: no samples
 On an affine SDE a step is an affine map of the state, with random coefficients that are polynomials in the
 driving variables. The moments of the numerical solution therefore satisfy a linear recursion, whose matrix is
 an expectation over one step: a finite sum for discrete variables, an exact Gauss-Hermite rule for Gaussian
-ones.
+ones. On a periodic SDE, all expectations of smooth functions do: see `PeriodicSDE`.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -17,16 +16,17 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath._counts import check_count
-from diffmath.sde import Increment, Method, WeakIncrement, weak_increments
-from diffmath.sde._levy import needed_terms
+from diffmath.sde import Method
 from diffmath.testing._affine_sde import AffineSDE
+from diffmath.testing._outcomes import outcomes_of
+from diffmath.testing._periodic_sde import PeriodicSDE
 
 __all__ = ["WeakOrder", "assert_weak_order", "measure_weak_order"]
 
 Matrix = npt.NDArray[np.float64]
 
-# Gauss-Hermite nodes for each Gaussian variable: exact to degree 13 in all.
-_NODES = 7
+# Gauss-Hermite nodes for W, H and K: exact to degree 13 in each.
+_NODES = (7, 7, 7)
 
 # Outcomes whose tensor powers are summed at a time.
 _CHUNK = 2000
@@ -41,9 +41,10 @@ class WeakOrder:
     steps : tuple of int
         Numbers of steps, each twice the last.
     errors : tuple of float
-        Largest error of a moment at the last time.
+        Largest error of a moment, or of the expectation of an observable, at the last time.
     order : float
-        Slope of the last halving whose errors are above round-off; infinite if there is none.
+        Slope of the last halving whose errors are above round-off, and above what the frequencies of a
+        periodic problem resolve; infinite if there is none.
 
     Examples
     --------
@@ -71,25 +72,27 @@ class WeakOrder:
 
 def measure_weak_order(
     method: Method,
-    problem: AffineSDE,
+    problem: AffineSDE | PeriodicSDE,
     *,
     degree: int = 2,
     steps: int = 4,
     halvings: int = 5,
     time: float = 1.0,
 ) -> WeakOrder:
-    r"""Measure the weak order of an SDE method on an affine SDE, without sampling.
+    r"""Measure the weak order of an SDE method on an affine or a periodic SDE, without sampling.
 
-    .. math:: \max_{|\alpha| \le q} \bigl| \mathrm E[X_h(T)^\alpha] - \mathrm E[X(T)^\alpha] \bigr| \sim C h^p
+    .. math:: \max_{\phi} \bigl| \mathrm E\,\phi(X_h(T)) - \mathrm E\,\phi(X(T)) \bigr| \sim C h^p
 
     Parameters
     ----------
     method : Method
         Driven by Brownian increments, by `sde.levy_increments`, or by `sde.weak_increments`.
-    problem : AffineSDE
-        What to solve.
+    problem : AffineSDE or PeriodicSDE
+        What to solve. Affine: phi are all moments up to `degree`. Periodic: coefficients are curved, and phi
+        are the observables of the problem.
     degree : int
-        Moments up to this degree q. For methods with Levy areas A at most 3, to which their law is matched.
+        Moments of an affine SDE up to this degree. For methods with Levy areas A at most 3, to which their
+        law is matched.
     steps, halvings : int
         Number of steps of the coarsest run, and how often it is doubled, at least 4 times.
     time : float
@@ -108,11 +111,17 @@ def measure_weak_order(
 
     Notes
     -----
-    Exact to rounding: Gaussian variables are integrated by a product of Gauss-Hermite rules with 7 nodes
-    each, which is exact if `degree` times the degree of the step in them is at most 13. Given W and H, an
-    area A has the right mean and variance, which is what moments up to degree 3 see of it in steps that are
-    linear in A. Coefficients do not depend on time: whether a method takes them at the right times, the
-    strong orders of `assert_strong_order` tell.
+    *Affine*: exact to rounding. Gaussian variables are integrated by a product of Gauss-Hermite rules with 7
+    nodes each, which is exact if `degree` times the degree of the step in them is at most 13. Given W and H,
+    an area A has the right mean and variance, which is what moments up to degree 3 see of it in steps that
+    are linear in A.
+
+    *Periodic*: exact to the error of the frequencies kept, which is measured, and of the Gauss-Hermite rules,
+    whose error is of order 3 in the step (5 nodes for W, 4 for H and K). Affine equations say nothing about
+    second derivatives of the coefficients; these do.
+
+    Coefficients do not depend on time: whether a method takes them at the right times, the strong orders of
+    `assert_strong_order` tell.
 
     References
     ----------
@@ -124,11 +133,14 @@ def measure_weak_order(
     >>> from diffmath.testing import affine_sde, measure_weak_order
     >>> round(measure_weak_order(sde.dri1, affine_sde("general")).order, 1)
     2.0
+    >>> from diffmath.testing import periodic_sde
+    >>> round(measure_weak_order(sde.dri1, periodic_sde("diagonal")).order, 1)
+    2.0
     """
     if not isinstance(method, Method):
         raise TypeError(f"method must be a method object such as sde.dri1; got {type(method).__name__}")
-    if not isinstance(problem, AffineSDE):
-        raise TypeError(f"problem must be an AffineSDE; got {type(problem).__name__}")
+    if not isinstance(problem, AffineSDE | PeriodicSDE):
+        raise TypeError(f"problem must be an AffineSDE or a PeriodicSDE; got {type(problem).__name__}")
     for name, value, least in (("degree", degree, 1), ("steps", steps, 1), ("halvings", halvings, 4)):
         check_count(name, value, least)
     if method.started() is not method:
@@ -136,16 +148,25 @@ def measure_weak_order(
             f"method must be a function of the state; {method.name} carries more from step to step: measure "
             "the step of the state and what it carries, on an equation that has both"
         )
-    model = problem.model()
+    model = problem.model if isinstance(problem, PeriodicSDE) else problem.model()
     method.check(model)
-    exact = problem.moments(time, degree)
     counts = [steps * 2**k for k in range(halvings + 1)]
-    errors = [_error(method, problem, model, time / n, n, degree, exact) for n in counts]
-    return WeakOrder(tuple(counts), tuple(errors), _slope(errors, exact, counts))
+    if isinstance(problem, PeriodicSDE):
+        exact, unresolved = problem.expectations(time), problem.resolution(time)
+        errors = [float(np.abs(problem.simulated(method, time, n) - exact).max()) for n in counts]
+    else:
+        exact, unresolved = problem.moments(time, degree), 0.0
+        errors = [_error(method, problem, model, time / n, n, degree, exact) for n in counts]
+    return WeakOrder(tuple(counts), tuple(errors), _slope(errors, exact, counts, unresolved))
 
 
 def assert_weak_order(
-    method: Method, problem: AffineSDE, *, order: float | None = None, tolerance: float = 0.15, **sizes: Any
+    method: Method,
+    problem: AffineSDE | PeriodicSDE,
+    *,
+    order: float | None = None,
+    tolerance: float = 0.15,
+    **sizes: Any,
 ) -> None:
     r"""Assert that the expectations of an SDE method converge with the order that it claims.
 
@@ -198,8 +219,9 @@ def assert_weak_order(
 def _error(
     method: Method, problem: AffineSDE, model: Any, dt: float, count: int, degree: int, exact: Matrix
 ) -> float:
-    weights, noise, outcomes = _outcomes(method, problem, dt)
-    maps = _step_maps(method, model, problem, dt, noise, outcomes)
+    law = outcomes_of(method, len(problem.matrices) - 1, dt, _NODES)
+    weights, outcomes = law.weights, len(law.weights)
+    maps = _step_maps(method, model, problem, dt, law.noise(), outcomes)
     propagator = np.zeros((len(exact),) * 2)
     for low in range(0, outcomes, _CHUNK):
         part = slice(low, low + _CHUNK)
@@ -233,50 +255,9 @@ def _step_maps(
     return maps
 
 
-def _outcomes(method: Method, problem: AffineSDE, dt: float) -> tuple[Matrix, Any, int]:
-    """Return weights, the noise with one row for every outcome, and their number."""
-    m, h = len(problem.matrices) - 1, abs(dt)
-    if method.increments is weak_increments:
-        three = ([1 / 6, 2 / 3, 1 / 6], [-math.sqrt(3 * h), 0.0, math.sqrt(3 * h)])
-        signs = ([0.5, 0.5], [-1.0, 1.0])
-        weights, values = _product([three] * m + [signs] * (1 + m * (m - 1) // 2))
-        return weights, WeakIncrement(dt, values[:, :m], lambda width: values[:, m : m + width]), len(weights)
-    terms = needed_terms(method.increments, method.name)
-    nodes, mass = np.polynomial.hermite_e.hermegauss(_NODES)
-    variances = [h, h / 12, h / 720][: 3 if "K" in terms else 2 if terms else 1]
-    rules: list[Any] = [(mass / mass.sum(), math.sqrt(v) * nodes) for v in variances for _ in range(m)]
-    pairs = m * (m - 1) // 2 if "A" in terms else 0
-    spread = h / math.sqrt(12)
-    weights, values = _product(rules + [([0.5, 0.5], [-spread, spread])] * pairs)
-    parts: list[Any] = [values[:, k * m : (k + 1) * m] for k in range(len(variances))]
-    if not terms:
-        return weights, parts[0], len(weights)
-    W, H, K = (*parts, None)[:3] if len(parts) == 2 else parts
-    return weights, Increment(dt, W, H, K, _areas(W, H, values, pairs) if pairs else None), len(weights)
-
-
-def _areas(W: Matrix, H: Matrix, values: Matrix, pairs: int) -> Matrix:
-    """Return areas with the mean and variance that they have given W and H."""
-    A = H[:, :, None] * W[:, None, :] - W[:, :, None] * H[:, None, :]
-    for column, (i, j) in enumerate(itertools.combinations(range(W.shape[1]), 2)):
-        rest = values[:, values.shape[1] - pairs + column]
-        A[:, i, j] += rest
-        A[:, j, i] -= rest
-    return A
-
-
-def _product(rules: list[Any]) -> tuple[Matrix, Matrix]:
-    """Return the product of discrete laws: weights (outcomes,), values (outcomes, variables)."""
-    grids = np.meshgrid(*(np.asarray(values) for _, values in rules), indexing="ij")
-    weights = np.ones(())
-    for mass, _ in rules:
-        weights = np.multiply.outer(weights, np.asarray(mass))
-    return weights.ravel(), np.stack([grid.ravel() for grid in grids], axis=1)
-
-
-def _slope(errors: list[float], exact: Matrix, counts: list[int]) -> float:
+def _slope(errors: list[float], exact: Matrix, counts: list[int], unresolved: float) -> float:
     floor = 1e-13 * (1.0 + float(np.abs(exact).max()))
-    visible = [k for k in range(1, len(errors)) if errors[k] > floor * math.sqrt(counts[k])]
+    visible = [k for k in range(1, len(errors)) if errors[k] > unresolved + floor * math.sqrt(counts[k])]
     if not all(map(math.isfinite, errors)):
         return -math.inf
     return math.log2(errors[visible[-1] - 1] / errors[visible[-1]]) if visible else math.inf

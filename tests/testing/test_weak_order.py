@@ -96,7 +96,7 @@ def test_an_exact_step_has_infinite_order():
 def test_refusals():
     with pytest.raises(TypeError, match="method must be a method object"):
         measure_weak_order("dri1", affine_sde("diagonal"))
-    with pytest.raises(TypeError, match="problem must be an AffineSDE"):
+    with pytest.raises(TypeError, match="problem must be an AffineSDE or a PeriodicSDE"):
         measure_weak_order(sde.dri1, 3)
     with pytest.raises(ValueError, match="halvings must be at least 4"):
         measure_weak_order(sde.dri1, affine_sde("diagonal"), halvings=2)
