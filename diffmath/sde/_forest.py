@@ -9,7 +9,6 @@ questions are kept; further down, a cut is made in one go, and only the cuts at 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import reduce
 
 from diffmath import random
 from diffmath._typing import Array
@@ -60,10 +59,12 @@ class Forest:
         (first, start), (last, stop) = divmod(low, self.size), divmod(high - 1, self.size)
         if first == last:
             return self._within(first, start, stop + 1, finest)
-        parts = [(self.size - start, self._part(first, 1, start, 1, finest))]
-        parts += [(self.size, self._node(cell, 1)) for cell in range(first + 1, last)]
-        parts += [(stop + 1, self._part(last, 1, stop + 1, 0, finest))]
-        return reduce(_joined, parts)[1]
+        whole, passed = self._part(first, 1, start, 1, finest), self.size - start
+        for cell in range(first + 1, last):
+            whole = join(whole, self._node(cell, 1), passed / (passed + self.size))
+            passed += self.size
+        rest = self._part(last, 1, stop + 1, 0, finest)
+        return join(whole, rest, passed / (passed + stop + 1))
 
     def cover(self, low: int, high: int) -> Iterator[tuple[int, int, int]]:
         """Iterate over (cell, node, height) of the largest nodes that make up the leaves of [low, high)."""
@@ -158,8 +159,3 @@ class Forest:
             key = random.fold_in(self._key_of(cell), "leaf") if leaves else random.fold_in(self._key, cell)
             self._keys.put((cell, leaves), key)
         return key
-
-
-def _joined(first: tuple[int, State], second: tuple[int, State]) -> tuple[int, State]:
-    size = first[0] + second[0]
-    return size, join(first[1], second[1], first[0] / size)
