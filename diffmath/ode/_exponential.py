@@ -5,26 +5,23 @@ Source: Hochbruck & Ostermann (2010), Exponential integrators, Acta Numer. 19, 2
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import array_api_compat as compat
-
-from diffmath._arrays import array_namespace, asarray_like, check_array
-from diffmath._phi import matrix_phis, phis
+from diffmath._arrays import array_namespace
 from diffmath._step_cache import StepCache
 from diffmath._typing import Array, Drift, Time
+from diffmath.ode._exponential_inside import Inside
+from diffmath.ode._exponential_operators import Weights, combine
 from diffmath.ode._exponential_tableau import ExponentialTableau
 from diffmath.ode._models import Semilinear, structured
-from diffmath.ode._one_step import TableauMethod
-from diffmath.symbolic._phi_sums import PhiSum, phi
+from diffmath.ode._one_step import StagedMethod
 
 __all__ = ["ExponentialRungeKutta"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ExponentialRungeKutta(TableauMethod):
+class ExponentialRungeKutta(StagedMethod):
     r"""Step an `ode.Semilinear` with an exponential Runge-Kutta tableau; its linear part is exact.
 
     Parameters
@@ -48,6 +45,11 @@ class ExponentialRungeKutta(TableauMethod):
     the size at most for every node. They are kept for the last eight step sizes of each right-hand side, so
     that fixed steps pay once; adaptive steps with ``batch="rows"`` pay once a row and step, which for a large
     matrix is much: take fixed steps there, or diagonalise L.
+
+    Inside a step, the linear part is exact as well: with the polynomial through the N of the stages that is
+    behind the weights, :math:`x(t + \theta h) = e^{\theta h L} x + h \sum_{ik} w_{ik} \theta^k
+    \varphi_k(\theta h L) N_i`. Its order is proven (`dense_order`). It costs no evaluation, and for every row
+    and time phi-functions as a step does.
 
     References
     ----------
@@ -73,14 +75,9 @@ class ExponentialRungeKutta(TableauMethod):
         return self.tableau.stiff_order
 
     @property
-    def embedded_order(self) -> int | None:
-        """Order of the embedded solution; None without an error estimate, for fixed steps alone."""
-        return self.tableau.embedded_order
-
-    @property
     def dense_order(self) -> int:
-        """0: a polynomial does not follow a stiff transient, so that steps end on the save times."""
-        return 0
+        """Order inside a step, by phi-functions of a part of it; 0 if the weights have no such form."""
+        return self.tableau.dense_order
 
     def nfe(self, steps: int) -> int:
         """Evaluations of the nonlinear part in `steps` plain steps."""
@@ -110,8 +107,12 @@ class ExponentialRungeKutta(TableauMethod):
         ValueError
             L does not fit the last axis of `x`.
         """
+        return self.staged_step(f, t, x, dt)[0]
+
+    def staged_step(self, f: Drift, t: Time, x: Array, dt: Time) -> tuple[Array, list[Array]]:
+        """Do as `step`, and return N at all stages besides, for `inside`."""
         weights, rates = self._stages(f, t, x, dt, self.tableau.nfe(1))
-        return _combine(weights.ends[0], x, weights.b, rates)
+        return combine(weights.ends[0](x), weights.b, rates), rates
 
     def step_with_error(
         self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
@@ -137,119 +138,61 @@ class ExponentialRungeKutta(TableauMethod):
         TypeError
             The tableau has no error weights.
         """
-        if self.tableau.b_error is None:
-            raise TypeError(f"{self.name} has no error estimate (b_error); use step")
-        weights, rates = self._stages(f, t, x, dt, self.tableau.stages)
-        x_new = _combine(weights.ends[0], x, weights.b, rates)
-        return x_new, _combine(None, x, weights.b_error, rates), None
+        return *self.step_with_stages(f, t, x, dt, slope)[:2], None
 
-    def _stages(self, f: Drift, t: Time, x: Array, dt: Time, count: int) -> tuple[_Weights, list[Array]]:
+    def step_with_stages(
+        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
+    ) -> tuple[Array, Array, None, list[Array]]:
+        """Do as `step_with_error`, and return N at all stages besides, for `inside`."""
+        self._require_estimate()
+        weights, rates = self._stages(f, t, x, dt, self.tableau.stages)
+        x_new = combine(weights.ends[0](x), weights.b, rates)
+        return x_new, combine(None, weights.b_error, rates), None, rates
+
+    def inside(self, f: Drift, t: Time, x: Array, dt: Time, stages: list[Array] | None) -> Any:
+        """Return the state inside a step: a callable of rows and fractions of the step.
+
+        Parameters
+        ----------
+        f, t, x, dt
+            As for `step`.
+        stages : list of array, or None
+            Those that `step_with_stages` or `staged_step` returned; None makes them anew.
+
+        Returns
+        -------
+        callable
+            ``at(rows, theta)``, shape (pairs, ..., n); every pair costs phi-functions of theta h L.
+
+        Raises
+        ------
+        TypeError
+            The weights have no form that goes on inside the step (`dense_order` is 0).
+        """
+        if not self.dense_order:
+            raise TypeError(f"{self.name} has no continuous extension")
+        if stages is None:
+            _, stages = self.staged_step(f, t, x, dt)
+        return Inside(structured(f, Semilinear, self.name).linear, x, dt, stages, self.tableau.continuation)
+
+    def _stages(self, f: Drift, t: Time, x: Array, dt: Time, count: int) -> tuple[Weights, list[Array]]:
         model = structured(f, Semilinear, self.name)
         _check_fit(model.linear, x)
 
-        def build() -> _Weights:
-            return _Weights.of(self.tableau, model.linear, x, dt)
+        def build() -> Weights:
+            return Weights.of(self.tableau, model.linear, x, dt)
 
         # What is kept hangs on the right-hand side of the user, which outlives a step.
         weights = _CACHE.get(getattr(f, "model", f), self.tableau, dt, x, build)
         rates = [model.nonlinear(t, x)]
         for i in range(1, count):
-            stage = _combine(weights.stages[i], x, weights.a[i], rates)
+            onward = weights.stages[i]  # None at the node 0
+            stage = combine(x if onward is None else onward(x), weights.a[i], rates)
             rates.append(model.nonlinear(t + float(self.tableau.c[i]) * dt, stage))
         return weights, rates
 
 
-@dataclass(frozen=True, eq=False)
-class _Operator:
-    """A function of h L: times the diagonal, the transposed matrix on the right, or one matrix a row."""
-
-    values: Array
-    kind: str  # "diagonal", "matrix", "rows"
-
-    def __call__(self, x: Array) -> Array:
-        if self.kind == "diagonal":
-            return self.values * x
-        return x @ self.values if self.kind == "matrix" else (self.values @ x[..., None])[..., 0]
-
-
-@dataclass(frozen=True, eq=False)
-class _Weights:
-    """All coefficients of a tableau at one step size, times the step; None where they are 0."""
-
-    stages: list[_Operator | None]
-    ends: list[_Operator]
-    a: list[list[_Operator | None]]
-    b: list[_Operator | None]
-    b_error: list[_Operator | None]
-
-    @classmethod
-    def of(cls, tableau: ExponentialTableau, linear: Array, x: Array, dt: Time) -> _Weights:
-        """Evaluate the phi-functions that a tableau needs, every one once."""
-        evaluate = _Evaluator(tableau, linear, x, dt)
-
-        def row(values: Sequence[Any]) -> list[_Operator | None]:
-            return [evaluate(value, times_dt=True) if value else None for value in values]
-
-        return cls(
-            stages=[evaluate(phi(0, c), times_dt=False) if c else None for c in tableau.c],
-            ends=[evaluate(phi(0), times_dt=False)],
-            a=[row(values) for values in tableau.a],
-            b=row(tableau.b),
-            b_error=row(tableau.b_error or ()),
-        )
-
-
-class _Evaluator:
-    """Values of sums of phi-functions at h L."""
-
-    def __init__(self, tableau: ExponentialTableau, linear: Array, x: Array, dt: Time) -> None:
-        # A linear part on the host is evaluated there in its own precision, and sent: once for many steps.
-        linear = check_array("linear", linear, allow_complex=True)
-        self._one_step = isinstance(dt, int | float)
-        if not self._one_step and compat.is_numpy_array(linear):
-            linear = asarray_like(linear, x, x.dtype)
-        self._like = x
-        self._matrix = linear.ndim == 2
-        self._dt: Any = dt if self._one_step or not self._matrix else dt[..., None]
-        rows = (*tableau.a, tableau.b, tableau.b_error or ())
-        keys = {key for row in rows for value in row if value for key in value.terms}
-        keys |= {(0, c) for c in (*tableau.c, 1) if c}
-        functions = matrix_phis if self._matrix else phis
-        self._values = {
-            c: functions(float(c) * self._dt * linear, max(k for k, scale in keys if scale == c))
-            for c in {c for _, c in keys}
-        }
-        self._known: dict[PhiSum, _Operator] = {}
-
-    def __call__(self, value: PhiSum, *, times_dt: bool) -> _Operator:
-        if value not in self._known:
-            total = sum(float(q) * self._values[c][k] for (k, c), q in value.terms.items())
-            self._known[value] = self._operator(self._dt * total if times_dt else total)
-        return self._known[value]
-
-    def _operator(self, values: Any) -> _Operator:
-        if not self._one_step:
-            return _Operator(values, "rows" if self._matrix else "diagonal")
-        if self._matrix:
-            values = array_namespace(values).matrix_transpose(values)
-        if compat.is_numpy_array(values):
-            values = asarray_like(values, self._like, self._like.dtype)
-        return _Operator(values, "matrix" if self._matrix else "diagonal")
-
-
-_CACHE: StepCache[_Weights] = StepCache()
-
-
-def _combine(
-    first: _Operator | None, x: Array, weights: Sequence[_Operator | None], rates: Sequence[Array]
-) -> Array:
-    parts = [weight(rate) for weight, rate in zip(weights, rates, strict=False) if weight is not None]
-    if first is not None:
-        parts.insert(0, first(x))
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
+_CACHE: StepCache[Weights] = StepCache()
 
 
 def _check_fit(linear: Array, x: Array) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from diffmath._counts import check_count
@@ -153,6 +155,51 @@ class ExponentialTableau:
         """Weights of the embedded solution, ``b - b_error``; empty without an estimate."""
         return tuple(b - error for b, error in zip(self.b, self.b_error or (), strict=False))
 
+    @cached_property
+    def continuation(self) -> tuple[tuple[float, ...], ...]:
+        r"""Weights inside a step, w of :math:`b_i(\theta) = \sum_k w_{ik} \theta^k \varphi_k(\theta z)`.
+
+        Those of `b`, if it holds phi-functions of z alone: then they are integrals of a polynomial, which go
+        on inside the step. Empty otherwise.
+        """
+        terms = [value.terms if value else {} for value in self.b]
+        keys = {key for row in terms for key in row}
+        if any(k < 1 or scale != 1 for k, scale in keys):
+            return ()
+        degree = max(k for k, _ in keys)
+        return tuple(
+            tuple(float(row.get((k, Fraction(1)), 0)) for k in range(1, degree + 1)) for row in terms
+        )
+
+    @cached_property
+    def dense_order(self) -> int:
+        """Classical order inside a step, proven: 0 if the weights do not go on there (see `continuation`).
+
+        A step that ends at theta is one of another tableau, whose conditions times theta^(order - 1) are
+        polynomials in theta of a degree below order + degree: they are checked at as many places.
+        """
+        found = 0
+        while self.continuation and found < self.order:
+            places = found + 1 + len(self.continuation[0])
+            conditions = [
+                residual
+                for k in range(1, places + 1)
+                for _, residual in exponential_conditions(*self._ending_at(Fraction(k, places)), found + 1)
+            ]
+            if any(conditions):
+                break
+            found += 1
+        return found
+
+    def _ending_at(self, theta: Fraction) -> tuple[Any, Any, Any]:
+        """Return a, b, c of the method whose step is theta times as long, in units of that step."""
+        a = [[_stretched(value, theta) for value in row] for row in self.a]
+        b = [
+            PhiSum({key: q * theta ** (key[0] - 1) for key, q in value.terms.items()}) if value else 0
+            for value in self.b
+        ]
+        return a, b, [c / theta for c in self.c]
+
     def nfe(self, steps: int) -> int:
         """Evaluations of the nonlinear part in `steps` plain steps."""
         return steps * max(i + 1 for i, weight in enumerate(self.b) if weight)
@@ -208,3 +255,10 @@ def _row(name: str, row: Any) -> tuple[Any, ...]:
 
 def _vanishes(value: Any) -> bool:
     return not isinstance(value, PhiSum) or not any(value.function.values())
+
+
+def _stretched(value: Any, theta: Fraction) -> Any:
+    """Return a coefficient as a function of theta z, divided by theta."""
+    if not value:
+        return 0
+    return PhiSum({(k, scale / theta): q / theta for (k, scale), q in value.terms.items()})

@@ -12,7 +12,7 @@ from diffmath._typing import Array, Drift, Time
 from diffmath.ode._clocks import Rows
 from diffmath.ode._extension import ContinuousExtension
 
-__all__ = ["ContinuousMethod", "TableauMethod", "check_kind"]
+__all__ = ["ContinuousMethod", "StagedMethod", "TableauMethod", "check_kind"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -45,8 +45,44 @@ class TableauMethod:
         return repr(self.tableau).replace(self.tableau_kind.__name__, type(self).__name__, 1)
 
 
-class ContinuousMethod(TableauMethod):
-    r"""A method whose stages give the state inside a step, if it has a continuous extension.
+class StagedMethod(TableauMethod):
+    """A method whose stages give the state inside a step."""
+
+    @property
+    def embedded_order(self) -> int | None:
+        """Order of the embedded solution, one less than that of the estimate; None without an estimate."""
+        embedded: int | None = self.tableau.embedded_order
+        return embedded
+
+    @property
+    def dense_order(self) -> int | None:
+        """Order inside a step; None or 0 where the stages do not tell."""
+        raise NotImplementedError
+
+    @property
+    def is_stiffly_accurate(self) -> bool:
+        """Whether a step ends on what a stiff solution is slaved to, however long it is.
+
+        The state inside the step does not have that virtue: `solve` then lands on save times.
+        """
+        return bool(getattr(self.tableau, "is_stiffly_accurate", False))
+
+    def staged_step(self, f: Drift, t: Time, x: Array, dt: Time) -> tuple[Array, list[Array] | None]:
+        """Do as `step`, and return the stages besides; None where `inside` had better make them anew."""
+        raise NotImplementedError
+
+    def inside(self, f: Drift, t: Time, x: Array, dt: Time, stages: list[Array] | None) -> Any:
+        """Return the state inside a step, a callable of rows and fractions; or what a sum of stages needs."""
+        raise NotImplementedError
+
+    def _require_estimate(self) -> None:
+        """Refuse to estimate an error without weights for it."""
+        if self.tableau.b_error is None:
+            raise TypeError(f"{self.name} has no error estimate (b_error); use step")
+
+
+class ContinuousMethod(StagedMethod):
+    r"""A method with a continuous extension: the state inside a step is a sum of its stages.
 
     Its stages are slopes times the step (or any multiples whose sums the weights of the extension are):
 
@@ -64,27 +100,9 @@ class ContinuousMethod(TableauMethod):
             raise ValueError(f"the extension must be one of the tableau {self.name}")
 
     @property
-    def embedded_order(self) -> int | None:
-        """Order of the embedded solution, one less than that of the estimate; None without an estimate."""
-        embedded: int | None = self.tableau.embedded_order
-        return embedded
-
-    @property
     def dense_order(self) -> int | None:
         """Order of the continuous extension, None without one."""
         return None if self.extension is None else self.extension.order
-
-    @property
-    def is_stiffly_accurate(self) -> bool:
-        """Whether a step ends on what a stiff solution is slaved to, however long it is.
-
-        The state inside the step does not have that virtue: `solve` then lands on save times.
-        """
-        return bool(getattr(self.tableau, "is_stiffly_accurate", False))
-
-    def staged_step(self, f: Drift, t: Time, x: Array, dt: Time) -> tuple[Array, list[Array] | None]:
-        """Do as `step`, and return the stages besides; None where `inside` had better make them anew."""
-        raise NotImplementedError
 
     def inside(
         self, f: Drift, t: Time, x: Array, dt: Time, stages: list[Array] | None
@@ -96,7 +114,7 @@ class ContinuousMethod(TableauMethod):
         f, t, x, dt
             As for `step`.
         stages : list of array, or None
-            Those that `step_with_stages` or `staged_step` returned.
+            Those that `step_with_stages` or `staged_step` returned; None makes them anew.
 
         Returns
         -------
@@ -120,15 +138,9 @@ class ContinuousMethod(TableauMethod):
         return np.array(self._proven_extension().matrix())
 
     def _proven_extension(self) -> ContinuousExtension:
-        """Return the continuous extension, or refuse."""
         if self.extension is None:
             raise TypeError(f"{self.name} has no continuous extension")
         return self.extension
-
-    def _require_estimate(self) -> None:
-        """Refuse to estimate an error without weights for it."""
-        if self.tableau.b_error is None:
-            raise TypeError(f"{self.name} has no error estimate (b_error); use step")
 
 
 def check_kind(name: str, value: Any, kind: type) -> None:

@@ -21,7 +21,7 @@ from diffmath.ode._clocks import Rows
 from diffmath.ode._control import Tolerance, finite_rows
 from diffmath.ode._explicit import ExplicitRungeKutta
 from diffmath.ode._method import Method, check_state, checked_step_with_error
-from diffmath.ode._one_step import ContinuousMethod
+from diffmath.ode._one_step import StagedMethod
 from diffmath.ode._stages import combine, estimate, interpolate
 
 __all__ = ["Interpolant", "Trial", "Trier", "hermite", "send", "trier"]
@@ -92,7 +92,7 @@ class _General:
 
     def __init__(self, f: Drift, method: Method, tolerance: Tolerance | None, per_row: bool) -> None:
         self._f, self._method, self._tolerance, self._per_row = f, method, tolerance, per_row
-        self._stages = isinstance(method, ContinuousMethod) and method.extension is not None
+        self._stages = isinstance(method, StagedMethod) and bool(method.dense_order)
         adaptive: Any = method
         self._step: Any = checked_step_with_error(adaptive) if tolerance is not None else None
 
@@ -118,7 +118,10 @@ class _General:
         rows = np.broadcast_to(dt, (x.shape[0],))
         if self._stages:
             method: Any = self._method
-            basis, weights = method.inside(self._f, times[0], x, times[1], trial.stages)
+            found = method.inside(self._f, times[0], x, times[1], trial.stages)
+            if callable(found):
+                return found
+            basis, weights = found
             return Interpolant(x, rows, basis, weights, scaled=not method.scaled_stages)
         if hasattr(self._method, "inside_step"):  # a method that knows the state inside its step
             return self._method.inside_step(self._f, times[0], x, rows)

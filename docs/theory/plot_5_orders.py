@@ -194,13 +194,13 @@ for name in ode_found:
 
 # %%
 # Between the steps the solution is read off a polynomial, which has an order of its own, proven as that of
-# the method is. Exponential methods have none: a polynomial does not follow a stiff transient. Symplectic
-# methods have the cubic through the ends of the step and their slopes, as methods of your own do. (The order
-# measured is that of a whole solve: one more than that of the polynomial, up to that of the method.)
+# the method is; with exponential methods the nonlinear part is that polynomial, and the linear part exact.
+# Symplectic methods have the cubic through the ends of the step and their slopes, as methods of your own do.
+# (The order measured is that of a whole solve: one more than that of the polynomial, up to the method's.)
 
 for name in ode_found:
     method = ode_methods[name]
-    if getattr(method, "dense_order", None):  # 0: solves land on what they save
+    if getattr(method, "dense_order", None):
         f, exact = PROBLEMS.get(type(method), PLAIN)
         if hasattr(method, "newton"):
             method = replace(method, newton=ode.Newton(tolerance=1e-14))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from diffmath import SolveError, ode, symbolic
 from diffmath._phi import phis
-from diffmath.ode import _exponential
+from diffmath.ode import _exponential_operators
 from diffmath.symbolic import phi
 
 METHODS = [ode.etd1, ode.etdrk2, ode.etdrk3, ode.etdrk4, ode.krogstad, ode.hochbruck_ostermann]
@@ -246,8 +246,8 @@ def test_states_of_any_shape_and_empty_batches():
 
 def test_phi_functions_are_computed_once_for_equal_steps(monkeypatch):
     calls = []
-    counted = _exponential.matrix_phis
-    monkeypatch.setattr(_exponential, "matrix_phis", lambda A, n: calls.append(n) or counted(A, n))
+    counted = _exponential_operators.matrix_phis
+    monkeypatch.setattr(_exponential_operators, "matrix_phis", lambda A, n: calls.append(n) or counted(A, n))
     f = ode.Semilinear(DENSE, lambda t, x: np.sin(x))
     solution = ode.solve(f, np.ones((2, 3)), [0.0, 1.0, 2.0], method=ode.etdrk4, substeps=50)
     assert calls == [3, 1] or calls == [1, 3]  # one matrix for z, one for z / 2
