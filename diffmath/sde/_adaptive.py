@@ -23,7 +23,7 @@ from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
 from diffmath.sde._nodes import KeyNodes, PathNodes
 from diffmath.sde._path import BrownianPath
-from diffmath.sde._solve import _source, along, check_state, narrowed
+from diffmath.sde._solve import _source, along, check_state, first_row_of, narrowed
 from diffmath.sde._watched import watched
 
 __all__ = ["solve_adaptive"]
@@ -89,7 +89,7 @@ def solve_adaptive(
         ends its row. Steps never fall below a few units in the last place of the largest time, nor below a
         leaf of `path`.
     first_row : int
-        Number of the first row in a larger batch whose paths are continued here.
+        Number of the first row in a larger batch whose paths are continued here. Messages count from it.
     progress : bool
         Whether to show a progress bar over the save times.
     on_failure : {"raise", "return"}
@@ -159,8 +159,10 @@ def solve_adaptive(
     options = _options(
         method, model, controller, (first_step, rtol, atol, max_steps, min_step, max_step), span
     )
-    nodes = _nodes(model, x, saved, method, _source(key, path, first_row), first_row)
-    descent, states = Descent(model, method, nodes, options, x.shape[0]), [x]
+    source = _source(key, path, first_row)
+    nodes = _nodes(model, x, saved, method, source, first_row)
+    descent = Descent(model, method, nodes, options, x.shape[0], first_row_of(source, first_row))
+    states = [x]
     for node in progress_bar(nodes, enabled=progress, description=method.name, total=len(saved) - 1):
         if x.shape[0]:
             x = descent.cross(node, x)

@@ -18,7 +18,7 @@ from diffmath._callables import check_result, guarded
 from diffmath._models import SDE
 from diffmath._typing import Array
 from diffmath.ode._control import PIDController, Tolerance, finite_rows
-from diffmath.ode._failures import Failures
+from diffmath.ode._failures import Failures, _name_rows
 from diffmath.sde._method import Method
 from diffmath.sde._nodes import Indices, Node, take_rows
 from diffmath.sde._solve import advance
@@ -50,8 +50,11 @@ class _Merge:
 class Descent:
     """The rows of a solve: their next steps, their work, and which of them have stopped."""
 
-    def __init__(self, model: SDE, method: Method, nodes: Any, options: Steps, batch: int) -> None:
+    def __init__(
+        self, model: SDE, method: Method, nodes: Any, options: Steps, batch: int, first_row: int = 0
+    ) -> None:
         self._model, self._method, self._nodes, self._options = model, method, nodes, options
+        self._first_row = first_row
         self._doubling = method.step_with_error is None
         self._wanted = np.full(batch, options.first_step)
         self._past = np.ones(batch)
@@ -161,7 +164,10 @@ class Descent:
         place: dict[str, Any] = {"t": node.time(0), "h": node.length, "max_steps": self._options.max_steps}
         place |= {"trouble": self._method.trouble, "remedy": self._method.remedy}
         ending = self._method.failure if status == "nonfinite" else status
-        self.failures.add(ending, rows, _ADVICE[status].format(rows="{rows}", **place))
+        # By their numbers in the whole batch, of which this may be a chunk.
+        whole = -1 if self._first_row else len(self.alive)
+        named = _name_rows([self._first_row + int(row) for row in rows], whole)
+        self.failures.add(ending, rows, _ADVICE[status].format(rows=named, **place))
         self.alive[rows] = False
 
 

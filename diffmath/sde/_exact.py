@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -74,7 +75,8 @@ def solve_exact(
     the states and W have their exact joint law at the times; what W at these times leaves open is drawn apart
     for each step, so other times give other states.
 
-    *Cost.* An exponential a step on the host, and a product; for commuting matrices that are not diagonal an
+    *Cost.* A product a step, and an exponential on the host for every length of a step that is not among the
+    last 16 (a uniform clock has one); for commuting matrices that are not diagonal an
     exponential for every row. Use it as an oracle and wherever the equation is linear; for other equations
     `solve`, and for mean and covariance alone `moments`.
 
@@ -165,7 +167,7 @@ def _stepper(
     (drift, noise), sign = linear.augmented(), 1.0 if times[-1] > times[0] else -1.0
     A, a, B, b = sign * drift[1:, 1:], sign * drift[1:, 0], noise[:, 1:, 1:], noise[:, 1:, 0]
     if not B.any():
-        return _additive(A, a, b, np.abs(np.diff(times)), key, x, first_row)
+        return _additive(A, a, b, _lengths(times), key, x, first_row)
     matrices = [A, *B]
     commute = all(np.array_equal(M @ N, N @ M) for M, N in combinations(matrices, 2))
     if a.any() or b.any() or not commute:
@@ -174,7 +176,15 @@ def _stepper(
             f"got {linear!r}: use sde.moments for its mean and covariance, or sde.solve"
         )
     correction = 0.5 * (B @ B).sum(axis=0) if linear.calculus == "ito" else 0.0
-    return _commuting(A - correction, B, np.abs(np.diff(times)))
+    return _commuting(A - correction, B, _lengths(times))
+
+
+def _lengths(times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the lengths of the steps: one, if they differ by the rounding of the times alone."""
+    steps = np.abs(np.diff(times))
+    mean = abs(times[-1] - times[0]) / len(steps)
+    uniform = np.abs(steps - mean).max() <= 4 * np.spacing(np.abs(times).max())
+    return np.full_like(steps, mean) if uniform else steps
 
 
 def _additive(
@@ -182,9 +192,12 @@ def _additive(
 ) -> Callable[[int, Array, Array], Array]:
     draw, tag = row_normals(tuple(x.shape), x, None, first_row), random.fold_in(key, "sde.exact")
 
+    @lru_cache(maxsize=16)
+    def parts(h: float) -> tuple[Array, ...]:
+        return tuple(asarray_like(part, x) for part in transition(A, a, b, h))
+
     def step(n: int, x: Array, W: Array) -> Array:
-        found = transition(A, a, b, float(steps[n]))
-        F, push, P, R = (asarray_like(part, x) for part in found)
+        F, push, P, R = parts(float(steps[n]))
         zeta = draw(random.fold_in(tag, n))
         return _times(F, x) + push + _times(P, W) + _times(R, zeta)
 

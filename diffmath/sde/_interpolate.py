@@ -40,7 +40,7 @@ def interpolate(
     model : SDE or symbolic.SDE
         The equation that was solved.
     solution : Solution
-        Saved states, shape (times, batch, dim), as from `solve`.
+        Saved states, shape (times, batch, dim), as from `solve` or `solve_adaptive`.
     times : array_like, shape (n,)
         Strictly monotone host times within those of the solution.
     method : Method

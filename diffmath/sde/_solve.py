@@ -24,7 +24,17 @@ from diffmath.sde._method import Method
 from diffmath.sde._path import BrownianPath
 from diffmath.sde._watched import watched
 
-__all__ = ["advance", "along", "check_state", "march", "narrowed", "noise_of", "nonfinite", "solve"]
+__all__ = [
+    "advance",
+    "along",
+    "check_state",
+    "first_row_of",
+    "march",
+    "narrowed",
+    "noise_of",
+    "nonfinite",
+    "solve",
+]
 
 
 def solve(
@@ -119,6 +129,7 @@ def solve(
     clock = _refine(saved, substeps)
     source = _source(key, path, first_row)
     run = march(model, x, clock, method, source, first_row)
+    first_row = first_row_of(source, first_row)
     states, message, steps = [x], "", 0
     for n, x in progress_bar(run, enabled=progress, description=method.name, total=len(clock) - 1):
         message = nonfinite(x, float(clock[n]), first_row, method.trouble)
@@ -147,6 +158,11 @@ def _source(key: random.Key | None, path: BrownianPath | None, first_row: int) -
     if key is not None or first_row not in (0, path.first_row):
         raise ValueError("path has its own key and first_row; give it, or key and first_row, but not both")
     return path
+
+
+def first_row_of(source: random.Key | BrownianPath, first_row: int) -> int:
+    """Return the number of the first row in the whole batch, by which messages name rows."""
+    return source.first_row if isinstance(source, BrownianPath) else first_row
 
 
 def march(

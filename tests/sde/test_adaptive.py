@@ -331,3 +331,37 @@ def test_parameters_of_single_rows_are_refused_and_controllers_choose():
     ]  # fmt: skip
     assert steps[2] > steps[0]
     assert dm.sde.solve_adaptive is sde.solve_adaptive
+
+
+def test_messages_name_the_rows_of_the_whole_batch():
+    """A chunk that begins at row 40, by key or by path, and fixed steps beside it."""
+
+    def drift(t, x):
+        return x * x * x - x
+
+    model = sde.SDE(drift, lambda t, x: 0.0 * x, noise="additive")  # equal rows stop together
+    x0 = np.array([[0.1], [30.0], [0.2], [30.0]])
+    path = sde.BrownianPath(KEY, (4, 1), 0.0, 1.0, like=x0, first_row=40)
+    for noise in ({"key": KEY, "first_row": 40}, {"path": path}):
+        options = {"method": sde.euler_maruyama, **noise}
+        with pytest.raises(SolveError, match=r" in rows 41, 43:.*\(2 of 4 rows failed: see row_status\)"):
+            sde.solve_adaptive(model, x0, [0, 1], **options)
+        with pytest.raises(SolveError, match=r" in row 41:"):
+            sde.solve_adaptive(model, x0[:2], [0, 1], method=sde.euler_maruyama, key=KEY, first_row=40)
+        with pytest.raises(SolveError, match=r" in 2 of 4 rows \(41, 43\)"):
+            sde.solve(model, x0, [0, 1], substeps=8, **options)
+    with pytest.raises(SolveError, match=r" in rows 40, 41:"):
+        sde.solve_adaptive(model, x0[1::2], [0, 1], method=sde.euler_maruyama, key=KEY, first_row=40)
+    with pytest.raises(SolveError, match=" in all rows:"):
+        sde.solve_adaptive(model, x0[1::2], [0, 1], method=sde.euler_maruyama, key=KEY)
+
+
+def test_a_progress_bar_counts_save_times(capsys):
+    pytest.importorskip("tqdm")
+    options = {"method": sde.milstein, "key": KEY, "progress": True}
+    shown = sde.solve_adaptive(geometric(), np.ones((2, 1)), [0, 0.5, 1], **options)
+    assert "milstein" in capsys.readouterr().err
+    options["progress"] = False
+    silent = sde.solve_adaptive(geometric(), np.ones((2, 1)), [0, 0.5, 1], **options)
+    assert not capsys.readouterr().err
+    np.testing.assert_array_equal(shown.x, silent.x)

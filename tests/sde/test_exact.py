@@ -8,6 +8,7 @@ import sympy
 
 from diffmath import random, sde, symbolic
 from diffmath._errors import SolveError
+from diffmath.sde import _exact
 from diffmath.sde._exact import transition
 
 KEY = random.key(4)
@@ -114,3 +115,26 @@ def test_every_array_library(xp):
         found = sde.solve_exact(linear, xp.asarray(x0, "float32"), times, key=KEY).x
         assert found.dtype == xp.xp.float32
         np.testing.assert_allclose(xp.numpy(found), host, rtol=1e-5, atol=1e-5)  # a dozen roundings
+
+
+def test_the_transition_of_a_uniform_clock_is_computed_once(monkeypatch):
+    """Whatever the rounding of its times; other clocks need one for each length."""
+    model = sde.LinearSDE(A=[[-1.0, 0.5], [0.0, -0.3]], b=[[1.0, 0.2]])
+    calls, whole = [], _exact.transition
+    monkeypatch.setattr(_exact, "transition", lambda *rest: calls.append(rest[-1]) or whole(*rest))
+    x0, key = np.ones((3, 2)), random.key(1)
+    uniform = np.linspace(0.1, 7.3, 101)
+    assert len(set(np.diff(uniform))) > 1
+    found = sde.solve_exact(model, x0, uniform, key=key).x
+    assert len(calls) == 1
+    sde.solve_exact(model, x0, uniform[::-1], key=key)
+    assert len(calls) == 2
+    sde.solve_exact(model, x0, [0.0, 0.1, 0.3, 0.4, 0.6], key=key)
+    assert len(calls) > 3
+    # Times that are uniform to a part in 1e9 only are taken as they are.
+    calls.clear()
+    moved = uniform.copy()
+    moved[50] += 1e-9
+    near = sde.solve_exact(model, x0, moved, key=key).x
+    assert len(calls) > 2
+    np.testing.assert_allclose(near, found, atol=1e-3)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from diffmath import Solution, random
+from diffmath import Solution, random, sde
 from diffmath.sde import (
     SDE,
     BrownianPath,
@@ -17,6 +17,7 @@ from diffmath.sde import (
     levy_increments,
     milstein,
     solve,
+    solve_adaptive,
 )
 
 KEY = random.key(2)
@@ -153,3 +154,51 @@ def test_refusals(change, error, match):
     } | change  # fmt: skip
     with pytest.raises(error, match=match):
         interpolate(MOTION, options.pop("solution"), options.pop("times"), **options)
+
+
+def test_between_the_save_times_of_adaptive_steps_lies_the_same_path():
+    """The states of adaptive steps are those of a Brownian path: its bridge goes through them."""
+    x0, times = np.zeros((50, 1)), [0.0, 0.1, 0.25, 0.3, 0.99, 1.0]
+    solution = solve_adaptive(MOTION, x0, np.linspace(0, 1, 9), method=euler_maruyama, key=KEY)
+    path = path_of(x0, steps=8)
+    dense = interpolate(MOTION, solution, times, method=euler_maruyama, path=path)
+    np.testing.assert_allclose(dense, np.stack([path(0.0, t) for t in times]), atol=1e-14)
+    np.testing.assert_array_equal(dense[2], solution.x[2])
+    # From another path: the right variance given the states, for which the ends' mean has h / 4 too little.
+    x0 = np.zeros((ROWS, 1))
+    solution = solve_adaptive(MOTION, x0, np.linspace(0, 1, 5), method=euler_maruyama, key=KEY)
+    other = path_of(x0, random.key(77))
+    (middle,) = interpolate(MOTION, solution, [0.375], method=euler_maruyama, path=other)
+    assert abs(middle.var() / 0.375 - 1) < BAND
+
+
+@pytest.mark.parametrize("name", ["heun", "spark"])
+def test_the_dense_output_of_adaptive_steps_has_the_order_of_the_method(name):
+    """At least strong order 1 between save times, where a line between the states has 1/2."""
+    method, rows, counts = getattr(sde, name), 50, (1, 2, 4, 8, 16)
+    model = SDE(lambda t, x: 0.1 * x, lambda t, x: 0.5 * x, calculus="stratonovich")
+    x0, at = np.ones((rows, 1)), np.linspace(0, 1, 34)[1:-1]
+    path = path_of(x0, terms="" if name == "heun" else "H")
+    exact = np.stack([np.exp(0.1 * t + 0.5 * path(0.0, t)) for t in at])
+    errors = []
+    for count in counts:
+        times = np.linspace(0, 1, count + 1)
+        solution = solve_adaptive(model, x0, times, method=method, path=path, rtol=3e-5, atol=3e-5)
+        dense = interpolate(model, solution, at, method=method, path=path)
+        line = np.stack([np.interp(at, times, solution.x[:, row, 0]) for row in range(rows)], axis=1)
+        errors.append([np.sqrt(np.mean((found - exact[..., 0]) ** 2)) for found in (dense[..., 0], line)])
+    slopes = np.polyfit(np.log2(counts), np.log2(errors), 1)[0]
+    assert slopes[0] < -1.0
+    assert slopes[1] > -0.6
+
+
+def test_rows_that_failed_stay_nan_and_others_are_themselves():
+    def drift(t, x):
+        return x * x * x - x
+
+    model = SDE(drift, lambda t, x: 0.0 * x + 0.3, noise="additive")
+    x0 = np.array([[0.1], [30.0], [0.2]])
+    options = {"method": euler_maruyama, "key": KEY, "on_failure": "return"}
+    solution = solve_adaptive(model, x0, [0, 0.5, 1], **options)
+    dense = interpolate(model, solution, [0.2, 0.7], method=euler_maruyama, path=path_of(x0, steps=2))
+    np.testing.assert_array_equal(np.isnan(dense[:, :, 0]), [[False, True, False]] * 2)
