@@ -130,7 +130,7 @@ class Semilinear:
         check_dynamics(self.nonlinear, "nonlinear")
 
     def __call__(self, t: Time, x: Array) -> Array:
-        return _apply(self.linear, x) + _part(self, "nonlinear", t, x)
+        return _apply("linear", self.linear, x) + _part(self, "nonlinear", t, x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,8 +201,8 @@ class Linear:
             _check_matrix("b", self.b, (1,))
 
     def __call__(self, t: Time, x: Array) -> Array:
-        slope = _apply(self.A, x)
-        return slope if self.b is None else slope + asarray_like(self.b, x, x.dtype)
+        slope = _apply("A", self.A, x)
+        return slope if self.b is None else slope + _as_state("b", self.b, x)
 
 
 def structured(f: Any, kind: type[Model], method: str) -> Model:
@@ -224,16 +224,30 @@ def _part(model: Any, name: str, t: Time, x: Array) -> Array:
 
 
 def _check_matrix(name: str, value: Any, ndims: tuple[int, ...]) -> None:
-    if not (compat.is_array_api_obj(value) or (name == "A" and hasattr(value, "tocsr"))):
-        raise TypeError(f"{name} must be an array; got {type(value).__name__}")
+    if not (name == "A" and hasattr(value, "tocsr")):
+        array_namespace(value, names=[name])  # or it is refused
     if value.ndim not in ndims or (value.ndim == 2 and value.shape[0] != value.shape[1]):
         shapes = " or ".join("(n,)" if ndim == 1 else "(n, n)" for ndim in ndims)
         raise ValueError(f"{name} must have shape {shapes}; got {tuple(value.shape)}")
 
 
-def _apply(matrix: Array, x: Array) -> Array:
+def _apply(name: str, matrix: Array, x: Array) -> Array:
     """Return L x for every row; a vector is a diagonal."""
+    if matrix.shape[-1] != x.shape[-1]:
+        raise ValueError(
+            f"{name} must have the size of the last axis of the state; got shapes {tuple(matrix.shape)} and "
+            f"{tuple(x.shape)}"
+        )
     if not compat.is_array_api_obj(matrix):  # sparse
         return (matrix @ x.T).T.astype(x.dtype, copy=False)
-    matrix = asarray_like(matrix, x, x.dtype) if compat.is_numpy_array(matrix) else matrix
+    matrix = _as_state(name, matrix, x)
     return matrix * x if matrix.ndim == 1 else x @ array_namespace(x).matrix_transpose(matrix)
+
+
+def _as_state(name: str, values: Array, x: Array) -> Array:
+    """Send coefficients on the host to the library and dtype of the state."""
+    if not compat.is_numpy_array(values):
+        return values
+    if values.dtype.kind == "c" and not array_namespace(x).isdtype(x.dtype, "complex floating"):
+        raise TypeError(f"{name} is complex ({values.dtype}); make x0 complex, its dtype is {x.dtype}")
+    return asarray_like(values, x, x.dtype)
