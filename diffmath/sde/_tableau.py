@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from numbers import Rational
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
+from diffmath.sde._coefficients import exact_coefficients
 from diffmath.symbolic._butcher import order_conditions
 from diffmath.symbolic._levy_conditions import additive_noise_conditions, stratonovich_conditions
 from diffmath.symbolic._strong_conditions import sra_conditions, sri_conditions
-from diffmath.symbolic._surds import Surd
 from diffmath.symbolic._weak_conditions import tang_xiao_conditions, weak_conditions
 
 __all__ = ["StochasticTableau", "check_family"]
@@ -33,27 +32,6 @@ _CLAIM = {
     "tang_xiao": "weak order {} for Ito noise",
     "additive": "strong order {} for additive noise",
     "stratonovich": "strong order {} for scalar Stratonovich noise",
-}
-_VECTORS = {
-    "sra": ("alpha", "beta1", "beta2", "c1"),
-    "implicit_sra": ("alpha", "beta1", "beta2", "c1"),
-    "sri": ("alpha", "beta1", "beta2", "beta3", "beta4"),
-    "weak": ("alpha", "beta1", "beta2", "beta3", "beta4"),
-    "tang_xiao": ("alpha", "beta0", "beta1"),
-    "additive": ("alpha", "betaW", "betaH", "c1"),
-    "stratonovich": ("alpha", "betaW", "betaH"),
-}
-# Weights of an embedded solution and, for methods of order 1, other times for the drift.
-_OPTIONAL = {"additive": ("alpha_embedded", "c0"), "stratonovich": ("alpha_embedded", "betaW_embedded")}
-_NODES = ("betaW", "betaH", "c1")  # of the family "additive", one per evaluation of the diffusion
-_MATRICES = {
-    "sra": ("A0", "B0"),
-    "implicit_sra": ("A0", "B0"),
-    "sri": ("A0", "B0", "A1", "B1"),
-    "weak": ("A0", "B0", "A1", "B1", "A2", "B2"),
-    "tang_xiao": ("A0", "B0", "A1", "B1", "B2"),
-    "additive": ("A0", "BW", "BH"),
-    "stratonovich": ("A0", "BW", "BH"),
 }
 
 
@@ -130,7 +108,7 @@ class StochasticTableau:
     def __post_init__(self) -> None:
         if self.family not in get_args(Family):
             raise ValueError(f"family must be one of {get_args(Family)}; got {self.family!r}")
-        object.__setattr__(self, "coefficients", _exact_coefficients(self.family, self.coefficients))
+        object.__setattr__(self, "coefficients", exact_coefficients(self.family, self.coefficients))
         object.__setattr__(self, "tolerance", Fraction(self.tolerance))
         order = Fraction(2) if self.family in ("weak", "tang_xiao") else Fraction(self.order)
         if self.family in ("sra", "implicit_sra", "sri") and order != Fraction(3, 2):
@@ -256,60 +234,6 @@ def _rebuild(
         reference=reference,
         order=order,
     )
-
-
-def _exact_coefficients(family: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    vectors, matrices, optional = _VECTORS[family], _MATRICES[family], _OPTIONAL.get(family, ())
-    missing, unknown = set(vectors) - set(given), set(given) - {*vectors, *matrices, *optional}
-    if missing or unknown:
-        raise ValueError(
-            f"coefficients of the family {family!r} are {(*vectors, *matrices)}; missing: "
-            f"{sorted(missing) or 'none'}, unknown: {sorted(unknown) or 'none'}"
-        )
-    stages = len(given["alpha"])
-    # The evaluations of an additive diffusion are known before the stages, and may be more or fewer.
-    nodes = len(given["c1"]) if family == "additive" else stages
-    result: dict[str, Any] = {}
-    for name in (*vectors, *(name for name in optional if name in given)):
-        size, like = (nodes, "c1") if family == "additive" and name in _NODES else (stages, "alpha")
-        result[name] = _exact_row(name, given[name], size)
-        if len(given[name]) != size:
-            raise ValueError(f"{name} must have {size} entries like {like}; got {len(given[name])}")
-    for name in matrices:
-        rows = given.get(name, [[]] * stages)
-        if len(rows) != stages:
-            raise ValueError(f"{name} must have {stages} rows like alpha; got {len(rows)}")
-        result[name] = tuple(_exact_row(name, row, stages if name == "A0" else nodes) for row in rows)
-        # The last stages, B2 of the weak family, may use all evaluations of the others.
-        known = (family, name) == ("weak", "B2") or (family == "additive" and name != "A0")
-        diagonal = family == "implicit_sra" and name == "A0"
-        if not known and any(v != 0 for i, row in enumerate(result[name]) for v in row[i + diagonal :]):
-            shape = "lower triangular" if diagonal else "strictly lower triangular"
-            raise ValueError(
-                f"{name} must be {shape}: of implicit methods, only those of the family 'implicit_sra' are "
-                "stepped, one stage after the other"
-            )
-    return MappingProxyType(result)
-
-
-def _exact_row(name: str, row: Sequence[Any], stages: int) -> tuple[Fraction | Surd, ...]:
-    if len(row) > stages:
-        raise ValueError(f"{name} must have at most {stages} entries in a row; got {len(row)}")
-    return tuple(_exact(name, value) for value in row) + (Fraction(0),) * (stages - len(row))
-
-
-def _exact(name: str, value: Any) -> Fraction | Surd:
-    if isinstance(value, Surd):
-        return value
-    if isinstance(value, bool) or not isinstance(value, Rational | str):
-        raise TypeError(
-            f"{name} must hold exact numbers; got {value!r} of type {type(value).__name__}: write 1, "
-            '"1/3", "0.25" or Fraction(1, 3)'
-        )
-    try:
-        return Fraction(value)
-    except ValueError:
-        raise ValueError(f'{name} must hold numbers such as 1 or "1/3"; got {value!r}') from None
 
 
 def _text(residual: Any) -> str:

@@ -22,7 +22,8 @@ from diffmath.statespace._fourier import foud, fous, fout
 from diffmath.statespace._frequency import frequency_response
 from diffmath.statespace._hippo import jacs, lagt, legs, legt
 from diffmath.statespace._hold import foh, impulse, zoh
-from diffmath.statespace._initial import s4d_inv, s4d_legs, s4d_lin, s4d_real, s5_blocks
+from diffmath.statespace._initial import s4d_inv, s4d_legs, s4d_lin, s4d_real
+from diffmath.statespace._initial_blocks import s5_blocks
 from diffmath.statespace._kernel import kernel, kernel_method
 from diffmath.statespace._kernel_bank import kernel_bank
 from diffmath.statespace._lower_cumulative import LowerCumulative

@@ -1,4 +1,4 @@
-"""Where diagonal models start: the poles of S4D and of S5, each pair of conjugates by its upper half."""
+"""Where diagonal models start: the poles of S4D, each pair of conjugates by its upper half."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from diffmath._typing import Array
 from diffmath.statespace._hippo import legs
 from diffmath.statespace._nplr import dplr
 
-__all__ = ["s4d_inv", "s4d_legs", "s4d_lin", "s4d_real", "s5_blocks"]
+__all__ = ["s4d_inv", "s4d_legs", "s4d_lin", "s4d_real", "send"]
 
 Values = npt.NDArray[Any]
 
@@ -64,7 +64,7 @@ def s4d_lin(order: int, *, like: Array | None = None, dtype: Any = None) -> tupl
     array([-0.5+0.j   , -0.5+3.142j, -0.5+6.283j])
     """
     n = np.arange(_check_even(order) // 2)
-    return _send(-0.5 + 1j * np.pi * n, like, dtype), _send(np.ones(n.size) + 0j, like, dtype)
+    return send(-0.5 + 1j * np.pi * n, like, dtype), send(np.ones(n.size) + 0j, like, dtype)
 
 
 def s4d_inv(order: int, *, like: Array | None = None, dtype: Any = None) -> tuple[Array, Array]:
@@ -113,7 +113,7 @@ def s4d_inv(order: int, *, like: Array | None = None, dtype: Any = None) -> tupl
     """
     n = np.arange(_check_even(order) // 2)
     frequencies = (order / np.pi) * (order / (2.0 * n + 1.0) - 1.0)
-    return _send(-0.5 + 1j * frequencies, like, dtype), _send(np.ones(n.size) + 0j, like, dtype)
+    return send(-0.5 + 1j * frequencies, like, dtype), send(np.ones(n.size) + 0j, like, dtype)
 
 
 def s4d_legs(order: int, *, like: Array | None = None, dtype: Any = None) -> tuple[Array, Array]:
@@ -173,7 +173,7 @@ def s4d_legs(order: int, *, like: Array | None = None, dtype: Any = None) -> tup
     modes = dplr(legs(_check_even(order)))
     fastest_first = slice(None, order // 2 - 1, -1)
     B = 0.5 * np.abs(modes.B[fastest_first]) + 0j
-    return _send(modes.eigenvalues[fastest_first], like, dtype), _send(B, like, dtype)
+    return send(modes.eigenvalues[fastest_first], like, dtype), send(B, like, dtype)
 
 
 def s4d_real(order: int, *, like: Array | None = None, dtype: Any = None) -> tuple[Array, Array]:
@@ -220,70 +220,7 @@ def s4d_real(order: int, *, like: Array | None = None, dtype: Any = None) -> tup
     (array([-1., -2., -3.]), array([1., 1., 1.]))
     """
     n = np.arange(check_count("order", order))
-    return _send(-(n + 1.0), like, dtype), _send(np.ones(n.size), like, dtype)
-
-
-def s5_blocks(
-    order: int, blocks: int, *, like: Array | None = None, dtype: Any = None
-) -> tuple[Array, Array]:
-    r"""Return the start of S5: several normal parts of HiPPO-LegS, side by side, and their eigenvectors.
-
-    .. math:: \operatorname{diag}(N_m, \ldots, N_m)\, V = V \operatorname{diag}(\lambda), \qquad
-        N_m = A_{LegS} + P P^\mathsf{T}, \quad m = N / J
-
-    Parameters
-    ----------
-    order : int
-        Number of real states N.
-    blocks : int
-        Number of blocks J, each of the even order N / J.
-    like : array, optional
-        Array that gives the library, the device and the precision; NumPy float64 by default.
-    dtype : dtype, optional
-        float32 or float64 of that library, for complex64 or complex128 results.
-
-    Returns
-    -------
-    poles : array, shape (order / 2,)
-        Complex, block by block, the fastest of a block first; each stands for itself and its conjugate.
-    V : array, shape (order, order / 2)
-        Their eigenvectors, orthonormal columns, zero outside of their block.
-
-    Raises
-    ------
-    TypeError
-        `order` or `blocks` is not an integer, or `dtype` not a real floating type.
-    ValueError
-        `blocks` does not cut `order` into even parts.
-
-    Notes
-    -----
-    For a real input matrix B (N, inputs) and a real output matrix C (outputs, N) the modes see
-    :math:`V^* B` and :math:`C V`, and :math:`y = 2\,\mathrm{Re}(C V x)`: S5 draws B and C at random. The
-    phases of the columns are free; here the input of LegS meets each with a positive number. The S5 code
-    keeps the lower half of the conjugates, which is the same model.
-
-    References
-    ----------
-    .. [1] Smith, Warrington & Linderman (2023), Simplified State Space Layers for Sequence Modeling,
-       appendix B.1.
-
-    Examples
-    --------
-    >>> from diffmath import statespace as ss
-    >>> poles, V = ss.s5_blocks(8, 2)
-    >>> poles.imag.round(3), V.shape
-    (array([4.603, 0.557, 4.603, 0.557]), (8, 4))
-    """
-    order, blocks = check_count("order", order), check_count("blocks", blocks)
-    if order % (2 * blocks):
-        raise ValueError(f"order must be a multiple of 2 blocks = {2 * blocks}; got {order}")
-    m = order // blocks
-    modes = dplr(legs(m))
-    upper = slice(None, m // 2 - 1, -1)
-    columns = modes.V[:, upper] * np.exp(1j * np.angle(modes.B[upper]))
-    V = np.kron(np.eye(blocks), columns)
-    return _send(np.tile(modes.eigenvalues[upper], blocks), like, dtype), _send(V, like, dtype)
+    return send(-(n + 1.0), like, dtype), send(np.ones(n.size), like, dtype)
 
 
 def _check_even(order: Any) -> int:
@@ -295,7 +232,7 @@ def _check_even(order: Any) -> int:
     return number
 
 
-def _send(values: Values, like: Array | None, dtype: Any) -> Array:
+def send(values: Values, like: Array | None, dtype: Any) -> Array:
     """Send host values to the library and device of `like`, real or complex as they are, in its precision."""
     like = np.empty(0) if like is None else like
     xp = array_namespace(like, names=["like"])

@@ -16,22 +16,24 @@ theorem 2.7; Kloeden & Platen (1992), section 5.7, for the expectations.
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cache
 from typing import Any
 
 from diffmath.symbolic._coloured_trees import Tree, name, trees
+from diffmath.symbolic._levy_integrals import (
+    Polynomial,
+    exact_weight,
+    expectation,
+    moment,
+    multiply,
+    polynomial,
+)
 from diffmath.symbolic._srk_conditions import Coefficients, Condition, Family, Slot, Weight, expand, residuals
 from diffmath.symbolic._strong_conditions import noise_sees_time_alone
 
-__all__ = ["Additive", "Stratonovich", "additive_noise_conditions", "moment", "stratonovich_conditions"]
-
-# Polynomials in W and H: from their powers to the coefficient.
-Polynomial = Mapping[tuple[int, int], Fraction]
-Words = Mapping[tuple[int, ...], Fraction]
+__all__ = ["Additive", "Stratonovich", "additive_noise_conditions", "stratonovich_conditions"]
 
 _ONE: Polynomial = {(0, 0): Fraction(1)}
 _W: Polynomial = {(1, 0): Fraction(1)}
@@ -200,7 +202,7 @@ def _generate(family: Family, half_units: int, admissible: Callable[[Tree], bool
         terms: dict[tuple[Weight, ...], Fraction] = {}
         for weight, noises in expand(family, tree):
             terms[weight,] = terms.get((weight,), Fraction(0)) + moment(noises)
-        target = sum((q * _expectation(word) for word, q in _exact(tree).items()), start=Fraction(0))
+        target = sum((q * expectation(word) for word, q in exact_weight(tree).items()), start=Fraction(0))
         terms = {weights: factor for weights, factor in terms.items() if factor}
         conditions.append(Condition(terms, target, f"E {name(tree)}: "))
     return [condition.normal() for condition in conditions if condition.terms or condition.target]
@@ -210,93 +212,17 @@ def _almost_sure(family: Family, tree: Tree) -> list[Condition]:
     """Compare the coefficients of every monomial in W and H."""
     sides: dict[tuple[int, int], dict[tuple[Weight, ...], Fraction]] = {}
     for weight, noises in expand(family, tree):
-        for powers, factor in _multiply(noises).items():
+        for powers, factor in multiply(noises).items():
             side = sides.setdefault(powers, {})
             side[weight,] = side.get((weight,), Fraction(0)) + factor
     exact: dict[tuple[int, int], Fraction] = {}
-    for word, factor in _exact(tree).items():
-        for powers, share in _polynomial(word).items():
+    for word, factor in exact_weight(tree).items():
+        for powers, share in polynomial(word).items():
             exact[powers] = exact.get(powers, Fraction(0)) + factor * share
     return [
         Condition(sides.get(p, {}), exact.get(p, Fraction(0)), f"{_monomial(p)} in {name(tree)}: ")
         for p in {**sides, **exact}
     ]
-
-
-def _multiply(factors: Sequence[Polynomial]) -> Polynomial:
-    result: dict[tuple[int, int], Fraction] = {(0, 0): Fraction(1)}
-    for factor in factors:
-        terms: dict[tuple[int, int], Fraction] = {}
-        for ((p, q), u), ((r, s), v) in itertools.product(result.items(), factor.items()):
-            terms[p + r, q + s] = terms.get((p + r, q + s), Fraction(0)) + u * v
-        result = terms
-    return result
-
-
-def moment(factors: Sequence[Polynomial]) -> Fraction:
-    """Return the expectation of a product: W and H are independent, of variance 1 and 1/12.
-
-    Examples
-    --------
-    >>> from diffmath.symbolic._levy_conditions import moment
-    >>> H = {(0, 1): 1}
-    >>> moment([H, H])
-    Fraction(1, 12)
-    """
-    total = Fraction(0)
-    for (p, q), factor in _multiply(factors).items():
-        if p % 2 == q % 2 == 0:
-            odd = math.prod(range(p - 1, 0, -2)) * math.prod(range(q - 1, 0, -2))
-            total += factor * Fraction(odd, 12 ** (q // 2))
-    return total
-
-
-@cache
-def _exact(tree: Tree) -> Words:
-    """Return the weight of the exact solution in iterated Stratonovich integrals."""
-    colour, children = tree
-    result: dict[tuple[int, ...], Fraction] = {(): Fraction(1)}
-    for child in children:
-        terms: dict[tuple[int, ...], Fraction] = {}
-        for (u, p), (v, q) in itertools.product(result.items(), _exact(child).items()):
-            for word, count in _shuffle(u, v).items():
-                terms[word] = terms.get(word, Fraction(0)) + p * q * count
-        result = terms
-    return {(*word, colour): factor for word, factor in result.items()}
-
-
-@cache
-def _shuffle(u: tuple[int, ...], v: tuple[int, ...]) -> Mapping[tuple[int, ...], int]:
-    if not u or not v:
-        return {u + v: 1}
-    result: dict[tuple[int, ...], int] = {}
-    last: int
-    for left, right, last in ((u, v[:-1], v[-1]), (u[:-1], v, u[-1])):
-        for word, count in _shuffle(left, right).items():
-            result[(*word, last)] = result.get((*word, last), 0) + count
-    return result
-
-
-def _polynomial(word: tuple[int, ...]) -> Polynomial:
-    """Return an integral of at most three half units as a polynomial in W and H."""
-    if not any(word):
-        return {(0, 0): Fraction(1, math.factorial(len(word)))}
-    if all(word):
-        return {(len(word), 0): Fraction(1, math.factorial(len(word)))}
-    return {(1, 0): Fraction(1, 2), (0, 1): Fraction(1 if word == (1, 0) else -1)}
-
-
-def _expectation(word: tuple[int, ...]) -> Fraction:
-    value, blocks = Fraction(1), 0
-    while word:
-        if word[0] == 0:
-            word = word[1:]
-        elif len(word) > 1 and word[0] == word[1]:
-            word, value = word[2:], value / 2
-        else:
-            return Fraction(0)
-        blocks += 1
-    return value / math.factorial(blocks)
 
 
 def _monomial(powers: tuple[int, int]) -> str:

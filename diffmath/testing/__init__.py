@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from diffmath.testing import strategies as strategies
     from diffmath.testing._affine_sde import AffineSDE as AffineSDE
     from diffmath.testing._affine_sde import affine_sde as affine_sde
+    from diffmath.testing._heisenberg_sde import heisenberg_sde as heisenberg_sde
     from diffmath.testing._order import assert_order as assert_order
     from diffmath.testing._periodic_problems import periodic_sde as periodic_sde
     from diffmath.testing._periodic_sde import PeriodicSDE as PeriodicSDE
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from diffmath.testing._sde_problem import SDEProblem as SDEProblem
     from diffmath.testing._sde_problems import curved_sde as curved_sde
     from diffmath.testing._sde_problems import geometric_sde as geometric_sde
-    from diffmath.testing._sde_problems import heisenberg_sde as heisenberg_sde
     from diffmath.testing._sde_problems import linear_sde as linear_sde
     from diffmath.testing._sde_problems import logistic_sde as logistic_sde
     from diffmath.testing._strong_order import StrongOrder as StrongOrder
@@ -35,12 +35,13 @@ if TYPE_CHECKING:
 _MODULES = {
     "": ("strategies",),
     "._affine_sde": ("AffineSDE", "affine_sde"),
+    "._heisenberg_sde": ("heisenberg_sde",),
     "._order": ("assert_order",),
     "._periodic_problems": ("periodic_sde",),
     "._periodic_sde": ("PeriodicSDE",),
     "._problems": ("ODEProblem", "linear_ode"),
     "._sde_problem": ("SDEProblem",),
-    "._sde_problems": ("curved_sde", "geometric_sde", "heisenberg_sde", "linear_sde", "logistic_sde"),
+    "._sde_problems": ("curved_sde", "geometric_sde", "linear_sde", "logistic_sde"),
     "._weak_order": ("WeakOrder", "assert_weak_order", "measure_weak_order"),
     "._strong_order": ("StrongOrder", "assert_strong_order", "measure_strong_order"),
 }

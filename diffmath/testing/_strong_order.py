@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
 from diffmath._counts import check_count
-from diffmath._typing import Array
-from diffmath.sde import Increment, Method, chen, levy_increments
-from diffmath.sde._edge import noise_shape
-from diffmath.sde._levy import needed_terms
+from diffmath.sde import Method
+from diffmath.testing._order_table import order_table
 from diffmath.testing._sde_problem import SDEProblem
+from diffmath.testing._shared_runs import squared_errors
 
 __all__ = ["StrongOrder", "assert_strong_order", "measure_strong_order"]
 
@@ -25,9 +21,6 @@ Matrix = npt.NDArray[np.float64]
 
 # The order is a regression over the last halvings: the first ones may not be asymptotic yet.
 _HALVINGS_USED = 4
-
-# The finest grid of the exact solution has steps this many times smaller than the finest run.
-_RESOLUTION = 2
 
 # Below this many units of round-off, times the root of the number of steps, an error says nothing.
 _ROUND_OFF = 200.0
@@ -66,12 +59,8 @@ class StrongOrder:
     uncertainty: float
 
     def __str__(self) -> str:
-        lines = [" steps      error  order"]
-        for k, (n, error) in enumerate(zip(self.steps, self.errors, strict=True)):
-            before = self.errors[k - 1] if k else 0.0
-            known = 0.0 < error < math.inf and 0.0 < before < math.inf
-            lines.append(f"{n:6d}  {error:9.2e}" + (f" {math.log2(before / error):6.2f}" if known else ""))
-        return "\n".join([*lines, f"order {self.order:.3f} +- {self.uncertainty:.3f}"])
+        table = order_table(self.steps, self.errors)
+        return "\n".join([table, f"order {self.order:.3f} +- {self.uncertainty:.3f}"])
 
 
 def measure_strong_order(
@@ -137,7 +126,7 @@ def measure_strong_order(
     for name, (value, least) in sizes.items():
         check_count(name, value, least)
     counts = [steps * 2**k for k in range(halvings + 1)]
-    squares = _squared_errors(method, problem, counts, paths, random.key(0) if key is None else key)
+    squares = squared_errors(method, problem, counts, paths, random.key(0) if key is None else key)
     errors = [float(np.sqrt(row.mean())) for row in squares]
     size = 1.0 + float(np.abs(np.asarray(problem.x0)).max(initial=0.0))
     floor = _ROUND_OFF * np.finfo(np.float64).eps * size * np.sqrt(counts)
@@ -242,52 +231,6 @@ def _claim(method: Method, problem: SDEProblem) -> float:
     if claimed is None:
         raise ValueError(f"order must be given: {method.name} claims none for {problem.model.noise} noise")
     return claimed
-
-
-def _squared_errors(
-    method: Method, problem: SDEProblem, counts: Sequence[int], paths: int, key: random.Key
-) -> Matrix:
-    """Return the squared distances of every run (rows) on every path (columns)."""
-    x0 = np.broadcast_to(
-        np.asarray(problem.x0, dtype=np.float64), (paths, len(np.asarray(problem.x0)))
-    ).copy()
-    needed = needed_terms(method.increments, method.name)
-    finest = counts[-1] * _RESOLUTION
-    clock = np.linspace(*problem.t_span, finest + 1)
-    terms = "".join(sorted({"H", *needed, *problem.terms}))
-    shape = noise_shape(problem.model, float(clock[0]), x0)
-    draw = levy_increments(terms)(random.fold_in(key, "testing.strong"), clock, shape, like=x0)
-    grids = [list(draw)]
-    while len(grids[-1]) > counts[0]:
-        fine = grids[-1]
-        grids.append([chen(first, second) for first, second in zip(fine[::2], fine[1::2], strict=True)])
-    grids.reverse()  # from the coarsest to the finest, one more than runs
-    with np.errstate(all="ignore"):  # an unstable step overflows: that is a finding, not a warning
-        if problem.exact is None:
-            runs = [_run(method, problem, x0, grid, bool(needed)) for grid in grids]
-            pairs: Iterable[tuple[Matrix, Matrix]] = pairwise(runs)
-        else:
-            exact = np.asarray(problem.exact(grids[-1]))
-            if exact.shape != x0.shape:
-                raise ValueError(f"exact(increments) must return shape {x0.shape}; got {exact.shape}")
-            pairs = ((_run(method, problem, x0, grid, bool(needed)), exact) for grid in grids[:-1])
-        return np.stack([((run - other) ** 2).sum(axis=1) for run, other in pairs])
-
-
-def _run(method: Method, problem: SDEProblem, x0: Matrix, grid: Sequence[Increment], areas: bool) -> Matrix:
-    """Take one step for every increment and return the last state."""
-    clock = np.linspace(*problem.t_span, len(grid) + 1)
-    x: Array = x0
-    method = method.started()
-    for n, increment in enumerate(grid):
-        noise: Any = increment if areas else increment.W
-        x = method.step(problem.model, float(clock[n]), x, float(clock[n + 1] - clock[n]), noise)
-    if not isinstance(x, np.ndarray) or x.shape != x0.shape:
-        found = getattr(x, "shape", type(x).__name__)
-        raise AssertionError(
-            f"a step of {method.name} must return a NumPy array like x, {x0.shape}; got {found}"
-        )
-    return x
 
 
 def _slope(squares: Matrix, floor: Matrix) -> tuple[float, float]:

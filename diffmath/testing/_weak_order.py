@@ -18,6 +18,7 @@ import numpy.typing as npt
 from diffmath._counts import check_count
 from diffmath.sde import Method
 from diffmath.testing._affine_sde import AffineSDE
+from diffmath.testing._order_table import order_table
 from diffmath.testing._outcomes import outcomes_of
 from diffmath.testing._periodic_sde import PeriodicSDE
 
@@ -62,12 +63,7 @@ class WeakOrder:
     order: float
 
     def __str__(self) -> str:
-        lines = [" steps      error  order"]
-        for k, (n, error) in enumerate(zip(self.steps, self.errors, strict=True)):
-            before = self.errors[k - 1] if k else 0.0
-            known = 0.0 < error < math.inf and 0.0 < before < math.inf
-            lines.append(f"{n:6d}  {error:9.2e}" + (f" {math.log2(before / error):6.2f}" if known else ""))
-        return "\n".join(lines)
+        return order_table(self.steps, self.errors)
 
 
 def measure_weak_order(

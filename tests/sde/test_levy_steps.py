@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffmath import random, sde
-from diffmath.symbolic._levy_conditions import Additive, Stratonovich, moment
+from diffmath.symbolic._levy_conditions import Additive, Stratonovich
+from diffmath.symbolic._levy_integrals import moment
 from diffmath.symbolic._srk_conditions import residuals
 from diffmath.symbolic._strong_conditions import noise_sees_time_alone
 from diffmath.symbolic._weak_conditions import generate

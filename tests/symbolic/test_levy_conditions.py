@@ -9,9 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffmath.symbolic import additive_noise_conditions, sra_conditions, stratonovich_conditions
+from diffmath.symbolic import (
+    _levy_integrals,
+    additive_noise_conditions,
+    sra_conditions,
+    stratonovich_conditions,
+)
 from diffmath.symbolic._ito_words import expectation, product
-from diffmath.symbolic._levy_conditions import _expectation, moment
+from diffmath.symbolic._levy_integrals import moment
 
 F = Fraction
 HALF = F(1, 2)
@@ -88,7 +93,7 @@ def to_ito(word):
 
 @given(word=st.lists(st.integers(0, 1), max_size=5).map(tuple))
 def test_expectations_of_stratonovich_integrals(word):
-    assert _expectation(word) == expectation(product([to_ito(word)]))
+    assert _levy_integrals.expectation(word) == expectation(product([to_ito(word)]))
 
 
 @pytest.mark.parametrize(("p", "q"), [(p, q) for p in range(7) for q in range(5)])
