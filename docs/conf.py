@@ -5,12 +5,16 @@ from __future__ import annotations
 import html
 import importlib
 import inspect
+import sys
 from pathlib import Path
 
 import sympy
 from sympy.core._print_helpers import Printable
 
 import diffmath
+
+sys.path.insert(0, str(Path(__file__).parent))
+import solver_pages
 
 project = "diffmath"
 author = "The diffmath developers"
@@ -78,8 +82,11 @@ def write_package_pages(folder: Path) -> None:
                     "data", "plot"):  # fmt: skip
         module = importlib.import_module(f"diffmath.{package}")
         sections: dict[str, list[str]] = {"Classes": [], "Functions": [], "Objects": [], "Modules": []}
+        own_pages = solver_pages.methods(package) if package in solver_pages.NOTES else {}
         for name in module.__all__:
             value = getattr(module, name)
+            if name in own_pages:
+                continue
             kind = (
                 "Classes"
                 if inspect.isclass(value)
@@ -91,6 +98,7 @@ def write_package_pages(folder: Path) -> None:
         title = f"diffmath.{package}"
         lines = [title, "=" * len(title), "", f".. automodule:: {title}", "   :no-members:", "",
                  f".. currentmodule:: {title}", ""]  # fmt: skip
+        lines += solver_pages.write_pages(package, folder) if own_pages else []
         for section, names in sections.items():
             if names:
                 lines += [f".. rubric:: {section}", "", ".. autosummary::", "   :toctree:", ""]
