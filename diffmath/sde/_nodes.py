@@ -182,6 +182,7 @@ class PathNodes:
     def _deepest(self, ends: tuple[float, float]) -> int:
         leaves = abs(ends[1] - ends[0]) / self._leaf
         if "A" not in self._terms:
-            return int(math.log2(max(1.0, leaves * (1 - 1e-9))))
+            # As long as a leaf, but for rounding: such an interval never has both ends inside of one.
+            return int(math.log2(max(1.0, leaves * (1 + 1e-9))))
         whole = round(leaves)  # areas are known between ends of leaves only
         return (whole & -whole).bit_length() - 1

@@ -365,3 +365,21 @@ def test_a_progress_bar_counts_save_times(capsys):
     silent = sde.solve_adaptive(geometric(), np.ones((2, 1)), [0, 0.5, 1], **options)
     assert not capsys.readouterr().err
     np.testing.assert_array_equal(shown.x, silent.x)
+
+
+@pytest.mark.parametrize("times", [(0.0, 1.0), (0.03, 0.53), (0.3, 0.9)])
+def test_steps_go_down_to_a_leaf_of_the_path(times):
+    """Wherever the save times lie; with doubling, the halves of a step do."""
+
+    def never(model, t, x, dt, dW):
+        return x + dW, 0.0 * x + 2.0
+
+    method = sde.Method("never", pure_step, ADDITIVE, step_with_error=never)
+    x0 = np.zeros((2, 1))
+    path = sde.BrownianPath(KEY, (2, 1), 0.0, 1.0, like=x0, levels=4)
+    leaf = 1 / 16
+    stuck = sde.solve_adaptive(brownian, x0, times, method=method, path=path, on_failure="return")
+    floor = abs(times[1] - times[0])
+    while floor >= 2 * leaf * (1 - 1e-9):
+        floor /= 2
+    assert f"fell to its floor {floor:.3g} at" in stuck.message
