@@ -43,9 +43,10 @@ class Event:
     -----
     An event is a change from a sign to the other, or to zero: a row that starts at zero has no event there.
     Its time is exact to four units in the last place of t, or to the noise of `function`; its state is that
-    of the dense output. Where it is nan, a crossing may hide, and the row ends there with the status
-    "nonfinite". A plain function will do instead of an `Event`, with the attributes ``terminal`` and
-    ``direction`` of scipy.integrate.solve_ivp if it has them.
+    of the dense output, which inside a long step of a stiffly accurate method is less accurate than the ends
+    of the step: bound `max_step` where that matters. Where the function is nan, a crossing may hide, and the
+    row ends there with the status "nonfinite". A plain function will do instead of an `Event`, with the
+    attributes ``terminal`` and ``direction`` of scipy.integrate.solve_ivp if it has them.
 
     Examples
     --------

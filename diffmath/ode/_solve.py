@@ -164,6 +164,11 @@ def solve(
         raise TypeError(f"callback must be a callable(t, x); got {type(callback).__name__}")
     watched = check_events(events)
     landing = isinstance(run, AdaptiveSteps) and (save == "land" or (save == "auto" and lands(run.method)))
+    if landing and len(save_times) > max_steps:
+        raise ValueError(
+            f"steps land on each of the {len(save_times) - 1} save times, but max_steps is {max_steps}: "
+            "raise it, or give save='read'"
+        )
     with np.errstate(all="ignore"):
         solution = drive(
             run, run.x, save_times, landing=landing,  # fixed steps land anyhow

@@ -33,8 +33,9 @@ class Splitting(TableauMethod):
     -----
     For an `ode.Separable`, with states of shape (batch, 2, n). The energy error stays bounded over
     exponentially long times if the step is constant, so there is no error estimate, and `ode.solve` takes
-    fixed steps: use equal intervals. If velocity or force depend on t, each sees the time to which the other
-    has been advanced, which keeps the order.
+    fixed steps: use equal intervals. Between the steps, ``solution.dense`` and events read the cubic through
+    the ends and their slopes, of order 3, at two evaluations of f a step. If velocity or force depend on t,
+    each sees the time to which the other has been advanced, which keeps the order.
 
     *When to use.* For Hamiltonian systems over many periods: `position_verlet` (one force a step) or
     `leapfrog` where a rough orbit will do, `mclachlan2` and `mclachlan4` for smaller errors at equal cost

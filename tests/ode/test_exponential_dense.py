@@ -142,7 +142,10 @@ def test_weights_that_do_not_go_on_inside_a_step() -> None:
     method, f = ode.ExponentialRungeKutta(tableau), ode.Semilinear(np.array([-1.0]), lambda t, x: 0 * x)
     with pytest.raises(TypeError, match="halves has no continuous extension"):
         method.inside(f, 0.0, np.ones((1, 1)), 0.1, None)
-    found = ode.solve(f, np.ones((1, 1)), [0.0, 1.0], method=method, substeps=8, dense=True)
+    growing, start = ode.Semilinear(np.array([-1.0]), lambda t, x: 2 * x), np.ones((1, 1))
+    ends = [m.step(growing, 0.0, start, 0.1) for m in (method, ode.etd1)]
+    np.testing.assert_allclose(*ends, rtol=1e-14)  # both stages are the state at the start
+    found = ode.solve(f, start, [0.0, 1.0], method=method, substeps=8, dense=True)
     assert found.dense is not None  # the cubic of the ends and slopes
     np.testing.assert_allclose(found.dense(0.3), np.exp(-0.3), rtol=1e-5)
 

@@ -208,6 +208,11 @@ def test_what_lands_is_data() -> None:
     lands = {m.name for m in METHODS if m.is_stiffly_accurate}
     assert lands == set(ORDERS) - {"rosenbrock23"}
     assert not ode.dopri5.is_stiffly_accurate
+    many = np.linspace(0.0, 1.0, 101)
+    with pytest.raises(ValueError, match="land on each of the 100 save times, but max_steps is 60: raise it"):
+        ode.solve(STIFF, np.ones((1, 1)), many, method=ode.kvaerno3, max_steps=60)
+    read = ode.solve(STIFF, np.ones((1, 1)), many, method=ode.kvaerno3, max_steps=60, rtol=1e-3, save="read")
+    assert np.abs(read.x[:, 0, 0] - np.cos(many)).max() < 0.02
     with pytest.raises(ValueError, match="save must be 'auto', 'land' or 'read'; got 'most'"):
         ode.solve(spin, exact([0.0]), [0.0, 1.0], save="most")  # type: ignore[arg-type]
 
