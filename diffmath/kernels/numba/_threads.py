@@ -1,12 +1,15 @@
 """Plain threads over shares of work, for kernels that release the interpreter lock.
 
-numba's own pools do not survive a fork, and its fallback aborts when two threads enter it at once.
+numba's own pools do not survive a fork, and its fallback aborts when two threads enter it at once. The
+helpers wait between calls, since to start one takes longer than most kernels do. What is computed does not
+depend on them.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import numba
@@ -14,6 +17,8 @@ import numba
 __all__ = ["share_out", "shares_of"]
 
 Share = TypeVar("Share")
+
+_pools: dict[int, ThreadPoolExecutor] = {}  # by process: the threads of a parent do not run in its child
 
 
 def share_out(work: Callable[[Share], None], shares: Sequence[Share]) -> None:
@@ -27,15 +32,27 @@ def share_out(work: Callable[[Share], None], shares: Sequence[Share]) -> None:
         for share in left:  # the threads take what is left, so that a late one holds up nobody
             work(share)
 
-    helpers = min(numba.get_num_threads(), len(shares)) - 1
+    helping = _call(take, min(numba.get_num_threads(), len(shares)) - 1)
+    try:
+        take()
+    finally:  # one that has not begun by now has nothing left to do
+        begun = [future for future in helping if not future.cancel()]
+    for future in begun:
+        future.result()
+
+
+def _call(take: Callable[[], None], helpers: int) -> list[Future[None]]:
     if helpers < 1:
-        take()
-        return
-    with ThreadPoolExecutor(helpers) as pool:
-        futures = [pool.submit(take) for _ in range(helpers)]
-        take()
-        for future in futures:
-            future.result()
+        return []
+    pool = _pools.get(os.getpid())
+    if pool is None:
+        pool = _pools.setdefault(
+            os.getpid(), ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS - 1, "diffmath")
+        )
+    try:
+        return [pool.submit(take) for _ in range(helpers)]
+    except RuntimeError:  # the interpreter is about to end, and starts no threads
+        return []
 
 
 def shares_of(total: int, unit: int, worth: int) -> list[tuple[int, int]]:

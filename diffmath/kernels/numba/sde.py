@@ -20,7 +20,7 @@ LEAF_BITS = 16  # of a place inside a leaf, as in the body
 _MASK, _U0, _U32 = np.uint64(0xFFFFFFFF), np.uint64(0), np.uint64(32)
 _FOLD_NUMBER, _NORMAL_53 = np.uint64(1), np.uint64(5)
 _WIDTH = 2 * LANES  # values at once
-_WORTH = 2**15  # blocks of normals that are worth a thread
+_WORTH = 2**13  # blocks of normals that are worth a thread
 
 Keys = npt.NDArray[np.uint64]
 
