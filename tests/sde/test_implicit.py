@@ -96,7 +96,7 @@ def test_strong_order_without_sampling(method, noise, calculus):
 )  # fmt: skip
 def test_strong_order_on_problems_with_known_solutions(method, problem):
     """Nonlinear drifts, time-dependent and non-commuting noise, with the fixed key of the measurement."""
-    testing.assert_strong_order(method, problem, paths=300)
+    testing.assert_strong_order(method, problem, paths=100, steps=8, halvings=4)
 
 
 def test_the_limit_of_the_calculus():
