@@ -7,6 +7,7 @@ Both are smooth: a trigonometric polynomial holds them, without a boundary, and 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -105,8 +106,10 @@ class PeriodicSDE:
         return np.asarray(self._at_start(values))
 
     def resolution(self, t: float) -> float:
-        """Return how much the exact expectations change with the last two frequencies of every component."""
-        fewer = replace(self, modes=max(1, self.modes - 2))
+        """Return how much the last two frequencies change exact expectations; inf if there are no more."""
+        if self.modes < 3:
+            return math.inf
+        fewer = replace(self, modes=self.modes - 2)
         return float(np.abs(self.expectations(t) - fewer.expectations(t)).max())
 
     def simulated(self, method: Method, time: float, steps: int) -> Matrix:

@@ -29,6 +29,9 @@ Matrix = npt.NDArray[np.float64]
 # Gauss-Hermite nodes for W, H and K: exact to degree 13 in each.
 _NODES = (7, 7, 7)
 
+# A periodic problem that resolves this much shows that a method errs by less: there is no order to see.
+_RESOLVED = 1e-9
+
 # Outcomes whose tensor powers are summed at a time.
 _CHUNK = 2000
 
@@ -102,8 +105,9 @@ def measure_weak_order(
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, a noise or calculus that the method does not accept, or a method that carries more
-        than the state from step to step (`sde.reversible_heun`).
+        A wrong argument, a noise or calculus that the method does not accept, a method that carries more
+        than the state from step to step (`sde.reversible_heun`), or a periodic problem with too few modes to
+        show the errors of the method.
 
     Notes
     -----
@@ -150,6 +154,11 @@ def measure_weak_order(
     if isinstance(problem, PeriodicSDE):
         exact, unresolved = problem.expectations(time), problem.resolution(time)
         errors = [float(np.abs(problem.simulated(method, time, n) - exact).max()) for n in counts]
+        if math.isfinite(errors[1]) and unresolved >= max(_RESOLVED, errors[1]):
+            raise ValueError(
+                f"problem must resolve the errors of the method; {problem!r} resolves {unresolved:.1e}, and "
+                f"{counts[1]} steps err by {errors[1]:.1e}: use more modes"
+            )
     else:
         exact, unresolved = problem.moments(time, degree), 0.0
         errors = [_error(method, problem, model, time / n, n, degree, exact) for n in counts]
