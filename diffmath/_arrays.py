@@ -75,7 +75,8 @@ def _refuse_non_arrays(label: str, array: Any) -> None:
             f"{label} must be an array (NumPy, CuPy, PyTorch, JAX, ...); got {kind}: "
             f"wrap it, np.asarray({label})"
         )
-    if isinstance(array, np.matrix | np.ma.MaskedArray):
+    # Masks, units and the products of matrices would be lost without a word; a memory map is an array.
+    if isinstance(array, np.ndarray) and type(array) not in (np.ndarray, np.memmap):
         raise TypeError(f"{label} must be a plain array; got {kind}: convert it with np.asarray({label})")
     if compat.is_numpy_array(array) and array.dtype.kind in "OSUV":
         raise TypeError(f"{label} must hold numbers; got dtype {array.dtype}")
@@ -150,6 +151,8 @@ def check_array(
     array([[1., 2.]])
     """
     xp = array_namespace(array, names=[name])
+    if isinstance(array, np.memmap):
+        array = np.asarray(array)  # a view: kernels and their callers know plain arrays alone
     dims = "x".join(map(str, array.shape)) or "scalar"
     if ndim is not None and array.ndim != ndim:
         raise ValueError(
