@@ -230,12 +230,12 @@ def test_the_estimate_of_a_method_saves_its_doubling():
 
 def test_every_array_library(xp):
     model = geometric(0.1, 0.4)
-    x0 = xp.asarray(np.linspace(0.5, 1.5, 6)[:, None], "float32")
-    solution = sde.solve_adaptive(model, x0, [1.0, 0.5, 0.0], method=sde.milstein, key=KEY, rtol=1e-2)
+    rows = np.linspace(0.5, 1.5, 3, dtype="float32")[:, None]
+    x0 = xp.asarray(rows, "float32")
+    solution = sde.solve_adaptive(model, x0, [1.0, 0.5, 0.0], method=sde.milstein, key=KEY, rtol=2e-2)
     assert solution.x.dtype == x0.dtype
     host = sde.solve_adaptive(
-        model, np.linspace(0.5, 1.5, 6, dtype="float32")[:, None], [1.0, 0.5, 0.0], method=sde.milstein,
-        key=KEY, rtol=1e-2,
+        model, rows, [1.0, 0.5, 0.0], method=sde.milstein, key=KEY, rtol=2e-2,
     )  # fmt: skip
     # The normals of the libraries differ by a few ulp of float32; so may a decision, but not here.
     np.testing.assert_allclose(xp.numpy(solution.x), host.x, rtol=2e-5)
