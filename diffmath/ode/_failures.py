@@ -8,7 +8,7 @@ from typing import Any
 
 from diffmath._solution import Solution, Status
 
-__all__ = ["Failures", "advice"]
+__all__ = ["Failures", "advice", "name_rows"]
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Failures:
         """Record that `rows` stopped, if they had not already; `message` may name them as ``{rows}``."""
         stopped = [row for row in map(int, rows) if row not in self.rows]
         if stopped and self.status in ("ok", "event"):
-            self.status, self.message = status, message.replace("{rows}", _name_rows(stopped, self.batch))
+            self.status, self.message = status, message.replace("{rows}", name_rows(stopped, self.batch))
         self.rows.update(dict.fromkeys(stopped, status))
 
     def solution(self, saved: tuple[Any, Any], stats: dict[str, Any], per_row: bool, **more: Any) -> Solution:
@@ -87,7 +87,8 @@ _ADVICE = {
 }
 
 
-def _name_rows(rows: list[int], batch: int) -> str:
+def name_rows(rows: list[int], batch: int) -> str:
+    """Say which rows of a batch are meant."""
     if len(rows) == batch:
         return "row 0" if batch == 1 else "all rows"
     if len(rows) == 1:

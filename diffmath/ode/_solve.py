@@ -20,7 +20,7 @@ from diffmath.ode._single import is_single, single_arguments, single_solution
 from diffmath.ode._steps import AdaptiveSteps
 from diffmath.ode._tableau import Tableau
 
-__all__ = ["check_options", "solve"]  # the former for adaptive solves of other kinds
+__all__ = ["solve"]
 
 Events: TypeAlias = Event | Callable[..., Any] | Sequence[Event | Callable[..., Any]]
 

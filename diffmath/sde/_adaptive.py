@@ -15,8 +15,8 @@ from diffmath._models import SDE
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array
+from diffmath.ode._arguments import check_options
 from diffmath.ode._control import IController, PIDController
-from diffmath.ode._solve import check_options
 from diffmath.sde._descent import Descent, Steps
 from diffmath.sde._edge import as_sde, noise_shape
 from diffmath.sde._levy import needed_terms

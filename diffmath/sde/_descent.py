@@ -18,7 +18,7 @@ from diffmath._callables import check_result, guarded
 from diffmath._models import SDE
 from diffmath._typing import Array
 from diffmath.ode._control import PIDController, Tolerance, finite_rows
-from diffmath.ode._failures import Failures, _name_rows
+from diffmath.ode._failures import Failures, name_rows
 from diffmath.sde._method import Method
 from diffmath.sde._nodes import Indices, Node, take_rows
 from diffmath.sde._solve import advance
@@ -166,7 +166,7 @@ class Descent:
         ending = self._method.failure if status == "nonfinite" else status
         # By their numbers in the whole batch, of which this may be a chunk.
         whole = -1 if self._first_row else len(self.alive)
-        named = _name_rows([self._first_row + int(row) for row in rows], whole)
+        named = name_rows([self._first_row + int(row) for row in rows], whole)
         self.failures.add(ending, rows, _ADVICE[status].format(rows=named, **place))
         self.alive[rows] = False
 
