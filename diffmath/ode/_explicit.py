@@ -39,7 +39,8 @@ class ExplicitRungeKutta(ContinuousMethod):
 
     Examples
     --------
-    >>>     >>> from diffmath import ode
+    >>> import numpy as np
+    >>> from diffmath import ode
     >>> ode.rk4
     ExplicitRungeKutta(rk4, order 4, 4 stages)
     >>> ode.rk4.step(lambda t, x: x, 0.0, np.ones((1, 1)), 0.1)
