@@ -27,6 +27,9 @@ Host: TypeAlias = npt.NDArray[Any]
 # What roundoff may do to f, in units in the last place of its parts.
 _GRAINS = 64.0
 
+# Slopes of f, seen by a short and a long step, that differ by more than this share tell nothing.
+_AGREE = 0.25
+
 # A component that is zero says nothing of its scale: try changes smaller by this, so many times.
 _DOWN, _RUNGS = 1e-6, 4
 
@@ -96,8 +99,9 @@ class _Begin(NamedTuple):
         return to_numpy(self.f(t, x)).reshape(self.shape)
 
 
-# f after and before, the change that was predicted, the size of its parts, and that of what roundoff sees.
-Trial: TypeAlias = tuple[Host, Host, Host, Host, Host]
+# How long the step was, f after and before it, the change that was predicted, the size of its parts, and that
+# of what roundoff sees.
+Trial: TypeAlias = tuple[Any, Host, Host, Host, Host, Host]
 
 
 def _wrong(begin: _Begin, trials: Iterator[Trial], allowed: float) -> tuple[int, int, Any, Any] | None:
@@ -105,17 +109,23 @@ def _wrong(begin: _Begin, trials: Iterator[Trial], allowed: float) -> tuple[int,
     here, grain = to_numpy(begin.slope).reshape(begin.shape), _GRAINS * begin.eps
     suspect: Any = True
     shown: list[tuple[Host, Host]] = []
+    slopes: list[tuple[Host, Host]] = []
     with np.errstate(all="ignore"):
         try:
-            for after, before, predicted, parts, noise in trials:
+            for length, after, before, predicted, parts, noise in trials:
                 central = (after - before) / 2
                 crooked = np.abs(after - 2 * here + before)  # curvature; or a kink, jump or noise
-                excess = np.abs(central - predicted) - crooked - grain * (noise + np.abs(here))
+                # Of a whole row: what cancels in one component is often large in another.
+                floor = grain * (noise + np.abs(here)).max(axis=1, keepdims=True)
+                excess = np.abs(central - predicted) - crooked - floor
                 scale = np.maximum(np.abs(central), parts)
                 if allowed >= 1:  # of no single component: it may be a simplification
                     scale = np.abs(central).max(axis=1, keepdims=True)
                 suspect = suspect & np.isfinite(excess) & (excess > allowed * scale)
                 shown.append((central, predicted))
+                slopes.append((central / length, floor / np.abs(length)))
+                if len(slopes) == 2:
+                    suspect = suspect & _agree(*slopes)
                 if not suspect.any():
                     return None
         except Exception:  # noqa: BLE001  f may raise where the solution never comes
@@ -124,13 +134,21 @@ def _wrong(begin: _Begin, trials: Iterator[Trial], allowed: float) -> tuple[int,
     return row, component, *(values[row, component] for values in shown[0])
 
 
+def _agree(one: tuple[Host, Host], other: tuple[Host, Host]) -> Host:
+    """Whether two steps along one line see the same slope of f: else it is noise or not resolved."""
+    (slope, floor), (second, low) = one, other
+    agree: Host = np.abs(slope - second) <= _AGREE * np.maximum(np.abs(slope), np.abs(second)) + floor + low
+    return agree
+
+
 def _along_state(begin: _Begin, matrix: Host) -> Iterator[Trial]:
     noise = np.einsum("bij,bj->bi", np.abs(matrix), begin.size)
-    for change in _changes(begin):
+    for share, change in _changes(begin):
         step = asarray_like(change.reshape(begin.x.shape), begin.x, begin.x.dtype)
         after, before = (begin.at(begin.t, begin.x + sign * step) for sign in (1.0, -1.0))
         predicted = np.einsum("bij,bj->bi", matrix, change)
-        yield after, before, predicted, np.einsum("bij,bj->bi", np.abs(matrix), np.abs(change)), noise
+        parts = np.einsum("bij,bj->bi", np.abs(matrix), np.abs(change))
+        yield share, after, before, predicted, parts, noise
 
 
 def _along_time(begin: _Begin, rate: Host, noise: Host) -> Iterator[Trial]:
@@ -138,11 +156,12 @@ def _along_time(begin: _Begin, rate: Host, noise: Host) -> Iterator[Trial]:
     for share in (1e-3, 1e-1, 1e-5):
         later, sooner = begin.t + share * begin.dt, begin.t - share * begin.dt
         half: Any = (later - sooner) / 2  # as rounded
-        predicted = rate * (to_numpy(half).reshape(-1, 1) if compat.is_array_api_obj(half) else half)
-        yield begin.at(later, begin.x), begin.at(sooner, begin.x), predicted, np.abs(predicted), noise
+        half = to_numpy(half).reshape(-1, 1) if compat.is_array_api_obj(half) else half
+        predicted = rate * half
+        yield half, begin.at(later, begin.x), begin.at(sooner, begin.x), predicted, np.abs(predicted), noise
 
 
-def _changes(begin: _Begin) -> Iterator[Host]:
+def _changes(begin: _Begin) -> Iterator[tuple[float, Host]]:
     """Changes of every component, deterministic but in no pattern, that x represents exactly."""
     (batch, n), base = begin.shape, begin.size
     moved = np.abs(to_numpy(begin.dt * begin.slope)).reshape(batch, n)
@@ -156,7 +175,7 @@ def _changes(begin: _Begin) -> Iterator[Host]:
     here = to_numpy(begin.x).reshape(batch, n).real
     for share, sizes in ladder:
         change = (share * weights * sizes).astype(base.dtype)
-        yield (here + change) - here
+        yield share, (here + change) - here
 
 
 def _refuse(role: str, what: str, found: tuple[int, int, Any, Any] | None, t: Time) -> None:

@@ -157,6 +157,9 @@ TOLERATED = {
     "stairs": (stairs, lambda x: -1 + 0 * x, 1.0),
     "saturation, from zero": (saturating, lambda x: -1e-12 / (1e-12 + np.abs(x)) ** 2, 0.0),
     "an edge of the domain": (guarded, lambda x: -1 + 0 * x, 0.0),
+    "a root at zero, with a guard": (
+        lambda t, x: -np.sqrt(np.abs(x)) * np.sign(x), lambda x: -0.5 / np.sqrt(np.maximum(x, 1e-300)), 0.0,
+    ),
     "a root": (rooted, lambda x: -0.5 / np.sqrt(x), 1e-9),
     "noise": (noisy, lambda x: -1 + 0 * x, 1.0),
     "cancellation": (cancelling, lambda x: -1 + 0 * x, 1.0),
@@ -178,6 +181,36 @@ def test_what_cannot_be_told_is_let_pass(name: str, method: Any) -> None:
             solve(model, np.full((2, 1), start), [0.0, 1e-6], method, **options)
         except ArithmeticError:
             assert f is guarded
+
+
+@pytest.mark.parametrize("method", ROSENBROCK, ids=lambda m: m.name)
+@pytest.mark.parametrize("fast", [1e6, 1e12, 1e15, 1e20])
+def test_fluxes_that_cancel_leave_noise_and_no_slope(fast: float, method: Any) -> None:
+    """A catalyst: what it loses to a reaction it gets back, but for roundoff, which J does not show."""
+
+    def f(t: Any, x: Any) -> Any:
+        bound, slow = fast * x[:, 0] * x[:, 1], 0.3 * x[:, 1]
+        return np.stack([(slow - bound) + bound, -bound], axis=1)
+
+    def jacobian(t: Any, x: Any) -> Any:
+        rows = [0 * x[:, 0], 0.3 + 0 * x[:, 0], -fast * x[:, 1], -fast * x[:, 0]]
+        return np.stack(rows, axis=1).reshape(-1, 2, 2)
+
+    for seed in range(20):
+        x0 = np.random.default_rng(seed).uniform(0.5, 2, (4, 2))
+        solve(ode.WithJacobian(f, jacobian), x0, [0.0, 1.0], method, max_steps=2)
+
+
+@pytest.mark.parametrize("method", ROSENBROCK, ids=lambda m: m.name)
+@pytest.mark.parametrize("start", [0.0, 1.0, 1e5])
+def test_forcing_that_the_step_does_not_resolve_is_let_pass(start: float, method: Any) -> None:
+    for omega in (1e3, 1e6, 1e9):
+        for x in (0.0, 1.0, 1e9):
+            f = ode.WithJacobian(
+                lambda t, x, w=omega: np.sin(w * t) - x,
+                time_derivative=lambda t, x, w=omega: w * np.cos(w * t) + 0 * x,
+            )
+            solve(f, np.full((2, 1), x), [start, start + 1e6], method, max_steps=2)
 
 
 complex_wrong = ode.WithJacobian(lambda t, x: 1j * x, lambda t, x: -1j + 0 * x[:, :, None])
