@@ -151,7 +151,7 @@ class FirstResult:
             )
         self._left -= 1
         # Equal results, as of two calls at one place, tell nothing.
-        return self._left == 0 or result.shape != copy.shape or not bool(xp.all((result == copy) | ~known))
+        return self._left <= 0 or result.shape != copy.shape or not bool(xp.all((result == copy) | ~known))
 
 
 def annotate(error: BaseException, role: str, t: float) -> None:

@@ -34,15 +34,16 @@ class Watched:
         shape = (x.shape[0], *self._tail)
         if getattr(result, "shape", None) != shape or result.dtype != self._dtype:
             self._refuse(result, shape)
-        if self._first is not None and self._first.settled(result):
+        first = self._first  # threads share it: another may end it meanwhile
+        if first is not None and first.settled(result):
             self._first = None
         return result
 
     def _begin(self, result: Any) -> None:
         """Learn from the first result; what it must be is checked by who asked for it."""
         if compat.is_array_api_obj(result) and result.ndim:
-            self._dtype, self._tail = result.dtype, tuple(result.shape[1:])
-            self._first = FirstResult(self.role, result)
+            self._tail, self._first = tuple(result.shape[1:]), FirstResult(self.role, result)
+            self._dtype = result.dtype  # last: from now on, other threads look at the rest
 
     def _refuse(self, result: Any, shape: tuple[int, ...]) -> None:
         if not compat.is_array_api_obj(result):
