@@ -101,7 +101,7 @@ def run(script: str, *flags: str, cwd: Path) -> str:
     environment = os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, *flags, "-c", PREAMBLE + script + "\nprint(first)"],
-        capture_output=True, text=True, timeout=120, cwd=cwd, env=environment, check=False,
+        capture_output=True, text=True, timeout=600, cwd=cwd, env=environment, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stderr == ""

@@ -136,9 +136,8 @@ def last_order(method, problem):
     return np.log2(errors[0] / errors[1])
 
 
-@pytest.mark.parametrize(
-    "method", [pytest.param(sde.dri1, marks=pytest.mark.slow), sde.w2ito1], ids=["dri1", "w2ito1"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("method", [sde.dri1, sde.w2ito1], ids=["dri1", "w2ito1"])
 def test_one_wrong_coefficient_is_seen(method):
     """Every coefficient, if a quarter too large, is found out."""
     places = coefficients(method)
