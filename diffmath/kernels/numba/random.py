@@ -20,7 +20,7 @@ from diffmath.kernels.numba._words import LANES, compiled, make_words, set_count
 __all__ = ["normal_rows", "uniform_rows"]
 
 _UNIFORM, _NORMAL_53, _NORMAL_32 = np.uint64(4), np.uint64(5), np.uint64(6)
-_SHARE, _BUFFER = 2**14, 2**11  # blocks that are worth a thread, blocks that stay in the cache
+_SHARE, _BUFFER = 2**15, 2**11  # blocks that are worth a thread, blocks that stay in the cache
 
 
 @intrinsic
