@@ -32,6 +32,7 @@ def with_derivative(problem):
     return replace(problem, model=replace(model, diffusion_derivative=derivative))
 
 
+@pytest.mark.slow  # with fewer paths in test_claims.py on every change
 @BOTH
 @pytest.mark.parametrize("noise", ["diagonal", "scalar", "commutative"])
 def test_order_one_where_noise_commutes(noise, calculus):

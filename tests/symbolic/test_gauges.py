@@ -52,7 +52,7 @@ def test_the_derived_jacobi_gauge_is_the_numerical_one(a: Any, b: Any) -> None:
     assert (a, b) != (0, 0) or symbolic.jacobi_gauge(8, a, b) == sympy.eye(8)
 
 
-@pytest.mark.parametrize("order", [3, 6])
+@pytest.mark.parametrize("order", [3, pytest.param(6, marks=pytest.mark.slow)])
 def test_a_chebyshev_window_is_derived_from_its_own_kernels(order: int) -> None:
     """The same A by another way: the moments of u with T_n, by their own derivatives and end values.
 
