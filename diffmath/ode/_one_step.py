@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -45,7 +46,7 @@ class TableauMethod:
         return repr(self.tableau).replace(self.tableau_kind.__name__, type(self).__name__, 1)
 
 
-class StagedMethod(TableauMethod):
+class StagedMethod(TableauMethod, ABC):
     """A method whose stages give the state inside a step."""
 
     @property
@@ -55,9 +56,9 @@ class StagedMethod(TableauMethod):
         return embedded
 
     @property
+    @abstractmethod
     def dense_order(self) -> int | None:
         """Order inside a step; None or 0 where the stages do not tell."""
-        raise NotImplementedError
 
     @property
     def is_stiffly_accurate(self) -> bool:
@@ -67,13 +68,13 @@ class StagedMethod(TableauMethod):
         """
         return bool(getattr(self.tableau, "is_stiffly_accurate", False))
 
+    @abstractmethod
     def staged_step(self, f: Drift, t: Time, x: Array, dt: Time) -> tuple[Array, list[Array] | None]:
         """Do as `step`, and return the stages besides; None where `inside` had better make them anew."""
-        raise NotImplementedError
 
+    @abstractmethod
     def inside(self, f: Drift, t: Time, x: Array, dt: Time, stages: list[Array] | None) -> Any:
         """Return the state inside a step, a callable of rows and fractions; or what a sum of stages needs."""
-        raise NotImplementedError
 
     def _require_estimate(self) -> None:
         """Refuse to estimate an error without weights for it."""

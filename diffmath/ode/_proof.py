@@ -5,6 +5,7 @@ Source: Hairer, Norsett & Wanner (1993), Solving Ordinary Differential Equations
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, ClassVar, TypeAlias
@@ -17,7 +18,7 @@ __all__ = ["Conditions", "ProvenTableau", "refuse_violated", "slack_of"]
 Conditions: TypeAlias = list[tuple[Any, Fraction]]
 
 
-class ProvenTableau:
+class ProvenTableau(ABC):
     """Coefficients that satisfy the order conditions they claim to: nothing else can be built.
 
     Subclasses are frozen dataclasses with these fields; they say what the conditions of any weights are.
@@ -32,9 +33,9 @@ class ProvenTableau:
     # Weights of error estimates, and the orders of the solutions that they are the distance to.
     _estimates: ClassVar[tuple[tuple[str, str], ...]] = (("b_error", "embedded_order"),)
 
+    @abstractmethod
     def conditions(self, weights: Sequence[Any], order: int) -> Conditions:
         """Return tree and residual of every order condition up to `order`, for any weights of the stages."""
-        raise NotImplementedError
 
     @property
     def slack(self) -> Fraction:
