@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -83,8 +84,16 @@ def _find(engine: str, package: str, name: str) -> Any:
     try:
         module = importlib.import_module(f"diffmath.kernels.{engine}.{package}")
     except ModuleNotFoundError as missing:
-        # The engine itself (numba, cupy) or its folder of kernels may be absent; anything else is a bug.
-        if missing.name in ("numba", "cupy") or (missing.name or "").startswith("diffmath.kernels"):
+        if _is_optional(missing.name or "", engine, package):
             return None
         raise
     return getattr(module, name, None)
+
+
+def _is_optional(missing: str, engine: str, package: str) -> bool:
+    """Whether a module may be absent: a foreign one that an engine needs, or the twins of a package."""
+    if missing.split(".")[0] == "diffmath":  # any other file of diffmath must exist
+        folder = f"diffmath.kernels.{engine}"
+        return missing in (folder, f"{folder}.{package}")
+    # A part of an installed module that is not found is a bug or a wrong version, and is told.
+    return bool(missing) and "." not in missing and missing not in sys.stdlib_module_names

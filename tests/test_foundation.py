@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import pickle
+import subprocess
+import sys
+import textwrap
 
 import array_api_strict as strict
 import numpy as np
 import pytest
 
 import diffmath as dm
-from diffmath._accelerate import Accelerated, accelerated
+from diffmath._accelerate import Accelerated, _find, accelerated
 from diffmath._callables import check_dynamics, check_model, check_result, guarded
 from diffmath._models import SDE
 from diffmath._progress import progress_bar
@@ -131,6 +134,65 @@ class TestAccelerated:
         double_in_random._package = "nowhere"
         assert double_in_random(np.ones(1))[0] == 2.0
         assert double_in_random.twin(np.ones(1)) is None
+
+    @pytest.mark.parametrize("hidden", [("numba", "llvmlite"), ("numba",), ("llvmlite",)], ids="+".join)
+    def test_without_an_engine_everything_runs(self, hidden):
+        """A plain install has no numba and no llvmlite; random numbers and memories need neither."""
+        script = f"""
+            import sys
+
+            class Hidden:
+                def find_spec(self, name, path=None, target=None):
+                    if name.split(".")[0] in {hidden!r}:
+                        raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+            sys.meta_path.insert(0, Hidden())
+            import numpy as np
+            import diffmath as dm
+            from diffmath import ode, sde, statespace as ss
+            from diffmath.random._distributions import normal_rows
+
+            z = dm.random.normal(dm.random.key(0), (3, 2), like=np.empty(0))
+            assert normal_rows.twin(np.empty(0), (0, 0), (0, 3), 2, 5) is None
+            ss.memorize(ss.legs(4), z[:, 0])
+            model = sde.SDE(lambda t, x: -x, lambda t, x: 0.1 + 0.0 * x)
+            sde.solve(model, z, [0.0, 0.5, 1.0], method=sde.euler_maruyama, key=dm.random.key(1))
+            ode.solve(lambda t, x: -x, z, [0.0, 1.0])
+            print("ran")
+        """
+        run = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False
+        )
+        assert run.stdout == "ran\n", run.stderr
+
+    @pytest.mark.parametrize(
+        ("missing", "optional"),
+        [
+            ("numba", True), ("llvmlite", True), ("cupy_backends", True), ("diffmath.kernels.cuda", True),
+            ("diffmath.kernels.cuda.random", True), ("diffmath.kernels.cuda._words", False),
+            ("diffmath.random._key", False), ("diffmath", False), ("cupy.missing_part", False),
+            ("json", False), (None, False),
+        ],
+    )  # fmt: skip
+    def test_a_missing_engine_is_forgiven_and_a_bug_is_not(self, monkeypatch, missing, optional):
+        def fail(name):
+            raise ModuleNotFoundError("no such module", name=missing)
+
+        monkeypatch.setattr("diffmath._accelerate.importlib.import_module", fail)
+        find = _find.__wrapped__  # without its memory
+        if optional:
+            assert find("cuda", "random", "normal_rows") is None
+        else:
+            with pytest.raises(ModuleNotFoundError, match="no such module"):
+                find("cuda", "random", "normal_rows")
+
+    def test_a_name_that_a_kernel_does_not_find_is_a_bug(self, monkeypatch):
+        def fail(name):
+            raise ImportError("cannot import name 'typo'", name="numba")
+
+        monkeypatch.setattr("diffmath._accelerate.importlib.import_module", fail)
+        with pytest.raises(ImportError, match="typo"):
+            _find.__wrapped__("numba", "random", "normal_rows")
 
     def test_reference_only_is_scoped(self):
         from diffmath._accelerate import _reference_only
