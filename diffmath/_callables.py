@@ -17,8 +17,8 @@ _STATES = frozenset(
 )
 
 
-def check_dynamics(function: Any, role: str = "drift") -> None:
-    """Refuse anything that is not called as ``role(t, x)``.
+def check_dynamics(function: Any, role: str = "drift", *, more: int | None = 0) -> None:
+    """Refuse anything that is not called as ``role(t, x)``, with `more` arguments behind (None: any number).
 
     Examples
     --------
@@ -28,7 +28,7 @@ def check_dynamics(function: Any, role: str = "drift") -> None:
         ...
     TypeError: a drift is called as drift(t, x), but its parameters are (x, t); ...
     """
-    first, second = _leading_parameters(function, role)
+    first, second = _leading_parameters(function, role, more)
     if first in _STATES and second in _TIMES:
         raise TypeError(
             f"a {role} is called as {role}(t, x), but its parameters are ({first}, {second}); "
@@ -55,7 +55,7 @@ def check_model(function: Any, role: str = "score") -> None:
         )
 
 
-def _leading_parameters(function: Any, role: str) -> tuple[str, str]:
+def _leading_parameters(function: Any, role: str, more: int | None = 0) -> tuple[str, str]:
     if not callable(function):
         raise TypeError(f"{role} must be a callable; got {type(function).__name__}")
     try:
@@ -66,9 +66,20 @@ def _leading_parameters(function: Any, role: str) -> tuple[str, str]:
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return "", ""
     required = [p for p in positional if p.default is p.empty]
-    if len(positional) < 2 or len(required) > 2:
-        raise TypeError(f"{role} must take two arguments; its signature is {inspect.signature(function)}")
+    most = len(positional) if more is None else 2 + more
+    if len(positional) < max(2, most) or len(required) > most:
+        raise TypeError(_wrong_count(role, len(required), more, inspect.signature(function)))
     return positional[0].name.lower(), positional[1].name.lower()
+
+
+def _wrong_count(role: str, required: int, more: int | None, signature: inspect.Signature) -> str:
+    if more:
+        return (
+            f"{role} must take {2 + more} arguments, (t, x) and the {more} that parameters= and args= give; "
+            f"its signature is {signature}"
+        )
+    rest = ": fix the others with a lambda, or give them by args= or parameters=" if required > 2 else ""
+    return f"{role} must take two arguments; its signature is {signature}{rest}"
 
 
 def check_result(role: str, result: Any, x: Array, shape: tuple[int, ...] | None = None) -> Array:
