@@ -1,4 +1,4 @@
-"""A page for every method of `ode` and `sde`: what it is for and what not, its orders, its cost, its source.
+"""A page for every method of `ode`, `sde` and `diffusion`: use, orders, cost, source.
 
 The notes come from solver_notes.toml, all figures from the method itself.
 """
@@ -32,6 +32,8 @@ def facts(method):
         rows.append(("Adaptive", "no" if method.step_with_error is None else "yes"))
     else:
         rows.append(("Order", f"{method.order:g}"))
+        if hasattr(method, "needs_key"):
+            rows += [("Weak order", f"{method.weak_order:g}"), ("Evaluations of the model", "1 a step")]
         for name, label in (("stiff_order", "Stiff order"), ("embedded_order", "Order of the estimate"),
                             ("dense_order", "Order of the dense output")):  # fmt: skip
             value = getattr(method, name, None)

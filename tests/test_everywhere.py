@@ -14,10 +14,10 @@ TARGET = diffusion.GaussianMixture([0.3, 0.7], [[-2.0, 0.0], [2.0, 1.0]], [0.1, 
 KEY = dm.random.key(0)
 TIMES = diffusion.log_snr_times(PROCESS, 20)
 METHODS = [
-    diffusion.ddim(),
-    diffusion.dpmpp_2m(),
-    diffusion.sde_dpmpp_2m(),
-    diffusion.euler_maruyama(),
+    diffusion.ddim,
+    diffusion.dpmpp_2m,
+    diffusion.sde_dpmpp_2m,
+    diffusion.euler_maruyama,
 ]
 
 

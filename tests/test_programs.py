@@ -57,8 +57,8 @@ def test_program_c_sample_from_any_score(key):
     score = target.score(process)  # score(x, t); a user's own callable goes here
     x_T = process.sample_prior(key, (4096, 2), like=np.empty(0))
     times = diffusion.log_snr_times(process, 20)
-    x_ode = diffusion.sample(process, score, x_T, times, method=diffusion.dpmpp_2m())
-    x_sde = diffusion.sample(process, score, x_T, times, method=diffusion.sde_dpmpp_2m(), key=key)
+    x_ode = diffusion.sample(process, score, x_T, times, method=diffusion.dpmpp_2m)
+    x_sde = diffusion.sample(process, score, x_T, times, method=diffusion.sde_dpmpp_2m, key=key)
     logp = diffusion.log_likelihood(process, score, x_ode, rtol=1e-6)
 
     assert x_ode.shape == x_sde.shape == (4096, 2)
@@ -117,6 +117,6 @@ def test_one_key_serves_prior_path_and_probe(key):
 
 
 def test_method_objects_complete():
-    for method in (ode.heun, ode.rk4, ode.dopri5, sde.euler_maruyama, sde.milstein, diffusion.dpmpp_2m()):
+    for method in (ode.heun, ode.rk4, ode.dopri5, sde.euler_maruyama, sde.milstein, diffusion.dpmpp_2m):
         assert method.nfe(10) >= 10
         assert method.reference

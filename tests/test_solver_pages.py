@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from diffmath import ode, sde
+from diffmath import diffusion, ode, sde
 
 DOCS = Path(__file__).parent.parent / "docs"
+PACKAGES = {"ode": ode, "sde": sde, "diffusion": diffusion}
 _spec = importlib.util.spec_from_file_location("solver_pages", DOCS / "solver_pages.py")
 pages = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(pages)
 
 
-@pytest.mark.parametrize("package", ["ode", "sde"])
+@pytest.mark.parametrize("package", ["ode", "sde", "diffusion"])
 def test_every_method_has_a_note_and_every_note_a_method(package):
     assert set(pages.NOTES[package]) == set(pages.methods(package))
     for name, note in pages.NOTES[package].items():
@@ -23,12 +24,12 @@ def test_every_method_has_a_note_and_every_note_a_method(package):
         assert all(text.endswith(".") and len(text) >= 10 for text in note.values()), name
 
 
-@pytest.mark.parametrize("package", ["ode", "sde"])
+@pytest.mark.parametrize("package", ["ode", "sde", "diffusion"])
 def test_notes_speak_of_what_exists(package):
     for name, note in pages.NOTES[package].items():
         for word in (*note["use"].split("`")[1::2], *note["not"].split("`")[1::2]):
             home, _, attribute = word.rpartition(".")
-            module = {"": {"ode": ode, "sde": sde}[package], "ode": ode, "sde": sde}.get(home)
+            module = PACKAGES.get(home or package)
             known = module is not None and attribute in module.__all__
             assert known or word in ("symbolic", "symbolic.SDE.lower"), (name, word)
 
@@ -42,6 +43,8 @@ def test_a_page_says_what_the_method_knows():
     assert "   * - Order\n     - 5\n" in text
     assert f"   * - Order of the dense output\n     - {ode.kvaerno5.dense_order}\n" in text
     assert ode.kvaerno5.reference in text
+    text = pages.page("diffusion", "sde_dpmpp_2m", diffusion.sde_dpmpp_2m)
+    assert "   * - Order\n     - 1\n   * - Weak order\n     - 2\n" in text
 
 
 def test_pages_are_written_and_listed(tmp_path):

@@ -24,7 +24,7 @@ from diffmath.demo._bandwidth import likely_bandwidth
 
 __all__ = ["METHODS", "PROCESSES", "Sampling", "add_command", "sample_points"]
 
-METHODS: dict[str, Callable[[], diffusion.Method]] = {
+METHODS: dict[str, diffusion.Method] = {
     "ddim": diffusion.ddim,
     "dpmpp_2m": diffusion.dpmpp_2m,
     "sde_dpmpp_2m": diffusion.sde_dpmpp_2m,
@@ -160,7 +160,7 @@ def sample_points(points: HostArray, asked: Sampling) -> tuple[HostArray, float]
     width = asked.bandwidth
     if width is None:
         width = likely_bandwidth(standard[:, ~constant]) if not constant.all() else 1.0
-    process, method = PROCESSES[asked.process](), METHODS[asked.method]()
+    process, method = PROCESSES[asked.process](), METHODS[asked.method]
     target = diffusion.EmpiricalData(standard, bandwidth=width)
     key = random.key(asked.seed)
     x_T = process.sample_prior(key, (asked.n, points.shape[1]), like=standard)

@@ -20,8 +20,8 @@ HostArray = npt.NDArray[np.float64]
 TRAINING = 1500
 
 SAMPLERS = {
-    "probability-flow ODE (dpmpp_2m)": diffusion.dpmpp_2m(),
-    "reverse SDE (sde_dpmpp_2m)": diffusion.sde_dpmpp_2m(),
+    "probability-flow ODE (dpmpp_2m)": diffusion.dpmpp_2m,
+    "reverse SDE (sde_dpmpp_2m)": diffusion.sde_dpmpp_2m,
 }
 
 

@@ -28,8 +28,8 @@ score = target.score(process)                        # score(x, t): any callable
 key = dm.random.key(0)
 x_T = process.sample_prior(key, (12, 64), like=np.empty(0))
 times = diffusion.log_snr_times(process, 40)
-by_ode = diffusion.sample(process, score, x_T, times, method=diffusion.dpmpp_2m())
-by_sde = diffusion.sample(process, score, x_T, times, method=diffusion.sde_dpmpp_2m(), key=key)
+by_ode = diffusion.sample(process, score, x_T, times, method=diffusion.dpmpp_2m)
+by_sde = diffusion.sample(process, score, x_T, times, method=diffusion.sde_dpmpp_2m, key=key)
 log_p = diffusion.log_likelihood(process, score, images[1500:], rtol=1e-5)
 """
 
@@ -132,7 +132,7 @@ def _contours(sampled: Sampled) -> tuple[HostArray, HostArray, HostArray]:
 def _paths(sampled: Sampled, rows: int) -> Solution:
     return diffusion.trajectory(
         sampled.process, sampled.digits.target.score(sampled.process), sampled.prior[:rows], sampled.times,
-        method=diffusion.dpmpp_2m(),
+        method=diffusion.dpmpp_2m,
     )  # fmt: skip
 
 

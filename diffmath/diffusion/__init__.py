@@ -11,7 +11,16 @@ from diffmath.diffusion._adams import Step
 from diffmath.diffusion._empirical import EmpiricalData
 from diffmath.diffusion._grids import log_snr_times, uniform_times
 from diffmath.diffusion._likelihood import log_likelihood
-from diffmath.diffusion._methods import Method, ddim, dpmpp_2m, euler_maruyama, sde_dpmpp_2m
+from diffmath.diffusion._method import Method
+from diffmath.diffusion._methods import (
+    DDIM,
+    DPMpp2M,
+    SDEDPMpp2M,
+    ddim,
+    dpmpp_2m,
+    euler_maruyama,
+    sde_dpmpp_2m,
+)
 from diffmath.diffusion._mixture import GaussianMixture
 from diffmath.diffusion._model import Model, from_denoiser, from_flow, from_noise, from_score, from_velocity
 from diffmath.diffusion._process import Process
@@ -20,11 +29,14 @@ from diffmath.diffusion._schedules import vp
 from diffmath.diffusion._target import Target
 
 __all__ = [
+    "DDIM",
+    "DPMpp2M",
     "EmpiricalData",
     "GaussianMixture",
     "Method",
     "Model",
     "Process",
+    "SDEDPMpp2M",
     "Step",
     "Target",
     "ddim",

@@ -9,7 +9,7 @@ SDEs with noise level :math:`\tau` (0 the probability-flow ODE, 1 the reverse SD
 
 Replacing D by the polynomial through its last p values makes the integral a sum; the weights are those
 whose moments :math:`\sum_j b_j w_j^k = H\,k!\,\varphi_{k+1}(-H)`, with :math:`H = (1+\tau^2)h` and nodes
-:math:`w_j = (\lambda_{s-j} - \lambda_s)/h`. Source: Xue et al. (2023), SA-Solver, arXiv:2305.14267,
+:math:`w_j = (\lambda_{s-j} - \lambda_s)/h`. Source: Xue et al. (2023), SA-Solver, arXiv:2309.05019,
 section 4; for tau = 0, Lu et al. (2022), DPM-Solver++, arXiv:2211.01095, section 4.
 """
 
@@ -45,7 +45,7 @@ class Step:
     Examples
     --------
     >>> from diffmath import diffusion
-    >>> diffusion.dpmpp_2m().step(diffusion.vp(), [0.5, 0.0], 0)   # the last step is the denoised data
+    >>> diffusion.dpmpp_2m.step(diffusion.vp(), [0.5, 0.0], 0)   # the last step is the denoised data
     Step(decay=0.0, weights=(1.0,), noise=0.0)
     """
 

@@ -20,7 +20,7 @@ from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array, Score
 from diffmath.diffusion._adams import Step
-from diffmath.diffusion._methods import Method
+from diffmath.diffusion._method import Method
 from diffmath.diffusion._model import Model, as_model
 from diffmath.diffusion._process import Process
 from diffmath.random import Key, fold_in
@@ -103,7 +103,7 @@ def sample(
     >>> process = diffusion.vp()
     >>> point = diffusion.EmpiricalData([[2.0, 1.0]], bandwidth=0.0)
     >>> times = np.append(diffusion.log_snr_times(process, 5), 0.0)
-    >>> diffusion.sample(process, point.score(process), np.zeros((1, 2)), times, method=diffusion.dpmpp_2m())
+    >>> diffusion.sample(process, point.score(process), np.zeros((1, 2)), times, method=diffusion.dpmpp_2m)
     array([[2., 1.]])
     """
     check_on_failure(on_failure)
@@ -146,7 +146,7 @@ def trajectory(
     >>> from diffmath import diffusion
     >>> process = diffusion.vp()
     >>> times = diffusion.log_snr_times(process, 5)
-    >>> diffusion.trajectory(process, lambda x, t: -x, np.zeros((3, 2)), times, method=diffusion.ddim())
+    >>> diffusion.trajectory(process, lambda x, t: -x, np.zeros((3, 2)), times, method=diffusion.ddim)
     Solution(ok, t: 1 -> 0.001 (6 times), x: (6, 3, 2) float64, evaluations=5, steps=5)
     """
     check_on_failure(on_failure)
@@ -224,7 +224,7 @@ def _solution(
 def _check_times(process: Process, times: Any, method: Method) -> list[float]:
     if not isinstance(method, Method):
         raise TypeError(
-            f"method must be a diffusion Method such as diffusion.dpmpp_2m(); got {type(method).__name__}"
+            f"method must be a diffusion Method such as diffusion.dpmpp_2m; got {type(method).__name__}"
         )
     grid = [float(t) for t in host_times(times)]
     if min(grid) < 0 or max(grid) > process.t_max:

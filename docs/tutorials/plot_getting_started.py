@@ -60,8 +60,8 @@ score = target.score(process)
 key = dm.random.key(0)
 x_T = process.sample_prior(key, (4096, 2), like=np.empty(0))
 times = diffusion.log_snr_times(process, 20)
-x_ode = diffusion.sample(process, score, x_T, times, method=diffusion.dpmpp_2m())
-x_sde = diffusion.sample(process, score, x_T, times, method=diffusion.sde_dpmpp_2m(), key=key)
+x_ode = diffusion.sample(process, score, x_T, times, method=diffusion.dpmpp_2m)
+x_sde = diffusion.sample(process, score, x_T, times, method=diffusion.sde_dpmpp_2m, key=key)
 
 fig, axes = plt.subplots(1, 2, figsize=(7, 3), sharex=True, sharey=True, layout="constrained")
 for ax, x, name in zip(axes, (x_ode, x_sde), ("probability-flow ODE", "reverse SDE"), strict=True):
@@ -85,7 +85,7 @@ np.stack([logp, target.log_density(points, process, process.t_min)])
 # A model that predicts the noise, the clean data or the velocity is wrapped once.
 
 noise_model = diffusion.from_noise(lambda x, t: -process.sigma(t) * score(x, t), process)
-y = diffusion.sample(process, noise_model, x_T, times, method=diffusion.dpmpp_2m())
+y = diffusion.sample(process, noise_model, x_T, times, method=diffusion.dpmpp_2m)
 float(np.max(np.abs(y - x_ode)))
 
 # %%

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,8 +40,8 @@ def quantile_map(target: diffusion.Target, x: np.ndarray, start: float, end: flo
 @pytest.mark.parametrize(
     ("method", "order", "steps"),
     [
-        (diffusion.ddim(), 1, [160, 320, 640, 1280, 2560]),
-        (diffusion.dpmpp_2m(), 2, [80, 160, 320, 640, 1280]),
+        (diffusion.ddim, 1, [160, 320, 640, 1280, 2560]),
+        (diffusion.dpmpp_2m, 2, [80, 160, 320, 640, 1280]),
         (diffusion.dpmpp_2m(variant="taylor"), 2, [80, 160, 320, 640, 1280]),
     ],
     ids=repr,
@@ -91,10 +92,10 @@ def affine_moments(
 STOCHASTIC = [
     (diffusion.ddim(eta=0.5), 1, 0.5),
     (diffusion.ddim(eta=1.0), 1, 1.0),
-    (diffusion.sde_dpmpp_2m(), 2, 1.0),
+    (diffusion.sde_dpmpp_2m, 2, 1.0),
     (diffusion.sde_dpmpp_2m(tau=0.5), 2, 0.5),
     (diffusion.sde_dpmpp_2m(variant="taylor"), 2, 1.0),
-    (diffusion.euler_maruyama(), 1, 1.0),
+    (diffusion.euler_maruyama, 1, 1.0),
 ]
 
 
@@ -138,7 +139,7 @@ def test_ddim_is_the_first_order_kernel_and_eta_one_the_ancestral_sampler() -> N
 
     times = [0.9, 0.6, 0.3]
     for n in range(2):
-        assert diffusion.ddim().step(PROCESS, times, n) == adams_step(PROCESS, times, n, order=1)
+        assert diffusion.ddim.step(PROCESS, times, n) == adams_step(PROCESS, times, n, order=1)
         ours = diffusion.ddim(eta=1.0).step(PROCESS, times, n)
         ancestral = adams_step(PROCESS, times, n, order=1, tau=1.0)
         assert math.isclose(ours.decay, ancestral.decay, rel_tol=1e-14)
@@ -161,7 +162,7 @@ def test_reverse_euler_maruyama_is_its_formula() -> None:
     s, t, x = 0.6, 0.55, np.array([[0.3], [-2.0]])
     model = MIXTURE.score(PROCESS)
     f, g2 = PROCESS.coefficients(s)
-    step = diffusion.euler_maruyama().step(PROCESS, [s, t], 0)
+    step = diffusion.euler_maruyama.step(PROCESS, [s, t], 0)
     ours = step.decay * x + step.weights[0] * model.denoiser(x, s)
     np.testing.assert_allclose(ours, x + (f * x - g2 * model(x, s)) * (t - s), rtol=1e-13)
     assert math.isclose(step.noise, math.sqrt(g2 * 0.05), rel_tol=1e-12)
@@ -174,14 +175,14 @@ def test_clocks_are_increasing_finite_and_scaled() -> None:
         clock = method.clock(PROCESS, times)
         assert np.all(np.diff(clock) > 0)
         assert max(clock) <= 1.0
-    clock = diffusion.sde_dpmpp_2m().clock
+    clock = diffusion.sde_dpmpp_2m.clock
     assert clock is not None
     assert clock(PROCESS, [*times, 0.0]) == clock(PROCESS, times)
 
 
 def test_names_costs_and_keys() -> None:
     methods = [
-        diffusion.ddim(),
+        diffusion.ddim,
         diffusion.dpmpp_2m(variant="taylor"),
         *(method for method, _, _ in STOCHASTIC),
     ]
@@ -190,6 +191,28 @@ def test_names_costs_and_keys() -> None:
     assert len({m.name for m in methods}) == len(methods)
     assert all("arXiv" in m.reference for m in methods)
     assert repr(diffusion.ddim(eta=0.5)) == "Method(ddim(eta=0.5), order=1, weak_order=1)"
+
+
+NAMED = [diffusion.ddim, diffusion.dpmpp_2m, diffusion.sde_dpmpp_2m, diffusion.euler_maruyama]
+
+
+@pytest.mark.parametrize("method", NAMED, ids=repr)
+def test_a_name_is_a_method_and_a_call_without_parameters_an_equal_one(method: Any) -> None:
+    assert isinstance(method, diffusion.Method)
+    assert method() == method
+    assert hash(method()) == hash(method)
+    assert pickle.loads(pickle.dumps(method)) == method
+
+
+def test_a_call_changes_the_parameters_given_and_keeps_the_others() -> None:
+    method = diffusion.sde_dpmpp_2m(tau=0.5)
+    assert method != diffusion.sde_dpmpp_2m
+    assert method(variant="taylor") == diffusion.sde_dpmpp_2m(tau=0.5, variant="taylor")
+    assert method(tau=1.0) == diffusion.sde_dpmpp_2m
+    assert diffusion.ddim(eta=1)() == diffusion.ddim(eta=1.0) != diffusion.ddim
+    assert diffusion.dpmpp_2m(variant="taylor")(variant="midpoint") == diffusion.dpmpp_2m
+    with pytest.raises(TypeError, match="unexpected keyword argument 'tau'"):
+        diffusion.euler_maruyama(tau=1.0)  # type: ignore[call-arg]
 
 
 def test_bad_options_are_refused() -> None:

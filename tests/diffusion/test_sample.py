@@ -20,13 +20,13 @@ KEY = dm.random.key(0)
 TIMES = diffusion.log_snr_times(PROCESS, 12)
 X = PROCESS.sample_prior(KEY, (6, 2), like=np.empty(0))
 METHODS = [
-    diffusion.ddim(),
-    diffusion.dpmpp_2m(),
+    diffusion.ddim,
+    diffusion.dpmpp_2m,
     diffusion.dpmpp_2m(variant="taylor"),
     diffusion.ddim(eta=0.6),
-    diffusion.sde_dpmpp_2m(),
+    diffusion.sde_dpmpp_2m,
     diffusion.sde_dpmpp_2m(tau=0.5, variant="taylor"),
-    diffusion.euler_maruyama(),
+    diffusion.euler_maruyama,
 ]
 DATA_FORM = METHODS[:-1]
 
@@ -151,7 +151,7 @@ def test_progress_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_equal_keys_give_equal_samples_and_others_do_not() -> None:
-    method, model = diffusion.sde_dpmpp_2m(), TARGET.score(PROCESS)
+    method, model = diffusion.sde_dpmpp_2m, TARGET.score(PROCESS)
     first = run(model, method=method)
     np.testing.assert_array_equal(first, run(model, method=method))
     assert np.all(first != run(model, method=method, key=dm.random.key(1)))
@@ -161,7 +161,7 @@ def test_samples_of_program_c_follow_the_target() -> None:
     from scipy.stats import kstest
 
     x = PROCESS.sample_prior(KEY, (4096, 2), like=np.empty(0))
-    for method in (diffusion.dpmpp_2m(), diffusion.sde_dpmpp_2m()):
+    for method in (diffusion.dpmpp_2m, diffusion.sde_dpmpp_2m):
         out = run(TARGET.score(PROCESS), x=x, times=diffusion.log_snr_times(PROCESS, 160), method=method)
         for direction in ([1.0, 0.0], [0.3, -1.0]):
             cdf = TARGET.projected_cdf(direction, PROCESS, 1e-3)
@@ -348,14 +348,14 @@ def test_a_model_that_works_in_place_is_refused(xp):
     # Read-only NumPy and JAX refuse (or copy) by themselves.
     if isinstance(state, np.ndarray) and state.flags.writeable:
         with pytest.raises(TypeError, match=r"score\(x, t\) modified its argument x"):
-            diffusion.sample(process, doubling, state, times, method=diffusion.ddim())
+            diffusion.sample(process, doubling, state, times, method=diffusion.ddim)
 
 
 def test_a_callback_must_be_callable():
     process = diffusion.vp()
     with pytest.raises(TypeError, match="callback must be a callable; got int"):
         diffusion.sample(
-            process, lambda x, t: -x, np.ones((2, 1)), [1.0, 0.5], method=diffusion.ddim(), callback=5
+            process, lambda x, t: -x, np.ones((2, 1)), [1.0, 0.5], method=diffusion.ddim, callback=5
         )
 
 
@@ -371,7 +371,7 @@ def _rectified(log):
 @pytest.mark.parametrize("log", [math.log, np.log])
 @pytest.mark.parametrize(
     "method",
-    [diffusion.ddim(), diffusion.ddim(eta=1.0), diffusion.dpmpp_2m(), diffusion.sde_dpmpp_2m()],
+    [diffusion.ddim, diffusion.ddim(eta=1.0), diffusion.dpmpp_2m, diffusion.sde_dpmpp_2m],
     ids=str,
 )
 def test_a_process_without_signal_at_the_start_is_sampled(log, method):
@@ -391,7 +391,7 @@ def test_encoding_ends_on_pure_noise(log):
     noise = np.array([[0.3, -0.7]])
     x = process.perturb(np.array([[2.0, 1.0]]), 0.25, noise=noise)
     times = diffusion.uniform_times(process, 6, t_start=0.25, t_end=1.0)
-    for method in (diffusion.ddim(), diffusion.dpmpp_2m()):
+    for method in (diffusion.ddim, diffusion.dpmpp_2m):
         end = diffusion.sample(process, point.denoiser(process), x, times, method=method)
         np.testing.assert_allclose(end, noise, rtol=1e-12)  # one data point: every step is exact
 
@@ -402,7 +402,7 @@ def test_infinite_coefficients_are_refused():
     with pytest.raises(ValueError, match="log-SNR is infinite at t=1"):
         diffusion.log_snr_times(process, 4)
     with pytest.raises(ValueError, match="euler_maruyama needs finite f and g2"):
-        diffusion.sample(process, model.denoiser(process), x, [1.0, 0.5], method=diffusion.euler_maruyama(),
+        diffusion.sample(process, model.denoiser(process), x, [1.0, 0.5], method=diffusion.euler_maruyama,
                          key=random.key(0))  # fmt: skip
     with pytest.raises(ValueError, match="denoiser cannot be had from the score at t=1"):
-        diffusion.sample(process, model.score(process), x, [1.0, 0.5], method=diffusion.ddim())
+        diffusion.sample(process, model.score(process), x, [1.0, 0.5], method=diffusion.ddim)
