@@ -14,9 +14,9 @@ from diffmath._typing import Array, Drift
 from diffmath.ode._clocks import Rows
 from diffmath.ode._control import PIController, PIDController, Tolerance, check_number
 from diffmath.ode._dynamics import Dynamics
-from diffmath.ode._explicit import ExplicitRungeKutta
 from diffmath.ode._fixed import FixedSteps
 from diffmath.ode._method import AdaptiveMethod, Method
+from diffmath.ode._named_methods import check_method
 from diffmath.ode._steps import AdaptiveOptions, AdaptiveSteps
 from diffmath.ode._tableau import Tableau
 
@@ -29,7 +29,7 @@ def begin(
     f: Drift,
     x0: Array,
     times: Any,
-    method: Method | Tableau,
+    method: Method | Tableau | str,
     substeps: int | None,
     options: AdaptiveOptions,
 ) -> tuple[Any, Rows]:
@@ -45,23 +45,6 @@ def begin(
         span = float(save_times[0]), float(save_times[-1])
         return AdaptiveSteps(Dynamics(f), pristine, span, cast(AdaptiveMethod, stepper), options), save_times
     return FixedSteps(Dynamics(f), pristine, save_times, stepper, count), save_times
-
-
-def check_method(method: Any) -> Method:
-    """Return what has a step, or refuse it."""
-    if isinstance(method, Tableau):
-        return ExplicitRungeKutta(method)
-    if isinstance(method, str):
-        raise TypeError(f"method is an object, not a string; got {method!r}: pass ode.{method}")
-    if isinstance(method, type):
-        raise TypeError(f"method is an object, not a class; got {method.__name__}: pass {method.__name__}()")
-    if not callable(getattr(method, "step", None)) or not hasattr(method, "order"):
-        raise TypeError(
-            f"method must be a Tableau or have step(f, t, x, dt) and order; got {type(method).__name__}"
-        )
-    if getattr(method, "embedded_order", None) is not None and not hasattr(method, "step_with_error"):
-        raise TypeError(f"method has an embedded_order but no step_with_error; got {type(method).__name__}")
-    return cast(Method, method)
 
 
 def check_options(

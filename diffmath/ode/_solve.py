@@ -30,7 +30,7 @@ def solve(
     x0: Array,
     times: Any,
     *,
-    method: Method | Tableau = dopri5,
+    method: Method | Tableau | str = dopri5,
     substeps: int | None = None,
     rtol: float = 1e-6,
     atol: float = 1e-9,
@@ -62,9 +62,10 @@ def solve(
         list, and the solution has no batch axis, as with scipy.integrate.solve_ivp.
     times : array_like, shape (times,)
         Host times at which to save, strictly increasing or decreasing; the first is that of `x0`.
-    method : Method or Tableau
-        `dopri5` by default. A method with an error estimate adapts its step unless `substeps` is given; one
-        without takes fixed steps. Any object with ``step(f, t, x, dt)`` and `order` will do.
+    method : Method, Tableau or str
+        `dopri5` by default, or the name of a method of this package: "dopri5" is `ode.dopri5`. A method with
+        an error estimate adapts its step unless `substeps` is given; one without takes fixed steps. Any
+        object with ``step(f, t, x, dt)`` and `order` will do.
     substeps : int, optional
         Take this many equal steps between two save times (1 for methods without an error estimate).
     rtol, atol : float

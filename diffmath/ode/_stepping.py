@@ -26,7 +26,7 @@ def steps(
     x0: Array,
     times: Any,
     *,
-    method: Method | Tableau = dopri5,
+    method: Method | Tableau | str = dopri5,
     substeps: int | None = None,
     rtol: float = 1e-6,
     atol: float = 1e-9,
