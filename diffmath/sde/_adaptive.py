@@ -178,7 +178,7 @@ def _check_converges(model: SDE, method: Any) -> None:
     if not isinstance(method, Method):
         raise TypeError(f"method must be a method object such as sde.milstein; got {type(method).__name__}")
     method.check(model)
-    if type(method).started is not Method.started:
+    if method.carries:
         raise ValueError(
             f"method must take steps that depend on the state alone; {method.name} carries a shadow from one "
             "to the next, which a rejected step would spoil: use sde.heun, or sde.solve with fixed steps"

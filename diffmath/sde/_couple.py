@@ -20,7 +20,7 @@ from diffmath.sde._edge import as_sde
 from diffmath.sde._increment import Increment, chen
 from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
-from diffmath.sde._solve import advance, check_state, noise_of, nonfinite
+from diffmath.sde._solve import advance_carrying, begin, check_state, noise_of, nonfinite
 from diffmath.sde._watched import watched
 
 __all__ = ["Coupled", "coupled"]
@@ -130,12 +130,14 @@ def coupled(
         needed_terms(method.increments, method.name)
     noise = noise_of(model, x, fine_clock, method, key, check_count("first_row", first_row, 0))
     fine = coarse = x
-    fine_method, coarse_method = method.started(), method.started()
+    carried = carried_coarse = begin(model, x, float(fine_clock[0]), method)
     for n, group in enumerate(_groups(noise, ratio), start=1):
         clock = [float(t) for t in fine_clock[(n - 1) * ratio : n * ratio + 1]]
         for t, after, dW in zip(clock, clock[1:], group, strict=False):
-            fine = advance(model, fine, t, after, fine_method, dW)
-        coarse = advance(model, coarse, clock[0], clock[-1], coarse_method, reduce(_join, group))
+            fine, carried = advance_carrying(model, fine, t, after, method, dW, carried)
+        coarse, carried_coarse = advance_carrying(
+            model, coarse, clock[0], clock[-1], method, reduce(_join, group), carried_coarse
+        )
         for name, state in (("coarse", coarse), ("fine", fine)):
             message = nonfinite(state, clock[-1], first_row, method.trouble)
             if message:

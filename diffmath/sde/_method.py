@@ -89,6 +89,8 @@ class Method:
     failure: ClassVar[Status] = "nonfinite"
     trouble: ClassVar[str] = "the state is not finite"
     remedy: ClassVar[str] = "look at the drift there"
+    # Whether steps carry more than the state, from `begin` through `step_carrying`.
+    carries: ClassVar[bool] = False
 
     name: str
     step: Step
@@ -134,9 +136,15 @@ class Method:
         """Weak order that holds for every noise accepted."""
         return _least(order[1] for order in self.orders.values())
 
-    def started(self) -> Method:
-        """Return the method for one run: itself, unless its steps carry more than the state."""
-        return self
+    def begin(self, model: SDE, t: float, x: Array) -> Any:
+        """Return what the first step carries besides the state: None, unless `carries`."""
+        return None
+
+    def step_carrying(
+        self, model: SDE, t: float, x: Array, dt: float, noise: Any, carried: Any
+    ) -> tuple[Array, Any]:
+        """Return the state at ``t + dt``, and what the next step carries: a pure function."""
+        return self.step(model, t, x, dt, noise), carried
 
     def nfe(self, steps: int) -> int:
         """Return the number of drift evaluations per path of `steps` steps."""

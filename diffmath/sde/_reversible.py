@@ -15,8 +15,7 @@ algorithm 1.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from typing import NamedTuple
 
 from diffmath._models import SDE
 from diffmath._typing import Array
@@ -26,34 +25,27 @@ from diffmath.sde._steppers import against
 __all__ = ["ReversibleMethod", "reversible_heun"]
 
 
-class _Shadow:
-    """The step of one run: it remembers the shadow, and f and g there."""
+class Shadow(NamedTuple):
+    """What is carried from step to step: the shadow, and f and g there."""
 
-    def __init__(self) -> None:
-        self._carried: tuple[Array, Array, Array] | None = None
-
-    def __call__(self, model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array:
-        if self._carried is None:
-            self._carried = x, model.drift(t, x), model.diffusion(t, x)
-        shadow, f, g = self._carried
-        shadow = 2.0 * x - shadow + dt * f + against(g, dW)
-        ahead = model.drift(t + dt, shadow), model.diffusion(t + dt, shadow)
-        self._carried = shadow, *ahead
-        return x + 0.5 * (dt * (f + ahead[0]) + against(g, dW) + against(ahead[1], dW))
+    x: Array
+    f: Array
+    g: Array
 
 
 class ReversibleMethod(Method):
-    """A `Method` whose steps carry a shadow of the state; every run has its own.
+    """A `Method` whose steps carry a shadow of the state.
 
     Parameters
     ----------
     name, step, orders, ...
-        As for `Method`; `step` is the first step of a run.
+        As for `Method`; `step` is the first step of a run, whose shadow is the state itself.
 
     Notes
     -----
-    `started` gives a method for one run, whose `step` remembers the shadow. One evaluation of the drift and
-    of the diffusion a step, and one at the start.
+    `begin` gives what the first step carries, and `step_carrying` takes it and returns it for the next step:
+    a pure function, equal answers to equal arguments. One evaluation of the drift and of the diffusion a
+    step, and one at the start.
 
     References
     ----------
@@ -61,19 +53,37 @@ class ReversibleMethod(Method):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from diffmath import sde
     >>> sde.reversible_heun
     Method(reversible_heun, diagonal: strong 1, weak 1)
+    >>> growth = sde.SDE(lambda t, x: 0.0 * x, lambda t, x: x, calculus="stratonovich")
+    >>> x, dW = np.ones((1, 1)), np.full((1, 1), 0.1)
+    >>> carried = sde.reversible_heun.begin(growth, 0.0, x)
+    >>> x, carried = sde.reversible_heun.step_carrying(growth, 0.0, x, 0.01, dW, carried)
+    >>> x
+    array([[1.105]])
     """
 
-    def started(self) -> Method:
-        """Return the method for one run, from its first step to its last."""
-        return replace(self, step=_Shadow())
+    carries = True
+
+    def begin(self, model: SDE, t: float, x: Array) -> Shadow:
+        """Return the shadow of the first step: the state itself."""
+        return Shadow(x, model.drift(t, x), model.diffusion(t, x))
+
+    def step_carrying(
+        self, model: SDE, t: float, x: Array, dt: float, noise: Array, carried: Shadow
+    ) -> tuple[Array, Shadow]:
+        """Return the state at ``t + dt``, and what the next step carries."""
+        shadow, f, g = carried
+        shadow = 2.0 * x - shadow + dt * f + against(g, noise)
+        ahead = Shadow(shadow, model.drift(t + dt, shadow), model.diffusion(t + dt, shadow))
+        return x + 0.5 * (dt * (f + ahead.f) + against(g, noise) + against(ahead.g, noise)), ahead
 
 
-def _first_step(model: SDE, t: float, x: Array, dt: float, dW: Any) -> Array:
+def _first_step(model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array:
     """The first step of a run, whose shadow is the state itself: a step of Heun's method."""
-    return _Shadow()(model, t, x, dt, dW)
+    return reversible_heun.step_carrying(model, t, x, dt, dW, reversible_heun.begin(model, t, x))[0]
 
 
 reversible_heun = ReversibleMethod(

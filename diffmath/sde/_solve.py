@@ -26,7 +26,9 @@ from diffmath.sde._watched import watched
 
 __all__ = [
     "advance",
+    "advance_carrying",
     "along",
+    "begin",
     "check_state",
     "first_row_of",
     "march",
@@ -180,9 +182,9 @@ def march(
 def _steps(
     model: SDE, x: Array, clock: npt.NDArray[np.float64], method: Method, increments: Iterator[Any]
 ) -> Iterator[tuple[int, Array]]:
-    method = method.started()
+    carried = begin(model, x, float(clock[0]), method)
     for n, noise in enumerate(increments):
-        x = advance(model, x, float(clock[n]), float(clock[n + 1]), method, noise)
+        x, carried = advance_carrying(model, x, float(clock[n]), float(clock[n + 1]), method, noise, carried)
         yield n + 1, x
 
 
@@ -233,6 +235,24 @@ def advance(model: SDE, x: Array, t: float, after: float, method: Method, noise:
     # What is not finite is found and reported by the caller, with the time and the rows.
     with np.errstate(all="ignore"):
         return guarded(method.step, f"a step of {method.name}", t, model, t, x, after - t, noise)
+
+
+def begin(model: SDE, x: Array, t: float, method: Method) -> Any:
+    """Return what the first step of a run carries besides the state."""
+    with np.errstate(all="ignore"):
+        return guarded(method.begin, f"a step of {method.name}", t, model, t, x)
+
+
+def advance_carrying(
+    model: SDE, x: Array, t: float, after: float, method: Method, noise: Any, carried: Any
+) -> tuple[Array, Any]:
+    """Take one step of a run, with what it carries; return what the next step carries."""
+    with np.errstate(all="ignore"):
+        role = f"a step of {method.name}"
+        found: tuple[Array, Any] = guarded(
+            method.step_carrying, role, t, model, t, x, after - t, noise, carried
+        )
+        return found
 
 
 def check_state(x0: Array) -> Array:

@@ -143,7 +143,7 @@ def measure_weak_order(
         raise TypeError(f"problem must be an AffineSDE or a PeriodicSDE; got {type(problem).__name__}")
     for name, value, least in (("degree", degree, 1), ("steps", steps, 1), ("halvings", halvings, 4)):
         check_count(name, value, least)
-    if method.started() is not method:
+    if method.carries:
         raise ValueError(
             f"method must be a function of the state; {method.name} carries more from step to step: measure "
             "the step of the state and what it carries, on an equation that has both"

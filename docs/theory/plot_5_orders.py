@@ -389,7 +389,7 @@ ax.legend(frameon=False, fontsize=9)
 
 weak = Table(NOISES)
 for name, method in sde_methods.items():
-    if name in langevin or method.started() is not method:
+    if name in langevin or method.carries:
         continue
     for noise, claim in method.orders.items():
         for calculus in ("ito",) if noise == "additive" else method.calculi:
@@ -425,18 +425,20 @@ def pair_step(model, t, pair, dt, dW):
     return np.concatenate([x + 0.5 * (change(shadow, t) + change(ahead, t + dt)), ahead], axis=1)
 
 
-shadowed = [name for name, method in sde_methods.items() if method.started() is not method]
+shadowed = [name for name, method in sde_methods.items() if method.carries]
 assert shadowed == ["reversible_heun"]
 claims = sde.reversible_heun.orders
 pair = sde.Method("pair", pair_step, {"additive": (1.0, 1.0), "general": (0.5, 1.0)})
 
 # The pair takes the steps of the method itself:
-walk, run, dW = np.array([[0.8, -0.5] * 2]), sde.reversible_heun.started(), np.array([[0.3, -0.2]])
+walk, run, dW = np.array([[0.8, -0.5] * 2]), sde.reversible_heun, np.array([[0.3, -0.2]])
 problem = affine_sde("general", calculus="stratonovich")
 model, doubled = problem.model(), twice(problem).model()
 x = walk[:, :2]
+carried = run.begin(model, 0.0, x)
 for _ in range(3):
-    x, walk = run.step(model, 0.0, x, 0.1, dW), pair_step(doubled, 0.0, walk, 0.1, dW)
+    x, carried = run.step_carrying(model, 0.0, x, 0.1, dW, carried)
+    walk = pair_step(doubled, 0.0, walk, 0.1, dW)
 assert abs(x - walk[:, :2]).max() < 1e-14
 
 for noise in claims:

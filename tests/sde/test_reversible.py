@@ -49,11 +49,11 @@ def test_weak_order_one_of_state_and_shadow(noise):
         np.array([np.kron(np.eye(2), part) for part in once.matrices]),
         np.tile(once.vectors, 2), np.tile(once.x0, 2), "general", "stratonovich",
     )  # fmt: skip
-    run, dW = sde.reversible_heun.started(), np.array([[0.3, -0.2]])[:, : len(once.matrices) - 1]
+    run, dW = sde.reversible_heun, np.array([[0.3, -0.2]])[:, : len(once.matrices) - 1]
     x = once.x0[None]
-    pair = np.tile(x, 2)
+    pair, carried = np.tile(x, 2), run.begin(once.model(), 0.0, x)
     for _ in range(3):
-        x = run.step(once.model(), 0.0, x, 0.1, dW)
+        x, carried = run.step_carrying(once.model(), 0.0, x, 0.1, dW, carried)
         pair = pair_step(twice.model(), 0.0, pair, 0.1, dW)
     np.testing.assert_allclose(pair[:, :2], x, atol=1e-14)
     method = sde.Method("pair", pair_step, {"general": (0.5, 1.0)})
@@ -66,13 +66,36 @@ def test_steps_can_be_undone():
     model = curved_sde(calculus="stratonovich").model
     clock = np.linspace(0, 1, 17)
     noises = list(sde.brownian_increments(dm.random.key(0), clock, (5, 2), like=np.empty(0)))
-    forward = sde.reversible_heun.started()
     x = x0 = np.full((5, 2), 0.4)
+    run, carried = sde.reversible_heun, sde.reversible_heun.begin(model, 0.0, x)
     for n, dW in enumerate(noises):
-        x = forward.step(model, clock[n], x, clock[n + 1] - clock[n], dW)
+        x, carried = run.step_carrying(model, clock[n], x, clock[n + 1] - clock[n], dW, carried)
     for n in reversed(range(16)):
-        x = forward.step(model, clock[n + 1], x, clock[n] - clock[n + 1], -noises[n])
+        x, carried = run.step_carrying(model, clock[n + 1], x, clock[n] - clock[n + 1], -noises[n], carried)
     np.testing.assert_allclose(x, x0, atol=1e-13)
+
+
+def test_equal_arguments_have_equal_answers():
+    """Of every method: what a run carries is an argument, and no object remembers a step."""
+    model, x = curved_sde(calculus="stratonovich").model, np.full((5, 2), 0.4)
+    dW = dm.random.normal(dm.random.key(6), (5, 2), like=x)
+    assert [name for name in sde.__all__ if getattr(getattr(sde, name), "carries", False)] == [
+        "ReversibleMethod", "reversible_heun"
+    ]  # fmt: skip
+    method = sde.reversible_heun
+    assert not hasattr(method, "started")
+    carried = method.begin(model, 0.0, x)
+    first, ahead = method.step_carrying(model, 0.0, x, 0.1, dW, carried)
+    for again in (
+        method.step_carrying(model, 0.0, x, 0.1, dW, carried)[0],
+        method.step(model, 0.0, x, 0.1, dW),
+    ):
+        np.testing.assert_array_equal(again, first)
+    second, _ = method.step_carrying(model, 0.1, first, 0.1, dW, ahead)
+    for _ in range(2):
+        np.testing.assert_array_equal(method.step_carrying(model, 0.1, first, 0.1, dW, ahead)[0], second)
+    heun, _ = sde.heun.step_carrying(model, 0.0, x, 0.1, dW, sde.heun.begin(model, 0.0, x))
+    np.testing.assert_allclose(heun, first, rtol=1e-14)  # the sums in another order
 
 
 def test_every_run_has_its_own_shadow():
