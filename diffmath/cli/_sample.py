@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import diffusion, plot, random
+from diffmath._named import names_of
 from diffmath.cli._command import command_parser
 from diffmath.cli._figure import figure_for
 from diffmath.cli._files import check_folder, check_format, load_points, save_points, write_csv
@@ -24,12 +25,7 @@ from diffmath.demo._bandwidth import likely_bandwidth
 
 __all__ = ["METHODS", "PROCESSES", "Sampling", "add_command", "sample_points"]
 
-METHODS: dict[str, diffusion.Method] = {
-    "ddim": diffusion.ddim,
-    "dpmpp_2m": diffusion.dpmpp_2m,
-    "sde_dpmpp_2m": diffusion.sde_dpmpp_2m,
-    "euler_maruyama": diffusion.euler_maruyama,
-}
+METHODS = names_of("diffmath.diffusion", lambda value: isinstance(value, diffusion.Method))
 PROCESSES: dict[str, Callable[[], diffusion.Process]] = {"vp": diffusion.vp}
 
 _DESCRIPTION = """\
@@ -160,14 +156,13 @@ def sample_points(points: HostArray, asked: Sampling) -> tuple[HostArray, float]
     width = asked.bandwidth
     if width is None:
         width = likely_bandwidth(standard[:, ~constant]) if not constant.all() else 1.0
-    process, method = PROCESSES[asked.process](), METHODS[asked.method]
+    process = PROCESSES[asked.process]()
     target = diffusion.EmpiricalData(standard, bandwidth=width)
     key = random.key(asked.seed)
     x_T = process.sample_prior(key, (asked.n, points.shape[1]), like=standard)
     times = diffusion.log_snr_times(process, asked.steps)
-    key_if_needed = key if method.needs_key else None
     x = diffusion.sample(
-        process, target.score(process), x_T, times, method=method, key=key_if_needed, progress=asked.progress
+        process, target.score(process), x_T, times, method=asked.method, key=key, progress=asked.progress
     )
     return centre + scale * x, width
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from diffmath._named import named
 from diffmath.diffusion._adams import Step
 from diffmath.diffusion._process import Process
 
-__all__ = ["Clock", "Method", "StepRule"]
+__all__ = ["Clock", "Method", "StepRule", "as_method"]
 
 StepRule = Callable[[Process, Sequence[float], int], Step]
 Clock = Callable[[Process, Sequence[float]], list[float]]
@@ -67,3 +69,14 @@ class Method:
 
     def __repr__(self) -> str:
         return f"Method({self.name}, order={self.order}, weak_order={self.weak_order})"
+
+
+def as_method(method: Any) -> Method:
+    """Return the method that a user gave as an object or by its name."""
+    method = named(method, "diffmath.diffusion", lambda value: isinstance(value, Method))
+    if not isinstance(method, Method):
+        raise TypeError(
+            "method must be a diffusion Method such as diffusion.dpmpp_2m, or its name; got "
+            f"{type(method).__name__}"
+        )
+    return method

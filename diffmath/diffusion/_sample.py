@@ -20,7 +20,7 @@ from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array, Score
 from diffmath.diffusion._adams import Step
-from diffmath.diffusion._method import Method
+from diffmath.diffusion._method import Method, as_method
 from diffmath.diffusion._model import Model, as_model
 from diffmath.diffusion._process import Process
 from diffmath.random import Key, fold_in
@@ -38,7 +38,7 @@ def sample(
     x_T: Array,
     times: Any,
     *,
-    method: Method,
+    method: Method | str,
     key: Key | None = None,
     progress: bool = False,
     callback: Callback | None = None,
@@ -58,8 +58,8 @@ def sample(
     times : sequence of float, shape (steps + 1,)
         Host times in [0, t_max], decreasing; a deterministic method also runs them increasing (encoding).
         The model is never evaluated at the last one, which may be 0.
-    method : Method
-        `ddim`, `dpmpp_2m`, `sde_dpmpp_2m`, `euler_maruyama`, or your own.
+    method : Method or str
+        `ddim`, `dpmpp_2m`, `sde_dpmpp_2m`, `euler_maruyama`, the name of one of them, or your own.
     key : Key, optional
         Needed by a stochastic method (domain "diffusion.sample"). Equal keys give one Brownian path, whatever
         the number of steps and the batch size.
@@ -119,7 +119,7 @@ def trajectory(
     x_T: Array,
     times: Any,
     *,
-    method: Method,
+    method: Method | str,
     key: Key | None = None,
     progress: bool = False,
     callback: Callback | None = None,
@@ -158,7 +158,7 @@ def _run(
     model: Model | Score,
     x: Array,
     times: Any,
-    method: Method,
+    method: Method | str,
     key: Key | None,
     progress: bool,
     callback: Callback | None,
@@ -167,6 +167,7 @@ def _run(
 ) -> Solution:
     model = as_model(model, process)
     x = check_array("x_T", x, min_ndim=2)
+    method = as_method(method)
     grid = _check_times(process, times, method)
     plan = [_checked_step(process, grid, n, method) for n in range(len(grid) - 1)]
     if callback is not None and not callable(callback):
@@ -222,10 +223,6 @@ def _solution(
 
 
 def _check_times(process: Process, times: Any, method: Method) -> list[float]:
-    if not isinstance(method, Method):
-        raise TypeError(
-            f"method must be a diffusion Method such as diffusion.dpmpp_2m; got {type(method).__name__}"
-        )
     grid = [float(t) for t in host_times(times)]
     if min(grid) < 0 or max(grid) > process.t_max:
         raise ValueError(f"times must lie in [0, t_max={process.t_max:g}]; got {grid[0]:g} ... {grid[-1]:g}")

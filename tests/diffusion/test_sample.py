@@ -200,6 +200,14 @@ def test_nan_in_the_middle_names_time_and_rows_and_keeps_the_last_state(method: 
     assert np.all(np.isnan(run(nan_after(0.5), method=method, on_failure="return")))
 
 
+@pytest.mark.parametrize("name", ["ddim", "dpmpp_2m", "sde_dpmpp_2m", "euler_maruyama"])
+def test_a_name_means_the_method(name: str) -> None:
+    model, method = TARGET.score(PROCESS), getattr(diffusion, name)
+    np.testing.assert_array_equal(run(model, method=name), run(model, method=method))
+    path = diffusion.trajectory(PROCESS, model, X, TIMES, method=name, key=random.key(0))
+    np.testing.assert_array_equal(path.x[-1], run(model, method=method, key=random.key(0)))
+
+
 def test_overflow_is_reported_as_such() -> None:
     model = diffusion.from_denoiser(lambda x, t: np.full_like(x, 3e38), PROCESS)
     with pytest.raises(SolveError, match=r"the step of dpmpp_2m overflowed at t=.* take smaller steps"):
@@ -229,7 +237,9 @@ def test_a_method_of_ones_own_is_first_class() -> None:
             TypeError,
             r"sde_dpmpp_2m is stochastic; pass key=dm.random.key\(0\)",
         ),
-        ({"method": "dpmpp_2m"}, TypeError, r"method must be a diffusion Method .* got str"),
+        ({"method": dict}, TypeError, r"method must be a diffusion Method .* or its name; got type"),
+        ({"method": "dpmpp2m"}, ValueError, r"got 'dpmpp2m': did you mean 'dpmpp_2m'"),
+        ({"method": "vp"}, ValueError, r"an object of diffmath.diffusion or its name; got 'vp'"),
         (
             {"times": TIMES[::-1], "method": METHODS[6]},
             ValueError,
