@@ -56,6 +56,14 @@ def interop(session: nox.Session) -> None:
 
 
 @nox.session
+def double(session: nox.Session) -> None:
+    """Run the array tests on a double of CuPy (tests/double): its refusals and costs, on no GPU."""
+    install(session, "test")
+    selection = session.posargs or ["tests"]
+    session.run(*LIGHT, *selection, env={"DIFFMATH_CUPY_DOUBLE": "1"})
+
+
+@nox.session
 def minimums(session: nox.Session) -> None:
     """Run the light suite with the lowest direct versions that pyproject.toml admits."""
     project = nox.project.load_toml("pyproject.toml")["project"]

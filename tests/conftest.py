@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,20 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("DIFFMATH_PROFILE", "ci" if os.environ.get("CI") else "default"))
+
+# The double stands for CuPy in a session of its own (`nox -s double`): as long as it is registered as `cupy`,
+# everything in the process takes it for the real one.
+DOUBLE = bool(os.environ.get("DIFFMATH_CUPY_DOUBLE"))
+collect_ignore = ["double/cupy_double", "double/read_names.py"] if DOUBLE else ["double"]
+if DOUBLE:
+    sys.path.insert(0, str(Path(__file__).parent / "double"))
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Spare the double's session the import of files without array tests: half of its time."""
+    if DOUBLE and collection_path.suffix == ".py" and collection_path.parent.name != "double":
+        return "xp" not in collection_path.read_text(encoding="utf-8") or None
+    return None
 
 
 @dataclass(frozen=True)
@@ -60,7 +76,19 @@ class Backend:
         return to_numpy(array)
 
 
+def _double() -> Backend:
+    """Return the stand-in for CuPy; what passes on it has not run on a GPU."""
+    import cupy_double
+
+    cupy_double.install()
+    import array_api_compat.cupy as double_xp
+
+    return Backend("cupy-double", double_xp)
+
+
 def _backends() -> list[Any]:
+    if DOUBLE:
+        return [pytest.param(_double(), id="cupy-double")]
     import array_api_compat.numpy as numpy_xp
     import array_api_strict as strict
 
@@ -97,11 +125,12 @@ def xp(request: pytest.FixtureRequest) -> Backend:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect slow tests outside nightly, GPU tests outside the gpu session."""
+    """Deselect slow tests outside nightly, GPU tests and those of the double outside their sessions."""
     nightly, gpu = os.environ.get("DIFFMATH_PROFILE") == "nightly", os.environ.get("DIFFMATH_GPU")
     kept, dropped = [], []
     for item in items:
         skip = ("slow" in item.keywords and not nightly) or ("gpu" in item.keywords and not gpu)
+        skip |= DOUBLE and "cupy-double" not in item.name and item.path.parent.name != "double"
         (dropped if skip else kept).append(item)
     config.hook.pytest_deselected(items=dropped)
     items[:] = kept
