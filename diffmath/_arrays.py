@@ -15,6 +15,7 @@ import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
+from diffmath._tracing import all_true, is_traced
 from diffmath._typing import Array, Scalar
 
 __all__ = [
@@ -90,10 +91,12 @@ def same_kind(label: str, array: Array, other_label: str, other: Array) -> None:
             f"{label} and {other_label} must come from one array library; got {_library(xp)} and "
             f"{_library(other_xp)}: convert one of them explicitly"
         )
-    if compat.device(array) != compat.device(other):
+    place, other_place = compat.device(array), compat.device(other)
+    # What JAX traces has no device yet: the compiled program puts it beside the other.
+    if place != other_place and not is_traced(array, other):
         raise TypeError(
-            f"{label} and {other_label} must live on one device; got {compat.device(array)} and "
-            f"{compat.device(other)}: move one of them explicitly"
+            f"{label} and {other_label} must live on one device; got {place} and {other_place}: move one of "
+            "them explicitly"
         )
 
 
@@ -134,7 +137,8 @@ def check_array(
 ) -> Array:
     """Return `array` as finite floating numbers of its own precision, or refuse it by `name`.
 
-    Integers and booleans become the library's default real dtype; float32 and float64 are kept.
+    Integers and booleans become the library's default real dtype; float32 and float64 are kept. The values of
+    an array that JAX traces are not looked at.
 
     Raises
     ------
@@ -165,7 +169,7 @@ def check_array(
         )
     array = _as_floating(name, array, xp, allow_complex)
     finite = xp.isfinite(array)
-    if not bool(xp.all(finite)):
+    if not all_true(finite):
         flat = int(xp.argmin(xp.reshape(xp.astype(finite, xp.int8), (-1,))))
         index = tuple(int(i) for i in np.unravel_index(flat, array.shape))
         raise ValueError(f"{name} must be finite; {name}{list(index)} is {to_numpy(array[index])}")
@@ -199,6 +203,11 @@ def asarray_like(values: Any, like: Array, dtype: Any = None) -> Array:
 def to_numpy(array: Array) -> npt.NDArray[Any]:
     """Copy an array to the host: the one explicit door from a device to NumPy.
 
+    Raises
+    ------
+    TypeError
+        JAX traces the array: it has no numbers yet.
+
     Examples
     --------
     >>> import numpy as np
@@ -206,6 +215,11 @@ def to_numpy(array: Array) -> npt.NDArray[Any]:
     >>> to_numpy(np.ones(2))
     array([1., 1.])
     """
+    if is_traced(array):
+        raise TypeError(
+            f"numbers are read on the host here, but JAX traces an array of shape {tuple(array.shape)} (jit, "
+            "vmap or grad), which has none: call this function outside the transformation"
+        )
     if compat.is_cupy_array(array):
         return np.asarray(array.get())
     if compat.is_torch_array(array):

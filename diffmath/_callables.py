@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from diffmath._arrays import _library, array_namespace, same_kind
+from diffmath._tracing import all_true, is_traced
 from diffmath._typing import Array
 
 __all__ = ["FirstResult", "check_dynamics", "check_model", "check_part", "check_result"]
@@ -154,15 +155,17 @@ class FirstResult:
         TypeError
             The first result has changed.
         """
+        if is_traced(result, self._copy):
+            return True
         xp, copy = array_namespace(self._copy), self._copy
         known = xp.isfinite(copy)
-        if not bool(xp.all((self._result == copy) | ~known)):
+        if not all_true((self._result == copy) | ~known):
             raise TypeError(
                 f"{self._role} overwrote the array it returned before: return a new array at every call"
             )
         self._left -= 1
         # Equal results, as of two calls at one place, tell nothing.
-        return self._left <= 0 or result.shape != copy.shape or not bool(xp.all((result == copy) | ~known))
+        return self._left <= 0 or result.shape != copy.shape or not all_true((result == copy) | ~known)
 
 
 def annotate(error: BaseException, role: str, t: float) -> None:

@@ -9,6 +9,7 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like, to_numpy
+from diffmath._tracing import all_true
 from diffmath._typing import Array
 
 __all__ = ["expm", "integrals"]
@@ -69,5 +70,5 @@ def integrals(A: Array, B: Array, steps: Array, ramps: int) -> tuple[Array, ...]
     top = xp.concat([dt * A, dt * B[:, None], held], axis=-1)
     shift = xp.eye(ramps, n + ramps, k=n + 1, dtype=A.dtype, device=compat.device(A))
     block = xp.concat([top, xp.broadcast_to(shift, (*shape, ramps, n + ramps))], axis=-2)
-    result = expm(block) if bool(xp.all(xp.isfinite(block))) else block * math.nan
+    result = expm(block) if all_true(xp.isfinite(block)) else block * math.nan
     return (result[..., :n, :n], *(result[..., :n, n + j] for j in range(ramps)))

@@ -19,6 +19,7 @@ import numpy as np
 
 from diffmath._arrays import array_namespace
 from diffmath._callables import check_model, check_result, guarded
+from diffmath._tracing import all_true
 from diffmath._typing import Array, Score, Time
 from diffmath.diffusion._consistency import matches
 from diffmath.diffusion._parametrisation import (
@@ -252,7 +253,7 @@ def _is_finite(value: Any) -> bool:
     if isinstance(value, float | int):
         return math.isfinite(value)
     xp = array_namespace(value)
-    return bool(xp.all(xp.isfinite(value)))
+    return all_true(xp.isfinite(value))
 
 
 def _wrap(kind: Parametrisation, function: Score, process: Process) -> Model:

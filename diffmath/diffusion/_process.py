@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from diffmath._arrays import array_namespace, check_array, expand_like, same_kind
+from diffmath._tracing import all_true
 from diffmath._typing import Array, Time
 from diffmath.diffusion._consistency import check_consistency
 from diffmath.random import Key, fold_in, normal
@@ -242,7 +243,7 @@ def row_times(t: Time, x: Array) -> Time:
             f"t must be a number or one time per row, shape ({x.shape[0]},); got {tuple(t.shape)}"
         )
     t = xp.astype(xp.reshape(t, (-1,)), x.dtype)
-    if not bool(xp.all((t >= 0) & xp.isfinite(t))):
+    if not all_true((t >= 0) & xp.isfinite(t)):
         raise ValueError("t must be finite and not negative in every row")
     return expand_like(t, x)
 

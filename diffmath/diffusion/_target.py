@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from diffmath._arrays import array_namespace, check_array
+from diffmath._tracing import all_true
 from diffmath._typing import Array, Time
 from diffmath.diffusion._model import Model, from_denoiser, from_score
 from diffmath.diffusion._parameters import HostArray
@@ -144,7 +145,7 @@ class Target(ABC):
         """
         value = self._evaluate("log_density", check_array("x", x, ndim=2), process, t)
         xp = array_namespace(value)
-        if not bool(xp.all(xp.isfinite(value))):
+        if not all_true(xp.isfinite(value)):
             raise ValueError(
                 f"the log-density at x overflows {value.dtype}: scale x down, or take a larger t"
             )
@@ -283,7 +284,7 @@ class _MixtureCDF:
 
 
 def _any_zero(sigma: Any) -> bool:
-    return sigma == 0 if isinstance(sigma, float) else bool(array_namespace(sigma).any(sigma == 0))
+    return sigma == 0 if isinstance(sigma, float) else not all_true(sigma != 0)
 
 
 def _rows(value: Any, rows: slice) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from diffmath._arrays import array_namespace
 from diffmath._callables import FirstResult, annotate, check_part, check_result, guarded
+from diffmath._tracing import all_true
 from diffmath._typing import Array, Drift, Time
 
 __all__ = ["Dynamics"]
@@ -71,7 +71,6 @@ class Dynamics:
 
     def start(self, t: Time, x: Array, pristine: Array) -> Array:
         """Return ``f(t, x)`` at the start; `pristine` is another array with the values of `x`."""
-        xp = array_namespace(x)
         try:
             slope = check_result(_ROLE, guarded(self._f, _ROLE, t, t, x), x)
         except Exception as error:
@@ -80,7 +79,7 @@ class Dynamics:
             raise
         self.calls = 1
         check_part(_ROLE, slope, x)
-        if not bool(xp.all(x == pristine)):
+        if not all_true(x == pristine):
             raise TypeError(f"{_ROLE} modified its argument x: return a new array, or work on a copy")
         self._first = (t, x, slope)
         self._untouched = FirstResult(_ROLE, slope)

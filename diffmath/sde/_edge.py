@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays import array_namespace
 from diffmath._callables import check_result, guarded
 from diffmath._models import SDE
+from diffmath._tracing import all_true
 from diffmath._typing import Array
 
 __all__ = ["as_sde", "noise_shape"]
@@ -58,13 +58,12 @@ def _probe_derivative(model: SDE, t: float, x: Array, shape: tuple[int, ...]) ->
 
 
 def _probe(role: str, function: Any, t: float, x: Array, shape: tuple[int, ...] | None) -> Array:
-    xp = array_namespace(x)
     lent = 1.0 * x  # a copy that torch can differentiate: the user's own array stays as it is
     with np.errstate(all="ignore"):  # what is not finite is found after the step, and reported
         result = guarded(function, role, t, t, lent)
     call = f"{role}(t, x)"
     check_result(call, result, x, getattr(result, "shape", None) if shape is None else shape)
-    if not bool(xp.all(lent == x)):
+    if not all_true(lent == x):
         raise TypeError(f"{role} must not modify its state x; it did at t={t!r}: work on a copy")
     if result.dtype != x.dtype:
         raise TypeError(

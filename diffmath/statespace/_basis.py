@@ -11,6 +11,7 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like, check_array
+from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace import _matrices
 from diffmath.statespace._measure import Measure
@@ -110,7 +111,7 @@ def _refuse_outside(measure: Measure, t: Array) -> None:
         window = measure.name in ("legt", "fout", "foud")
         whole = f"window: 1 - age/{measure.length:g}" if window else "history"
         inside, required = inside & (t >= 0.0), f"lie in [0, 1], fractions of the {whole}"
-    if not bool(xp.all(inside)):
+    if not all_true(inside):
         i = int(xp.argmin(xp.astype(inside, xp.int8)))
         raise ValueError(f"t must {required}; t[{i}] is {float(t[i])}")
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like, check_array, to_numpy
 from diffmath._expm import integrals
+from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._discretize import (
     Discretization,
@@ -92,7 +93,7 @@ def discretize_batch(system: StateSpace, dt: Any, method: Discretization = bilin
             _rational(system, h, alpha) if alpha is not None else _hold(system, h, method) for h in blocks
         ]
         A, B = (xp.concat(parts) for parts in zip(*pairs, strict=True))
-        if not bool(xp.all(xp.isfinite(A))) or not bool(xp.all(xp.isfinite(B))):
+        if not all_true(xp.isfinite(A)) or not all_true(xp.isfinite(B)):
             # What fails is refused by the single call, in its words; or only the stack was at fault.
             return _one_by_one(system, steps, method, shape)
     return xp.reshape(A, (*shape, *A.shape[1:])), xp.reshape(B, (*shape, *B.shape[1:]))
@@ -106,7 +107,7 @@ def _check_steps(dt: Any, system: StateSpace) -> Array:
     else:
         steps = asarray_like(check_array("dt", np.asarray(dt)), system.A)
     xp = array_namespace(steps)
-    if not bool(xp.all(steps > 0.0)):
+    if not all_true(steps > 0.0):
         raise ValueError(f"dt must be positive; the least is {float(xp.min(steps)):g}")
     return steps
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays import array_namespace, asarray_like, to_numpy
+from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._structure import Dense, Structure, Vector, blocks, scaled
 
@@ -190,7 +191,7 @@ class BlockDiagonal(Structure):
         xp, left = array_namespace(B), asarray_like(self.left, B)
         largest = int(xp.argmax(xp.abs(left)))
         expected = left * (B[largest] / left[largest])
-        return bool(xp.all(xp.abs(B - expected) <= 8.0 * float(xp.finfo(B.dtype).eps) * xp.abs(expected)))
+        return all_true(xp.abs(B - expected) <= 8.0 * float(xp.finfo(B.dtype).eps) * xp.abs(expected))
 
     def transformed(self, *, rate: float = 0.0, gauge: Vector | None = None) -> BlockDiagonal:
         off = self.off if gauge is None else self.off * (gauge / gauge[self.partner])

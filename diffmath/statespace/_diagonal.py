@@ -10,6 +10,7 @@ import numpy as np
 
 from diffmath._arrays import array_namespace, check_array
 from diffmath._counts import check_count
+from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._diagonal_step import exponents
 from diffmath.statespace._signal import quiet, refuse_overflow
@@ -109,7 +110,7 @@ def _check_dt(dt: Any, poles: Array) -> Array:
         return xp.asarray(check_step(dt), dtype=xp.float64, device=compat.device(poles))
     array_namespace(poles, dt, names=["poles", "dt"])
     steps = xp.astype(check_array("dt", dt), xp.float64, copy=False)
-    if steps.ndim > 1 or not bool(xp.all(steps > 0.0)):
+    if steps.ndim > 1 or not all_true(steps > 0.0):
         raise ValueError(f"dt must be positive, a number or of shape (channels,); got shape {steps.shape}")
     return steps
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from diffmath._arrays import array_namespace, check_array
 from diffmath._phi import phi1
+from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._signal import quiet
 
@@ -96,7 +97,7 @@ def discretize_diagonal(
     with quiet():
         z = steps * poles
         a, b = _transition(gaps * poles, method), _input_factor(z, steps, method)
-        if not all(bool(xp.all(xp.isfinite(values))) for values in (z, a, b)):
+        if not all(all_true(xp.isfinite(values)) for values in (z, a, b)):
             raise ValueError("the factors overflow: a pole grows by too much in a step; use smaller steps")
     return a, b
 
@@ -111,7 +112,7 @@ def _check(poles: Array, dt: Any, gap: Any) -> tuple[Array, Array, Array]:
     )
     for name, values in zip(list(given)[1:], times, strict=True):
         array_namespace(poles, values, names=["poles", name])
-        if not bool(xp.all(values >= 0.0)):
+        if not all_true(values >= 0.0):
             raise ValueError(f"{name} must not be negative; the least is {float(xp.min(values)):g}")
         try:
             np.broadcast_shapes(tuple(poles.shape), tuple(values.shape))
@@ -168,6 +169,6 @@ def _input_factor(z: Array, steps: Array, method: StepRule) -> Array:
 
 
 def _denominator(z: Array, alpha: float) -> Array:
-    if alpha and bool(array_namespace(z).any(alpha * z == 1.0)):
+    if alpha and not all_true(alpha * z != 1.0):
         raise ValueError(f"{1.0 / alpha:g}/dt is a pole: choose another dt")
     return 1.0 - alpha * z

@@ -11,6 +11,7 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace
+from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import Origin, StateSpace, check_step, require_continuous
@@ -232,7 +233,7 @@ def _step(system: StateSpace, dt: float, alpha: float, policy: Policy, caller: s
     with quiet():
         matrix = identity - (alpha * dt) * system.A
         sides = xp.concat([identity + ((1.0 - alpha) * dt) * system.A, dt * system.B[:, None]], axis=1)
-        if not bool(xp.all(xp.isfinite(sides))):
+        if not all_true(xp.isfinite(sides)):
             raise ValueError(f"dt={dt:g} times A or B overflows {system.A.dtype}: choose a smaller dt")
         solved = _solve(matrix, sides, alpha * dt)
         A, B = solved[:, :-1], solved[:, -1]
@@ -293,7 +294,7 @@ def _solve(matrix: Array, sides: Array, step: float) -> Any:
         solved = xp.linalg.solve(matrix, sides)
     except (np.linalg.LinAlgError, RuntimeError):  # NumPy's and PyTorch's words for singular
         solved = None
-    if solved is None or not bool(xp.all(xp.isfinite(solved))):  # JAX and CuPy say it by nan
+    if solved is None or not all_true(xp.isfinite(solved)):  # JAX and CuPy say it by nan
         inverse = 1.0 / step if step > 1.0 / 1.7e308 else math.inf
         raise ValueError(f"1/(alpha dt)={inverse:g} is an eigenvalue of A: choose another dt")
     return solved

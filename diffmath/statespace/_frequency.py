@@ -6,6 +6,7 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, check_array
+from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace
@@ -77,7 +78,7 @@ def frequency_response(system: StateSpace, omega: Array) -> Array:
             response = _response(system, C, omega)
     response = response + xp.reshape(xp.astype(system.D, kind), (-1, 1))
     finite = xp.all(xp.isfinite(response), axis=0)
-    if not bool(xp.all(finite)):
+    if not all_true(finite):
         pole = float(omega[int(xp.argmin(xp.astype(finite, xp.int8)))])
         raise ValueError(f"omega={pole:g} is a pole of the system: its response is infinite")
     if system.A.dtype == xp.float32:

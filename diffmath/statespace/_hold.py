@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from diffmath._arrays import array_namespace, asarray_like
 from diffmath._expm import integrals
+from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._discretize import Policy, check_policy, lagged, with_last_input
 from diffmath.statespace._signal import quiet
@@ -179,6 +180,6 @@ def _integrals(system: StateSpace, dt: float, ramps: int) -> tuple[Array, ...]:
     xp = array_namespace(system.A)
     with quiet():
         parts = integrals(system.A, system.B, asarray_like(dt, system.A), ramps)
-        if not all(bool(xp.all(xp.isfinite(part))) for part in parts):
+        if not all(all_true(xp.isfinite(part)) for part in parts):
             raise ValueError(f"the exponential of dt={dt:g} times A overflows: choose a smaller dt")
     return parts

@@ -9,6 +9,7 @@ from typing import Any
 import array_api_compat as compat
 
 from diffmath._arrays import array_namespace
+from diffmath._tracing import refuse_traced
 from diffmath._typing import Array
 from diffmath.statespace._nplr import dplr
 from diffmath.statespace._resolvent import low_rank_resolvent
@@ -52,6 +53,9 @@ def _product(source: StateSpace, grid: _Circle, C: Array) -> Array:
 def cauchy_kernel(system: StateSpace, C: Array, length: int) -> Array:
     """Return C A^j B for j < length by Cauchy sums and Woodbury's identity, shape (outputs, length)."""
     origin = _require_origin(system, "cauchy")
+    refuse_traced(
+        "the system", "its eigenvalues are checked on the host", "use method='doubling'", C, system.A
+    )
     modes, xp, dt = dplr(replace(origin.system, C=None, D=0.0)), array_namespace(C), float(system.dt or 0.0)
     # The sums have the poles of the normal part alone, which may outlast those of the system, or grow.
     forward = xp.abs(1.0 + ((1.0 - origin.alpha) * dt) * modes.eigenvalues)
@@ -75,6 +79,7 @@ class _Circle:
         self.length, self.dtype = length, A.dtype
         self.dt = dt if isinstance(dt, float) else xp.astype(dt, real, copy=False)
         rows, A = (xp.astype(part, real, copy=False) for part in (C, A))
+        refuse_traced("the system", "how fast it decays chooses the circle", "use method='doubling'", C, A)
         last, left = _truncated(rows, A, length)
         left = max(left, slowest**length if slowest < 2.0 else math.inf)
         if not left <= _LARGEST_GROWTH:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like
+from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._structure import Structure, Vector, complexes, scaled
 
@@ -121,7 +122,7 @@ class LowerCumulative(Structure):
         xp = array_namespace(B)
         p = asarray_like(self.p, B)
         expected = p * (B[0] / p[0])
-        return bool(xp.all(xp.abs(B - expected) <= 8.0 * float(xp.finfo(B.dtype).eps) * xp.abs(expected)))
+        return all_true(xp.abs(B - expected) <= 8.0 * float(xp.finfo(B.dtype).eps) * xp.abs(expected))
 
     def transformed(self, *, rate: float = 0.0, gauge: Vector | None = None) -> LowerCumulative:
         return LowerCumulative(self.d + rate, scaled(self.p, gauge), scaled(self.q, gauge, inverse=True))

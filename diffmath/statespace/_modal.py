@@ -8,6 +8,7 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, check_array, to_numpy
+from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._block_diagonal import BlockDiagonal
 from diffmath.statespace._signal import quiet
@@ -84,7 +85,7 @@ def modal(poles: Array, B: Array, C: Array, *, D: Any = 0.0, pairs: bool = True)
         raise ValueError(f"C must have shape ({n},) or (p, {n}) to fit poles; got {tuple(C.shape)}")
     with quiet():
         read = 2.0 * C if pairs else C
-    if not bool(xp.all(xp.isfinite(read))):
+    if not all_true(xp.isfinite(read)):
         raise ValueError("2 C overflows, which a pair reads with: scale C down")
     real = not any(xp.isdtype(part.dtype, "complex floating") for part in (poles, B))
     parts = (_diagonal(poles), B, _real(read)) if real else _rotations(poles, B, read)

@@ -8,6 +8,7 @@ import array_api_compat as compat
 
 from diffmath._accelerate import accelerated
 from diffmath._arrays import array_namespace, check_array
+from diffmath._tracing import all_true, is_tracing, scan_loop
 from diffmath._typing import Array
 from diffmath.statespace._signal import quiet, refuse_overflow
 
@@ -49,7 +50,8 @@ def scan(a: Array, b: Array, *, state: Array | None = None) -> Array:
     length are safe. The error is that of the recurrence, eps of the largest state for each sample remembered:
     ``scan(abs(a), ones)`` counts them, 1 / (1 - a) for a constant factor below 1, all samples for 1. One
     loop, compiled, where numba is installed; elsewhere an associative scan [1]_ in two levels, of about the
-    square root of the samples each: O(samples) work and memory for a few copies.
+    square root of the samples each: O(samples) work and memory for a few copies. Under a JAX transformation
+    it is ``jax.lax.scan`` over the samples, so that the time to compile does not depend on their number.
 
     References
     ----------
@@ -86,12 +88,23 @@ def scan(a: Array, b: Array, *, state: Array | None = None) -> Array:
     flat = (shape[0], math.prod(shape[1:]))
     x = rest[0] if rest else xp.zeros(shape[1:], dtype=dtype, device=compat.device(b))
     with quiet():
-        states = linear_recurrence(xp.reshape(a, flat), xp.reshape(b, flat), xp.reshape(x, flat[1:]))
-        if not bool(xp.all(xp.isfinite(states))):
+        states = _recurrence(xp.reshape(a, flat), xp.reshape(b, flat), xp.reshape(x, flat[1:]))
+        if not all_true(xp.isfinite(states)):
             # Products of factors may overflow where the states do not: the recurrence itself is the judge.
             states = _one_by_one(xp.reshape(a, flat), xp.reshape(b, flat), xp.reshape(x, flat[1:]))
     states = refuse_overflow("the scan", states, "scale b down, or use factors below 1 in size")
     return xp.reshape(states, shape)
+
+
+def _recurrence(a: Array, b: Array, x: Array) -> Array:
+    if not is_tracing(a, b, x):
+        return linear_recurrence(a, b, x)
+
+    def step(state: Array, factors: tuple[Array, Array]) -> tuple[Array, Array]:
+        new = factors[0] * state + factors[1]
+        return new, new
+
+    return scan_loop(step, x, (a, b))[1]
 
 
 @accelerated

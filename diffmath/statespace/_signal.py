@@ -7,6 +7,7 @@ import numpy as np
 from diffmath._arrays import array_namespace, check_array
 from diffmath._errors import SolveError
 from diffmath._solution import Solution
+from diffmath._tracing import all_true
 from diffmath._typing import Array
 
 __all__ = ["as_channels", "from_channels", "quiet", "refuse_overflow"]
@@ -55,7 +56,7 @@ def refuse_overflow(what: str, values: Array, remedy: str, *, every: int = 1) ->
     """
     xp = array_namespace(values)
     finite = xp.all(xp.isfinite(values), axis=tuple(range(1, values.ndim)))
-    if bool(xp.all(finite)):
+    if all_true(finite):
         return values
     valid = int(xp.argmin(xp.astype(finite, xp.int8)))
     message = f"{what} is not finite from sample {(valid + 1) * every - 1} on: {remedy}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array_api_compat as compat
 
 from diffmath._arrays import array_namespace, check_array
+from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace import _blocks
 from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
@@ -155,7 +156,7 @@ def _pays(channels: Array) -> bool:
 
 def _finite(values: Array) -> bool:
     xp = array_namespace(values)
-    return bool(xp.all(xp.isfinite(values)))
+    return all_true(xp.isfinite(values))
 
 
 def next_state(system: StateSpace, x: Array, sample: Array) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays import array_namespace, asarray_like, check_array, same_kind, to_numpy
+from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._hippo import check_order, check_parameter
 from diffmath.statespace._signal import quiet
@@ -141,7 +142,7 @@ def _as_gauge(gauge: Any, system: StateSpace) -> Array:
     xp = array_namespace(scale)
     scale = xp.astype(scale, system.A.dtype, copy=False)
     if scale.ndim == 1:
-        invertible = bool(xp.all(scale != 0.0))
+        invertible = all_true(scale != 0.0)
     else:
         values = xp.linalg.svdvals(scale)
         invertible = bool(xp.min(values) > system.order * xp.finfo(scale.dtype).eps * xp.max(values))
