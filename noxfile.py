@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
+import subprocess
+import time
 from pathlib import Path
 
 import nox
@@ -17,6 +20,7 @@ nox.options.default_venv_backend = "virtualenv"
 TORCH = "torch==2.13.0"
 LIGHT = ["pytest", "--numprocesses", "auto", "--dist", "worksteal"]
 DOCS = Path("docs")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 def install(session: nox.Session, *groups: str, extras: str = "") -> None:
@@ -42,6 +46,50 @@ def tests(session: nox.Session) -> None:
     """Run the light suite: NumPy, read-only NumPy and array-api-strict; no deep-learning framework."""
     install(session, "test")
     session.run(*LIGHT, *session.posargs)
+
+
+@nox.session
+def bare(session: nox.Session) -> None:
+    """Run a newcomer's first programs without extras, on this Python and every other one from 3.11 on."""
+    for version in PYTHONS:
+        python = interpreter(version)
+        if python is None:
+            session.log(f"Python {version}: NOT ON THIS MACHINE, so its programs did not run")
+            continue
+        start = time.perf_counter()
+        run_bare(session, python, Path(session.create_tmp(), f"bare-{version}"))
+        session.log(f"Python {version}: passed in {time.perf_counter() - start:.0f} s, installation included")
+
+
+def run_bare(session: nox.Session, python: str, folder: Path) -> None:
+    """Install the library alone into a new environment of this Python, and run the programs there."""
+    # Without byte code, of which the programs need a small part, installation takes a third of the time.
+    inside = new_environment(session, python, folder, "--no-compile", ".")
+    session.run(inside, "tests/bare/programs.py", external=True)
+
+
+def new_environment(session: nox.Session, python: str, folder: Path, *packages: str) -> str:
+    """Make an environment of another Python than the session's; return the path of its Python."""
+    session.run(python, "-m", "venv", "--clear", str(folder), external=True)
+    inside = str(next(folder.glob("[bS]*/python*")).parent / "python")
+    pip = ("-m", "pip", "--disable-pip-version-check", "install", "--quiet")
+    session.run(inside, *pip, *packages, external=True)
+    return inside
+
+
+def interpreter(version: str) -> str | None:
+    """Return the path of a Python of this version that works, from PATH or from pyenv, or None."""
+    name = f"python{version}"
+    folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    folders += [path / "bin" for path in sorted(pyenv.glob(f"versions/{version}*"))]
+    for candidate in [folder / name for folder in folders if (folder / name).exists()]:
+        # A shim of pyenv may exist and run nothing; a system's Python may lack ensurepip.
+        asked = [str(candidate), "-c", "import ensurepip, sys; print(sys.executable)"]
+        found = subprocess.run(asked, capture_output=True, text=True, check=False)
+        if found.returncode == 0:
+            return found.stdout.strip()
+    return None
 
 
 @nox.session
@@ -120,6 +168,20 @@ def nightly(session: nox.Session) -> None:
     install(session, "test")
     session.install("scikit-learn", "statsmodels")  # they carry the originals of the data that ship
     session.run(*LIGHT, *session.posargs, env={"DIFFMATH_PROFILE": "nightly"})
+
+
+@nox.session
+def pythons(session: nox.Session) -> None:
+    """Run the light suite on every other Python from 3.11 on that the machine has (nightly)."""
+    for version in PYTHONS:
+        python = interpreter(version)
+        if python is None or version == platform.python_version().rpartition(".")[0]:
+            session.log(f"Python {version}: {'not on this machine' if python is None else 'that of `tests`'}")
+            continue
+        folder = Path(session.create_tmp(), f"suite-{version}")
+        groups = nox.project.load_toml("pyproject.toml")["dependency-groups"]["test"]
+        inside = new_environment(session, python, folder, "-e", ".", *groups)
+        session.run(inside, "-m", *LIGHT, *session.posargs, external=True)
 
 
 @nox.session

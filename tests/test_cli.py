@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -10,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy
 
 import diffmath
+from diffmath import symbolic
 from diffmath.cli import main
 from diffmath.cli._sample import METHODS, Sampling, sample_points
 from diffmath.demo._bandwidth import likely_bandwidth
@@ -382,3 +386,97 @@ def test_hippo_refuses(options: list[str], message: str, capsys: pytest.CaptureF
     out, err = capsys.readouterr()
     assert out == ""
     assert message in err
+
+
+def _printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    """Run a command with --json; return what it printed, read back."""
+    assert main([*arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_json_of_info(capsys: pytest.CaptureFixture[str]) -> None:
+    facts = _printed(capsys, "info")
+    assert facts["diffmath"]["version"] == diffmath.__version__
+    assert facts["required packages"]["numpy"] == np.__version__
+
+
+def test_json_of_hippo_reads_back_as_the_exact_matrices(capsys: pytest.CaptureFixture[str]) -> None:
+    found = _printed(capsys, "hippo", "--measure", "legs", "--order", "3")
+    A, B = symbolic.derive_hippo(symbolic.legs, 3)
+    for name, exact in (("A", A), ("B", B)):
+        assert sympy.Matrix([[sympy.sympify(entry) for entry in row] for row in found[name]]) == exact
+    assert (found["measure"], found["closure"], found["residual"]) == ("legs", "exact", "0")
+    assert main(["hippo", "--measure", "legs", "--order", "3", "--json", "--latex"]) == 2
+
+
+def test_json_of_sample(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("sample", str(file), "--n", "5", "--steps", "4", "--quiet")
+    printed = _printed(capsys, *asked)
+    expected, width = sample_points(_points(), Sampling(n=5, steps=4))
+    assert np.array_equal(printed["samples"], expected)
+    assert (printed["bandwidth"], printed["method"], printed["n"]) == (width, "dpmpp_2m", 5)
+    out = tmp_path / "new.npy"
+    assert _printed(capsys, *asked, "--out", str(out))["out"] == str(out)
+    assert np.array_equal(np.load(out), expected)
+
+
+def test_a_command_loads_only_what_it_needs() -> None:
+    code = (
+        "import sys; from diffmath.cli import main; "
+        "codes = [main(['--version']), main(['info', '--json'])]; "
+        "heavy = {'sympy', 'matplotlib', 'diffmath.demo'}; "
+        "sys.exit(any(codes) or bool(heavy & {*sys.modules}))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_the_name_it_was_started_by(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/somewhere/bin/diffmath"])
+    assert main(["sample", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "diffmath sample my.npy" in text
+    assert "python -m" not in text
+
+
+def _hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Let an import of these packages fail, as where they are not installed."""
+
+    class Hidden:
+        def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+            if name.partition(".")[0] in names:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    for module in [module for module in sys.modules if module.partition(".")[0] in names]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr(sys, "meta_path", [Hidden(), *sys.meta_path])
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name in names else found(name, *a)
+    )
+
+
+def test_commands_run_quietly_without_tqdm_and_rich(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _hide(monkeypatch, "tqdm", "rich")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert main(["sample", str(file), "--n", "5", "--steps", "4"]) == 0
+    assert len(capsys.readouterr().err.splitlines()) == 1  # the message, and no bar
+    assert main(["demo", "--quick", "--out", str(tmp_path / "demo")]) == 0
+    out, err = capsys.readouterr()
+    assert "rejected, as it must be" in out
+    assert [line[:6] for line in err.splitlines()] == ["1 of 3", "2 of 3", "3 of 3"]
+
+
+def test_the_demo_says_in_one_line_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _hide(monkeypatch, "matplotlib")
+    assert main(["demo", "--quick", "--out", str(tmp_path / "demo")]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert 'pip install "diffmath[plot]"' in err
+    assert not (tmp_path / "demo").exists()

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import json
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-__all__ = ["command_parser"]
+__all__ = ["JSON_HELP", "command_parser", "has_bars", "print_json", "program"]
+
+JSON_HELP = "print the results as JSON"
+
+
+def program() -> str:
+    """Return the name by which this command line was started: ``diffmath`` or ``python -m diffmath``."""
+    return "diffmath" if Path(sys.argv[0]).stem == "diffmath" else "python -m diffmath"
 
 
 def command_parser(
@@ -18,12 +29,22 @@ def command_parser(
     """
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
-        prog=f"python -m diffmath {name}",
-        usage=f"python -m diffmath {name} {usage}",
+        prog=f"{program()} {name}",
+        usage=f"{program()} {name} {usage}",
         help=help,
-        description=text,
+        description=text.replace("python -m diffmath", program()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.set_defaults(command=run)
     return parser
+
+
+def has_bars() -> bool:
+    """Whether progress bars can be shown: a command runs without them where tqdm is not installed."""
+    return importlib.util.find_spec("tqdm") is not None
+
+
+def print_json(values: Any) -> None:
+    """Print results on standard output as one JSON document; NaN and infinities are refused, not printed."""
+    print(json.dumps(values, indent=2, allow_nan=False))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from diffmath import demo
-from diffmath.cli._command import command_parser
+from diffmath.cli._command import JSON_HELP, command_parser, has_bars, print_json
 
 __all__ = ["add_command"]
 
@@ -38,6 +39,7 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="names all noise (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="small sizes: the same steps, poor pictures")
+    parser.add_argument("--json", action="store_true", help=JSON_HELP)
     parser.add_argument("--quiet", action="store_true", help="no progress bars and no messages")
 
 
@@ -47,17 +49,34 @@ def run(options: argparse.Namespace) -> int:
     result = demo.run(
         options.out,
         quick=options.quick,
-        progress=not quiet,
+        progress=not quiet and has_bars(),
         seed=options.seed,
         announce=None if quiet else lambda text: print(text, file=sys.stderr, flush=True),
     )
+    if options.json:
+        print_json(_summary(result))
+    else:
+        _print_summary(result)
+    if not result.passed:
+        print("diffmath: error: a check has the wrong verdict; see the table", file=sys.stderr)
+    return 0 if result.passed else 1
+
+
+def _summary(result: demo.DemoResult) -> dict[str, Any]:
+    return {
+        "passed": result.passed,
+        "seconds": round(result.seconds, 1),
+        "report": str(result.report),
+        "parts": [{"title": part.title, "seconds": round(part.seconds, 1)} for part in result.parts],
+        "checks": [dataclasses.asdict(row) for row in result.checks],
+    }
+
+
+def _print_summary(result: demo.DemoResult) -> None:
     checks = [(row.check, row.statistic, row.threshold, row.verdict) for row in result.checks]
     _print_table(("check", "statistic", "threshold", "verdict"), checks)
     _print_table(("part", "seconds"), [(part.title, f"{part.seconds:.1f}") for part in result.parts])
     print(f"report: {result.report}   ({result.seconds:.0f} s in all)")
-    if not result.passed:
-        print("diffmath: error: a check has the wrong verdict; see the table", file=sys.stderr)
-    return 0 if result.passed else 1
 
 
 def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

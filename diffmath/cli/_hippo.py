@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from diffmath import plot, symbolic
-from diffmath.cli._command import command_parser
+from diffmath.cli._command import JSON_HELP, command_parser, print_json
 from diffmath.cli._figure import figure_for
 from diffmath.cli._files import check_folder
 from diffmath.cli._latex import latex
@@ -73,6 +73,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--latex", action="store_true", help="print LaTeX; dots stand for what a line of text does not hold"
     )
+    parser.add_argument("--json", action="store_true", help=f"{JSON_HELP}, entries as exact expressions")
     parser.add_argument("--whole", action="store_true", help="with --latex: every entry, however wide")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the first kernels (.png, .svg, .pdf)")
 
@@ -81,11 +82,16 @@ def run(options: argparse.Namespace) -> int:
     """Derive, print, draw."""
     if options.whole and not options.latex:
         raise ValueError("--whole belongs to --latex; as text, every entry is printed anyway")
+    if options.json and options.latex:
+        raise ValueError("--json and --latex are two ways to print the result; give one")
     figure = None if options.plot is None else figure_for(options.plot)
     check_folder(options.plot, "--plot")
     measure = _measure(options)
     found = symbolic.hippo_closure(measure, options.order)
-    print(latex(found, whole=options.whole) if options.latex else _text(measure, found))
+    if options.json:
+        print_json(_summary(measure, found))
+    else:
+        print(latex(found, whole=options.whole) if options.latex else _text(measure, found))
     if figure is not None:
         plot.basis(measure, min(options.order, 6), kernels=True, ax=figure.add_subplot())
         figure.savefig(options.plot, dpi=150, bbox_inches="tight")
@@ -106,6 +112,19 @@ def _measure(options: argparse.Namespace) -> symbolic.Measure:
             raise ValueError(f"{options.measure} needs {flags[name]}")
     maker = getattr(symbolic, options.measure)
     return maker if isinstance(maker, symbolic.Measure) else maker(**given)
+
+
+def _summary(measure: symbolic.Measure, found: symbolic.HippoClosure) -> dict[str, Any]:
+    """Return what JSON can hold: matrices as lists of rows, entries as SymPy writes them ("sqrt(3)/2")."""
+    matrices = {"A": found.A, "B": found.B, "gauge": found.gauge}
+    return {
+        "measure": measure.name,
+        "memory": measure.memory,
+        "equation": found.equation,
+        "closure": found.closure,
+        "residual": str(found.residual),
+        **{name: [[str(entry) for entry in row] for row in m.tolist()] for name, m in matrices.items()},
+    }
 
 
 def _text(measure: symbolic.Measure, found: symbolic.HippoClosure) -> str:

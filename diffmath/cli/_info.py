@@ -10,7 +10,7 @@ from importlib import metadata
 from typing import Any
 
 import diffmath
-from diffmath.cli._command import command_parser
+from diffmath.cli._command import JSON_HELP, command_parser, print_json
 
 __all__ = ["add_command"]
 
@@ -28,18 +28,19 @@ _ARRAYS = {
 
 def add_command(commands: Any) -> None:
     """Add `info` to the parser."""
-    command_parser(
+    parser = command_parser(
         commands,
         "info",
         run,
-        usage="",
+        usage="[--json]",
         help="versions, array libraries found, devices, threads",
-        text="example:\n  python -m diffmath info",
+        text="examples:\n  python -m diffmath info\n  python -m diffmath info --json",
     )
+    parser.add_argument("--json", action="store_true", help=JSON_HELP)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what there is, one fact per line."""
+    """Print what there is, one fact per line or as JSON."""
     sections = {
         "diffmath": _this(),
         "required packages": [(name, _version(name) or "MISSING") for name in _REQUIRED],
@@ -47,6 +48,9 @@ def run(options: argparse.Namespace) -> int:
         "array libraries": [(name, _library(name, owners)) for name, owners in _ARRAYS.items()],
         "machine": _machine(),
     }
+    if options.json:
+        print_json({title: dict(facts) for title, facts in sections.items()})
+        return 0
     for title, facts in sections.items():
         print(title)
         for name, value in facts:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 import diffmath
 from diffmath._errors import SolveError
-from diffmath.cli import _demo, _hippo, _info, _sample
+from diffmath.cli._command import program
 
 __all__ = ["main"]
+
+_COMMANDS = ("demo", "sample", "hippo", "info")  # the files of this folder, with an underscore
 
 _EXAMPLES = """\
 examples:
@@ -44,8 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     diffmath ...
     0
     """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        options = _parser().parse_args(arguments)
+        options = _parser(arguments).parse_args(arguments)
     except SystemExit as end:  # argparse has printed its help (0) or its complaint (2)
         return int(end.code or 0)
     try:
@@ -69,15 +73,23 @@ def _complain(error: BaseException, code: int, debug: bool) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    examples = _EXAMPLES.replace("python -m diffmath", program())
     parser = argparse.ArgumentParser(
-        prog="python -m diffmath",
-        usage="python -m diffmath COMMAND [options]",
-        description=f"{_EXAMPLES}\nThe verified numerics of diffusion and state-space models.",
+        prog=program(),
+        usage=f"{program()} COMMAND [options]",
+        description=f"{examples}\nThe verified numerics of diffusion and state-space models.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"diffmath {diffmath.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (_demo, _sample, _hippo, _info):
-        module.add_command(commands)
+    for name in _needed(arguments):
+        importlib.import_module(f"diffmath.cli._{name}").add_command(commands)
     return parser
+
+
+def _needed(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the commands to load: `info` and `--version` need no SymPy."""
+    if arguments[:1] == ["--version"]:
+        return ()
+    return [name for name in _COMMANDS if arguments[:1] == [name]] or _COMMANDS

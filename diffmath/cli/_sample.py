@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from diffmath import diffusion, plot, random
 from diffmath._named import names_of
-from diffmath.cli._command import command_parser
+from diffmath.cli._command import JSON_HELP, command_parser, has_bars, print_json
 from diffmath.cli._figure import figure_for
 from diffmath.cli._files import check_folder, check_format, load_points, save_points, write_csv
 from diffmath.demo._bandwidth import likely_bandwidth
@@ -83,6 +83,7 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help=".npy, .npz or .csv (default: stdout)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw data and samples (.png, .svg, .pdf)")
+    parser.add_argument("--json", action="store_true", help=f"{JSON_HELP} (the samples too, without --out)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no messages")
 
 
@@ -96,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
     points = load_points(options.file, options.array)
     asked = Sampling(
         options.process, options.method, options.steps, options.n, options.seed, options.bandwidth,
-        progress=not options.quiet,
+        progress=not options.quiet and has_bars(),
     )  # fmt: skip
     samples, width = sample_points(points, asked)
     if not options.quiet:
@@ -104,15 +105,23 @@ def run(options: argparse.Namespace) -> int:
         message = f"{rows} points of dimension {columns}, bandwidth {width:.3g} standard deviations; "
         message += f"{len(samples)} samples by {asked.method}, {asked.steps} steps"
         print(message, file=sys.stderr)
-    if options.out is None:
-        write_csv(sys.stdout, samples)
-    else:
+    if options.out is not None:
         save_points(options.out, samples)
+    if options.json:
+        print_json(_summary(asked, samples, width, options.out))
+    elif options.out is None:
+        write_csv(sys.stdout, samples)
     if figure is not None:
         title = f"{len(samples)} samples, {asked.method}, {asked.steps} steps"
         plot.samples(samples, data=points, ax=figure.add_subplot(), title=title)
         figure.savefig(options.plot, dpi=150, bbox_inches="tight")
     return 0
+
+
+def _summary(asked: Sampling, samples: HostArray, width: float, out: Path | None) -> dict[str, Any]:
+    given = {name: getattr(asked, name) for name in ("process", "method", "steps", "n", "seed")}
+    where = {"samples": samples.tolist()} if out is None else {"out": str(out)}
+    return {**given, "bandwidth": width, **where}
 
 
 def sample_points(points: HostArray, asked: Sampling) -> tuple[HostArray, float]:

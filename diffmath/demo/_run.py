@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from diffmath import plot
 from diffmath.demo._checks import check_everything
 from diffmath.demo._digits import draw_samples, image_digits, plane_digits
 from diffmath.demo._memory import remember
@@ -74,6 +75,7 @@ def run(
     >>> demo.run("diffmath-demo").passed                                             # doctest: +SKIP
     True
     """
+    plot.new_figure()  # refuses here, before the work, if Matplotlib is missing
     settings = Settings(Path(out), quick, progress, seed)
     settings.out.mkdir(parents=True, exist_ok=True)
     say = announce or (lambda text: None)
