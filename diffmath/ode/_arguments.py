@@ -24,6 +24,8 @@ __all__ = ["Batch", "begin", "check_options"]
 
 Batch = Literal["rows", "shared"]
 
+_RTOL, _ATOL, _MAX_STEPS = 1e-6, 1e-9, 10_000
+
 
 def begin(
     f: Drift,
@@ -36,41 +38,91 @@ def begin(
     """Check the arguments of a solve; return its steps, to be iterated over, and the save times."""
     check_dynamics(f, "f")
     pristine = check_array("x0", x0, min_ndim=2, allow_complex=True)
-    save_times = host_times(times, min_length=1)
+    save_times = _save_times(times)
     stepper = check_method(method)
     count = 1 if substeps is None else check_count("substeps", substeps)
     _refuse_unresolved(save_times, count, options.max_step)
-    embedded = getattr(stepper, "embedded_order", None)
-    if substeps is None and embedded is not None and pristine.shape[0] > 0:
+    if substeps is not None or getattr(stepper, "embedded_order", None) is None:
+        _refuse_adaptive(stepper, substeps, options, (len(save_times) - 1) * count)
+    elif pristine.shape[0] > 0:
         span = float(save_times[0]), float(save_times[-1])
+        _refuse_long_first_step(options.first_step, span)
         return AdaptiveSteps(Dynamics(f), pristine, span, cast(AdaptiveMethod, stepper), options), save_times
     return FixedSteps(Dynamics(f), pristine, save_times, stepper, count), save_times
 
 
+def _save_times(times: Any) -> Rows:
+    try:
+        return host_times(times, min_length=1)
+    except ValueError as error:
+        if " inf" not in str(error) and " -inf" not in str(error):
+            raise
+        raise ValueError(
+            f"{error}: give a finite end that the solution does not reach, and a terminal event (ode.Event), "
+            "or iterate over ode.steps and stop when you like"
+        ) from None
+
+
 def check_options(
-    rtol: float, atol: float, batch: Batch, controller: PIDController | None, max_steps: int,
-    min_step: float, *, max_step: float, first_step: float | None,
+    rtol: float | None, atol: float | None, batch: Batch, controller: PIDController | None,
+    max_steps: int | None, min_step: float | None, *, max_step: float | None, first_step: float | None,
 ) -> AdaptiveOptions:  # fmt: skip
-    """Return the options of adaptive steps, or refuse them."""
+    """Return the options of adaptive steps, or refuse them; None is the default of each."""
+    options = {
+        "rtol": rtol, "atol": atol, "controller": controller, "max_steps": max_steps, "min_step": min_step,
+        "max_step": max_step, "first_step": first_step,
+    }  # fmt: skip
+    low = 0.0 if min_step is None else check_number("min_step", min_step)
+    high = math.inf if max_step is None else check_number("max_step", max_step)
     if batch not in get_args(Batch):
         raise ValueError(f"batch must be 'rows' or 'shared'; got {batch!r}")
-    if not (math.isfinite(check_number("min_step", min_step)) and min_step >= 0):
+    if not (math.isfinite(low) and low >= 0):
         raise ValueError(f"min_step must be finite and not negative; got {min_step}")
-    if not check_number("max_step", max_step) > 0 or max_step < min_step:
-        raise ValueError(f"max_step must be positive, and at least min_step={min_step}; got {max_step}")
-    if first_step is not None and not 0 < check_number("first_step", first_step) <= max_step:
-        raise ValueError(f"first_step must be positive, and at most max_step={max_step}; got {first_step}")
+    if not high > 0 or high < low:
+        raise ValueError(f"max_step must be positive, and at least min_step={low}; got {max_step}")
+    if first_step is not None and not 0 < check_number("first_step", first_step) <= high:
+        raise ValueError(f"first_step must be positive, and at most max_step={high}; got {first_step}")
     if not isinstance(controller, PIDController | None):
         raise TypeError(f"controller must be an ode.PIController; got {type(controller).__name__}")
     return AdaptiveOptions(
-        tolerance=Tolerance(check_number("rtol", rtol), check_number("atol", atol)),
+        tolerance=Tolerance(
+            _RTOL if rtol is None else check_number("rtol", rtol),
+            _ATOL if atol is None else check_number("atol", atol),
+        ),
         controller=PIController() if controller is None else controller,
         batch=batch,
-        max_steps=check_count("max_steps", max_steps),
-        min_step=float(min_step),
-        max_step=float(max_step),
+        max_steps=_MAX_STEPS if max_steps is None else check_count("max_steps", max_steps),
+        min_step=low,
+        max_step=high,
         first_step=first_step,
+        given=tuple(name for name, value in options.items() if value is not None),
     )
+
+
+def _refuse_adaptive(method: Any, substeps: int | None, options: AdaptiveOptions, steps: int) -> None:
+    """Refuse what fixed steps cannot honour: they have no tolerance, and no length but their own."""
+    unused = [name for name in options.given if name != "max_steps"]
+    name = getattr(method, "name", type(method).__name__)
+    if unused and substeps is None:
+        raise ValueError(
+            f"{name} takes fixed steps, on which {' and '.join(unused)} would have no effect: give substeps, "
+            "the number of steps between two times, instead, or a method that adapts, such as ode.dopri5"
+        )
+    if unused:
+        raise ValueError(
+            f"substeps={substeps} makes the steps fixed, on which {' and '.join(unused)} would have no "
+            "effect: leave out the one or the other"
+        )
+    if "max_steps" in options.given and steps > options.max_steps:
+        raise ValueError(
+            f"times and substeps ask for {steps} fixed steps, but max_steps is {options.max_steps}"
+        )
+
+
+def _refuse_long_first_step(first_step: float | None, span: tuple[float, float]) -> None:
+    length = abs(span[1] - span[0])
+    if first_step is not None and first_step > length > 0:
+        raise ValueError(f"first_step must be at most the time span, {length:g}; got {first_step}")
 
 
 def _refuse_unresolved(times: Rows, substeps: int, max_step: float) -> None:

@@ -31,8 +31,8 @@ class Event:
     ----------
     function : callable
         ``function(t, x)`` -> array of shape (batch,), one number per row; `t` as f gets it.
-    terminal : bool or int
-        Whether the first such event ends its row, or which.
+    terminal : bool or int, optional
+        Whether the first such event ends its row, or which; None is False, as for solve_ivp.
     direction : float
         Positive: only from below; negative: only from above; 0: both.
     checks : int
@@ -60,13 +60,15 @@ class Event:
     """
 
     function: Callable[[Time, Array], Array]
-    terminal: bool | int = False
+    terminal: bool | int | None = False
     direction: float = 0.0
     checks: int = 4
 
     def __post_init__(self) -> None:
         check_dynamics(self.function, "event")
-        if not isinstance(self.terminal, int | np.bool_) or self.terminal < 0:
+        if self.terminal is None:
+            object.__setattr__(self, "terminal", False)
+        elif not isinstance(self.terminal, int | np.integer | np.bool_) or self.terminal < 0:
             raise ValueError(f"terminal must be True, False or a count; got {self.terminal!r}")
         if check_number("direction", self.direction) != self.direction:
             raise ValueError(f"direction must be a number: positive, negative or 0; got {self.direction}")
@@ -211,7 +213,7 @@ class Scanner:
                 continue
             self._found.append((event, row, time, x[row, ...]))
             self._counts[event, row] += 1
-            terminal = int(self._events[event].terminal)
+            terminal = int(self._events[event].terminal or 0)
             if terminal and self._counts[event, row] >= terminal:
                 ended[row], limit[row], final[row] = True, time, theta
         self._end(step, ended, limit, final)

@@ -70,8 +70,16 @@ def unbatched(function: Callable[[Any, Any], Any]) -> Drift:
 
 
 def is_single(x0: Any) -> bool:
-    """Whether an initial state is one of solve_ivp's kind: a vector, or a list of numbers."""
-    if isinstance(x0, list | tuple):
+    """Whether an initial state is one of solve_ivp's kind: a vector, or a list of numbers.
+
+    A tuple is refused: it is the time span, in solve_ivp's order of the arguments.
+    """
+    if isinstance(x0, tuple):
+        raise TypeError(
+            f"x0 must be an array or a list of numbers; got the tuple {x0!r}: write ode.solve(f, x0, times), "
+            "while solve_ivp takes the times first, solve_ivp(f, t_span, y0)"
+        )
+    if isinstance(x0, list):
         return all(isinstance(value, int | float | complex | np.number) for value in x0) and len(x0) > 0
     return bool(compat.is_array_api_obj(x0)) and x0.ndim == 1
 
@@ -80,7 +88,7 @@ def single_arguments(f: Any, x0: Any, events: Any, callback: Any) -> tuple[Drift
     """Return f, the batch of one, the events and the callback that the solver of batches takes."""
     if is_dataclass(f):
         raise TypeError(f"f is an ode.{type(f).__name__}, whose parts take batches: give x0[None, :]")
-    batch = np.asarray(x0) if isinstance(x0, list | tuple) else x0
+    batch = np.asarray(x0) if isinstance(x0, list) else x0
     watched = [replace(event, function=_Unbatched(event.function)) for event in check_events(events)]
     told = None if callback is None or not callable(callback) else lambda t, x: callback(t, x[0, ...])
     return unbatched(f), batch[None, :], watched or None, callback if told is None else told

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -15,6 +14,7 @@ from diffmath.ode._classical import dopri5
 from diffmath.ode._control import PIDController
 from diffmath.ode._drive import drive
 from diffmath.ode._events import Event, check_events
+from diffmath.ode._fixed import FixedSteps
 from diffmath.ode._method import Method
 from diffmath.ode._single import is_single, single_arguments, single_solution
 from diffmath.ode._steps import AdaptiveSteps
@@ -32,14 +32,14 @@ def solve(
     *,
     method: Method | Tableau | str = dopri5,
     substeps: int | None = None,
-    rtol: float = 1e-6,
-    atol: float = 1e-9,
+    rtol: float | None = None,
+    atol: float | None = None,
     batch: Batch = "rows",
     controller: PIDController | None = None,
-    max_steps: int = 10_000,
+    max_steps: int | None = None,
     first_step: float | None = None,
-    max_step: float = math.inf,
-    min_step: float = 0.0,
+    max_step: float | None = None,
+    min_step: float | None = None,
     save: Literal["auto", "land", "read"] = "auto",
     dense: bool = False,
     events: Events | None = None,
@@ -68,28 +68,31 @@ def solve(
         object with ``step(f, t, x, dt)`` and `order` will do.
     substeps : int, optional
         Take this many equal steps between two save times (1 for methods without an error estimate).
-    rtol, atol : float
+    rtol, atol : float, optional
         A step is accepted if the root mean square of ``error / (atol + rtol * abs(x))`` over a row is at
-        most 1. For adaptive steps only, like all that follow up to `min_step`.
+        most 1; 1e-6 and 1e-9 by default. For adaptive steps only: fixed steps refuse them, and `controller`,
+        `first_step`, `max_step` and `min_step`.
     batch : {"rows", "shared"}
         "rows": every row has its own time, step, statistics and end; no row changes another. "shared": all
         rows take the same step, the error is that of the worst row, and `t` is a float.
     controller : PIDController, optional
         Chooses the step sizes: `PIController` by default, or `IController`, `PIDController`.
-    max_steps : int
-        Most trial steps, accepted or rejected, of a row: no solve runs forever.
+    max_steps : int, optional
+        Most trial steps, accepted or rejected, of a row: no solve runs forever; 10,000 by default. More fixed
+        steps than this are refused where it is given.
     first_step : float, optional
-        Size of the first step; chosen from f by default, at the cost of one evaluation.
-    max_step : float
+        Size of the first step, at most the time span; chosen from f by default, at the cost of one
+        evaluation.
+    max_step : float, optional
         No step is longer.
-    min_step : float
+    min_step : float, optional
         A step rejected at this size ends its row; never below 4 units in the last place of t.
     save : {"auto", "land", "read"}
         "read": save times inside a step are read off the dense output, and cost no step. "land": steps are
         shortened to end on every save time. "auto": read, but land where the ends of steps are better than
         what is between them: if the dense output is of lower order than the error estimate, or the method is
         stiffly accurate (`kvaerno5` and all for stiff problems but `rosenbrock23`). The last time is always
-        landed on.
+        landed on; fixed steps land on all.
     dense : bool
         Keep all steps, so that ``solution.dense(t)`` is the solution at any time.
     events : Event or callable, or a sequence of them, optional
@@ -164,10 +167,13 @@ def solve(
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a callable(t, x); got {type(callback).__name__}")
     watched = check_events(events)
+    if save == "read" and isinstance(run, FixedSteps) and run.batch:
+        raise ValueError("save='read' is for adaptive steps: fixed steps end on every save time")
     landing = isinstance(run, AdaptiveSteps) and (save == "land" or (save == "auto" and lands(run.method)))
-    if landing and len(save_times) > max_steps:
+    if landing and len(save_times) > options.max_steps:
         raise ValueError(
-            f"steps land on each of the {len(save_times) - 1} save times, but max_steps is {max_steps}: "
+            f"steps land on each of the {len(save_times) - 1} save times, but max_steps is "
+            f"{options.max_steps}: "
             "raise it, or give save='read'"
         )
     with np.errstate(all="ignore"):

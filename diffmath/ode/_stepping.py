@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ from diffmath.ode._arguments import Batch, begin, check_options
 from diffmath.ode._classical import dopri5
 from diffmath.ode._control import PIDController
 from diffmath.ode._method import Method
+from diffmath.ode._single import is_single
 from diffmath.ode._step import Step
 from diffmath.ode._tableau import Tableau
 
@@ -28,14 +28,14 @@ def steps(
     *,
     method: Method | Tableau | str = dopri5,
     substeps: int | None = None,
-    rtol: float = 1e-6,
-    atol: float = 1e-9,
+    rtol: float | None = None,
+    atol: float | None = None,
     batch: Batch = "rows",
     controller: PIDController | None = None,
-    max_steps: int = 10_000,
+    max_steps: int | None = None,
     first_step: float | None = None,
-    max_step: float = math.inf,
-    min_step: float = 0.0,
+    max_step: float | None = None,
+    min_step: float | None = None,
     on_failure: Literal["raise", "return"] = "raise",
 ) -> Iterator[Step]:
     r"""Iterate over the accepted steps of a solve, taking each when it is asked for.
@@ -82,6 +82,7 @@ def steps(
     (True, (1, 2))
     """
     check_on_failure(on_failure)
+    is_single(x0)  # or it is refused
     options = check_options(
         rtol, atol, batch, controller, max_steps, min_step, max_step=max_step,
         first_step=first_step,

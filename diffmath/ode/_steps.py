@@ -51,6 +51,7 @@ class AdaptiveOptions:
     min_step: float
     max_step: float
     first_step: float | None
+    given: tuple[str, ...] = ()  # names of those that the caller gave: fixed steps refuse them
 
 
 class AdaptiveSteps:

@@ -72,6 +72,8 @@ def solve(f: Any, method: Any, x0: Any = None, times: Any = (0.0, 0.5, 1.0), **o
     """Return the solution, having looked at how it ended."""
     x0 = start(method) if x0 is None else x0
     options = {"max_steps": 100, "rtol": 1e-4, "atol": 1e-6, "on_failure": "return"} | options
+    if "substeps" in options or getattr(method, "embedded_order", None) is None:  # fixed steps take no others
+        options = {name: options[name] for name in {"substeps", "on_failure"} & set(options)}
     found = ode.solve(f, x0, list(times), method=method, **options)
     assert found.status in get_args(Status)
     assert found.success == (not found.message)

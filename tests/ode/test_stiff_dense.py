@@ -168,12 +168,11 @@ def test_it_is_a_cubic_in_the_limit_of_stiffness(method: Any) -> None:
 
 
 @by_name(METHODS)
-@pytest.mark.parametrize("substeps", [None, 8])
-def test_it_costs_no_evaluation(method: Any, substeps: Any) -> None:
+@pytest.mark.parametrize("options", [{"rtol": 1e-3}, {"substeps": 8}])
+def test_it_costs_no_evaluation(method: Any, options: Any) -> None:
     f, start = problem(method), exact([0.0, 0.1])
     plain, dense = (
-        ode.solve(f, start, [0.0, 1.0], method=method, substeps=substeps, rtol=1e-3, dense=dense)
-        for dense in (False, True)
+        ode.solve(f, start, [0.0, 1.0], method=method, dense=dense, **options) for dense in (False, True)
     )
     for name, value in plain.stats.items():
         np.testing.assert_array_equal(dense.stats[name], value)
