@@ -24,7 +24,8 @@ class SDE:
         ``drift(t, x)``, shape (batch, dim) -> (batch, dim).
     diffusion : callable
         ``diffusion(t, x)``. Its shape tells how it meets the increment: (batch, dim) is multiplied
-        elementwise with dW, (batch, dim, noise_dim) is a matrix per row.
+        elementwise with dW, (batch, dim, noise_dim) is a matrix per row. Constants need not be full: see the
+        notes.
     noise : {"additive", "diagonal", "scalar", "commutative", "general"}
         What the solver may rely on: `additive` g does not depend on x; `diagonal` row i of g depends on x_i
         and meets dW_i only; `scalar` one dW for all components, g of shape (batch, dim) and dW (batch, 1);
@@ -32,13 +33,14 @@ class SDE:
     calculus : {"ito", "stratonovich"}
         How the integral against dW is meant.
     noise_dim : int, optional
-        Number of Brownian motions per row, for commutative and general noise (dim by default).
+        Number of Brownian motions per row, for commutative and general noise (that of the matrix by default),
+        and for additive noise whose diffusion is a matrix.
     drift_jacobian : callable, optional
         ``drift_jacobian(t, x)``: df_i/dx_j, shape (batch, dim, dim).
     diffusion_derivative : callable, optional
         ``diffusion_derivative(t, x)``, which Milstein's method needs: dg_i/dx_i of diagonal noise, shape
         (batch, dim); of other noise dg/dx_k, shape (batch, dim, dim) for scalar noise and (batch, dim,
-        noise_dim, dim) for a matrix, the last axis being k.
+        noise_dim, dim) for a matrix, the last axis being k. The first axis may be 1 or missing.
 
     Raises
     ------
@@ -50,6 +52,19 @@ class SDE:
     Notes
     -----
     Time is a Python float; the state is an array of any library, (batch, dim).
+
+    *Parameters.* All callables may take more than (t, x): ``parameters=`` of the solvers, one row per row of
+    the batch, comes third, and ``args=``, constants, behind: ``drift(t, x, parameters, *args)``.
+
+    *Constants.* Elementwise noise (additive, diagonal, scalar) may also be a number, or an array of shape
+    (dim,), (1, dim) or (batch, 1). A matrix for all rows has shape (1, dim, noise_dim) or, for commutative
+    and general noise, (dim, noise_dim); for additive noise the latter needs `noise_dim`, since it could be
+    (batch, dim). Where there are as many rows as components, the solvers ask once with another number of
+    rows, and refuse what has two readings.
+
+    *Images.* States may have more axes, (batch, \*state): the solvers step them as flat rows of n numbers,
+    component by component, so that elementwise noise has the shape of the state, a matrix the shape (batch,
+    \*state, noise_dim), and dg/dx_k of it the shape (batch, \*state, noise_dim, \*state).
 
     References
     ----------
@@ -82,7 +97,7 @@ class SDE:
                 raise ValueError(f"noise_dim must be at least 1; got {self.noise_dim}")
         for role in ("drift", "diffusion", "drift_jacobian", "diffusion_derivative"):
             if getattr(self, role) is not None:
-                check_dynamics(getattr(self, role), role)
+                check_dynamics(getattr(self, role), role, more=None)  # bound later
 
     def __repr__(self) -> str:
         size = "" if self.noise_dim is None else f", noise_dim={self.noise_dim}"

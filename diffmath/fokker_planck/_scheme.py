@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from diffmath._callables import check_result, guarded
+from diffmath._diffusion_shape import full_diffusion
 from diffmath._models import SDE
 from diffmath.fokker_planck._grid import Grid, Vector, check_grid, check_number
 from diffmath.sde._edge import as_sde
@@ -111,6 +112,7 @@ def _diffusivity(model: SDE, t: float, points: Vector) -> Vector:
     """D = g g^T / 2 at some points, for g elementwise or a row of a matrix."""
     x = points[:, None]
     g: Any = guarded(model.diffusion, "diffusion", t, t, x.copy())
+    g = full_diffusion(g, x, model.noise, model.noise_dim)
     matrix = getattr(g, "ndim", 2) == 3
     check_result("diffusion(t, x)", g, x, (*x.shape, g.shape[2]) if matrix else None)
     _finite(

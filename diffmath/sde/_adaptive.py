@@ -18,13 +18,13 @@ from diffmath._typing import Array
 from diffmath.ode._arguments import check_options
 from diffmath.ode._control import IController, PIDController
 from diffmath.sde._descent import Descent, Steps
-from diffmath.sde._edge import as_sde, noise_shape
+from diffmath.sde._edge import noise_shape, prepare
 from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
+from diffmath.sde._named_methods import as_method
 from diffmath.sde._nodes import KeyNodes, PathNodes
 from diffmath.sde._path import BrownianPath
-from diffmath.sde._solve import _source, along, check_state, first_row_of, narrowed
-from diffmath.sde._watched import watched
+from diffmath.sde._solve import _source, along, first_row_of, narrowed
 
 __all__ = ["solve_adaptive"]
 
@@ -36,9 +36,11 @@ def solve_adaptive(
     x0: Array,
     times: npt.ArrayLike,
     *,
-    method: Method,
+    method: Method | str,
     key: random.Key | None = None,
     path: BrownianPath | None = None,
+    parameters: Any = None,
+    args: tuple[Any, ...] = (),
     rtol: float = 1e-3,
     atol: float = 1e-6,
     controller: PIDController | None = None,
@@ -62,18 +64,23 @@ def solve_adaptive(
     Parameters
     ----------
     model : SDE or symbolic.SDE
-        The equation. Its callables are called on *some of the rows* at a time: parameters of single rows
-        belong into the state.
-    x0 : array, shape (batch, dim)
+        The equation. Its callables are called on *some of the rows* at a time: arrays of one row each belong
+        into `parameters`.
+    x0 : array, shape (batch, dim) or (batch, \*state)
         States at ``times[0]``.
     times : array_like, shape (times,)
         Host times to save at, strictly increasing or decreasing; steps end on each of them.
-    method : Method
+    method : Method or str
         Strong order 1 at least for the noise of `model`, or additive noise, or Stratonovich; see the notes.
     key : Key, optional
         Names the Brownian paths; needed unless `path` is given.
     path : BrownianPath, optional
         The path to run on, of shape (batch, noise_dim), with the terms that the method needs.
+    parameters : array or mapping of arrays, optional
+        One row per row of `x0`: what the callables of the model get third, ``drift(t, x, parameters)``. They
+        are cut where the batch is cut.
+    args : tuple
+        Constants, behind: ``drift(t, x, *args)``, or ``drift(t, x, parameters, *args)``.
     rtol, atol : float
         Tolerances of a step.
     controller : ode.PIDController, optional
@@ -98,9 +105,9 @@ def solve_adaptive(
     Returns
     -------
     Solution
-        ``x`` has shape (times, batch, dim), in the precision and on the device of `x0`. Rows that failed are
-        nan from there on; `row_status` tells. `stats`: steps, rejected, evaluations of the drift (per row),
-        and calls, the steps of groups of rows that were computed.
+        ``x`` has shape (times, batch, \*state), in the precision and on the device of `x0`. Rows that failed
+        are nan from there on; `row_status` tells. `stats`: steps, rejected, evaluations of the drift (per
+        row), and calls, the steps of groups of rows that were computed.
 
     Raises
     ------
@@ -151,9 +158,10 @@ def solve_adaptive(
     ('ok', (3, 100, 1))
     """
     check_on_failure(on_failure)
-    model, saved = watched(as_sde(model)), host_times(times)
-    first_row = check_count("first_row", first_row, 0)
-    x = check_state(x0)
+    saved, first_row = host_times(times), check_count("first_row", first_row, 0)
+    method = as_method(method)
+    prepared = prepare(model, x0, parameters, args)
+    model, x = prepared.model, prepared.x
     _check_converges(model, method)
     span = abs(float(saved[-1] - saved[0]))
     options = _options(
@@ -169,14 +177,12 @@ def solve_adaptive(
             if not descent.alive.any():
                 break
         states.append(x)
-    found = saved[: len(states)], array_namespace(x).stack(states)
+    found = saved[: len(states)], prepared.shaped(array_namespace(x).stack(states))
     return finish(descent.failures.solution(found, descent.stats(), per_row=True), on_failure)
 
 
-def _check_converges(model: SDE, method: Any) -> None:
+def _check_converges(model: SDE, method: Method) -> None:
     """Refuse a method whose limit may depend on how steps are chosen."""
-    if not isinstance(method, Method):
-        raise TypeError(f"method must be a method object such as sde.milstein; got {type(method).__name__}")
     method.check(model)
     if method.carries:
         raise ValueError(

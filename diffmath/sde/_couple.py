@@ -16,12 +16,12 @@ from diffmath._errors import SolveError
 from diffmath._models import SDE
 from diffmath._solution import Solution
 from diffmath._typing import Array
-from diffmath.sde._edge import as_sde
+from diffmath.sde._edge import prepare
 from diffmath.sde._increment import Increment, chen
 from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
-from diffmath.sde._solve import advance_carrying, begin, check_state, noise_of, nonfinite
-from diffmath.sde._watched import watched
+from diffmath.sde._named_methods import as_method
+from diffmath.sde._solve import advance_carrying, begin, noise_of, nonfinite
 
 __all__ = ["Coupled", "coupled"]
 
@@ -52,8 +52,10 @@ def coupled(
     *,
     t_span: tuple[float, float],
     steps: int,
-    method: Method,
+    method: Method | str,
     key: random.Key,
+    parameters: Any = None,
+    args: tuple[Any, ...] = (),
     ratio: int = 2,
     first_row: int = 0,
 ) -> Coupled:
@@ -69,16 +71,21 @@ def coupled(
     ----------
     model : SDE or symbolic.SDE
         The equation; a symbolic one is lowered.
-    x0 : array, shape (batch, dim)
+    x0 : array, shape (batch, dim) or (batch, \*state)
         States at ``t_span[0]``.
     t_span : (float, float)
         First and last time; decreasing runs backwards.
     steps : int
         Number of equal steps of the coarse run.
-    method : Method
+    method : Method or str
         Driven by Brownian increments or by `levy_increments`.
     key : Key
         Names the paths: take another for every level.
+    parameters : array or mapping of arrays, optional
+        One row per row of `x0`: what the callables of the model get third, ``drift(t, x, parameters)``. They
+        are cut where the batch is cut.
+    args : tuple
+        Constants, behind: ``drift(t, x, *args)``, or ``drift(t, x, parameters, *args)``.
     ratio : int
         Fine steps in a coarse one.
     first_row : int
@@ -87,7 +94,7 @@ def coupled(
     Returns
     -------
     Coupled
-        ``(coarse, fine)``, two arrays of shape (batch, dim). The fine run is that of
+        ``(coarse, fine)``, two arrays of the shape of `x0`. The fine run is that of
         ``solve(model, x0, np.linspace(*t_span, ratio * steps + 1), method=method, key=key)``.
 
     Raises
@@ -118,7 +125,9 @@ def coupled(
     >>> bool(np.mean((pair.fine - pair.coarse) ** 2) < 1e-3 < np.var(pair.fine))
     True
     """
-    model, x = watched(as_sde(model)), check_state(x0)
+    method = as_method(method)
+    prepared = prepare(model, x0, parameters, args)
+    model, x = prepared.model, prepared.x
     steps, ratio = check_count("steps", steps, 1), check_count("ratio", ratio, 2)
     span = host_times(t_span, "t_span")
     if len(span) != 2:
@@ -126,8 +135,7 @@ def coupled(
     fine_clock = host_times(
         np.linspace(span[0], span[1], steps * ratio + 1), f"t_span cut into {steps * ratio} steps"
     )
-    if isinstance(method, Method):
-        needed_terms(method.increments, method.name)
+    needed_terms(method.increments, method.name)
     noise = noise_of(model, x, fine_clock, method, key, check_count("first_row", first_row, 0))
     fine = coarse = x
     carried = carried_coarse = begin(model, x, float(fine_clock[0]), method)
@@ -142,9 +150,10 @@ def coupled(
             message = nonfinite(state, clock[-1], first_row, method.trouble)
             if message:
                 message = f"{name} run: {message}; use more steps (now {steps}), or {method.remedy}"
+                start = prepared.shaped(x[None, ...])
                 stats = {"steps": n - 1, "evaluations": method.nfe(n - 1)}
-                raise SolveError(message, Solution(span[:1], x[None, ...], method.failure, message, stats))
-    return Coupled(coarse, fine)
+                raise SolveError(message, Solution(span[:1], start, method.failure, message, stats))
+    return Coupled(prepared.shaped(coarse), prepared.shaped(fine))
 
 
 def _groups(noise: Iterator[Any], size: int) -> Iterator[list[Any]]:

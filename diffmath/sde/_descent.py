@@ -8,6 +8,8 @@ taken: what a decision knew of the path, the solution knows (Foster & Jelincic, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,7 @@ from diffmath.ode._failures import Failures, name_rows
 from diffmath.sde._method import Method
 from diffmath.sde._nodes import Indices, Node, take_rows
 from diffmath.sde._solve import advance
+from diffmath.sde._watched import rows_of
 
 __all__ = ["Descent", "Steps"]
 
@@ -54,7 +57,7 @@ class Descent:
         self, model: SDE, method: Method, nodes: Any, options: Steps, batch: int, first_row: int = 0
     ) -> None:
         self._model, self._method, self._nodes, self._options = model, method, nodes, options
-        self._first_row = first_row
+        self._first_row, self._rows = first_row, rows_of(model)
         self._doubling = method.step_with_error is None
         self._wanted = np.full(batch, options.first_step)
         self._past = np.ones(batch)
@@ -114,7 +117,8 @@ class Descent:
             return np.zeros(0, dtype=bool), _nans(x, 0)
         rows, before = node.rows[tried], take_rows(x, tried)
         state = take_rows(node.state, tried)
-        x_new, change = self._step(node, before, state, take_rows(parts, tried))
+        with self._called_on(rows):
+            x_new, change = self._step(node, before, state, take_rows(parts, tried))
         options = self._options
         with np.errstate(all="ignore"):
             norm = options.tolerance.norm(change, before, x_new)
@@ -136,6 +140,18 @@ class Descent:
             self._stop("nonfinite", rows[~finite], node)
             self._stop("step_too_small", rows[finite & ~accepted], node)
         return accepted, x_new
+
+    @contextmanager
+    def _called_on(self, rows: Indices) -> Iterator[None]:
+        """Give the callables the parameters of these rows; an error is told that they are some of all."""
+        if self._rows is not None:
+            self._rows.choose(rows)
+        try:
+            yield
+        except (TypeError, ValueError, IndexError, RuntimeError) as error:
+            if len(rows) < len(self.alive):
+                error.add_note(_SOME_ROWS)
+            raise
 
     def _step(self, node: Node, x: Array, state: Any, parts: Any) -> tuple[Array, Array]:
         """Return the states after a node, and an estimate of their error."""
@@ -183,6 +199,11 @@ def _ordered(pieces: list[Array], order: Indices) -> Array:
 def _nans(x: Array, count: int) -> Array:
     return array_namespace(x).full((count, *x.shape[1:]), np.nan, dtype=x.dtype, device=device(x))
 
+
+_SOME_ROWS = (
+    "solve_adaptive calls drift and diffusion on some of the rows: arrays of one row for each row of x0 "
+    "belong into parameters=, as in drift(t, x, parameters)"
+)
 
 _ADVICE = {
     "nonfinite": (

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import array_namespace, host_times
+from diffmath._arrays import array_namespace, check_array, host_times
+from diffmath._bound import check_args, check_parameters, cut
 from diffmath._counts import check_count
 from diffmath._errors import SolveError
 from diffmath._models import SDE
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution
 from diffmath._typing import Array
-from diffmath.sde._edge import as_sde
+from diffmath.sde._edge import as_sde, prepare
 from diffmath.sde._method import Method
-from diffmath.sde._solve import check_state, march, nonfinite
-from diffmath.sde._watched import watched
+from diffmath.sde._named_methods import as_method
+from diffmath.sde._solve import march, nonfinite
 
 __all__ = ["ensemble"]
 
@@ -35,6 +37,8 @@ def ensemble(
     steps: int,
     method: Method | str,
     key: random.Key,
+    parameters: Any = None,
+    args: tuple[Any, ...] = (),
     executor: Executor | None = None,
     chunk: int = 2**14,
     progress: bool = False,
@@ -48,7 +52,7 @@ def ensemble(
     ----------
     model : SDE or symbolic.SDE
         The equation; a symbolic one is lowered.
-    x0 : array, shape (batch, dim)
+    x0 : array, shape (batch, dim) or (batch, \*state)
         States at ``t_span[0]``; integers become the library's default float.
     t_span : (float, float)
         First and last time; decreasing runs backwards, as in `solve`.
@@ -58,6 +62,11 @@ def ensemble(
         A method object, or the name of one of this package: "euler_maruyama", "milstein", "sra1", ...
     key : Key
         Names the Brownian paths.
+    parameters : array or mapping of arrays, optional
+        One row per row of `x0`: what the callables of the model get third, ``drift(t, x, parameters)``. They
+        are cut where the batch is cut.
+    args : tuple
+        Constants, behind: ``drift(t, x, *args)``, or ``drift(t, x, parameters, *args)``.
     executor : concurrent.futures.Executor, optional
         Where the chunks run: threads, processes (the model must then pickle), Dask's
         ``client.get_executor()``, MPI's pool. Serially by default.
@@ -68,7 +77,7 @@ def ensemble(
 
     Returns
     -------
-    array, shape (batch, dim)
+    array, of the shape of `x0`
         States at ``t_span[1]``, in the precision and on the device of `x0`.
 
     Raises
@@ -95,10 +104,16 @@ def ensemble(
     >>> bool(np.all(final == path.x[-1]))
     True
     """
-    model, x, method = watched(as_sde(model)), check_state(x0), _named(method)
+    model, x, method = as_sde(model, plain=False), check_array("x0", x0, min_ndim=2), as_method(method)
+    parameters = None if parameters is None else check_parameters(parameters, x.shape[0])
+    args = check_args(args)
     chunk, clock = check_count("chunk", chunk, 1), _clock(t_span, check_count("steps", steps, 1))
     lows = range(0, max(x.shape[0], 1), chunk)
-    tasks = [(model, x[low : min(low + chunk, x.shape[0]), :], clock, method, key, low) for low in lows]
+    cuts = [slice(low, min(low + chunk, x.shape[0])) for low in lows]
+    tasks = [
+        (model, x[rows, ...], cut(parameters, rows), args, clock, method, key, rows.start, len(cuts) > 1)
+        for rows in cuts
+    ]
     if executor is not None and not callable(getattr(executor, "map", None)):
         raise TypeError(f"executor must be a concurrent.futures.Executor; got {type(executor).__name__}")
     run_all: Any = map if executor is None else executor.map
@@ -110,32 +125,41 @@ def ensemble(
 def _run_chunk(
     model: SDE,
     initial: Array,
+    parameters: Any,
+    args: tuple[Any, ...],
     clock: Clock,
     method: Method,
     key: random.Key,
     first_row: int,
+    cut_up: bool,
 ) -> Array:
     """March a chunk of rows to the last time: a pure function, for any worker."""
-    x, steps = initial, len(clock) - 1
-    for n, x in march(model, initial, clock, method, key, first_row):
-        message = nonfinite(x, float(clock[n]), first_row, method.trouble)
-        if message:
-            message += f"; use more steps (now {steps}), or {method.remedy}"
-            start = array_namespace(x).stack([initial])
-            stats = {"steps": n - 1, "evaluations": method.nfe(n - 1)}
-            raise SolveError(message, Solution(clock[:1], start, method.failure, message, stats))
-    return x
+    with _explained(cut_up):
+        prepared = prepare(model, initial, parameters, args)
+        x, steps = prepared.x, len(clock) - 1
+        run = march(prepared.model, x, clock, method, key, first_row)
+        for n, x in run:
+            message = nonfinite(x, float(clock[n]), first_row, method.trouble)
+            if message:
+                message += f"; use more steps (now {steps}), or {method.remedy}"
+                stats = {"steps": n - 1, "evaluations": method.nfe(n - 1)}
+                start = Solution(clock[:1], initial[None, ...], method.failure, message, stats)
+                raise SolveError(message, start)
+    return prepared.shaped(x)
 
 
-def _named(method: Method | str) -> Method:
-    if not isinstance(method, str):
-        return method
-    package = importlib.import_module(__package__)
-    found = getattr(package, method) if method in package.__all__ else None
-    if not isinstance(found, Method):
-        names = [name for name in package.__all__ if isinstance(getattr(package, name), Method)]
-        raise ValueError(f"method must be a method object or one of {names}; got {method!r}")
-    return found
+@contextmanager
+def _explained(cut_up: bool) -> Iterator[None]:
+    """Let an error tell that the callables see a chunk of the rows."""
+    try:
+        yield
+    except (TypeError, ValueError, IndexError, RuntimeError) as error:
+        if cut_up and not isinstance(error, SolveError):
+            error.add_note(
+                "ensemble calls drift and diffusion on chunks of the rows: arrays of one row for each row of "
+                "x0 belong into parameters=, which are cut with the rows, as in drift(t, x, parameters)"
+            )
+        raise
 
 
 def _clock(t_span: tuple[float, float], steps: int) -> Clock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,11 @@ from diffmath._arrays import array_namespace, host_times
 from diffmath._models import SDE
 from diffmath._solution import Solution
 from diffmath._typing import Array
-from diffmath.sde._edge import as_sde, noise_shape
+from diffmath.sde._edge import noise_shape, prepare
 from diffmath.sde._method import Method
+from diffmath.sde._named_methods import as_method
 from diffmath.sde._path import BrownianPath
 from diffmath.sde._solve import advance, along
-from diffmath.sde._watched import watched
 
 __all__ = ["interpolate"]
 
@@ -25,8 +26,10 @@ def interpolate(
     solution: Solution,
     times: npt.ArrayLike,
     *,
-    method: Method,
+    method: Method | str,
     path: BrownianPath,
+    parameters: Any = None,
+    args: tuple[Any, ...] = (),
 ) -> Array:
     r"""Return states between the saved ones of a solution, along a Brownian path.
 
@@ -40,20 +43,22 @@ def interpolate(
     model : SDE or symbolic.SDE
         The equation that was solved.
     solution : Solution
-        Saved states, shape (times, batch, dim), as from `solve` or `solve_adaptive`.
+        Saved states, shape (times, batch, \*state), as from `solve` or `solve_adaptive`.
     times : array_like, shape (n,)
         Strictly monotone host times within those of the solution.
-    method : Method
+    method : Method or str
         The step between saved states, usually that of the solve.
     path : BrownianPath
         Of shape (batch, noise_dim), with the terms that the method needs. *The path of the solve*
         continues the solution; after ``solve(..., times=linspace(t0, t1, N + 1), key=key)`` that is
         ``BrownianPath(key, (batch, noise_dim), t0, t1, like=x0, steps=N)``. *Any other path*, with a key of
         its own, draws states conditional on the saved ones, wherever these are from.
+    parameters, args
+        Those of the solve.
 
     Returns
     -------
-    array, shape (n, batch, dim)
+    array, shape (n, batch, \*state)
         At a saved time exactly the saved state.
 
     Raises
@@ -85,7 +90,7 @@ def interpolate(
     >>> sde.interpolate(ou, solution, [0.12, 0.5], method=sde.euler_maruyama, path=path).shape
     (2, 1000, 1)
     """
-    model, at = watched(as_sde(model)), host_times(times, min_length=1)
+    at = host_times(times, min_length=1)
     saved, xp = solution.t, array_namespace(solution.x)
     if len(saved) < 2:
         raise ValueError(f"solution must hold at least 2 times; got {len(saved)}")
@@ -95,18 +100,20 @@ def interpolate(
         raise ValueError(
             f"times must lie between the saved ones, {saved[0]!r} and {saved[-1]!r}; got {outside[0]!r}"
         )
-    if not isinstance(method, Method):
-        raise TypeError(f"method must be a method object such as sde.milstein; got {type(method).__name__}")
+    method = as_method(method)
     if not isinstance(path, BrownianPath):
         raise TypeError(f"path must be a BrownianPath; got {type(path).__name__}")
+    prepared = prepare(model, solution.x[0, ...], parameters, args)
+    model = prepared.model
     method.check(model)
-    shape = noise_shape(model, float(saved[0]), solution.x[0, ...])
+    shape = noise_shape(model, float(saved[0]), prepared.x)
+    flat = replace(solution, x=xp.reshape(solution.x, (len(saved), *prepared.x.shape)))
 
     def step(x: Array, s: float, t: float) -> Array:
         (noise,) = along(path, np.array([s, t]), method, shape, x)
         return advance(model, x, s, t, method, noise)
 
-    return xp.stack([_between(solution, direction, float(t), step) for t in at])
+    return prepared.shaped(xp.stack([_between(flat, direction, float(t), step) for t in at]))
 
 
 def _between(solution: Solution, direction: float, t: float, step: Any) -> Array:

@@ -111,7 +111,7 @@ class Langevin(SDE):
     force_jacobian: Drift | None = None
 
     def __post_init__(self) -> None:
-        check_dynamics(self.force, "force")
+        check_dynamics(self.force, "force", more=None)
         for name in ("friction", "temperature"):
             object.__setattr__(self, name, _number(name, getattr(self, name)))
         masses = np.asarray(self.mass).tolist()
@@ -125,7 +125,7 @@ class Langevin(SDE):
         object.__setattr__(self, "drift", self._drift)
         object.__setattr__(self, "diffusion", self._diffusion)
         if self.force_jacobian is not None:
-            check_dynamics(self.force_jacobian, "force_jacobian")
+            check_dynamics(self.force_jacobian, "force_jacobian", more=None)
             object.__setattr__(self, "drift_jacobian", self._jacobian)
 
     def split(self, x: Array) -> tuple[Array, Array]:

@@ -18,11 +18,11 @@ from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array
 from diffmath.sde._commutes import refuse_false_commutativity
-from diffmath.sde._edge import as_sde, noise_shape
+from diffmath.sde._edge import noise_shape, prepare
 from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
+from diffmath.sde._named_methods import as_method
 from diffmath.sde._path import BrownianPath
-from diffmath.sde._watched import watched
 
 __all__ = [
     "advance",
@@ -44,9 +44,11 @@ def solve(
     x0: Array,
     times: npt.ArrayLike,
     *,
-    method: Method,
+    method: Method | str,
     key: random.Key | None = None,
     path: BrownianPath | None = None,
+    parameters: Any = None,
+    args: tuple[Any, ...] = (),
     substeps: int = 1,
     first_row: int = 0,
     progress: bool = False,
@@ -61,17 +63,23 @@ def solve(
     ----------
     model : SDE or symbolic.SDE
         The equation; a symbolic one is lowered.
-    x0 : array, shape (batch, dim)
-        States at ``times[0]``; integers become the library's default float.
+    x0 : array, shape (batch, dim) or (batch, \*state)
+        States at ``times[0]``; integers become the library's default float. States of several axes, such as
+        images, are solved as flat rows: noise per component, the same numbers.
     times : array_like, shape (times,)
         Host times, strictly increasing or strictly decreasing (then the SDE runs backwards, see the notes).
-    method : Method
-        `euler_maruyama`, `milstein`, or your own.
+    method : Method or str
+        `euler_maruyama`, `milstein`, or your own; or the name of one of this package, "milstein".
     key : Key, optional
         Names the Brownian paths; needed unless `path` is given.
     path : BrownianPath, optional
         The Brownian motion to run on, of shape (batch, noise_dim), with the terms that the method needs. Then
         runs with any times see one path, and `key` and `first_row` are its own.
+    parameters : array or mapping of arrays, optional
+        One row per row of `x0`: what the callables of the model get third, ``drift(t, x, parameters)``. They
+        are cut where the batch is cut.
+    args : tuple
+        Constants, behind: ``drift(t, x, *args)``, or ``drift(t, x, parameters, *args)``.
     substeps : int
         Equal steps between neighbouring times. Doubling it refines the same path.
     first_row : int
@@ -84,7 +92,7 @@ def solve(
     Returns
     -------
     Solution
-        ``x`` has shape (times, batch, dim), in the precision and on the device of `x0`.
+        ``x`` has shape (times, batch, \*state), in the precision and on the device of `x0`.
 
     Raises
     ------
@@ -125,12 +133,13 @@ def solve(
     Solution(ok, t: 0 -> 1 (11 times), x: (11, 1000, 1) float64, steps=10, evaluations=10)
     """
     check_on_failure(on_failure)
-    model, saved = watched(as_sde(model)), host_times(times)
+    method, saved = as_method(method), host_times(times)
     substeps, first_row = check_count("substeps", substeps, 1), check_count("first_row", first_row, 0)
-    x = check_state(x0)
+    prepared = prepare(model, x0, parameters, args)
+    x = prepared.x
     clock = _refine(saved, substeps)
     source = _source(key, path, first_row)
-    run = march(model, x, clock, method, source, first_row)
+    run = march(prepared.model, x, clock, method, source, first_row)
     first_row = first_row_of(source, first_row)
     states, message, steps = [x], "", 0
     for n, x in progress_bar(run, enabled=progress, description=method.name, total=len(clock) - 1):
@@ -142,7 +151,7 @@ def solve(
             states.append(x)
     solution = Solution(
         t=saved[: len(states)],
-        x=array_namespace(x).stack(states),
+        x=prepared.shaped(array_namespace(x).stack(states)),
         status=method.failure if message else "ok",
         message=message and f"{message}; use more substeps (now {substeps}), or {method.remedy}",
         stats={"steps": steps, "evaluations": method.nfe(steps)},
@@ -197,8 +206,6 @@ def noise_of(
     first_row: int = 0,
 ) -> Iterator[Any]:
     """Check model and method against the state, then iterate over what the steps get as noise."""
-    if not isinstance(method, Method):
-        raise TypeError(f"method must be a method object such as sde.milstein; got {type(method).__name__}")
     method.check(model)
     path_key = None if isinstance(source, BrownianPath) else random.fold_in(source, "sde.path")
     shape = noise_shape(model, float(clock[0]), x)

@@ -171,3 +171,14 @@ def test_arguments_of_the_wrong_kind_are_refused(options, match):
 def test_something_that_is_no_sde_is_refused():
     with pytest.raises(TypeError, match=r"model must be an sde.SDE or a symbolic.SDE; got function"):
         fp.stationary(lambda t, x: -x, fp.Grid.uniform((-5, 5), 40))
+
+
+@pytest.mark.parametrize("noise", ["additive", "diagonal", "scalar"])
+def test_a_diffusion_may_be_a_number_or_a_matrix_for_all(noise):
+    grid = fp.Grid.uniform((-2, 2), 16)
+    full = fp.stationary(sde.SDE(lambda t, x: -x, lambda t, x: 0.7 + 0 * x, noise=noise), grid)
+    for g in (0.7, np.array([0.7]), np.array([[0.7]])):
+        found = fp.stationary(sde.SDE(lambda t, x: -x, lambda t, x, g=g: g, noise=noise), grid)
+        np.testing.assert_array_equal(found, full)
+    with pytest.raises(TypeError, match=r"drift must take two arguments.*args="):
+        fp.stationary(sde.SDE(lambda t, x, k: -k * x, lambda t, x, k: k, noise=noise), grid)

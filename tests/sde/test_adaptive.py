@@ -288,7 +288,7 @@ def test_every_call_ends():
             ValueError,
             "strong order 1 for adaptive steps with diagonal Ito noise",
         ),
-        ({"method": "milstein"}, TypeError, "method must be a method object"),
+        ({"method": 3}, TypeError, "method must be a method object"),
         ({"key": None}, TypeError, "key must be a Key"),
         ({"rtol": -1.0}, ValueError, "rtol must be finite and not negative"),
         ({"rtol": float("nan")}, ValueError, "rtol must be finite"),

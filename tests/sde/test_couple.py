@@ -121,7 +121,7 @@ def test_backwards_chunks_and_backends(xp):
         ({"ratio": 1}, ValueError, "ratio must be at least 2"),
         ({"t_span": (0.0, 1.0, 2.0)}, ValueError, r"t_span must be \(first, last\); got 3 times"),
         ({"key": 3}, TypeError, "key must be a Key"),
-        ({"method": "milstein"}, TypeError, "method must be a method object"),
+        ({"method": 3}, TypeError, "method must be a method object"),
         ({"x0": np.ones(3)}, ValueError, "x0 must have shape"),
     ],
 )

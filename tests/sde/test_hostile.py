@@ -122,10 +122,10 @@ def misbehaving(g: Any) -> dict[str, tuple[Any, type[Exception]]]:
             Buffered(lambda t, x: g(t, x) * (1 + t + x[:1, :1].reshape((1,) * g(t, x).ndim))),
             TypeError,
         ),
-        "shape": (lambda t, x: g(t, x)[0], ValueError),
-        "one": (lambda t, x: np.zeros(1), ValueError),
+        "shape": (lambda t, x: g(t, x)[:, 1:], ValueError),
+        "two": (lambda t, x: np.zeros(2), ValueError),
         "bigger": (lambda t, x: np.zeros((3, *g(t, x).shape)), ValueError),
-        "number": (lambda t, x: 0.0, TypeError),
+        "text": (lambda t, x: "0.0", TypeError),
         "list": (lambda t, x: g(t, x).tolist(), TypeError),
         "none": (lambda t, x: None, TypeError),
         "integers": (lambda t, x: g(t, x).astype(int), TypeError),
@@ -135,7 +135,7 @@ def misbehaving(g: Any) -> dict[str, tuple[Any, type[Exception]]]:
         "longdouble": (lambda t, x: g(t, x).astype(np.longdouble), TypeError),
         "matrix": (lambda t, x: as_matrix(g(t, x)), TypeError),
         "masked": (lambda t, x: np.ma.masked_less(g(t, x), 0.5), TypeError),
-        "shape later": (later(g, lambda t, x: np.zeros(1)), ValueError),
+        "shape later": (later(g, lambda t, x: np.zeros(2)), ValueError),
         "none later": (later(g, lambda t, x: None), TypeError),
         "complex later": (later(g, lambda t, x: 1j * g(t, x)), TypeError),
         "float32 later": (later(g, lambda t, x: g(t, x).astype("f4")), TypeError),
@@ -225,7 +225,7 @@ def test_arguments_are_refused_by_name_before_the_drift_is_called(method: Any) -
         (X0.astype("f2"), TypeError),
         (np.array(1.0), ValueError),
         (X0[0], ValueError),
-        (X0[None], ValueError),
+        (X0[None, None] * np.nan, ValueError),
     ):
         with pytest.raises(error, match="x0"):
             solve(model, method, x0)

@@ -129,8 +129,18 @@ def test_names_of_methods():
         by_name = sde.ensemble(model, x0, t_span=(0, 1), steps=4, method=name, key=key)
         by_object = sde.ensemble(model, x0, t_span=(0, 1), steps=4, method=getattr(sde, name), key=key)
         np.testing.assert_array_equal(by_name, by_object)
+        found = sde.solve(model, x0, [0.0, 1.0], method=name, key=key).x
+        np.testing.assert_array_equal(
+            found, sde.solve(model, x0, [0.0, 1.0], method=getattr(sde, name), key=key).x
+        )
+    pair = sde.coupled(model, x0, t_span=(0, 1), steps=4, method="sriw1", key=key)
+    assert np.isfinite(pair.fine).all()
+    assert sde.solve_adaptive(model, x0, [0.0, 1.0], method="sriw1", key=key, rtol=1e-2).success
+    for foreign, ours in (("srk", "sriw1"), ("Euler", "euler_maruyama"), ("milstien", "milstein")):
+        with pytest.raises(ValueError, match=f"got '{foreign}': .*'{ours}'"):
+            sde.solve(model, x0, [0.0, 1.0], method=foreign, key=key)
     for wrong in ("magic", "solve", "SDE"):
-        with pytest.raises(ValueError, match=r"method must be a method object or one of .*'milstein'"):
+        with pytest.raises(ValueError, match=r"method must be an object of diffmath.sde or its name"):
             sde.ensemble(model, x0, t_span=(0, 1), steps=4, method=wrong, key=key)
 
 
