@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -34,6 +35,9 @@ class Dynamics:
         self._untouched: FirstResult | None = None
         self._parts: dict[tuple[str, int], FirstResult | None] = {}  # None: it is fine
         self.calls = 0
+        self.spared: Any = 0  # how many of them each row did not wait for: its iteration had ended
+        self.bounds = -math.inf, math.inf  # of the times at which f may be asked
+        self.near = True  # arrays of times may pass a bound by rounding
         self.tolerance: Any = None  # of an adaptive solve: iterations within a step need no more
         self.unsolved: Any = None  # rows whose equations the last step could not solve, if it had any
 
@@ -57,6 +61,7 @@ class Dynamics:
 
         def counted(t: Time, x: Array) -> Any:
             self.calls += 1
+            t = self.within(t)
             role = f"{name}(t, x)"
             # The sum of the parts broadcasts and promotes; a part alone must not.
             result = check_part(role, guarded(part, role, t, t, x), x)
@@ -68,6 +73,13 @@ class Dynamics:
 
         key = name, id(part)
         return counted
+
+    def within(self, t: Time) -> Time:
+        """Return a time as f gets it: a node that is past an end of the solve, by rounding, is that end."""
+        low, high = self.bounds
+        if isinstance(t, float):
+            return low if t < low else min(t, high)
+        return array_namespace(t).clip(t, low, high) if self.near else t
 
     def start(self, t: Time, x: Array, pristine: Array) -> Array:
         """Return ``f(t, x)`` at the start; `pristine` is another array with the values of `x`."""
@@ -90,6 +102,7 @@ class Dynamics:
             t0, x0, slope = self._first
             if x is x0 and isinstance(t, float) and t == t0:
                 return slope
+        t = self.within(t)
         try:  # as `guarded` does, without its call: this one is counted in microseconds
             result = self._f(t, x)
         except Exception as error:

@@ -11,14 +11,14 @@ from diffmath._arrays import array_namespace
 from diffmath._solution import Status
 from diffmath._typing import Array
 from diffmath.ode._clocks import Mask, Rows
+from diffmath.ode._closing import bounded_trier
 from diffmath.ode._control import finite_rows
 from diffmath.ode._dynamics import Dynamics
 from diffmath.ode._failures import Failures, advice
 from diffmath.ode._jacobian_check import check_derivatives
 from diffmath.ode._method import Method
 from diffmath.ode._step import Step
-from diffmath.ode._steps import choose
-from diffmath.ode._trial import Interpolant, trier
+from diffmath.ode._trial import Interpolant, choose
 
 __all__ = ["FixedSteps"]
 
@@ -42,7 +42,8 @@ class FixedSteps:
         self.goal = times[-1:].copy()
         self.failures = Failures(self.batch)
         self._unsolved = np.zeros(self.batch, dtype=bool)  # rows that Newton's iteration failed in
-        self._try = trier(f, method, x, None, per_row=False)
+        f.bounds = min(self.start, self.stop), max(self.start, self.stop)
+        self._try = bounded_trier(f, method, x, None, per_row=False)
         self._taken = 0
 
     def __iter__(self) -> Iterator[Step]:

@@ -98,19 +98,21 @@ def jacobian(f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None) 
 def time_derivative(f: Drift, t: Time, x: Array, dt: Time, slope: Array) -> Array:
     r"""Return :math:`\partial f / \partial t` of every row, by a difference towards ``t + dt``.
 
-    One evaluation of f; `slope` is ``f(t, x)``. A given one (`ode.WithJacobian`) is used instead.
+    One evaluation of f, never beyond the step; `slope` is ``f(t, x)``. A given one (`ode.WithJacobian`) is used instead.
     """
     model = getattr(f, "model", f)
     if isinstance(model, WithJacobian) and model.time_derivative is not None:
         return _given(model.time_derivative, "time_derivative(t, x)", t, x, x.shape)
     xp, root = array_namespace(x), _root_eps(x)
     if not compat.is_array_api_obj(t) and not compat.is_array_api_obj(dt):
-        later = t + math.copysign(root * max(abs(t), abs(dt), root), dt)
-        return (f(later, x) - slope) / (later - t)
+        later = t + math.copysign(min(root * max(abs(t), abs(dt), root), abs(dt)), dt)
+        return (f(later, x) - slope) / (later - t or 1.0)
     t = t if compat.is_array_api_obj(t) else t + 0 * dt
-    size = xp.maximum(xp.abs(t), xp.abs(t * 0 + dt))
-    later = t + root * (size + root) * xp.where(t * 0 + dt < 0, -xp.ones_like(t), xp.ones_like(t))
-    return (f(later, x) - slope) / (later - t)
+    dt = t * 0 + dt
+    size = xp.minimum(root * (xp.maximum(xp.abs(t), xp.abs(dt)) + root), xp.abs(dt))
+    later = t + size * xp.where(dt < 0, -xp.ones_like(t), xp.ones_like(t))
+    # A row that has ended has no step, and nothing to divide by.
+    return (f(later, x) - slope) / xp.where(later == t, xp.ones_like(t), later - t)
 
 
 def _given(function: Drift, role: str, t: Time, x: Array, shape: tuple[int, ...]) -> Array:

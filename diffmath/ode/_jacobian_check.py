@@ -152,13 +152,20 @@ def _along_state(begin: _Begin, matrix: Host) -> Iterator[Trial]:
 
 
 def _along_time(begin: _Begin, rate: Host, noise: Host) -> Iterator[Trial]:
-    """Parts of the step in sight."""
+    """Parts of the step in sight, forwards only: before the start, f may not exist.
+
+    What it would be there is that of the parabola through three values, so that the difference of both sides
+    is as accurate as if it were central.
+    """
+    here = to_numpy(begin.slope).reshape(begin.shape)
     for share in (1e-3, 1e-1, 1e-5):
-        later, sooner = begin.t + share * begin.dt, begin.t - share * begin.dt
-        half: Any = (later - sooner) / 2  # as rounded
-        half = to_numpy(half).reshape(-1, 1) if compat.is_array_api_obj(half) else half
-        predicted = rate * half
-        yield half, begin.at(later, begin.x), begin.at(sooner, begin.x), predicted, np.abs(predicted), noise
+        later = begin.t + share * begin.dt
+        length: Any = later - begin.t  # as rounded
+        after, further = begin.at(later, begin.x), begin.at(later + length, begin.x)
+        before = 3 * (here - after) + further
+        length = to_numpy(length).reshape(-1, 1) if compat.is_array_api_obj(length) else length
+        predicted = rate * length
+        yield length, after, before, predicted, np.abs(predicted), noise
 
 
 def _changes(begin: _Begin) -> Iterator[tuple[float, Host]]:

@@ -92,6 +92,7 @@ class Stages:
     allowed: Tolerance | None = None  # what the solver tolerates in a step, if it adapts
     guess: Array | None = None  # where the next iteration begins; off a stiff solution, only 0 is safe
     unsolved: Mask | None = None  # rows whose iteration failed though all numbers were finite
+    watcher: Any = None  # what counts the calls of f that a row waits for, if anything does
 
     @classmethod
     def begin(cls, linear: Linearised, f: Any = None) -> Stages:
@@ -100,7 +101,13 @@ class Stages:
         stages.unsolved = np.zeros_like(stages.failed)
         if hasattr(f, "unsolved"):
             f.unsolved = stages.unsolved  # written to as the iterations go
+            stages.watcher = f
         return stages
+
+    def spare(self, rows: Mask, calls: int) -> None:
+        """Do not count some calls for the rows whose iteration has ended: alone, they would not be made."""
+        if self.watcher is not None:
+            self.watcher.spared = self.watcher.spared + calls * rows
 
     def ended(self, x: Array) -> Array:
         """Return `x`, NaN in the rows that failed: the solver rejects them."""
@@ -169,6 +176,9 @@ class Newton:
         z = [array_namespace(x).zeros_like(x) if stages.guess is None else stages.guess] * len(a)
         rows = _Convergence(~stages.failed, np.maximum(stages.rate**0.8, _BEST_RATE))
         for _ in range(self.max_iterations or (100 if stages.allowed is None else 12)):
+            if not rows.active.any():
+                break
+            stages.spare(~rows.active, len(times))
             states = [base + increment(row, z) for base, row in zip(bases, a, strict=True)]
             residual = [dt * f(t, state) - k for t, state, k in zip(times, states, z, strict=True)]
             change = _multiply(inverse, residual)
@@ -176,8 +186,6 @@ class Newton:
             if stages.unsolved is not None and rows.lost.any():
                 stages.unsolved |= rows.lost & _diverged(bases[-1], states[-1], residual)
             z = [_take(moving, k + d, k) for k, d in zip(z, change, strict=True)]
-            if not rows.active.any():
-                break
         stages.failed |= rows.broken | rows.active
         if stages.unsolved is not None:
             stages.unsolved |= rows.active

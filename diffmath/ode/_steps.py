@@ -14,10 +14,11 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._accelerate import _reference_only
-from diffmath._arrays import array_namespace, asarray_like, expand_like
+from diffmath._arrays import array_namespace, real_dtype
 from diffmath._solution import Status
 from diffmath._typing import Array, Time
 from diffmath.ode._clocks import BROKEN, SPENT, STUCK, Mask, Rows, advance, plan
+from diffmath.ode._closing import bounded_trier
 from diffmath.ode._control import PIDController, Tolerance, finite_rows, initial_step
 from diffmath.ode._diagnosis import blows_up, roughness, spectrum
 from diffmath.ode._dynamics import Dynamics
@@ -26,9 +27,9 @@ from diffmath.ode._failures import Failures, advice
 from diffmath.ode._jacobian_check import check_derivatives
 from diffmath.ode._method import AdaptiveMethod
 from diffmath.ode._step import Step
-from diffmath.ode._trial import Interpolant, Trial, send, trier
+from diffmath.ode._trial import Interpolant, Trial, choose, send
 
-__all__ = ["AdaptiveOptions", "AdaptiveSteps", "choose"]
+__all__ = ["AdaptiveOptions", "AdaptiveSteps"]
 
 _BLOWN, _UNSOLVED = -1, -2
 _REASONS: dict[int, Status] = {
@@ -90,7 +91,10 @@ class AdaptiveSteps:
         self.evaluations = np.zeros(clocks, dtype=np.int64)
         self.alive = np.full(batch, True)  # rows that no event has ended
         self.failures = Failures(batch)
-        self._try = trier(f, method, x, options.tolerance, self.per_row)
+        f.bounds = min(span), max(span)
+        self._try = bounded_trier(f, method, x, options.tolerance, self.per_row)
+        # A time that comes within this of the last may be rounded to beyond it.
+        self._grain = 8 * float(xp.finfo(real_dtype(x)).eps) * max(map(abs, span))
         self._q = int(method.embedded_order or 0)
 
     def __iter__(self) -> Iterator[Step]:
@@ -100,10 +104,12 @@ class AdaptiveSteps:
         limits = (options.min_step, options.max_step, self.stop, options.max_steps)
         clocks, f = len(self.t), self.f
         while np.count_nonzero(self.running):
-            calls, running = f.calls, self.running.copy()
+            spent, running = self._spent(), self.running.copy()
             t0, dt, lands = self.t.copy(), np.empty(clocks), np.empty(clocks, dtype=bool)
             move(self.t, self.h, self.goal, self.running, self.direction, options.max_step, dt, lands)
+            f.near = bool(np.any(np.abs(self.stop - (self.t + dt)) <= self._grain))
             trial = trial_of(self.t, dt, self.x, slope)
+            f.near = True
             unsolved = f.unsolved
             error = trial.error if self.per_row else np.atleast_1d(trial.error[self.alive].max())
             accepted, ended = np.empty(clocks, dtype=bool), np.empty(clocks, dtype=np.int8)
@@ -111,7 +117,7 @@ class AdaptiveSteps:
                 self.t, self.h, self.goal, self.running, error, self.past, self.recovering, self.counts, dt,
                 lands, law, limits, accepted, ended,
             )  # fmt: skip
-            self.evaluations += running * (f.calls - calls)
+            self.evaluations += running * (self._spent() - spent)
             if moved:
                 x0, slope0 = self.x, slope
                 self.x = self._take(accepted, moved, trial.x, x0)
@@ -124,6 +130,10 @@ class AdaptiveSteps:
                 slope = None  # as if other rows had moved: what a row costs does not depend on them
             if np.count_nonzero(ended):
                 self._report(ended, np.abs(dt), unsolved)
+
+    def _spent(self) -> Any:
+        """Calls of f that every row, or the clock that they share, has waited for."""
+        return self.f.calls - self.f.spared if self.per_row else self.f.calls
 
     def _step(self, trial: Trial, t0: Rows, dt: Rows, accepted: Mask, x0: Array, slope: Any) -> Step:
         if not self.per_row:
@@ -244,12 +254,6 @@ class AdaptiveSteps:
         except Exception:  # noqa: BLE001  f may fail where no step has been: this is only a hint
             return ""
         return roughness(found, size, abs(self.stop - float(self.t[clock])))
-
-
-def choose(rows: Mask, new: Array, old: Array) -> Array:
-    """Return the new values in some rows, the old ones elsewhere."""
-    xp = array_namespace(new)
-    return xp.where(expand_like(asarray_like(rows, new, xp.bool), new), new, old)
 
 
 def _serve(function: Any) -> Any:

@@ -11,7 +11,7 @@ from diffmath.ode._algebraic import root_of
 from diffmath.ode._symplectic import Splitting
 from diffmath.ode._symplectic_tableau import SplittingTableau
 
-__all__ = ["leapfrog", "mclachlan2", "mclachlan4", "position_verlet", "yoshida4", "yoshida6"]
+__all__ = ["composed", "leapfrog", "mclachlan2", "mclachlan4", "position_verlet", "yoshida4", "yoshida6"]
 
 
 def _method(name: str, drifts: Any, kicks: Any, order: int, reference: str, **more: Any) -> Splitting:
@@ -20,11 +20,11 @@ def _method(name: str, drifts: Any, kicks: Any, order: int, reference: str, **mo
     )
 
 
-def _composed(weights: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """Drifts and kicks of a sequence of `position_verlet` steps, these shares of the step long."""
+def composed(weights: Sequence[Any]) -> dict[str, list[Any]]:
+    """Return drifts and kicks of a sequence of `position_verlet` steps, these shares of the step long."""
     halves = [weight / 2 for weight in weights]
     inner = [a + b for a, b in itertools.pairwise(halves)]
-    return [halves[0], *inner, halves[-1]], [*weights, 0]
+    return {"drifts": [halves[0], *inner, halves[-1]], "kicks": [*weights, 0]}
 
 
 def _yoshida6_weights() -> list[Fraction]:
@@ -62,9 +62,9 @@ mclachlan2 = _method(
 
 yoshida4 = _method(
     "yoshida4",
-    *_composed([_YOSHIDA4, 1 - 2 * _YOSHIDA4, _YOSHIDA4]),
-    4,
-    "Forest & Ruth (1990), Physica D 43, 105-117; Yoshida (1990), Phys. Lett. A 150, 262-268",
+    **composed([_YOSHIDA4, 1 - 2 * _YOSHIDA4, _YOSHIDA4]),
+    order=4,
+    reference="Forest & Ruth (1990), Physica D 43, 105-117; Yoshida (1990), Phys. Lett. A 150, 262-268",
 )
 
 mclachlan4 = _method(
@@ -82,8 +82,8 @@ mclachlan4 = _method(
 
 yoshida6 = _method(
     "yoshida6",
-    *_composed(_yoshida6_weights()),
-    6,
-    "Yoshida (1990), Phys. Lett. A 150, 262-268, table 1, solution A; decimals refined to 64 digits",
+    **composed(_yoshida6_weights()),
+    order=6,
+    reference="Yoshida (1990), Phys. Lett. A 150, 262-268, table 1, solution A; decimals refined to 64 digits",
     digits=60,
 )

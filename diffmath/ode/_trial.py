@@ -17,14 +17,14 @@ import numpy as np
 from diffmath._accelerate import _reference_only
 from diffmath._arrays import array_namespace, asarray_like, device, expand_like, real_dtype
 from diffmath._typing import Array, Drift, Time
-from diffmath.ode._clocks import Rows
+from diffmath.ode._clocks import Mask, Rows
 from diffmath.ode._control import Tolerance, finite_rows
 from diffmath.ode._explicit import ExplicitRungeKutta
 from diffmath.ode._method import Method, check_state, checked_step_with_error
 from diffmath.ode._one_step import StagedMethod
 from diffmath.ode._stages import combine, estimate, interpolate
 
-__all__ = ["Interpolant", "Trial", "Trier", "hermite", "send", "trier"]
+__all__ = ["Interpolant", "Trial", "Trier", "choose", "hermite", "send", "trier"]
 
 Indices: TypeAlias = Any
 
@@ -70,6 +70,7 @@ class Trial:
     error: Rows
     slope: Array | None
     stages: Any = None
+    maker: Any = None  # what tried the step, where there is a choice
 
 
 # (t, dt, x, slope) -> Trial; t and dt hold one entry per clock.
@@ -79,6 +80,12 @@ Trier: TypeAlias = Callable[[Rows, Rows, Array, Any], Trial]
 def send(values: Rows, x: Array, per_row: bool) -> Time:
     """Times as f and the method see them: a float, or one per row broadcasting against x."""
     return expand_like(asarray_like(values, x), x) if per_row else float(values[0])
+
+
+def choose(rows: Mask, new: Array, old: Array) -> Array:
+    """Return the new values in some rows, the old ones elsewhere."""
+    xp = array_namespace(new)
+    return xp.where(expand_like(asarray_like(rows, new, xp.bool), new), new, old)
 
 
 def hermite(x: Array, x_new: Array, slopes: Sequence[Array], dt: Rows) -> Interpolant:

@@ -1,0 +1,146 @@
+"""Steps whose nodes would leave the solve: another method of the order takes them, with nodes in [0, 1].
+
+A node c beyond 1 (or below 0) makes a method ask for f past the end of its step. Between the ends of a solve
+that is harmless; past them, f may not exist. Rows that are not at an end take the step of their own method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from diffmath._typing import Array
+from diffmath.ode._clocks import Mask, Rows
+from diffmath.ode._control import Tolerance
+from diffmath.ode._dynamics import Dynamics
+from diffmath.ode._method import Method
+from diffmath.ode._trial import Trial, choose, send, trier
+
+__all__ = ["bounded_trier", "closing", "nodes"]
+
+# A node within this of [0, 1] has been rounded; what it asks for is clamped.
+_ROUNDED = 1e-9
+
+
+def nodes(method: Any) -> list[float]:
+    """Return the fractions of a step at which a method asks for f, as far as its tableau tells."""
+    tableau = getattr(method, "tableau", None)
+    if hasattr(tableau, "alpha"):
+        return [float(sum(map(float, row))) for row in tableau.alpha]
+    if hasattr(tableau, "kicks"):
+        return list(_splitting_nodes(tableau.steps))
+    return [float(value) for value in getattr(tableau, "c", None) or ()]
+
+
+def closing(method: Any) -> Method | None:
+    """Return what takes the steps of `method` that would leave the solve; None where no step can.
+
+    None also where no method of the order is known: then f is asked at the end of the solve instead.
+    """
+    fractions = nodes(method)
+    if all(-_ROUNDED <= fraction <= 1 + _ROUNDED for fraction in fractions):
+        return None
+    return next((other for other in _candidates(method) if other.order >= method.order), None)
+
+
+def bounded_trier(
+    f: Dynamics, method: Method, x: Array, tolerance: Tolerance | None, per_row: bool
+) -> Callable[..., Any]:
+    """Return what tries steps of `method` on arrays like x, and never leaves the bounds of f."""
+    plain = trier(f, method, x, tolerance, per_row)
+    other = closing(method)
+    if other is None:
+        return plain  # type: ignore[no-any-return]
+    return _Bounded(f, nodes(method), plain, trier(f, other, x, tolerance, per_row), per_row)
+
+
+class _Bounded:
+    """Try a step by the method itself, or by the closing one in the rows whose nodes would leave the solve."""
+
+    def __init__(self, f: Dynamics, fractions: list[float], plain: Any, other: Any, per_row: bool) -> None:
+        self._f, self._plain, self._other, self._per_row = f, plain, other, per_row
+        self._ends = np.array([[min(fractions)], [max(fractions)]])
+
+    def __call__(self, t: Rows, dt: Rows, x: Array, slope: Any) -> Trial:
+        low, high = self._f.bounds
+        reach = t + self._ends * dt
+        leaves = (reach.min(axis=0) < low) | (reach.max(axis=0) > high)
+        if not leaves.any():
+            trial = self._plain(t, dt, x, slope)
+            trial.maker = self._plain
+        elif (leaves | (dt == 0)).all():
+            trial = self._other(t, dt, x, slope)
+            trial.maker = self._other
+        else:
+            trial = self._both(leaves, t, dt, x, slope)
+        return trial  # type: ignore[no-any-return]
+
+    def _both(self, leaves: Mask, t: Rows, dt: Rows, x: Array, slope: Any) -> Trial:
+        f = self._f
+        start, before = f.calls, f.spared
+        own = self._plain(t, np.where(leaves, 0.0, dt), x, slope)
+        unsolved, f.spared = f.unsolved, np.where(leaves, before + (f.calls - start), f.spared)
+        start, before = f.calls, f.spared
+        other = self._other(t, np.where(leaves, dt, 0.0), x, slope)
+        f.spared = np.where(leaves, f.spared, before + (f.calls - start))
+        if unsolved is not None and f.unsolved is not None:
+            f.unsolved = np.where(leaves, f.unsolved, unsolved)
+        x_new = choose(leaves, other.x, own.x)
+        found = Trial(x_new, np.where(leaves, other.error, own.error), None, (own, other, leaves), self)
+        if own.slope is not None:
+            found.slope = choose(leaves, self._slope(other, leaves, t, dt), own.slope)
+        return found
+
+    def _slope(self, trial: Trial, leaves: Mask, t: Rows, dt: Rows) -> Array:
+        """The slope at the end of a closing step, which its rows pay for where the method does not know it."""
+        if trial.slope is not None:
+            return trial.slope
+        f = self._f
+        slope = f(send(np.where(leaves, t + dt, t), trial.x, self._per_row), trial.x)
+        f.spared = f.spared + ~leaves
+        return slope
+
+    def inside(self, trial: Trial, t: Rows, dt: Rows, x: Array, slope: Any) -> Any:
+        """Return the state inside a step, by the method that took it in every row."""
+        if trial.maker is not self:
+            return trial.maker.inside(trial, t, dt, x, slope)
+        own, other, leaves = trial.stages
+        first = self._plain.inside(own, t, np.where(leaves, 0.0, dt), x, slope)
+        second = self._other.inside(other, t, np.where(leaves, dt, 0.0), x, slope)
+
+        def at(rows: Any, theta: Rows) -> Array:
+            return choose(leaves[rows], second(rows, theta), first(rows, theta))
+
+        return at
+
+
+def _splitting_nodes(steps: Any) -> Iterator[float]:
+    """How far the other half of the state has come at every drift and kick."""
+    come = {"A": 0.0, "B": 0.0}
+    for letter, share in steps:
+        yield come["B" if letter == "A" else "A"]
+        come[letter] += float(share)
+
+
+def _candidates(method: Any) -> Iterator[Any]:
+    """Methods of the same kind with nodes in [0, 1], of rising order; proven only where they are needed."""
+    kind = getattr(method, "tableau_kind", type(None)).__name__
+    newton = {"newton": method.newton} if hasattr(method, "newton") else {}
+    for module, name in _CANDIDATES.get(kind, ()):
+        other = getattr(import_module(f"diffmath.ode.{module}"), name)
+        yield replace(other, **newton)
+
+
+# By the kind of tableau: the module of a method, and its name.
+_CANDIDATES = {
+    "Tableau": (("_classical", "dopri5"), ("_vern7", "vern7"), ("_dop853", "dop853")),
+    "ImplicitTableau": (("_closing_methods", "esdirk5"),),
+    "AdditiveTableau": (("_imex_methods", "kencarp3"), ("_imex_methods", "kencarp4")),
+    "RosenbrockTableau": (("_rosenbrock_methods", "rosenbrock23"), ("_rosenbrock_methods", "rodas5p")),
+    "ExponentialTableau": (("_exponential_methods", "hochbruck_ostermann"),),
+    "SplittingTableau": (("_closing_methods", "suzuki4"), ("_closing_methods", "kahan_li6")),
+}
