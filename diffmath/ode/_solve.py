@@ -136,6 +136,10 @@ def solve(
     step that is not finite is halved. Rows that have ended are still evaluated, and ignored. Cost per trial
     step: 6 evaluations of f for `dopri5`, and two transfers to the host, of a number per row each.
 
+    f is never asked outside [t0, t1]. Where a node of a method would lie there (`kvaerno5`, `yoshida4`,
+    `yoshida6`, `mclachlan4`), another method of its order takes that step; a method of your own without a
+    tableau is given the last time instead.
+
     Floating-point warnings of f are silenced: what they would announce is reported by the status.
 
     References
