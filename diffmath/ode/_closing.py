@@ -59,7 +59,7 @@ def bounded_trier(
 
 
 class _Bounded:
-    """Try a step by the method itself, or by the closing one in the rows whose nodes would leave the solve."""
+    """Try a step by the method itself, or by the closing one in rows whose nodes would leave the solve."""
 
     def __init__(self, f: Dynamics, fractions: list[float], plain: Any, other: Any, per_row: bool) -> None:
         self._f, self._plain, self._other, self._per_row = f, plain, other, per_row
@@ -96,7 +96,7 @@ class _Bounded:
         return found
 
     def _slope(self, trial: Trial, leaves: Mask, t: Rows, dt: Rows) -> Array:
-        """The slope at the end of a closing step, which its rows pay for where the method does not know it."""
+        """The slope at the end of a closing step; its rows pay for it where the method does not know it."""
         if trial.slope is not None:
             return trial.slope
         f = self._f

@@ -1,8 +1,8 @@
 """Methods with all nodes in [0, 1], for the steps in which the nodes of another would leave the solve.
 
-`esdirk5` serves implicit methods up to order 5; inside a step it has order 4, is bounded however stiff f is, and
-reads a cubic where the solution is slaved to something slow. `suzuki4` and `kahan_li6` serve the symplectic
-methods: every one above order 2 steps back somewhere, but these stay between the ends of the step.
+`esdirk5` serves implicit methods up to order 5; inside a step it has order 4, is bounded however stiff f is,
+and reads a cubic where the solution is slaved to something slow. `suzuki4` and `kahan_li6` serve the
+symplectic methods: every one above order 2 steps back somewhere, but these stay between the ends of the step.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _ESDIRK5_DENSE = [
     _FIRST,
     _FIRST,
     [
-        "-0.9139893145584493882513591640", "3.5526223979092841574485266845", "-1.2618715842868137650769556479",
-        "-1.1041250088137783224183571817",
+        "-0.9139893145584493882513591640", "3.5526223979092841574485266845",
+        "-1.2618715842868137650769556479", "-1.1041250088137783224183571817",
     ],
     [
         "-1.9539215944031731502619346003", "16.3114269671649537211319408718",
@@ -42,8 +42,8 @@ _ESDIRK5_DENSE = [
         "-0.5109959250451484729675585842",
     ],
     [
-        "-0.3041684308504837797064008002", "3.4726975381183492402581211348", "-7.9807958354467320580131450843",
-        "4.6499811173949270848930040221",
+        "-0.3041684308504837797064008002", "3.4726975381183492402581211348",
+        "-7.9807958354467320580131450843", "4.6499811173949270848930040221",
     ],
     [
         "0.2915255611240009223379970600", "-2.5102823543618965090482122994", "4.8860529115543851567672502888",

@@ -6,6 +6,7 @@ import math
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+from diffmath._arrays import array_namespace
 from diffmath._callables import FirstResult, annotate, check_part, check_result, guarded
 from diffmath._tracing import all_true
 from diffmath._typing import Array, Drift, Time

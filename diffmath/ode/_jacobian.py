@@ -98,7 +98,8 @@ def jacobian(f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None) 
 def time_derivative(f: Drift, t: Time, x: Array, dt: Time, slope: Array) -> Array:
     r"""Return :math:`\partial f / \partial t` of every row, by a difference towards ``t + dt``.
 
-    One evaluation of f, never beyond the step; `slope` is ``f(t, x)``. A given one (`ode.WithJacobian`) is used instead.
+    One evaluation of f, never beyond the step; `slope` is ``f(t, x)``. A given one
+    (`ode.WithJacobian`) is used instead.
     """
     model = getattr(f, "model", f)
     if isinstance(model, WithJacobian) and model.time_derivative is not None:

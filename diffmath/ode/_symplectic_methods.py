@@ -84,6 +84,6 @@ yoshida6 = _method(
     "yoshida6",
     **composed(_yoshida6_weights()),
     order=6,
-    reference="Yoshida (1990), Phys. Lett. A 150, 262-268, table 1, solution A; decimals refined to 64 digits",
+    reference="Yoshida (1990), Phys. Lett. A 150, 262-268, table 1, solution A; refined to 64 digits",
     digits=60,
 )

@@ -226,10 +226,11 @@ def test_what_a_row_costs_does_not_depend_on_its_company(method):
     rates = np.array([1.0, 1e3, 40.0, 1e-2, 300.0])
 
     def f(rate):
-        return lambda t, x: np.stack(
-            [-rate * (x[:, 0] ** 3 - x[:, 1] ** 2), rate * x[:, 0] - 2 * x[:, 1] + np.cos(np.reshape(t, (-1,)))],
-            axis=1,
-        )
+        def part(t, x):
+            u, v = x[:, 0], x[:, 1]
+            return np.stack([-rate * (u**3 - v**2), rate * u - 2 * v + np.cos(np.reshape(t, (-1,)))], axis=1)
+
+        return part
 
     x0 = np.array([[1.0, 0.5], [2.0, 0.0], [0.1, 1.0], [5.0, 2.0], [1.0, 1.0]])
     options = {"method": method, "rtol": 1e-3, "atol": 1e-3}
