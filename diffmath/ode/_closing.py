@@ -6,7 +6,7 @@ that is harmless; past them, f may not exist. Rows that are not at an end take t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -28,7 +28,7 @@ _ROUNDED = 1e-9
 
 def nodes(method: Any) -> list[float]:
     """Return the fractions of a step at which a method asks for f, as far as its tableau tells."""
-    tableau = getattr(method, "tableau", None)
+    tableau: Any = getattr(method, "tableau", None)
     if hasattr(tableau, "alpha"):
         return [float(sum(map(float, row))) for row in tableau.alpha]
     if hasattr(tableau, "kicks"):
@@ -49,12 +49,12 @@ def closing(method: Any) -> Method | None:
 
 def bounded_trier(
     f: Dynamics, method: Method, x: Array, tolerance: Tolerance | None, per_row: bool
-) -> Callable[..., Any]:
+) -> Any:
     """Return what tries steps of `method` on arrays like x, and never leaves the bounds of f."""
     plain = trier(f, method, x, tolerance, per_row)
     other = closing(method)
     if other is None:
-        return plain  # type: ignore[no-any-return]
+        return plain
     return _Bounded(f, nodes(method), plain, trier(f, other, x, tolerance, per_row), per_row)
 
 

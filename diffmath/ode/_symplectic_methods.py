@@ -20,7 +20,7 @@ def _method(name: str, drifts: Any, kicks: Any, order: int, reference: str, **mo
     )
 
 
-def composed(weights: Sequence[Any]) -> dict[str, list[Any]]:
+def composed(weights: Sequence[Any]) -> dict[str, Any]:
     """Return drifts and kicks of a sequence of `position_verlet` steps, these shares of the step long."""
     halves = [weight / 2 for weight in weights]
     inner = [a + b for a, b in itertools.pairwise(halves)]
