@@ -47,9 +47,7 @@ def closing(method: Any) -> Method | None:
     return next((other for other in _candidates(method) if other.order >= method.order), None)
 
 
-def bounded_trier(
-    f: Dynamics, method: Method, x: Array, tolerance: Tolerance | None, per_row: bool
-) -> Any:
+def bounded_trier(f: Dynamics, method: Method, x: Array, tolerance: Tolerance | None, per_row: bool) -> Any:
     """Return what tries steps of `method` on arrays like x, and never leaves the bounds of f."""
     plain = trier(f, method, x, tolerance, per_row)
     other = closing(method)
