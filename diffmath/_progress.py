@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -13,14 +14,16 @@ T = TypeVar("T")
 def progress_bar(
     steps: Iterable[T], *, enabled: bool, description: str = "", total: int | None = None
 ) -> Iterable[T]:
-    """Iterate over `steps`, showing a bar on standard error if `enabled`.
+    """Iterate over `steps`, showing a bar on standard error if `enabled` and where someone looks.
+
+    That is a terminal or a notebook: a file or a pipe gets no bar.
 
     Parameters
     ----------
     steps : iterable
         What is iterated over; handed back unchanged if not `enabled`.
     enabled : bool
-        Whether to show the bar. Needs tqdm (``pip install "diffmath[cli]"``).
+        Whether a bar is wanted. Needs tqdm (``pip install "diffmath[cli]"``).
     description : str
         Text in front of the bar.
     total : int, optional
@@ -34,7 +37,7 @@ def progress_bar(
     Raises
     ------
     ImportError
-        If `enabled` and tqdm is not installed.
+        A bar is to be shown and tqdm is not installed.
 
     Examples
     --------
@@ -42,7 +45,7 @@ def progress_bar(
     >>> list(progress_bar(range(3), enabled=False))
     [0, 1, 2]
     """
-    if not enabled:
+    if not (enabled and (_in_notebook() or _on_terminal())):
         return steps
     try:
         from tqdm.auto import tqdm
@@ -50,3 +53,18 @@ def progress_bar(
         raise ImportError('progress=True needs tqdm; install it with: pip install "diffmath[cli]"') from None
     bar: Iterator[T] = tqdm(steps, desc=description, total=total, leave=False, dynamic_ncols=True)
     return bar
+
+
+def _on_terminal() -> bool:
+    """Whether standard error is a terminal; it may be closed, or missing under a windowed Python."""
+    try:
+        return bool(sys.stderr.isatty())
+    except (AttributeError, ValueError):
+        return False
+
+
+def _in_notebook() -> bool:
+    """Whether this runs in a kernel of Jupyter, whose standard error is no terminal but is looked at."""
+    ipython = sys.modules.get("IPython")
+    shell = getattr(ipython, "get_ipython", lambda: None)()
+    return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+import types
 
 import array_api_strict as strict
 import numpy as np
@@ -210,13 +211,32 @@ class TestProgress:
         steps = [1, 2]
         assert progress_bar(steps, enabled=False) is steps
 
-    def test_on_goes_to_standard_error(self, capsys):
+    def test_on_goes_to_standard_error_of_a_terminal(self, capsys, monkeypatch):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
         assert list(progress_bar(range(3), enabled=True, description="steps")) == [0, 1, 2]
         out, err = capsys.readouterr()
         assert out == ""
         assert "steps" in err
 
+    def test_a_file_or_a_pipe_gets_no_bar(self, capsys, monkeypatch):
+        """Standard error of a test is no terminal; under a windowed Python there is none."""
+        steps = range(3)
+        assert progress_bar(steps, enabled=True) is steps
+        monkeypatch.setattr(sys, "stderr", None)
+        assert progress_bar(steps, enabled=True) is steps
+        assert capsys.readouterr() == ("", "")
+
+    def test_a_notebook_gets_a_bar(self, capsys, monkeypatch):
+        base = type("ZMQInteractiveShell", (), {})
+        shell = type("Shell", (base,), {})()
+        monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+        assert list(progress_bar(range(3), enabled=True, description="steps")) == [0, 1, 2]
+        assert "steps" in capsys.readouterr().err
+        monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: None))
+        assert isinstance(progress_bar(range(3), enabled=True), range)
+
     def test_without_tqdm_it_says_what_to_install(self, monkeypatch):
-        monkeypatch.setitem(__import__("sys").modules, "tqdm.auto", None)
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        monkeypatch.setitem(sys.modules, "tqdm.auto", None)
         with pytest.raises(ImportError, match=r"pip install \"diffmath\[cli\]\""):
             progress_bar(range(3), enabled=True)

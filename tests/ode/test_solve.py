@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -259,8 +260,9 @@ def test_a_controller_of_ones_own_settings() -> None:
         ode.PIController(max_factor=0.5)
 
 
-def test_progress_can_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_can_be_shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tqdm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     for options in ({}, {"substeps": 3}):
         ode.solve(lambda t, x: -x, np.ones((1, 1)), [0.0, 1.0], progress=True, **options)
         assert "ode.solve" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -298,8 +299,9 @@ def test_arguments_are_refused_by_name(change, error, match):
         assert not calls, "refused after the user's drift was called"
 
 
-def test_a_progress_bar_changes_nothing(capsys):
+def test_a_progress_bar_changes_nothing(capsys, monkeypatch):
     pytest.importorskip("tqdm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     options = {"method": sde.euler_maruyama, "key": KEY}
     shown = sde.solve(DECAY, np.ones((1, 1)), np.linspace(0, 1, 5), progress=True, **options)
     np.testing.assert_array_equal(
