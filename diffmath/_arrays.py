@@ -231,8 +231,12 @@ def to_numpy(array: Array) -> npt.NDArray[Any]:
     return np.asarray(array)
 
 
-def host_times(times: Any, name: str = "times", *, min_length: int = 2) -> npt.NDArray[np.float64]:
+def host_times(
+    times: Any, name: str = "times", *, min_length: int = 2, what: str = "times"
+) -> npt.NDArray[np.float64]:
     """Return `times` as a strictly monotone host float64 vector, increasing or decreasing.
+
+    `what` is the word for its numbers in messages, where they are no times.
 
     Raises
     ------
@@ -250,14 +254,14 @@ def host_times(times: Any, name: str = "times", *, min_length: int = 2) -> npt.N
     if compat.is_array_api_obj(times) and not compat.is_numpy_array(times):
         raise TypeError(
             f"{name} must be a list or a NumPy array of host numbers; got an array of "
-            f"{_library(compat.array_namespace(times))}: time stays on the host, copy it there explicitly"
+            f"{_library(compat.array_namespace(times))}: {what} stay on the host, copy them there explicitly"
         )
     values = np.asarray(times)
     if values.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be real numbers; got dtype {values.dtype}")
     values = values.astype(np.float64)
     if values.ndim != 1 or len(values) < min_length:
-        raise ValueError(f"{name} must be a vector of at least {min_length} times; got shape {values.shape}")
+        raise ValueError(f"{name} must be a vector of at least {min_length} {what}; got shape {values.shape}")
     _refuse_non_monotone(name, values)
     return values
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath._errors import SolveError
+from diffmath._html import html_report
 from diffmath._typing import Array
 
 __all__ = ["Solution", "Status", "check_on_failure", "finish"]
@@ -89,6 +90,13 @@ class Solution:
             f"Solution({self.status}, t: {times} ({len(self.t)} times), "
             f"x: {tuple(self.x.shape)} {dtype}{stats}{message})"
         )
+
+    def _repr_html_(self) -> str:
+        times = f"{self.t[0]:g} to {self.t[-1]:g}, {len(self.t)} times" if len(self.t) else "none"
+        dtype = str(self.x.dtype).rpartition(".")[2]
+        rows = [("t", times), ("x", f"{tuple(self.x.shape)} {dtype}")]
+        rows += [(name, _brief(value)) for name, value in self.stats.items()]
+        return html_report(f"Solution: {self.status}", rows, note=self.message)
 
 
 def _brief(value: Any) -> str:

@@ -13,7 +13,8 @@ import sympy
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from diffmath import Solution, plot, symbolic
+from diffmath import Solution, plot, sde, symbolic
+from diffmath import fokker_planck as fp
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +82,25 @@ def test_contours_enclose_the_mass_they_name() -> None:
     radii = np.sqrt(-2 * np.log(levels))
     # The grid's cells are 0.025 wide; the radius of a disc is found to about one of them.
     assert radii == pytest.approx(np.sqrt(-2 * np.log([0.1, 0.5])), abs=0.03)
+
+
+def test_what_the_fokker_planck_solver_returns_is_drawn() -> None:
+    grid = fp.Grid.uniform((-5, 5), 50)
+    motion = sde.SDE(lambda t, x: 0.0 * x, lambda t, x: 0.0 * x + 1.0, noise="additive")
+    found = fp.solve(motion, fp.gaussian(grid, 0.0, 0.5), np.linspace(0, 1, 12), grid, steps=2)
+    ax = plot.density(found)
+    assert [line.get_label() for line in ax.lines][::5] == ["t = 0", "t = 1"]
+    assert len(ax.lines) == 6
+    np.testing.assert_array_equal(ax.lines[-1].get_xydata(), np.stack([grid.centers, found.p[-1]], axis=1))
+    np.testing.assert_array_equal(plot.ensemble(np.zeros(3), found).lines[0].get_ydata(), found.p[-1])
+    cut = fp.solve(motion, found.p[0], [0.0, 1.0, 2.0], grid, steps=9, max_steps=9, on_failure="return")
+    assert plot.density(cut).get_title(loc="left") == "(stopped: max_steps)"
+    for call in (lambda: plot.density(found, found.t), lambda: plot.ensemble(np.zeros(3), found, found.t)):
+        with pytest.raises(TypeError, match=r"a solution of fokker_planck\.solve .* besides"):
+            call()
+    for call in (lambda: plot.density(found.t), lambda: plot.ensemble(np.zeros(3), found.t)):
+        with pytest.raises(TypeError, match=r"p, or a solution of fokker_planck\.solve"):
+            call()
 
 
 def test_principal_components_are_those_of_the_data() -> None:

@@ -91,8 +91,8 @@ def check_everything(plane: Sampled, images: Sampled, settings: Settings) -> Par
 
 
 def _row(name: str, found: fp.Check, must_pass: bool) -> CheckRow:
-    verdict = "passed" if found.passed else "rejected"
-    right = found.passed == must_pass
+    verdict: str = "rejected" if found.failed else found.verdict
+    right = found.verdict == ("passed" if must_pass else "failed")
     if not right:
         verdict += ": WRONG VERDICT"
     elif not must_pass:

@@ -23,13 +23,19 @@ from diffmath._arrays import array_namespace, to_numpy
 from diffmath._counts import check_count
 from diffmath._typing import Array
 from diffmath.fokker_planck._grid import Grid, Vector, check_grid
+from diffmath.fokker_planck._solve import DensitySolution
 from diffmath.fokker_planck._verdict import Cdf, Check, check_level, largest_gap, verdict
 
 __all__ = ["check_cdf", "check_projections", "check_samples"]
 
 
 def check_samples(
-    samples: Array, p: npt.ArrayLike, grid: Grid, *, false_positive_rate: float, tolerance: float = 0.0
+    samples: Array,
+    p: npt.ArrayLike | DensitySolution,
+    grid: Grid | None = None,
+    *,
+    false_positive_rate: float,
+    tolerance: float = 0.0,
 ) -> Check:
     r"""Check samples against a density on a grid.
 
@@ -39,10 +45,10 @@ def check_samples(
     ----------
     samples : array, shape (n,) or (n, 1)
         Independent samples, of any array library; copied to the host.
-    p : array_like, shape (cells,)
-        Average densities of the cells, of mass 1.
-    grid : Grid
-        The cells, edges e.
+    p : array_like, shape (cells,), or DensitySolution
+        Average densities of the cells, of mass 1; or what `solve` returns, of which the last time is taken.
+    grid : Grid, optional
+        The cells, edges e; those of the solution by default.
     false_positive_rate : float
         Upper bound alpha of the probability that samples of exactly this law fail.
     tolerance : float
@@ -51,15 +57,16 @@ def check_samples(
     Returns
     -------
     Check
-        Samples outside the grid count as mass beyond its ends; `detail` tells how many.
+        ``assert fp.check_samples(...)`` asserts its verdict. Samples outside the grid count as mass beyond
+        its ends; `detail` tells how many.
 
     Raises
     ------
     TypeError
-        Samples that are no array of numbers.
+        Samples that are no array of numbers; no grid for an array of densities.
     ValueError
         Samples that are not one-dimensional or not finite, a density that is negative or whose mass is not 1,
-        or a false-positive rate outside (0, 1).
+        a solution that failed or has another grid, or a false-positive rate outside (0, 1).
 
     Notes
     -----
@@ -84,8 +91,9 @@ def check_samples(
     False
     """
     level = check_level(false_positive_rate, tolerance)
-    x, edges = np.sort(_one_dimensional(samples)), check_grid(grid).edges[0]
-    cumulative = np.concatenate([[0.0], np.cumsum(_unit_mass(p, grid))])
+    density, grid = _density(p, grid)
+    x, edges = np.sort(_one_dimensional(samples)), grid.edges[0]
+    cumulative = np.concatenate([[0.0], np.cumsum(_unit_mass(density, grid))])
     differences = np.abs(np.searchsorted(x, edges, side="right") / len(x) - cumulative)
     worst = int(np.argmax(differences))
     outside = int(np.count_nonzero((x < edges[0]) | (x > edges[-1])))
@@ -248,6 +256,22 @@ def _one_dimensional(samples: Array) -> Vector:
     if x.ndim != 1:
         raise ValueError(f"samples must have shape (n,) or (n, 1); got {x.shape}: use check_projections")
     return x
+
+
+def _density(p: npt.ArrayLike | DensitySolution, grid: Grid | None) -> tuple[npt.ArrayLike, Grid]:
+    """Return densities and cells, those of a solution at its last time."""
+    if not isinstance(p, DensitySolution):
+        if grid is None:
+            raise TypeError("grid must be given with an array of densities; got None: or pass the solution")
+        return p, check_grid(grid)
+    if not p.success:
+        raise ValueError(
+            f"p must be a solution that reached its last time; its status is {p.status!r}: pass p.p[-1] and "
+            f"its grid to check the density at t={p.t[-1]:g}"
+        )
+    if grid is not None and not np.array_equal(check_grid(grid).edges[0], p.grid.edges[0]):
+        raise ValueError(f"grid must be that of the solution, {p.grid!r}; got {grid!r}: leave it out")
+    return p.p[-1], p.grid
 
 
 def _unit_mass(p: npt.ArrayLike, grid: Grid) -> Vector:

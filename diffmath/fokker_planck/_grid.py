@@ -60,7 +60,7 @@ class Grid:
                 f"a Grid has one axis in this version; got {len(self.edges)} sets of edges and "
                 f"{len(self.boundary)} pairs of boundaries"
             )
-        edges = host_times(self.edges[0], "edges", min_length=3).copy()
+        edges = _edges(self.edges[0], "edges", 3).copy()
         if edges[0] > edges[-1]:
             raise ValueError(f"edges must increase; got {edges[0]:g} to {edges[-1]:g}: reverse them")
         for kind in self.boundary[0]:
@@ -85,7 +85,7 @@ class Grid:
         >>> fp.Grid.uniform((0, 1), 4, boundary=("absorbing", "reflecting")).centers
         array([0.125, 0.375, 0.625, 0.875])
         """
-        ends = host_times(interval, "interval")
+        ends = _edges(interval, "interval", 2)
         if len(ends) != 2:
             raise ValueError(f"interval must be (low, high); got {len(ends)} numbers")
         edges = np.linspace(ends[0], ends[1], check_count("cells", cells, 2) + 1)
@@ -107,7 +107,7 @@ class Grid:
         pair = (boundary, boundary) if isinstance(boundary, str) else tuple(boundary)
         if len(pair) != 2:
             raise ValueError(f"boundary must be a kind or a pair (lower, upper); got {len(pair)} kinds")
-        return cls((host_times(edges, "edges", min_length=3),), (pair,))
+        return cls((_edges(edges, "edges", 3),), (pair,))
 
     @property
     def centers(self) -> Vector:
@@ -128,6 +128,17 @@ class Grid:
         low, high = self.boundary[0]
         kinds = low if low == high else f"{low} | {high}"
         return f"Grid([{self.edges[0][0]:g}, {self.edges[0][-1]:g}], {self.cells} cells, {kinds})"
+
+
+def _edges(values: Any, name: str, least: int) -> Vector:
+    """Return increasing or decreasing places on one axis, or refuse them by name."""
+    shape = np.shape(values)
+    if len(shape) == 2:
+        raise ValueError(
+            f"{name} must be those of one axis, a vector; got shape {shape}: a Grid has one axis in this "
+            "version"
+        )
+    return host_times(values, name, min_length=least, what="numbers" if name == "interval" else "edges")
 
 
 def check_grid(grid: Any) -> Grid:

@@ -23,10 +23,11 @@ import numpy as np
 from diffmath._callables import check_result, guarded
 from diffmath._diffusion_shape import full_diffusion
 from diffmath._models import SDE
+from diffmath.fokker_planck._edges import refuse_singular_edges
 from diffmath.fokker_planck._grid import Grid, Vector, check_grid, check_number
 from diffmath.sde._edge import as_sde
 
-__all__ = ["Rates", "bernoulli", "rates", "stationary"]
+__all__ = ["Rates", "bernoulli", "check_edges", "rates", "stationary"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +71,17 @@ def rates(model: SDE, grid: Grid, t: float, direction: float = 1.0) -> Rates:
         down=(2.0 - ratio) * down / widths[1:],
         out=_absorbed(model, grid, t, velocity, diffusivity),
         peclet=float(np.max(peclet)),
+    )
+
+
+def check_edges(model: SDE, grid: Grid, t: float, direction: float = 1.0) -> None:
+    """Refuse a grid at whose end the diffusion vanishes and the density may be singular."""
+    refuse_singular_edges(
+        lambda points: direction * _drift(model, t, points),
+        lambda points: _diffusivity(model, t, points),
+        grid,
+        t,
+        stratonovich=model.calculus == "stratonovich",
     )
 
 
@@ -155,7 +167,8 @@ def stationary(model: SDE | Any, grid: Grid, *, t: float = 0.0) -> Vector:
     TypeError
         An argument of the wrong kind.
     ValueError
-        An absorbing boundary, rates that overflow, or a cell that the chain can leave but not enter.
+        An absorbing boundary, rates that overflow, a cell that the chain can leave but not enter, or a
+        diffusion that vanishes at an edge where the density may be singular.
 
     Notes
     -----
@@ -174,6 +187,7 @@ def stationary(model: SDE | Any, grid: Grid, *, t: float = 0.0) -> Vector:
     model, grid, t = as_sde(model), check_grid(grid), check_number("t", t)
     with np.errstate(all="ignore"):
         chain = rates(model, grid, t)
+        check_edges(model, grid, t)
     if "absorbing" in grid.boundary[0]:
         raise ValueError("stationary needs reflecting boundaries; an absorbing one lets all mass out")
     if not (np.isfinite(chain.up).all() and np.isfinite(chain.down).all()):

@@ -21,10 +21,11 @@ from scipy.linalg import LinAlgError, solve_banded
 
 from diffmath._arrays import host_times
 from diffmath._counts import check_count
+from diffmath._html import html_report
 from diffmath._models import SDE
 from diffmath._solution import Status, check_on_failure, finish
 from diffmath.fokker_planck._grid import Grid, Vector, check_grid, check_number
-from diffmath.fokker_planck._scheme import Rates, rates
+from diffmath.fokker_planck._scheme import Rates, check_edges, rates
 from diffmath.sde._edge import as_sde
 
 __all__ = ["DensitySolution", "solve"]
@@ -51,6 +52,12 @@ class DensitySolution:
     stats : mapping
         `steps`, `rejected` steps, and `max_peclet`, the largest cell Peclet number: where it is far above 2
         the scheme stays positive but smears like upwinding.
+    grid : Grid
+        The cells.
+
+    Notes
+    -----
+    `check_samples` and ``plot.density`` take it as it is.
 
     Examples
     --------
@@ -68,6 +75,7 @@ class DensitySolution:
     status: Status
     message: str
     stats: Mapping[str, Any]
+    grid: Grid
 
     @property
     def success(self) -> bool:
@@ -79,6 +87,12 @@ class DensitySolution:
         message = f", message={self.message!r}" if self.message else ""
         times = f"{self.t[0]:g} -> {self.t[-1]:g} ({len(self.t)} times)"
         return f"DensitySolution({self.status}, t: {times}, p: {self.p.shape}{stats}{message})"
+
+    def _repr_html_(self) -> str:
+        rows = [("t", f"{self.t[0]:g} to {self.t[-1]:g}, {len(self.t)} times"), ("p", f"{self.p.shape}"),
+                ("grid", repr(self.grid)), ("mass at the end", f"{self.mass[-1]:.6g}")]  # fmt: skip
+        rows += [(name, f"{value:.3g}") for name, value in self.stats.items()]
+        return html_report(f"DensitySolution: {self.status}", rows, note=self.message)
 
 
 def solve(
@@ -126,7 +140,8 @@ def solve(
     ------
     TypeError, ValueError
         An argument of the wrong kind or value; coefficients that are not finite on the grid, or not those of
-        a one-dimensional SDE.
+        a one-dimensional SDE; a diffusion that vanishes at an edge where the density may be singular (square
+        root diffusions with 2 f / (g^2)' < 1, for instance): the message has a grid that resolves it.
     SolveError
         `max_steps` was reached, the step became too small, or the rates overflow; the valid prefix is
         attached.
@@ -158,7 +173,11 @@ def solve(
         check_count("steps", steps, 1)
     if not 0 < check_number("tolerance", tolerance) < 1:
         raise ValueError(f"tolerance must be between 0 and 1; got {tolerance}")
-    march = _March(as_sde(model), grid, math.copysign(1.0, clock[1] - clock[0]), tolerance, steps, max_steps)
+    model, direction = as_sde(model), math.copysign(1.0, clock[1] - clock[0])
+    with np.errstate(all="ignore"):
+        for t in (float(clock[0]), float(clock[-1])):
+            check_edges(model, grid, t, direction)
+    march = _March(model, grid, direction, tolerance, steps, max_steps)
     saved = [(mass, np.zeros(2)), *march.intervals(clock, mass)]
     with np.errstate(under="ignore"):
         p = np.stack([m for m, _ in saved]) / grid.widths
@@ -170,6 +189,7 @@ def solve(
         status=march.status,
         message=march.message,
         stats={"steps": march.accepted, "rejected": march.rejected, "max_peclet": march.peclet},
+        grid=grid,
     )
     finish(solution, on_failure)
     return cast(DensitySolution, solution)

@@ -5,21 +5,54 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from diffmath._html import html_report
 from diffmath.fokker_planck._grid import Vector, check_number
 
-__all__ = ["Cdf", "Check", "check_level", "largest_gap", "verdict"]
+__all__ = ["Cdf", "Check", "UndecidedError", "check_level", "largest_gap", "verdict"]
 
 Cdf = Callable[[Vector], npt.ArrayLike]
+Verdict = Literal["passed", "failed", "undecided"]
+
+
+class UndecidedError(RuntimeError):
+    """A check was asked for its verdict, but its samples are too few for one.
+
+    Parameters
+    ----------
+    message : str
+        What is missing; how many samples decide.
+    check : Check
+        The check, with what it measured.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import fokker_planck as fp
+    >>> report = fp.check_cdf(np.array([0.1, 0.6]), lambda x: x, false_positive_rate=1e-6)
+    >>> try:
+    ...     assert report
+    ... except fp.UndecidedError as error:
+    ...     print(error.check.verdict, error.check.n_required)
+    undecided 30
+    """
+
+    def __init__(self, message: str, check: Check) -> None:
+        super().__init__(message)
+        self.check = check
+
+    def __reduce__(self) -> tuple[type[UndecidedError], tuple[str, Check]]:
+        # The default reduction of exceptions would drop `check` when a worker process raises.
+        return type(self), (str(self), self.check)
 
 
 @dataclass(frozen=True)
 class Check:
-    """The verdict of a check.
+    """The verdict of a check; in a boolean context it is the verdict, so that ``assert check`` asserts it.
 
     Parameters
     ----------
@@ -33,16 +66,35 @@ class Check:
         Upper bound of the probability that a correct law is rejected.
     n : int
         Number of samples.
-    passed : bool
-        Whether ``statistic <= threshold``.
+    verdict : {"passed", "failed", "undecided"}
+        "failed": ``statistic > threshold``. "undecided": nothing failed, but `n` is below `n_required`.
     detail : str
         Where the largest difference is, and what else was seen.
+    n_required : int or None
+        Least number of samples with which a check can pass; None where no number is enough (a tolerance of 1
+        or more).
+
+    Raises
+    ------
+    ValueError
+        An unknown verdict.
+    UndecidedError
+        By ``bool(check)``, if it is undecided.
+
+    Notes
+    -----
+    With r = threshold - tolerance, a law whose distribution function is off by more than ``tolerance + 2 r``
+    fails with probability 1 - `false_positive_rate` at least. Where that is 1 or more no difference is
+    certain to be seen, and passing would say nothing: the check is undecided then.
 
     Examples
     --------
     >>> from diffmath.fokker_planck import Check
-    >>> print(Check("check_cdf", 0.002, 0.006, 1e-3, 100_000, True, "largest at x=0.3"))
+    >>> check = Check("check_cdf", 0.002, 0.006, 1e-3, 100_000, "passed", "largest at x=0.3")
+    >>> print(check)
     check_cdf: passed, 0.002 <= 0.006 (n=100000, false-positive rate 0.001): largest at x=0.3
+    >>> bool(check)
+    True
     """
 
     name: str
@@ -50,16 +102,51 @@ class Check:
     threshold: float
     false_positive_rate: float
     n: int
-    passed: bool
+    verdict: Verdict
     detail: str = ""
+    n_required: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.verdict not in get_args(Verdict):
+            raise ValueError(f"verdict must be one of {get_args(Verdict)}; got {self.verdict!r}")
+
+    @property
+    def passed(self) -> bool:
+        """Whether the verdict is "passed"; an undecided check has not passed."""
+        return self.verdict == "passed"
+
+    @property
+    def failed(self) -> bool:
+        """Whether the verdict is "failed"; an undecided check has not failed."""
+        return self.verdict == "failed"
+
+    def __bool__(self) -> bool:
+        if self.verdict == "undecided":
+            raise UndecidedError(str(self), self)
+        return self.passed
 
     def __str__(self) -> str:
-        verdict, sign = ("passed", "<=") if self.passed else ("FAILED", ">")
-        detail = f": {self.detail}" if self.detail else ""
+        sign = ">" if self.failed else "<="
+        shown = self.verdict if self.passed else self.verdict.upper()
+        parts = [self.detail] if self.detail else []
+        if self.verdict == "undecided":
+            parts.insert(0, self._missing())
+        detail = f": {'; '.join(parts)}" if parts else ""
         return (
-            f"{self.name}: {verdict}, {self.statistic:.4g} {sign} {self.threshold:.4g} "
+            f"{self.name}: {shown}, {self.statistic:.4g} {sign} {self.threshold:.4g} "
             f"(n={self.n}, false-positive rate {self.false_positive_rate:.3g}){detail}"
         )
+
+    def _missing(self) -> str:
+        if self.n_required is None:
+            return "no number of samples decides: use a tolerance below 1"
+        return f"too few samples for this rate, at least {self.n_required} decide"
+
+    def _repr_html_(self) -> str:
+        rows = [("statistic", f"{self.statistic:.4g}"), ("threshold", f"{self.threshold:.4g}"), ("n", self.n),
+                ("false-positive rate", f"{self.false_positive_rate:.3g}")]  # fmt: skip
+        note = self._missing() if self.verdict == "undecided" else ""
+        return html_report(f"Check {self.name}: {self.verdict}", [*rows, ("detail", self.detail)], note=note)
 
 
 def check_level(rate: Any, tolerance: Any) -> tuple[float, float]:
@@ -75,11 +162,19 @@ def check_level(rate: Any, tolerance: Any) -> tuple[float, float]:
 def verdict(
     name: str, statistic: float, n: int, level: tuple[float, float], looks: int, detail: str
 ) -> Check:
+    """Return the check of a statistic, the largest of `looks` ones, that holds for every n."""
     rate, tolerance = level
-    threshold = tolerance + math.sqrt(math.log(2 * looks / rate) / (2 * n))
-    if threshold >= 1.0:
-        detail += "; too few samples for this rate: nothing can fail"
-    return Check(name, float(statistic), threshold, rate, n, bool(statistic <= threshold), detail)
+    doubled = 2.0 * math.log(2 * looks / rate)
+    resolution = math.sqrt(doubled / n) / 2.0
+    threshold = tolerance + resolution
+    # 2 resolution < 1 - tolerance: some difference is seen with probability 1 - rate.
+    required = math.floor(doubled / (1.0 - tolerance) ** 2) + 1 if tolerance < 1.0 else None
+    ruling: Verdict = "passed"
+    if not statistic <= threshold:
+        ruling = "failed"
+    elif required is None or n < required:
+        ruling = "undecided"
+    return Check(name, float(statistic), threshold, rate, n, ruling, detail, required)
 
 
 def largest_gap(x: Vector, cdf: Cdf) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from diffmath._solution import Solution
 from diffmath._typing import Array
+from diffmath.fokker_planck import DensitySolution
 from diffmath.plot._style import COLORS, CYCLE, Axes, host, new_axes, tidy
 
 __all__ = ["convergence", "ensemble", "reconstruction", "solution"]
@@ -162,8 +163,8 @@ def solution(
 
 def ensemble(
     points: Array,
-    centres: Array,
-    p: Array,
+    centres: Array | DensitySolution,
+    p: Array | None = None,
     *,
     ax: Axes | None = None,
     bins: int = 80,
@@ -177,7 +178,7 @@ def ensemble(
     ----------
     points : array, shape (n,) or (n, 1)
     centres, p : array, shape (cells,)
-        Places and density.
+        Places and density. Or, as `centres` alone, what `fokker_planck.solve` returns: its last density.
     ax, title, xlabel
         As in `reconstruction`.
     bins : int
@@ -189,6 +190,11 @@ def ensemble(
     -------
     matplotlib Axes
 
+    Raises
+    ------
+    TypeError
+        Places without a density, or a solution with a density besides.
+
     Examples
     --------
     >>> import numpy as np
@@ -197,6 +203,12 @@ def ensemble(
     >>> len(ax.patches), len(ax.lines)
     (1, 1)
     """
+    if isinstance(centres, DensitySolution):
+        if p is not None:
+            raise TypeError("a solution of fokker_planck.solve has its own density; got p besides")
+        p, centres = centres.p[-1], centres.grid.centers
+    if p is None:
+        raise TypeError("ensemble takes centres and p, or a solution of fokker_planck.solve")
     values = host("points", points, (1, 2)).ravel()
     ax = new_axes(ax)
     style: dict[str, Any] = {"histtype": "stepfilled", "color": COLORS["sky"], "alpha": 0.55}

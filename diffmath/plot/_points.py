@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from diffmath._solution import Solution
 from diffmath._typing import Array
-from diffmath.plot._style import COLORS, Axes, host, new_axes, tidy
+from diffmath.fokker_planck import DensitySolution
+from diffmath.plot._style import COLORS, CYCLE, Axes, host, new_axes, tidy
 
 __all__ = ["density", "samples", "trajectories"]
 
@@ -17,21 +18,22 @@ HostArray = npt.NDArray[Any]
 
 
 def density(
-    x: Array,
-    y: Array,
-    p: Array,
+    x: Array | DensitySolution,
+    y: Array | None = None,
+    p: Array | None = None,
     *,
     ax: Axes | None = None,
     masses: tuple[float, ...] = (0.95, 0.8, 0.6, 0.4, 0.2),
     cmap: str = "Blues",
     title: str = "",
 ) -> Axes:
-    """Draw a density in the plane: contours around the regions that hold given shares of the mass.
+    """Draw a density in the plane by contours around given shares of the mass, or on a line by curves.
 
     Parameters
     ----------
     x, y : array, shape (nx,) and (ny,)
-        Equally spaced places.
+        Equally spaced places. Or, as `x` alone, what `fokker_planck.solve` returns: a curve for every time,
+        at most six, the first and the last among them.
     p : array, shape (nx, ny)
         Density there, in any unit.
     ax, title
@@ -47,6 +49,8 @@ def density(
 
     Raises
     ------
+    TypeError
+        Places without a density, or a solution with places or a density besides.
     ValueError
         A density whose shape does not fit the places.
 
@@ -57,6 +61,12 @@ def density(
     >>> z = np.linspace(-3, 3, 31)
     >>> ax = plot.density(z, z, np.exp(-(z[:, None] ** 2 + z**2) / 2))
     """
+    if isinstance(x, DensitySolution):
+        if y is not None or p is not None:
+            raise TypeError("a solution of fokker_planck.solve is drawn alone; got y or p besides")
+        return _curves(x, ax, title)
+    if y is None or p is None:
+        raise TypeError("density takes x, y and p, or a solution of fokker_planck.solve alone")
     xs, ys, values = host("x", x, (1,)), host("y", y, (1,)), host("p", p, (2,))
     if values.shape != (len(xs), len(ys)):
         raise ValueError(f"p must have shape (nx, ny) = ({len(xs)}, {len(ys)}); got {values.shape}")
@@ -66,6 +76,20 @@ def density(
     ax.contour(xs, ys, values.T, levels=levels[:-1], colors="white", linewidths=0.6)
     ax.set_aspect("equal")
     return tidy(ax, title=title)
+
+
+def _curves(solution: DensitySolution, ax: Axes | None, title: str) -> Axes:
+    """Draw the density at each time, at most at six."""
+    shown = np.unique(np.linspace(0, len(solution.t) - 1, min(len(solution.t), 6)).round().astype(int))
+    ax = new_axes(ax)
+    for i, k in enumerate(shown.tolist()):
+        label = f"t = {solution.t[k]:g}"
+        ax.plot(solution.grid.centers, solution.p[k], color=CYCLE[i % len(CYCLE)], lw=1.6, label=label)
+    ax.set_ylim(bottom=0)
+    ax.legend(frameon=False, fontsize=9)
+    if not solution.success:
+        title = f"{title} (stopped: {solution.status})".strip()
+    return tidy(ax, title=title, xlabel="x", ylabel="density")
 
 
 def _levels_of_mass(p: HostArray, masses: tuple[float, ...]) -> list[float]:

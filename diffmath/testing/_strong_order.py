@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from diffmath import random
 from diffmath._counts import check_count
+from diffmath._html import html_report
 from diffmath.sde import Method
-from diffmath.testing._order_table import order_table
+from diffmath.testing._order_table import order_rows, order_table
 from diffmath.testing._sde_problem import SDEProblem
 from diffmath.testing._shared_runs import squared_errors
 
@@ -61,6 +62,10 @@ class StrongOrder:
     def __str__(self) -> str:
         table = order_table(self.steps, self.errors)
         return "\n".join([table, f"order {self.order:.3f} +- {self.uncertainty:.3f}"])
+
+    def _repr_html_(self) -> str:
+        title = f"StrongOrder: {self.order:.3f} +- {self.uncertainty:.3f}"
+        return html_report(title, [("steps", "error"), *order_rows(self.steps, self.errors)])
 
 
 def measure_strong_order(

@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath._counts import check_count
+from diffmath._html import html_report
 from diffmath.sde import Method
 from diffmath.testing._affine_sde import AffineSDE
-from diffmath.testing._order_table import order_table
+from diffmath.testing._order_table import order_rows, order_table
 from diffmath.testing._outcomes import outcomes_of
 from diffmath.testing._periodic_sde import PeriodicSDE
 
@@ -67,6 +68,10 @@ class WeakOrder:
 
     def __str__(self) -> str:
         return order_table(self.steps, self.errors)
+
+    def _repr_html_(self) -> str:
+        rows = [("steps", "error"), *order_rows(self.steps, self.errors)]
+        return html_report(f"WeakOrder: {self.order:.3f}", rows)
 
 
 def measure_weak_order(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 from scipy.stats import kstest
 
 from diffmath import fokker_planck as fp
@@ -192,9 +193,80 @@ def test_rates_are_refused_before_the_distribution_function_is_called():
         fp.check_cdf(np.zeros(3), lambda x: 1 / 0, false_positive_rate=2)
 
 
-def test_too_few_samples_are_said_to_be_so():
-    report = fp.check_cdf(normals(0, 5), ndtr, false_positive_rate=1e-9)
-    assert "too few samples" in report.detail
+CHECKS = {
+    "check_samples": lambda x, rate: fp.check_samples(x, NORMAL, GRID, false_positive_rate=rate),
+    "check_cdf": lambda x, rate: fp.check_cdf(x, ndtr, false_positive_rate=rate),
+    "check_projections": lambda x, rate: fp.check_projections(
+        x[:, None], lambda d: ndtr, directions=[[1.0], [-1.0]], false_positive_rate=rate
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_check_is_its_verdict(name):
+    """False-positive rate 1e-6, on samples that do not change."""
+    check, x = CHECKS[name], normals(3, 10_000)
+    assert check(x, 1e-6)
+    assert not check(x + 0.2, 1e-6)
+    assert (check(x, 1e-6).verdict, check(x + 0.2, 1e-6).verdict) == ("passed", "failed")
+    with pytest.raises(AssertionError):
+        assert check(2 * x, 1e-6)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize("rate", [1e-9, 1e-3, 0.5])
+def test_too_few_samples_decide_nothing(name, rate):
+    check = CHECKS[name]
+    few = check(np.array([-0.7, 0.7]), rate)
+    n = few.n_required
+    assert (few.verdict, few.passed, few.failed) == ("undecided", False, False)
+    with pytest.raises(
+        fp.UndecidedError, match=f"UNDECIDED.*too few samples for this rate, at least {n} "
+    ) as e:
+        bool(few)
+    assert e.value.check == few
+    copy = pickle.loads(pickle.dumps(e.value))
+    assert (str(copy), copy.check) == (str(e.value), few)
+    # Evenly spread samples pass whatever their number, so that the number alone decides.
+    for m, verdict in ((n, "passed"), (n - 1, "undecided")):
+        assert check(ndtri((np.arange(m) + 0.5) / m), rate).verdict == verdict
+    # What fails has failed, of however few samples.
+    assert not check(np.full(n - 1, 5.0), rate)
+
+
+def test_n_required_is_where_a_difference_is_certain_to_be_seen():
+    """With resolution r, differences above tolerance + 2 r are seen: some exist from `n_required` on."""
+    report = fp.check_cdf(normals(0, 3), ndtr, false_positive_rate=1e-3, tolerance=0.25)
+    resolutions = [
+        math.sqrt(math.log(2 / 1e-3) / (2 * n)) for n in (report.n_required - 1, report.n_required)
+    ]
+    assert 0.25 + 2 * resolutions[0] >= 1 > 0.25 + 2 * resolutions[1]
+    hopeless = fp.check_cdf(normals(0, 3), ndtr, false_positive_rate=1e-3, tolerance=1.0)
+    assert hopeless.n_required is None
+    with pytest.raises(fp.UndecidedError, match="no number of samples decides: use a tolerance below 1"):
+        bool(hopeless)
+
+
+def test_an_unknown_verdict_is_refused():
+    with pytest.raises(ValueError, match=r"verdict must be one of .* got 'perhaps'"):
+        fp.Check("mine", 0.1, 0.2, 1e-3, 10, "perhaps")
+
+
+def test_what_solve_returns_is_checked_at_its_last_time():
+    motion = well(lambda t, x: 0.0 * x, 1.0)
+    density = fp.solve(motion, fp.gaussian(GRID, 0.0, 0.5), [0.0, 0.25, 0.75], GRID)
+    x, options = normals(8, 20_000, 1), {"false_positive_rate": 1e-6}
+    report = fp.check_samples(x, density, **options)
+    assert report == fp.check_samples(x, density.p[-1], GRID, **options)
+    assert report == fp.check_samples(x, density, fp.Grid.uniform((-6, 6), 120), **options)
+    assert report
+    with pytest.raises(ValueError, match=r"grid must be that of the solution, Grid\(\[-6, 6\], 120"):
+        fp.check_samples(x, density, fp.Grid.uniform((-6, 6), 60), **options)
+    with pytest.raises(TypeError, match="grid must be given with an array of densities"):
+        fp.check_samples(x, density.p[-1], **options)
+    cut = fp.solve(motion, NORMAL, [0.0, 1.0, 2.0], GRID, steps=10, max_steps=15, on_failure="return")
+    with pytest.raises(ValueError, match=r"status is 'max_steps': pass p.p\[-1\] .* at t=1"):
+        fp.check_samples(x, cut, **options)
 
 
 RATE = {"false_positive_rate": 0.01}

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
+from scipy.stats import beta, gamma
 
 from diffmath import SolveError, random, sde
 from diffmath import fokker_planck as fp
@@ -334,3 +335,91 @@ def test_inputs_are_not_changed():
     p0 = fp.gaussian(grid, 0.0, 1.0)
     p0.flags.writeable = False
     fp.solve(OU, p0, (0, 1), grid)
+
+
+def square_root(index, place=0.0, sign=1.0, calculus="ito"):
+    """A CIR process of index 2 f / (g^2)' at `place`, which lives on the side `sign` of it."""
+    shift = 0.25 if calculus == "stratonovich" else 0.0  # D'/2 with D = r / 2
+    return sde.SDE(
+        lambda t, x: sign * (0.5 * index - shift) - (x - place),
+        lambda t, x: np.sqrt(np.maximum(sign * (x - place), 0.0)),
+        calculus=calculus,
+    )
+
+
+@pytest.mark.parametrize("calculus", ["ito", "stratonovich"])
+@pytest.mark.parametrize("index", [0.25, 0.5, 0.9])
+def test_a_density_that_is_singular_at_an_edge_is_refused_with_a_grid_that_resolves_it(index, calculus):
+    grid = fp.Grid.uniform((0, 8), 400)
+    model = square_root(index, calculus=calculus)
+    with pytest.raises(
+        ValueError, match=rf"lower edge, x=0, at t=0, with 2 f / \(g\^2\)' = {index}: "
+    ) as caught:
+        fp.solve(model, fp.gaussian(grid, 1.0, 0.1), [0.0, 1.0], grid)
+    with pytest.raises(ValueError, match=r"must not vanish at an edge \(reflecting\)"):
+        fp.stationary(model, grid)
+    advised = eval(str(caught.value).rpartition("for instance ")[2], {"fp": fp, "np": np})
+    # The stationary density of index c and this drift is that of a gamma law, x^(c-1) e^(-2x).
+    p = fp.stationary(model, advised)
+    exact = gamma.cdf(advised.edges[0], index, scale=0.5)
+    missing = exact[0]  # below the first edge, spread over the rest by the scheme
+    error = np.abs(p * advised.widths - np.diff(exact)).sum()
+    assert error < 2.1 * missing + 1e-3
+
+
+def test_the_upper_edge_and_both_edges_are_seen_too():
+    grid = fp.Grid.uniform((-8, 0), 50)
+    p0 = fp.gaussian(grid, -1.0, 0.1)
+    with pytest.raises(ValueError, match=r"upper edge, x=0, .* fp.Grid.from_edges\(0 - np.geomspace\(8e-08"):
+        fp.solve(square_root(0.5, sign=-1.0), p0, [0.0, 1.0], grid)
+    arcsine = sde.SDE(lambda t, x: 0.5 - x, lambda t, x: np.sqrt(np.maximum(2 * x * (1 - x), 0.0)))
+    grid = fp.Grid.uniform((0, 1), 400)
+    with pytest.raises(ValueError, match="lower edge") as caught:
+        fp.solve(arcsine, np.ones(400), [0.0, 1.0], grid)
+    advised = eval(str(caught.value).rpartition("for instance ")[2], {"fp": fp, "np": np})
+    p = fp.stationary(arcsine, advised)
+    exact = np.diff(beta.cdf(advised.edges[0], 0.5, 0.5))
+    assert np.abs(p * advised.widths - exact).sum() < 1e-3  # 2 x 8e-5 lie outside the edges
+
+
+@pytest.mark.parametrize(
+    ("model", "ends"),
+    [
+        (square_root(1.0), "reflecting"),
+        (square_root(3.0), "reflecting"),
+        (square_root(3.0), "absorbing"),
+        (square_root(-0.5), "absorbing"),
+        (sde.SDE(lambda t, x: 0.1 * x, lambda t, x: 0.5 * x), "reflecting"),
+        (sde.SDE(lambda t, x: 0.2 + 0.0 * x, lambda t, x: 0.0 * x), "reflecting"),
+        (sde.SDE(lambda t, x: 0.0 * x, lambda t, x: np.where(x < 1, 0.0, x - 1)), "reflecting"),
+        (sde.SDE(lambda t, x: 1 + 0.0 * x, lambda t, x: 0.0 * x + 0.3, noise="additive"), "absorbing"),
+    ],
+    ids=["index 1", "index 3", "index 3, absorbing", "outwards, absorbing", "geometric", "drift alone",
+         "none near the edge", "additive"],
+)  # fmt: skip
+def test_edges_that_the_scheme_resolves_are_not_refused(model, ends):
+    grid = fp.Grid.uniform((0, 8), 100, boundary=(ends, "reflecting"))
+    assert fp.solve(model, fp.gaussian(grid, 2.0, 0.2), [0.0, 0.1], grid).success
+
+
+@pytest.mark.parametrize("index", [0.5, 1.2])
+def test_an_absorbing_end_with_a_density_that_does_not_vanish_is_refused(index):
+    grid = fp.Grid.uniform((0, 8), 50, boundary=("absorbing", "reflecting"))
+    with pytest.raises(ValueError, match=r"must not vanish at an edge \(absorbing\)"):
+        fp.solve(square_root(index), fp.gaussian(grid, 2.0, 0.2), [0.0, 0.1], grid)
+
+
+def test_what_leaves_against_a_vanishing_diffusion_is_refused():
+    """A drift into a reflecting end where the diffusion vanishes piles mass up on one point."""
+    model = sde.SDE(lambda t, x: 0.0 * x - 1.0, lambda t, x: 0.5 * x)
+    grid = fp.Grid.uniform((0, 8), 50)
+    for gathering in (model, square_root(0.05)):
+        with pytest.raises(ValueError, match=r"lower edge, .*: the mass gathers at that edge, and no grid"):
+            fp.solve(gathering, fp.gaussian(grid, 2.0, 0.2), [0.0, 0.1], grid)
+
+
+def test_a_diffusion_that_has_vanished_by_the_last_time_is_refused():
+    model = sde.SDE(lambda t, x: 0.25 - x, lambda t, x: np.sqrt(np.maximum(x + 1.0 - t, 0.0)))
+    grid = fp.Grid.uniform((0, 8), 50)
+    with pytest.raises(ValueError, match="at t=1"):
+        fp.solve(model, fp.gaussian(grid, 2.0, 0.2), [0.0, 1.0], grid)
