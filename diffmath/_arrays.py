@@ -15,7 +15,7 @@ import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._tracing import all_true, is_traced
+from diffmath._tracing import HostReadError, all_true, is_traced
 from diffmath._typing import Array, Scalar
 
 __all__ = [
@@ -216,7 +216,7 @@ def to_numpy(array: Array) -> npt.NDArray[Any]:
     array([1., 1.])
     """
     if is_traced(array):
-        raise TypeError(
+        raise HostReadError(
             f"numbers are read on the host here, but JAX traces an array of shape {tuple(array.shape)} (jit, "
             "vmap or grad), which has none: call this function outside the transformation"
         )

@@ -10,8 +10,29 @@ from collections.abc import Callable
 from typing import Any
 
 import array_api_compat as compat
+import numpy as np
+import numpy.typing as npt
 
-__all__ = ["all_true", "is_traced", "is_tracing", "refuse_traced", "scan_loop"]
+__all__ = [
+    "UNCHECKED",
+    "HostReadError",
+    "all_true",
+    "branch",
+    "common_step",
+    "is_traced",
+    "is_tracing",
+    "makes_traced",
+    "reads_of_the_host",
+    "refuse_traced",
+    "scan_loop",
+]
+
+# The message of a solution whose values nobody has seen.
+UNCHECKED = "traced by JAX: no value was checked; look whether x is finite"
+
+
+class HostReadError(TypeError):
+    """Numbers were to be read on the host of what JAX traces."""
 
 
 def is_traced(*values: Any) -> bool:
@@ -43,6 +64,18 @@ def is_tracing(*values: Any) -> bool:
     return is_traced(jax.numpy.zeros(()))
 
 
+def makes_traced(x: Any, *functions: Callable[[], Any]) -> bool:
+    """Whether JAX traces the state `x`, the caller, or what a function of them returns.
+
+    A function may close over what is traced: `grad` with respect to the parameters of a right-hand side. So
+    every function is called, but only where `x` is an array of JAX.
+    """
+    if is_tracing(x):
+        return True
+    kind = getattr(sys.modules.get("jax"), "Array", None)
+    return kind is not None and isinstance(x, kind) and any(is_traced(function()) for function in functions)
+
+
 def all_true(mask: Any) -> bool:
     """Whether all entries of a boolean array are true; a traced mask is not looked at and counts as true.
 
@@ -62,12 +95,45 @@ def all_true(mask: Any) -> bool:
 def scan_loop(body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, inputs: Any) -> tuple[Any, Any]:
     """Run ``carry, output = body(carry, input)`` over the leading axis of `inputs`, as `jax.lax.scan` does.
 
-    The body is traced once, whatever the number of steps: the time to compile does not grow with it. Inputs
-    may be NumPy arrays, which enter the program as constants.
+    The body is traced once or twice, whatever the number of steps: the time to compile does not grow with it.
+    Inputs may be NumPy arrays, which enter the program as constants.
     """
     scan: Any = sys.modules["jax"].lax.scan
     last, outputs = scan(body, carry, inputs)
     return last, outputs
+
+
+def branch(condition: Any, yes: Callable[[], Any], no: Callable[[], Any]) -> Any:
+    """Return what one of two functions returns, as `jax.lax.cond` chooses when the program runs."""
+    return sys.modules["jax"].lax.cond(condition, yes, no)
+
+
+def common_step(clock: npt.NDArray[np.float64]) -> float | None:
+    """Return the step of a host clock that is uniform up to the rounding of its times, or None.
+
+    A step that is a Python float under a trace lets a method compute with it on the host.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath._tracing import common_step
+    >>> common_step(np.linspace(0, 1, 11)), common_step(np.array([0.0, 0.1, 0.3]))
+    (0.1, None)
+    """
+    step = float(clock[-1] - clock[0]) / (len(clock) - 1)
+    grain = 4 * np.spacing(np.abs(clock).max())
+    return step if bool(np.all(np.abs(np.diff(clock) - step) <= grain)) else None
+
+
+def reads_of_the_host() -> tuple[type[Exception], ...]:
+    """Return the exceptions that tell of numbers read on the host under a trace."""
+    errors: Any = getattr(sys.modules.get("jax"), "errors", None)
+    names = (
+        "ConcretizationTypeError", "TracerArrayConversionError", "TracerIntegerConversionError",
+        "NonConcreteBooleanIndexError",
+    )  # fmt: skip
+    found = (getattr(errors, name, None) for name in names)
+    return (HostReadError, *(kind for kind in found if kind is not None))
 
 
 def refuse_traced(name: str, why: str, instead: str, *values: Any) -> None:

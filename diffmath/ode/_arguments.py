@@ -19,6 +19,7 @@ from diffmath.ode._method import AdaptiveMethod, Method
 from diffmath.ode._named_methods import check_method
 from diffmath.ode._steps import AdaptiveOptions, AdaptiveSteps
 from diffmath.ode._tableau import Tableau
+from diffmath.ode._traced import refuse_traced_steps
 
 __all__ = ["Batch", "begin", "check_options"]
 
@@ -45,6 +46,7 @@ def begin(
     if substeps is not None or getattr(stepper, "embedded_order", None) is None:
         _refuse_adaptive(stepper, substeps, options, (len(save_times) - 1) * count)
     elif pristine.shape[0] > 0:
+        refuse_traced_steps("x0", pristine)
         span = float(save_times[0]), float(save_times[-1])
         _refuse_long_first_step(options.first_step, span)
         return AdaptiveSteps(Dynamics(f), pristine, span, cast(AdaptiveMethod, stepper), options), save_times

@@ -20,7 +20,7 @@ from diffmath.ode._dynamics import Dynamics
 from diffmath.ode._method import Method
 from diffmath.ode._trial import Trial, choose, send, trier
 
-__all__ = ["bounded_trier", "closing", "nodes"]
+__all__ = ["bounded_trier", "closing", "leaving", "nodes"]
 
 # A node within this of [0, 1] has been rounded; what it asks for is clamped.
 _ROUNDED = 1e-9
@@ -64,9 +64,7 @@ class _Bounded:
         self._ends = np.array([[min(fractions)], [max(fractions)]])
 
     def __call__(self, t: Rows, dt: Rows, x: Array, slope: Any) -> Trial:
-        low, high = self._f.bounds
-        reach = t + self._ends * dt
-        leaves = (reach.min(axis=0) < low) | (reach.max(axis=0) > high)
+        leaves = _leaves(self._ends, t, dt, self._f.bounds)
         if not leaves.any():
             trial = self._plain(t, dt, x, slope)
             trial.maker = self._plain
@@ -114,6 +112,20 @@ class _Bounded:
             return choose(leaves[rows], second(rows, theta), first(rows, theta))
 
         return at
+
+
+def leaving(method: Any, t: Rows, dt: Rows, bounds: tuple[float, float]) -> Mask:
+    """Return which steps of a clock `closing` takes."""
+    if closing(method) is None:
+        return np.zeros(t.shape, dtype=bool)
+    fractions = nodes(method)
+    ends = np.array([min(fractions), max(fractions)]).reshape(2, *(1,) * t.ndim)
+    return _leaves(ends, t, dt, bounds)
+
+
+def _leaves(ends: Rows, t: Rows, dt: Rows, bounds: tuple[float, float]) -> Mask:
+    reach = t + ends * dt
+    return np.asarray((reach.min(axis=0) < bounds[0]) | (reach.max(axis=0) > bounds[1]))
 
 
 def _splitting_nodes(steps: Any) -> Iterator[float]:

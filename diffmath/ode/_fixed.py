@@ -18,6 +18,7 @@ from diffmath.ode._failures import Failures, advice
 from diffmath.ode._jacobian_check import check_derivatives
 from diffmath.ode._method import Method
 from diffmath.ode._step import Step
+from diffmath.ode._traced import refuse_traced_steps
 from diffmath.ode._trial import Interpolant, choose
 
 __all__ = ["FixedSteps"]
@@ -50,6 +51,8 @@ class FixedSteps:
         if len(self.times) < 2 or not self.batch:
             return
         slope = self.f.start(self.start, self.x, self._pristine)
+        refuse_traced_steps("x0", self.x)
+        refuse_traced_steps("f(t, x)", slope)
         good = finite_rows(slope)
         self._fail(~good, f"f(t, x) is nan or inf at the initial time t={self.times[0]:g}")
         first = float(self.times[1] - self.times[0]) / self.substeps

@@ -26,7 +26,8 @@ class _Unbatched:
         batch = x.shape[0]
         if not batch:  # nobody to ask what shape a result has: that of the state
             return 0.0 * x
-        times = [t] * batch if isinstance(t, int | float) else to_numpy(t).reshape(-1).tolist()
+        one = isinstance(t, int | float) or not t.ndim  # a number, or one that JAX traces
+        times = [t] * batch if one else to_numpy(t).reshape(-1).tolist()
         values = [_as_row(self.function(times[i], x[i, ...]), x) for i in range(batch)]
         return array_namespace(x).stack(values, axis=0)
 

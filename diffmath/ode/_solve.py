@@ -19,6 +19,7 @@ from diffmath.ode._method import Method
 from diffmath.ode._single import is_single, single_arguments, single_solution
 from diffmath.ode._steps import AdaptiveSteps
 from diffmath.ode._tableau import Tableau
+from diffmath.ode._traced import is_traced_solve, refuse_options, traced_solution
 
 __all__ = ["solve"]
 
@@ -140,6 +141,11 @@ def solve(
     `yoshida6`, `mclachlan4`), another method of its order takes that step; a method of your own without a
     tableau is given the last time instead.
 
+    JAX (`jit`, `vmap`, `grad`) traces explicit methods of fixed steps: the steps are one ``lax.scan``, f gets
+    `t` as a traced number (use jax.numpy on it, not math), no value is checked, and what needs numbers
+    (adaptive steps, Newton's iteration, events, `dense`, callbacks) is refused by name. PyTorch
+    differentiates every solve, through the steps that it took.
+
     Floating-point warnings of f are silenced: what they would announce is reported by the status.
 
     References
@@ -180,6 +186,10 @@ def solve(
             f"{options.max_steps}: "
             "raise it, or give save='read'"
         )
+    if isinstance(run, FixedSteps) and is_traced_solve(run.f, run.x, run.start):
+        refuse_options(dense=dense, events=watched, callback=callback)
+        solution = traced_solution(run.f, run.x, save_times, run.method, run.substeps)
+        return single_solution(solution) if single else solution
     with np.errstate(all="ignore"):
         solution = drive(
             run, run.x, save_times, landing=landing,  # fixed steps land anyhow

@@ -27,6 +27,7 @@ from diffmath.ode._failures import Failures, advice
 from diffmath.ode._jacobian_check import check_derivatives
 from diffmath.ode._method import AdaptiveMethod
 from diffmath.ode._step import Step
+from diffmath.ode._traced import refuse_traced_steps
 from diffmath.ode._trial import Interpolant, Trial, choose, send
 
 __all__ = ["AdaptiveOptions", "AdaptiveSteps"]
@@ -177,6 +178,7 @@ class AdaptiveSteps:
             return send(values, self.x, self.per_row)
 
         slope = self.f.start(send_(self.t), self.x, self._pristine)
+        refuse_traced_steps("f(t, x)", slope)
         good = finite_rows(slope)
         self.failures.add("nonfinite", np.flatnonzero(~good), advice("start", t=self.start))
         self.running &= good if self.per_row else good.all()

@@ -103,4 +103,4 @@ class Splitting(TableauMethod):
 
 def _of_halves(t: Time) -> Time:
     """Times per row, shaped for the positions alone."""
-    return t[:, 0, ...] if compat.is_array_api_obj(t) else t
+    return t[:, 0, ...] if compat.is_array_api_obj(t) and t.ndim else t
