@@ -1,8 +1,9 @@
 """Accelerated twins: one decorator that finds a kernel by name and otherwise runs the readable body.
 
 The body is the specification. A twin has the same name and signature and lives in
-``diffmath.kernels.<engine>.<sub-package>``; engine is `numba` for NumPy arrays and `cuda` for CuPy arrays.
-Nobody imports a twin but this file, and a missing engine only means that the body runs.
+``diffmath.kernels.<engine>.<sub-package>``; engine is `numba` for NumPy arrays, and for CPU arrays of PyTorch
+and JAX that no gradient or trace is asked for, which it sees as NumPy views; `cuda` for CuPy arrays. Nobody
+imports a twin but this file, and a missing engine only means that the body runs.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from contextvars import ContextVar
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import array_api_compat as compat
+import numpy as np
+
+from diffmath._host_sharing import Library, lend
 
 __all__ = ["Accelerated", "accelerated", "reference_only"]
 
@@ -62,16 +66,41 @@ class Accelerated(Generic[P, R]):
     def twin(self, *args: Any, **kwargs: Any) -> Callable[P, R] | None:
         """Return the kernel that would serve these arguments, or None."""
         arrays = [a for a in (*args, *kwargs.values()) if type(a) not in _PLAIN and _is_array(a)]
+        if not arrays:
+            return None
+        name = self.reference.__name__
+        kernel: Callable[P, R] | None
         for engine, served in (("numba", compat.is_numpy_array), ("cuda", compat.is_cupy_array)):
-            if arrays and all(served(a) for a in arrays):
-                kernel: Callable[P, R] | None = _find(engine, self._package, self.reference.__name__)
+            if all(served(a) for a in arrays):
+                kernel = _find(engine, self._package, name)
                 return kernel
-        return None
+        kernel = _find("numba", self._package, name)
+        lent = None if kernel is None else lend(arrays)
+        return None if kernel is None or lent is None else _Sharing(kernel, arrays, *lent)
+
+
+class _Sharing(Generic[P, R]):
+    """A twin on NumPy views of the arrays that it was found for; its results are arrays of their library."""
+
+    def __init__(self, kernel: Callable[P, R], arrays: list[Any], library: Library, views: list[Any]) -> None:
+        self._kernel, self._library = kernel, library
+        self._arrays = arrays  # kept, so that no other object gets their identity
+        self._views = {id(array): view for array, view in zip(arrays, views, strict=True)}
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        given: Any = (self._views.get(id(value), value) for value in args)
+        named: Any = {name: self._views.get(id(value), value) for name, value in kwargs.items()}
+        result: Any = self._kernel(*given, **named)
+        wrapped: Any = tuple(map(self._wrap, result)) if isinstance(result, tuple) else self._wrap(result)
+        return wrapped  # type: ignore[no-any-return]
+
+    def _wrap(self, value: Any) -> Any:
+        return self._library.wrap(value) if isinstance(value, np.ndarray) else value
 
 
 def _is_array(value: Any) -> bool:
-    # A dtype may be a class (np.float64) that has the methods of an array.
-    return not isinstance(value, type) and compat.is_array_api_obj(value)
+    # A dtype may be a class (np.float64) with the methods of an array; NumPy's scalars suit every library.
+    return not isinstance(value, type | np.generic) and compat.is_array_api_obj(value)
 
 
 def accelerated(body: Callable[P, R]) -> Accelerated[P, R]:

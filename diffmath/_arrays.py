@@ -15,13 +15,16 @@ import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
+from diffmath._host_sharing import host_view
 from diffmath._tracing import HostReadError, all_true, is_traced
 from diffmath._typing import Array, Scalar
 
 __all__ = [
+    "all_finite",
     "array_namespace",
     "asarray_like",
     "check_array",
+    "check_precision",
     "default_float",
     "device",
     "elementary",
@@ -121,10 +124,28 @@ def is_real_float(dtype: Any, xp: Any) -> bool:
     return bool(dtype == xp.float32 or dtype == xp.float64)
 
 
+def check_precision(name: str, dtype: Any, xp: Any) -> None:
+    """Refuse double precision where JAX would compute in single precision without a word.
+
+    Raises
+    ------
+    TypeError
+        float64 or complex128 of JAX without x64.
+    """
+    if not compat.is_jax_namespace(xp) or dtype not in (xp.float64, xp.complex128):
+        return
+    if "float64" not in xp.__array_namespace_info__().dtypes(kind="real floating"):
+        raise TypeError(
+            f"{name} is {np.dtype(dtype)}, which JAX turns into single precision: enable it with "
+            "jax.config.update('jax_enable_x64', True), or convert to float32 explicitly"
+        )
+
+
 def real_dtype(array: Array) -> Any:
     """Return the real dtype of the precision of `array`: its own, a complex one's parts', or the default."""
     xp = compat.array_namespace(array)
     dtype = array.dtype
+    check_precision("the array", dtype, xp)
     if is_real_float(dtype, xp):
         return dtype
     if xp.isdtype(dtype, "complex floating"):
@@ -168,8 +189,8 @@ def check_array(
             f"for one row use {name}[None, ...]"
         )
     array = _as_floating(name, array, xp, allow_complex)
-    finite = xp.isfinite(array)
-    if not all_true(finite):
+    if not all_finite(array):
+        finite = xp.isfinite(array)
         flat = int(xp.argmin(xp.reshape(xp.astype(finite, xp.int8), (-1,))))
         index = tuple(int(i) for i in np.unravel_index(flat, array.shape))
         raise ValueError(f"{name} must be finite; {name}{list(index)} is {to_numpy(array[index])}")
@@ -177,6 +198,7 @@ def check_array(
 
 
 def _as_floating(name: str, array: Array, xp: Any, allow_complex: bool) -> Array:
+    check_precision(name, array.dtype, xp)
     if is_real_float(array.dtype, xp):
         return array
     if xp.isdtype(array.dtype, "complex floating"):
@@ -188,6 +210,14 @@ def _as_floating(name: str, array: Array, xp: Any, allow_complex: bool) -> Array
     raise TypeError(f"{name} must be float32 or float64; got dtype {array.dtype}: convert it explicitly")
 
 
+def all_finite(array: Array) -> bool:
+    """Whether no number of an array is infinite or nan; a traced one is not looked at and counts so."""
+    view = host_view(array)
+    if view is not None:  # PyTorch takes several passes
+        return bool(np.isfinite(view).all())
+    return all_true(compat.array_namespace(array).isfinite(array))
+
+
 def asarray_like(values: Any, like: Array, dtype: Any = None) -> Array:
     """Send host values (numbers, lists, NumPy arrays) to the library, device and precision of `like`.
 
@@ -197,6 +227,8 @@ def asarray_like(values: Any, like: Array, dtype: Any = None) -> Array:
     xp = compat.array_namespace(like)
     if dtype is None:
         dtype = real_dtype(like)
+    else:
+        check_precision("dtype", dtype, xp)
     return xp.asarray(np.array(values), dtype=dtype, device=compat.device(like))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import array_api_compat as compat
 
 from diffmath._accelerate import Accelerated, accelerated
-from diffmath._arrays import array_namespace, device, is_real_float, real_dtype
+from diffmath._arrays import array_namespace, check_precision, device, is_real_float, real_dtype
 from diffmath._typing import Array
 from diffmath.random._key import Key, check_key, unsigned_64
 from diffmath.random._philox import MASK, Stream, Words, philox4x32, word_arithmetic
@@ -154,6 +154,8 @@ def _draw(
         dtype = real_dtype(like)
     elif not is_real_float(dtype, xp):
         raise TypeError(f"dtype must be float32 or float64 of the library of like; got {dtype}")
+    else:
+        check_precision("dtype", dtype, xp)
     sizes = _sizes(shape)
     start, stop = _row_range(rows, sizes)
     columns = math.prod(sizes[1:])

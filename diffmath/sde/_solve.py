@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import array_namespace, check_array, host_times, same_kind, to_numpy
+from diffmath._arrays import all_finite, array_namespace, check_array, host_times, same_kind, to_numpy
 from diffmath._callables import guarded
 from diffmath._counts import check_count
 from diffmath._models import SDE
@@ -272,11 +272,10 @@ def check_state(x0: Array) -> Array:
 
 def nonfinite(x: Array, t: float, first_row: int, trouble: str) -> str:
     """Say which rows are not finite at time t, and what that means, or return an empty string."""
-    xp = array_namespace(x)
-    finite = xp.isfinite(x)
-    if bool(xp.all(finite)):
+    if all_finite(x):
         return ""
-    rows = np.flatnonzero(~to_numpy(xp.all(finite, axis=1)))
+    xp = array_namespace(x)
+    rows = np.flatnonzero(~to_numpy(xp.all(xp.isfinite(x), axis=1)))
     named = ", ".join(str(first_row + row) for row in rows[:3]) + (", ..." if len(rows) > 3 else "")
     return f"{trouble} at t={t:g} in {len(rows)} of {x.shape[0]} rows ({named})"
 

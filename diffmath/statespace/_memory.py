@@ -17,7 +17,7 @@ from diffmath.statespace._measure import Measure
 from diffmath.statespace._sampled import sampled_states
 from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
 from diffmath.statespace._simulate import initial_state
-from diffmath.statespace._statespace import StateSpace, check_step, follow, require_measure
+from diffmath.statespace._statespace import StateSpace, check_follows, check_step, follow, require_measure
 
 __all__ = ["memorize"]
 
@@ -140,7 +140,9 @@ def memorize(
     dt, channels = check_step(dt), as_channels(u)
     every, heard = _check_every(every, channels.shape[0]), check_count("heard", heard, 0)
     _check_resumption(measure, state, heard)
-    system = follow(system, channels, "u")
+    check_follows(system, channels, "u")
+    # Bilinear steps know the measure, and need no matrix.
+    system = system if method is bilinear else follow(system, channels, "u")
     c = initial_state(system, u, channels, state)
     with quiet():
         c = measure.turn_back(c) if method is bilinear else c

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import array_api_compat as compat
 
-from diffmath._arrays import array_namespace
-from diffmath._tracing import all_true
+from diffmath._arrays import all_finite, array_namespace
 from diffmath._typing import Array
 
 __all__ = ["sampled_states"]
@@ -26,8 +25,7 @@ def sampled_states(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
     if not u.shape[1]:
         return array_namespace(u).zeros((rows, 0, x.shape[1]), dtype=u.dtype, device=compat.device(u))
     states = (_sparse if every > _LONGEST else _dense)(A, B, u[: rows * every, :], x, every)
-    xp = array_namespace(states)
-    if not all_true(xp.isfinite(states)):
+    if not all_finite(states):
         # The powers of A may overflow where the states do not: the recurrence itself is the judge.
         return _one_by_one(A, B, u, x, every)
     return states

@@ -7,8 +7,8 @@ import math
 import array_api_compat as compat
 
 from diffmath._accelerate import accelerated
-from diffmath._arrays import array_namespace, check_array
-from diffmath._tracing import all_true, is_tracing, scan_loop
+from diffmath._arrays import all_finite, array_namespace, check_array
+from diffmath._tracing import is_tracing, scan_loop
 from diffmath._typing import Array
 from diffmath.statespace._signal import quiet, refuse_overflow
 
@@ -89,7 +89,7 @@ def scan(a: Array, b: Array, *, state: Array | None = None) -> Array:
     x = rest[0] if rest else xp.zeros(shape[1:], dtype=dtype, device=compat.device(b))
     with quiet():
         states = _recurrence(xp.reshape(a, flat), xp.reshape(b, flat), xp.reshape(x, flat[1:]))
-        if not all_true(xp.isfinite(states)):
+        if not all_finite(states):
             # Products of factors may overflow where the states do not: the recurrence itself is the judge.
             states = _one_by_one(xp.reshape(a, flat), xp.reshape(b, flat), xp.reshape(x, flat[1:]))
     states = refuse_overflow("the scan", states, "scale b down, or use factors below 1 in size")

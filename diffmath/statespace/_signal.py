@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from diffmath._arrays import array_namespace, check_array
+from diffmath._arrays import all_finite, array_namespace, check_array
 from diffmath._errors import SolveError
 from diffmath._solution import Solution
-from diffmath._tracing import all_true
 from diffmath._typing import Array
 
 __all__ = ["as_channels", "from_channels", "quiet", "refuse_overflow"]
@@ -54,10 +53,10 @@ def refuse_overflow(what: str, values: Array, remedy: str, *, every: int = 1) ->
 
     Row i belongs to sample ``(i + 1) * every - 1``.
     """
+    if all_finite(values):
+        return values
     xp = array_namespace(values)
     finite = xp.all(xp.isfinite(values), axis=tuple(range(1, values.ndim)))
-    if all_true(finite):
-        return values
     valid = int(xp.argmin(xp.astype(finite, xp.int8)))
     message = f"{what} is not finite from sample {(valid + 1) * every - 1} on: {remedy}"
     prefix = np.arange(1, valid + 1, dtype=np.float64) * every - 1.0

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import array_api_compat as compat
 
-from diffmath._arrays import array_namespace, check_array
-from diffmath._tracing import all_true
+from diffmath._arrays import all_finite, array_namespace, check_array
 from diffmath._typing import Array
 from diffmath.statespace import _blocks
 from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
@@ -75,7 +74,7 @@ def simulate(system: StateSpace, u: Array, *, state: Array | None = None) -> Arr
     x = initial_state(system, u, channels, state)
     with quiet():
         y = _blocks.outputs(system, channels, x) if _pays(channels) else _recur(system, channels, x)
-        if _pays(channels) and not _finite(y):
+        if _pays(channels) and not all_finite(y):
             # The powers of A may overflow where the states do not: the recurrence itself is the judge.
             y = _recur(system, channels, x)
         y = y + channels[:, :, None] * system.D
@@ -141,7 +140,7 @@ def advance(system: StateSpace, u: Array, *, state: Array | None = None) -> Arra
     with quiet():
         if _pays(channels):
             x = _blocks.final_state(system, channels, start)
-        if not _pays(channels) or not _finite(x):
+        if not _pays(channels) or not all_finite(x):
             x = start
             for k in range(channels.shape[0]):
                 x = next_state(system, x, channels[k, :])
@@ -152,11 +151,6 @@ def advance(system: StateSpace, u: Array, *, state: Array | None = None) -> Arra
 
 def _pays(channels: Array) -> bool:
     return bool(channels.shape[0] >= _SHORT and channels.shape[1])
-
-
-def _finite(values: Array) -> bool:
-    xp = array_namespace(values)
-    return all_true(xp.isfinite(values))
 
 
 def next_state(system: StateSpace, x: Array, sample: Array) -> Array:

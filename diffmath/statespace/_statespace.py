@@ -26,6 +26,7 @@ from diffmath.statespace._structure import DENSE, Structure
 __all__ = [
     "Origin",
     "StateSpace",
+    "check_follows",
     "check_step",
     "follow",
     "require_continuous",
@@ -184,9 +185,7 @@ def follow(system: StateSpace, like: Array, name: str, *, dtype: Any = None) -> 
 
     Only constants on the host may move: a device array beside host data is refused, not copied.
     """
-    on_host = compat.is_numpy_array(system.A)
-    if not on_host:
-        same_kind(name, like, "system.A", system.A)
+    on_host = check_follows(system, like, name)
     dtype = real_dtype(like) if dtype is None else dtype
     xp = compat.array_namespace(like)
     if compat.array_namespace(system.A) is xp and system.A.dtype == dtype:
@@ -199,6 +198,14 @@ def follow(system: StateSpace, like: Array, name: str, *, dtype: Any = None) -> 
     # What overflows the narrower precision is refused by name, not by a NumPy warning.
     with quiet():
         return replace(system, origin=origin, **{field: send(getattr(system, field)) for field in fields})
+
+
+def check_follows(system: StateSpace, like: Array, name: str) -> bool:
+    """Refuse a system that may not be sent to the data `like`; return whether it is on the host."""
+    on_host = bool(compat.is_numpy_array(system.A))
+    if not on_host:
+        same_kind(name, like, "system.A", system.A)
+    return on_host
 
 
 def require_continuous(system: StateSpace, caller: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
+from diffmath._host_sharing import aligned_empty
 from diffmath.kernels.numba._channels import SIDE, run_channels
 from diffmath.kernels.numba._vectors import widest_vectors
 
@@ -65,7 +66,7 @@ def fourier_window(u: Any, c: Any, h: float, kappa: float, every: int) -> Any:
     pairs = np.zeros((c.shape[0], 2 * waves), u.dtype)
     pairs[:, :waves], pairs[:, waves + 1 :] = c[:, [0, *range(1, 2 * waves - 1, 2)]], c[:, 2::2]
     found = _run(gain * u, pairs, every, rows.astype(u.dtype), _rotate_alone, _rotate_side_by_side)
-    kept = np.empty((*found.shape[:2], c.shape[1]), u.dtype)
+    kept = aligned_empty((*found.shape[:2], c.shape[1]), u.dtype)
     kept[..., 0], kept[..., 1::2] = found[..., 0], found[..., 1:waves]
     kept[..., 2::2] = found[..., waves + 1 :]
     return kept
@@ -74,7 +75,7 @@ def fourier_window(u: Any, c: Any, h: float, kappa: float, every: int) -> Any:
 def _run(
     u: Any, c: Any, every: int, rows: Any, alone: Callable[..., None], beside: Callable[..., None]
 ) -> Any:
-    kept = np.empty((u.shape[0] // every, *c.shape), dtype=u.dtype)
+    kept = aligned_empty((u.shape[0] // every, *c.shape), u.dtype)
 
     def with_every(kernel: Callable[..., None]) -> Callable[..., None]:
         return lambda signals, states, rows, kept: kernel(signals, states, rows, every, kept)

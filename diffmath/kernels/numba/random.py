@@ -12,6 +12,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from diffmath._host_sharing import aligned_empty
 from diffmath.kernels.numba._normals import make_uniforms
 from diffmath.kernels.numba._normals_single import next_normals_32, next_normals_53
 from diffmath.kernels.numba._threads import share_out
@@ -86,7 +87,7 @@ def _fill_part(out: Any, start: Any, k0: Any, k1: Any, stream: Any, first: int, 
 def normal_rows(like: Any, key: tuple[int, int], rows: tuple[int, int], columns: int, stream: int) -> Any:
     """Return some rows of a stream; the twin of normal_rows and of uniform_rows."""
     start, stop = rows
-    out = np.empty((stop - start, columns), like.dtype)
+    out = aligned_empty((stop - start, columns), like.dtype)
     number = np.uint64(int(stream))  # compared with an enumeration slowly
     per_block = 4 if number == _NORMAL_32 else 2
     blocks = -(-columns // per_block)

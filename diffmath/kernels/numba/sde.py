@@ -9,6 +9,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from diffmath._host_sharing import aligned_empty
 from diffmath.kernels.numba._normals_single import next_normals_53
 from diffmath.kernels.numba._threads import share_out, shares_of
 from diffmath.kernels.numba._words import LANES, make_words, philox4x32, set_counters
@@ -126,7 +127,7 @@ def cut_increment(
     if even > columns:  # blocks of normals are pairs
         flat = np.zeros((rows, even), dtype=W.dtype)
         flat[:, :columns] = W.reshape(rows, columns)
-    left, right = np.empty((rows, even), dtype=W.dtype), np.empty((rows, even), dtype=W.dtype)
+    left, right = aligned_empty((rows, even), W.dtype), aligned_empty((rows, even), W.dtype)
     arrays = flat.reshape(-1), left.reshape(-1), right.reshape(-1)
     words, start = np.uint32 if W.dtype == np.float32 else np.uint64, np.uint64(first_row)
 

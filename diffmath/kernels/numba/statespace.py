@@ -13,6 +13,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
+from diffmath._host_sharing import aligned_empty
 from diffmath.kernels.numba._channels import SIDE, run_channels
 from diffmath.kernels.numba._vectors import widest_vectors
 from diffmath.kernels.numba._windows import fourier_window, legendre_window
@@ -42,7 +43,7 @@ def laguerre_decay(u: Any, c: Any, h: float, beta: float, every: int) -> Any:
 
 def _sweep_all(u: Any, c: Any, half_steps: Any, rows: Any, every: int, ahead: int) -> Any:
     """Run the rows s = pq - d, d and r = p = q of a lower-cumulative matrix whose B is p."""
-    kept = np.zeros(((ahead + u.shape[0]) // every, *c.shape), dtype=u.dtype)
+    kept = aligned_empty(((ahead + u.shape[0]) // every, *c.shape), u.dtype)
     if ahead and every == 1:
         kept[0] = c
     rows, steps = rows.astype(u.dtype), half_steps.astype(u.dtype)
@@ -138,7 +139,8 @@ def _sweep(c: Any, e: Any, step: Any) -> None:
 
 def linear_recurrence(a: Any, b: Any, x: Any) -> Any:
     """Return all states (samples, channels) of x_k = a_k x_{k-1} + b_k, one by one."""
-    states = np.array(b, order="C")
+    states = aligned_empty(b.shape, b.dtype)
+    states[...] = b
     # One compiled version for all: a copy if `a` is read-only or strided.
     _recur(np.require(a, requirements=["C", "W"]), np.array(x), states)
     return states

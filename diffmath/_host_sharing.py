@@ -1,0 +1,157 @@
+"""CPU arrays of PyTorch and JAX as NumPy views, and NumPy results as their arrays, without a copy.
+
+Only plain values are lent: no array that is traced, mapped, or asked for a derivative. Everything else, and
+everything in doubt, stays with the array code, which those libraries understand.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from diffmath._typing import Array
+
+__all__ = ["Library", "aligned_empty", "host_view", "lend"]
+
+_ALIGNED = 64  # bytes: XLA takes over host memory that begins at a multiple of them, and copies any other
+_LARGE = 2**12  # bytes from which on a place is sought: less is sooner copied
+
+HostArray = npt.NDArray[Any]
+
+
+class Library(Protocol):
+    """What takes NumPy results over into the library that lent its arrays."""
+
+    def wrap(self, values: HostArray) -> Array:
+        """Return an array of the library that owns `values`, which nobody may write to any more."""
+
+
+def lend(arrays: Sequence[Array]) -> tuple[Library, list[HostArray]] | None:
+    """Return NumPy views of CPU arrays of one library, which must not be written to, and their library.
+
+    None where one of them is not on the CPU, not plain, or part of a trace or of a derivative: a PyTorch
+    tensor that requires a gradient, outside ``torch.no_grad()``, or has a tangent; a subclass, such as
+    FakeTensor; a tensor inside ``torch.compile``, ``torch.jit.trace``, `torch.func` or a dispatch mode; a
+    JAX tracer, or an array on several devices.
+    """
+    library = _library_of(arrays[0])
+    if library is None:
+        return None
+    views = []
+    for array in arrays:
+        view: HostArray | None = library.view(array) if library.owns(array) else None
+        if view is None:
+            return None
+        views.append(view)
+    return library, views
+
+
+def host_view(array: Array) -> HostArray | None:
+    """Return a NumPy view of a CPU array to look at its values, whatever derivative is asked for, or None."""
+    view: HostArray | None = array if type(array) is np.ndarray else None
+    library = _library_of(array)
+    if library is not None:
+        view = library.view(array, derivative=True)
+    return view
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: Any) -> HostArray:
+    """Return an array that is not initialised, and where it is large begins as JAX needs it to share it."""
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    if size < _LARGE:
+        return np.empty(shape, dtype)
+    room = np.empty(size + _ALIGNED, np.uint8)
+    first = -room.ctypes.data % _ALIGNED
+    found: HostArray = room[first : first + size].view(dtype).reshape(shape)
+    return found
+
+
+def _library_of(array: Array) -> Any:
+    root = type(array).__module__.partition(".")[0]
+    if root == "torch":
+        return _Torch(sys.modules["torch"])
+    if root in ("jax", "jaxlib"):
+        return _Jax.of(sys.modules["jax"], array)
+    return None
+
+
+class _Torch:
+    """Plain tensors on the CPU."""
+
+    def __init__(self, torch: Any) -> None:
+        self._torch = torch
+
+    def owns(self, array: Array) -> bool:
+        return type(array) is self._torch.Tensor or type(array) is self._torch.nn.Parameter
+
+    def view(self, array: Array, *, derivative: bool = False) -> HostArray | None:
+        if not self.owns(array) or not array.is_cpu or self._traced(array):
+            return None
+        if not derivative and self._differentiated(array):
+            return None
+        try:
+            view: HostArray = (array.detach() if array.requires_grad else array).numpy()
+        except (RuntimeError, TypeError):  # conjugate, sparse, half precision, wrapped by torch.func
+            return None
+        return view
+
+    def wrap(self, values: HostArray) -> Array:
+        # PyTorch has no negative strides; and a view would share what is lent.
+        if any(stride < 0 for stride in values.strides):
+            values = values.copy()
+        return self._torch.from_numpy(values)
+
+    def _differentiated(self, array: Array) -> bool:
+        torch = self._torch
+        if array.requires_grad and torch.is_grad_enabled():
+            return True
+        forward = torch.autograd.forward_ad
+        inside = getattr(forward, "_current_level", 0) >= 0  # of ``dual_level()``; asked first, it is quick
+        return inside and forward.unpack_dual(array).tangent is not None
+
+    def _traced(self, array: Array) -> bool:
+        torch = self._torch
+        return bool(
+            torch.compiler.is_compiling()
+            or torch.jit.is_tracing()
+            or torch._C._len_torch_dispatch_stack()
+            or torch._is_functional_tensor(array)
+        )
+
+
+class _Jax:
+    """Arrays that have values, on one CPU device."""
+
+    def __init__(self, jax: Any, device: Any) -> None:
+        self._jax, self._device = jax, device
+
+    @classmethod
+    def of(cls, jax: Any, array: Array) -> _Jax | None:
+        if not isinstance(array, jax.Array) or isinstance(array, jax.core.Tracer):
+            return None
+        device = array.device  # a sharding, if there are several
+        return cls(jax, device) if getattr(device, "platform", "") == "cpu" else None
+
+    def owns(self, array: Array) -> bool:
+        jax = self._jax
+        if not isinstance(array, jax.Array) or isinstance(array, jax.core.Tracer):
+            return False
+        return bool(array.device == self._device)
+
+    def view(self, array: Array, *, derivative: bool = False) -> HostArray | None:
+        # What follows from a double would be single without x64: `diffmath._arrays` says so.
+        if array.dtype.itemsize > 4 and not self._jax.config.jax_enable_x64:
+            return None
+        view: HostArray = np.asarray(array)
+        return view
+
+    def wrap(self, values: HostArray) -> Array:
+        if values.ctypes.data % _ALIGNED == 0 and values.flags.c_contiguous:
+            return self._jax.dlpack.from_dlpack(values, device=self._device)
+        return self._jax.device_put(values, self._device)
