@@ -154,12 +154,18 @@ def real_dtype(array: Array) -> Any:
 
 
 def check_array(
-    name: str, array: Array, *, ndim: int | None = None, min_ndim: int = 0, allow_complex: bool = False
+    name: str,
+    array: Array,
+    *,
+    ndim: int | None = None,
+    min_ndim: int = 0,
+    allow_complex: bool = False,
+    some_rows: bool = False,
 ) -> Array:
     """Return `array` as finite floating numbers of its own precision, or refuse it by `name`.
 
     Integers and booleans become the library's default real dtype; float32 and float64 are kept. The values of
-    an array that JAX traces are not looked at.
+    an array that JAX traces are not looked at. With `some_rows` one finite row is enough.
 
     Raises
     ------
@@ -189,12 +195,17 @@ def check_array(
             f"for one row use {name}[None, ...]"
         )
     array = _as_floating(name, array, xp, allow_complex)
-    if not all_finite(array):
+    if not all_finite(array) and not (some_rows and _any_row(xp.isfinite(array))):
         finite = xp.isfinite(array)
         flat = int(xp.argmin(xp.reshape(xp.astype(finite, xp.int8), (-1,))))
         index = tuple(int(i) for i in np.unravel_index(flat, array.shape))
         raise ValueError(f"{name} must be finite; {name}{list(index)} is {to_numpy(array[index])}")
     return array
+
+
+def _any_row(mask: Array) -> bool:
+    xp = compat.array_namespace(mask)
+    return bool(xp.any(xp.all(xp.reshape(mask, (mask.shape[0], -1)), axis=1)))
 
 
 def _as_floating(name: str, array: Array, xp: Any, allow_complex: bool) -> Array:

@@ -38,7 +38,7 @@ def begin(
 ) -> tuple[Any, Rows]:
     """Check the arguments of a solve; return its steps, to be iterated over, and the save times."""
     check_dynamics(f, "f")
-    pristine = check_array("x0", x0, min_ndim=2, allow_complex=True)
+    pristine = check_array("x0", x0, min_ndim=2, allow_complex=True, some_rows=True)
     save_times = _save_times(times)
     stepper = check_method(method)
     count = 1 if substeps is None else check_count("substeps", substeps)

@@ -34,7 +34,8 @@ class Failures:
         failed = sum(status != "event" for status in self.rows.values())
         if per_row and failed > 1:
             message += f" ({failed} of {self.batch} rows failed: see row_status)"
-        row_status = tuple(self.rows.get(row, "ok") for row in range(self.batch)) if per_row else None
+        apart = per_row or 0 < len(self.rows) < self.batch
+        row_status = tuple(self.rows.get(row, "ok") for row in range(self.batch)) if apart else None
         return Solution(
             t=t, x=x, status=self.status, message=message, stats=stats, row_status=row_status, **more
         )
@@ -46,6 +47,7 @@ def advice(kind: str, **place: Any) -> str:
 
 
 _ADVICE = {
+    "x0": "x0 is nan or inf in {rows}, which cannot be solved; no other row is touched by that",
     "start": (
         "f(t, x) is nan or inf at the initial time t={t:g} in {rows}: look there for a log or root of a "
         "negative number, a division by zero, or an overflow"
@@ -67,6 +69,11 @@ _ADVICE = {
     "max_steps": (
         "max_steps={max_steps} trial steps are spent at t={t:g} in {rows}: {cause}; loosen rtol and atol, "
         "raise max_steps, or use {other} (ode.kvaerno5, ode.radau5)"
+    ),
+    "more_steps": (
+        "max_steps={max_steps} trial steps are spent at t={t:g} in {rows}: the steps are steady, and the "
+        "rest would take about {more} more; raise max_steps to about {total}, loosen rtol and atol, or use a "
+        "method of higher order (ode.dop853)"
     ),
     "unknown": "the problem may be stiff for an explicit method, or f may be noisy or discontinuous",
     "tight": "the tolerance may be tight for an estimate of order {order}, or f noisy or discontinuous",

@@ -53,10 +53,12 @@ class FixedSteps:
         slope = self.f.start(self.start, self.x, self._pristine)
         refuse_traced_steps("x0", self.x)
         refuse_traced_steps("f(t, x)", slope)
-        good = finite_rows(slope)
+        good, known = finite_rows(slope), finite_rows(self.x)
+        self.failures.add("nonfinite", np.flatnonzero(~known), advice("x0"))
+        self.end(~known)
         self._fail(~good, f"f(t, x) is nan or inf at the initial time t={self.times[0]:g}")
         first = float(self.times[1] - self.times[0]) / self.substeps
-        if good.any():
+        if (good & known).any():
             check_derivatives(self.f, self.method, self.start, self.x, first, slope)
         for k in range(1, len(self.times)):
             start, stop = float(self.times[k - 1]), float(self.times[k])

@@ -58,9 +58,10 @@ def solve(
         ``f(t, x)`` -> array of the shape, dtype and device of `x`; it must not modify `x`. `t` is a float,
         but an array of shape (batch, 1, ..., 1), one time per row, in adaptive solves with ``batch="rows"``.
     x0 : array, shape (batch, \*state)
-        Initial states, real or complex; integers become the library's default float. Not modified. A vector
-        (n,), or a list, is one state: f, events and callback then get vectors and a float t, f may return a
-        list, and the solution has no batch axis, as with scipy.integrate.solve_ivp.
+        Initial states, real or complex; integers become the library's default float. Not modified. A row that
+        is nan or inf ends at once, with status "nonfinite"; if all are, x0 is refused. A vector (n,), or a
+        list, is one state: f, events and callback then get vectors and a float t, f may return a list, and
+        the solution has no batch axis, as with scipy.integrate.solve_ivp.
     times : array_like, shape (times,)
         Host times at which to save, strictly increasing or decreasing; the first is that of `x0`.
     method : Method, Tableau or str

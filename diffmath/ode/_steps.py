@@ -20,7 +20,7 @@ from diffmath._typing import Array, Time
 from diffmath.ode._clocks import BROKEN, SPENT, STUCK, Mask, Rows, advance, plan
 from diffmath.ode._closing import bounded_trier
 from diffmath.ode._control import PIDController, Tolerance, finite_rows, initial_step
-from diffmath.ode._diagnosis import blows_up, roughness, spectrum
+from diffmath.ode._diagnosis import blows_up, roughness, spectrum, steps_left
 from diffmath.ode._dynamics import Dynamics
 from diffmath.ode._explicit import ExplicitRungeKutta
 from diffmath.ode._failures import Failures, advice
@@ -179,9 +179,11 @@ class AdaptiveSteps:
 
         slope = self.f.start(send_(self.t), self.x, self._pristine)
         refuse_traced_steps("f(t, x)", slope)
-        good = finite_rows(slope)
+        good, known = finite_rows(slope), finite_rows(self.x)
+        self.failures.add("nonfinite", np.flatnonzero(~known), advice("x0"))
+        self.end(~known)
         self.failures.add("nonfinite", np.flatnonzero(~good), advice("start", t=self.start))
-        self.running &= good if self.per_row else good.all()
+        self.running &= good if self.per_row else good[known].all()
         calls = 1
         if self.running.any():
             self.h = self._first_step(slope, send_)
@@ -195,7 +197,11 @@ class AdaptiveSteps:
         floor = np.maximum(options.min_step, 4 * np.spacing(np.abs(self.t)))
         if options.first_step is not None:
             return np.asarray(np.maximum(floor, min(options.first_step, longest)))
-        share = (lambda values: values) if self.per_row else (lambda values: np.atleast_1d(values.min()))
+        share = (
+            (lambda values: values)
+            if self.per_row
+            else (lambda values: np.atleast_1d(values[self.alive].min()))
+        )
         clock = self.t, self.direction, min(longest, options.max_step)
         found = initial_step(self.f, clock, self.x, slope, self._q + 1, options.tolerance, share, send_)
         return np.asarray(np.maximum(floor, found))
@@ -222,6 +228,11 @@ class AdaptiveSteps:
             k = int(clocks[0])
             explicit = isinstance(self.method, ExplicitRungeKutta)
             cause = self._rough(k, float(size[k])) if code == SPENT else ""
+            if code == SPENT and not cause and (more := self._more(k)):
+                place = {"t": float(self.t[k]), "max_steps": self.options.max_steps}
+                total = self.options.max_steps + more
+                self.failures.add(status, rows, advice("more_steps", more=more, total=total, **place))
+                continue
             text = advice(
                 status,
                 t=float(self.t[k]),
@@ -244,6 +255,12 @@ class AdaptiveSteps:
         )
         return clocks & (found if self.per_row else (found & self.alive).any())
 
+    def _more(self, clock: int) -> int:
+        """How many more trial steps a clock would take to the end, about; 0 where its steps shrink."""
+        done, remaining = abs(float(self.t[clock]) - self.start), abs(self.stop - float(self.t[clock]))
+        # The step that was planned: the last may have been cut short by a save time.
+        return steps_left(done, remaining, float(self.h[clock]), *map(int, self.counts[:, clock]))
+
     def _rough(self, clock: int, size: float) -> str:
         """Say what kept the steps of a clock small. Its calls are nobody's: the message names one row."""
         if not isinstance(self.method, ExplicitRungeKutta) or self.failures.status not in ("ok", "event"):
@@ -254,7 +271,7 @@ class AdaptiveSteps:
                 self.f, send(self.t, self.x, self.per_row), self.x, rows, self.options.tolerance.atol
             )
         except Exception:  # noqa: BLE001  f may fail where no step has been: this is only a hint
-            return ""
+            return advice("unknown")
         return roughness(found, size, abs(self.stop - float(self.t[clock])))
 
 
