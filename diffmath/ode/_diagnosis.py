@@ -125,8 +125,8 @@ def steps_left(done: float, remaining: float, step: float, trials: int, accepted
     if not (done > 0 and step >= _STEADY * done / trials and accepted >= _ACCEPTED * trials):
         return 0
     more = remaining / max(done / trials, step / _GROWING)
-    digits = max(0, math.floor(math.log10(more)) - 1) if more >= 1 else 0
-    return math.ceil(_MARGIN * more / 10**digits - 1e-9) * 10**digits
+    unit: int = 10 ** (max(0, math.floor(math.log10(more)) - 1) if more >= 1 else 0)
+    return math.ceil(_MARGIN * more / unit - 1e-9) * unit
 
 
 def roughness(found: Spectrum, step: float, remaining: float) -> str:
