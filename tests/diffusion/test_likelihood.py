@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -53,6 +54,52 @@ def test_the_prior_error_of_the_default_process_is_as_documented() -> None:
     value = diffusion.log_likelihood(process, TARGET.score(process), X)
     error = np.abs(value - TARGET.log_density(X, process, 1e-3)).max()
     assert 1e-5 < error < 0.05  # alpha_T r / sigma_T = 0.0066 * 2.2, times quantiles of up to 3
+
+
+@pytest.mark.parametrize("form", ["target", "callable"])
+def test_with_the_exact_marginal_as_prior_only_the_solver_errs(form: str, xp: Any) -> None:
+    """The default process, whose prior alone makes an error above 1e-3."""
+    process = diffusion.vp()
+    x, score = xp.asarray(X), TARGET.score(process)
+    options: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-10}
+    exact = TARGET.log_density(X, process, process.t_min)
+    by_default = xp.numpy(diffusion.log_likelihood(process, score, x, **options))
+    assert np.abs(by_default - exact).max() > 1e-3
+    prior: Any = TARGET if form == "target" else lambda z: TARGET.log_density(z, process, process.t_max)
+    value = xp.numpy(diffusion.log_likelihood(process, score, x, prior=prior, **options))
+    # The solver's tolerance, amplified by about 100 along the path.
+    np.testing.assert_allclose(value, exact, rtol=0, atol=1e-7)
+
+
+def test_a_prior_keeps_float32() -> None:
+    x = X.astype(np.float32)
+    value = diffusion.log_likelihood(PROCESS, lambda x, t: -x, x, prior=lambda x: -(x**2).sum(1), rtol=1e-3)
+    assert value.dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["differences", "hutchinson"])
+def test_the_difference_step_balances_truncation_and_rounding(dtype: str, kind: str) -> None:
+    """The points are eps^(1/3) sigma_t away in the direction of a unit vector, for both traces."""
+    options = {"key": KEY} if kind == "hutchinson" else {}
+    calls: list[tuple[float, Any]] = []
+
+    def score(x: Any, t: float) -> Any:
+        calls.append((t, x.copy()))
+        return -x
+
+    diffusion.log_likelihood(
+        PROCESS, score, np.zeros((1, 4), dtype), divergence=kind, rtol=0.1, atol=0.1, **options
+    )
+    found = [
+        (s, float(np.linalg.norm(a - b)) / 2)
+        for (s, a), (t, b) in itertools.pairwise(calls)
+        if s == t and np.array_equal(a, -b) and np.any(a)  # x = 0 stays 0: x + step z, then x - step z
+    ]
+    assert len(found) > 20
+    for t, distance in found:
+        wanted = np.finfo(dtype).eps ** (1 / 3) * PROCESS.marginal(t)[1]
+        assert distance == pytest.approx(wanted, rel=1e-5 if dtype == "float32" else 1e-12)
 
 
 def test_differences_are_the_exact_trace() -> None:
@@ -141,6 +188,8 @@ def test_a_score_that_returns_nan_is_a_solve_error() -> None:
             ValueError,
             "probes must be at least 1; got 0",
         ),
+        ({"prior": 3.0}, TypeError, r"prior must be a callable prior\(x\), .* got float"),
+        ({"prior": lambda x: x}, ValueError, r"prior\(x\) must return shape \(4,\); got \(4, 2\)"),
         ({"divergence": "trace"}, ValueError, "divergence must be 'auto', 'exact', .* got 'trace'"),
         ({"t_start": 0.0}, ValueError, r"t_start must lie in \(0, t_max=1\), where sigma > 0; got 0.0"),
         ({"t_start": 1.0}, ValueError, r"t_start must lie in \(0, t_max=1\)"),
