@@ -20,8 +20,9 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._host_sharing import Library, lend
+from diffmath._typing import Array
 
-__all__ = ["Accelerated", "accelerated", "reference_only"]
+__all__ = ["Accelerated", "accelerated", "reference_only", "stand_in"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -79,6 +80,18 @@ class Accelerated(Generic[P, R]):
         return None if kernel is None or lent is None else _Sharing(kernel, arrays, *lent)
 
 
+def stand_in(function: Accelerated[..., Any], like: Array) -> tuple[Array, Callable[[Array], Array]]:
+    """Return an array to compute on instead of arrays like `like`, and what turns the results into such.
+
+    A NumPy array where the kernel of `function` serves `like` by way of NumPy views: a run of small steps
+    between kernels need not go through PyTorch or JAX, whose every call costs more. Elsewhere `like` itself.
+    """
+    twin = None if _reference_only.get() else function.twin(like)
+    if isinstance(twin, _Sharing):
+        return twin.stand_in(like)
+    return like, lambda result: result
+
+
 class _Sharing(Generic[P, R]):
     """A twin on NumPy views of the arrays that it was found for; its results are arrays of their library."""
 
@@ -93,6 +106,9 @@ class _Sharing(Generic[P, R]):
         result: Any = self._kernel(*given, **named)
         wrapped: Any = tuple(map(self._wrap, result)) if isinstance(result, tuple) else self._wrap(result)
         return wrapped  # type: ignore[no-any-return]
+
+    def stand_in(self, array: Array) -> tuple[Array, Callable[[Array], Array]]:
+        return self._views[id(array)], self._library.wrap
 
     def _wrap(self, value: Any) -> Any:
         return self._library.wrap(value) if isinstance(value, np.ndarray) else value

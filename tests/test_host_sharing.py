@@ -85,12 +85,59 @@ def test_the_bits_are_those_of_numpy(send, name, function, arrays, monkeypatch):
         np.testing.assert_array_equal(to_numpy(array), values)
 
 
-def test_an_sde_sees_one_path_on_every_library(send):
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("method", [sde.euler_maruyama, sde.slow_rk])
+def test_an_sde_sees_one_path_on_every_library(send, method, dtype):
+    calculus = method.calculi[0]
+    model = sde.SDE(lambda t, x: -x, lambda t, x: 0.5 + 0.0 * x, noise="additive", calculus=calculus)
+    x0, times = _draws(30, 3, dtype=dtype), np.linspace(0.0, 1.0, 13)
+    expected = sde.solve(model, x0, times, method=method, key=KEY).x
+    found = sde.solve(model, send(x0), times, method=method, key=KEY).x
+    # XLA may contract products and sums; the noise is the same to the bit, see below.
+    np.testing.assert_allclose(to_numpy(found), expected, rtol=20 * np.finfo(dtype).eps, strict=True)
+
+
+@pytest.mark.parametrize("first_row", [0, 5])
+def test_noise_is_made_on_the_host(send, first_row, monkeypatch):
+    """Every array that a solver sees is the caller's; what it is made of never was one but at the end."""
+    clock, shape = np.array([0.0, 0.1, 0.4, 0.5, 1.0]), (11, 2)
+    like, host = send(np.empty(0, np.float32)), np.empty(0, np.float32)
+
+    def noise(like):
+        parts = list(sde.brownian_increments(KEY, clock, shape, like=like, first_row=first_row))
+        areas = list(sde.levy_increments("KA")(KEY, clock, shape, like=like, first_row=first_row))
+        path = sde.BrownianPath(KEY, shape, 0.0, 1.0, like=like, terms="K", first_row=first_row)
+        areas += list(path.increments(clock))
+        parts += [path(0.7, 0.2), path(0.2, 0.2)]
+        return parts + [part for found in areas for part in (found.W, found.H, found.K, found.A)]
+
+    expected = noise(host)
+    monkeypatch.setattr(Accelerated, "__call__", lambda self, *given: self.twin(*given)(*given))
+    wrapped, wrap = [], _library(like).wrap
+    monkeypatch.setattr(_library(like), "wrap", lambda *given: wrapped.append(1) or wrap(*given))
+    for part, values in zip(noise(like), expected, strict=True):
+        assert (part is None) == (values is None)
+        if values is not None:
+            assert type(part) is type(like)
+            np.testing.assert_array_equal(to_numpy(part), values, strict=True)
+    # One a step, and one a term of a step; all but W over (s, s), which is made of nothing.
+    assert len(wrapped) == 4 + 4 * 4 + 1 + 4 * 3
+
+
+def _library(like):
+    return type(lend([like])[0])
+
+
+def test_noise_passes_gradients(send):
+    """The state may be asked for a derivative: the noise does not depend on it."""
+    x0 = send(_draws(4, 2))
+    if not hasattr(x0, "requires_grad_"):
+        pytest.skip("JAX asks by tracing")
     model = sde.SDE(lambda t, x: -x, lambda t, x: 0.1 * x)
-    x0, run = _draws(30, 3), {"method": sde.euler_maruyama, "key": KEY}
-    expected = sde.solve(model, x0, np.linspace(0.0, 1.0, 13), **run).x
-    found = sde.solve(model, send(x0), np.linspace(0.0, 1.0, 13), **run).x
-    np.testing.assert_array_equal(to_numpy(found), expected, strict=True)
+    x = sde.solve(model, x0.requires_grad_(), [0.0, 0.5, 1.0], method=sde.euler_maruyama, key=KEY).x[-1]
+    x.sum().backward()
+    # Linear in the state: every row is x0 times its derivative.
+    np.testing.assert_allclose((x0.grad * x0).detach(), x.detach(), rtol=1e-13)
 
 
 def test_reference_only_leaves_the_kernels_alone(send, monkeypatch):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from diffmath._typing import Array
 from diffmath.sde._area import join_areas
 from diffmath.sde._bridge import join
 
-__all__ = ["Increment", "chen"]
+__all__ = ["Increment", "change_arrays", "chen"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,12 @@ class Increment:
         more = [name for name in "HKA" if getattr(self, name) is not None]
         terms = f", with {', '.join(more)}" if more else ""
         return f"Increment(dt={self.dt:g}, W: {tuple(self.W.shape)}{terms})"
+
+
+def change_arrays(increment: Increment, change: Callable[[Array], Array]) -> Increment:
+    """Return the same increment with `change` applied to every array."""
+    H, K, A = (None if part is None else change(part) for part in (increment.H, increment.K, increment.A))
+    return Increment(increment.dt, change(increment.W), H, K, A)
 
 
 def chen(first: Increment, second: Increment) -> Increment:

@@ -6,7 +6,7 @@ all three, at the ratio that the clock has there. Chen's relation of two fine in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,8 @@ from diffmath._arrays import host_times
 from diffmath._counts import check_count
 from diffmath._typing import Array
 from diffmath.sde._bridge import State
-from diffmath.sde._increment import Increment
-from diffmath.sde._noise import brownian_increments, walk
+from diffmath.sde._increment import Increment, change_arrays
+from diffmath.sde._noise import brownian_increments, noise_model, walk
 from diffmath.sde._tree import Tree
 
 __all__ = ["LevyIncrements", "check_terms", "increment_of", "levy_increments", "needed_terms"]
@@ -100,16 +100,19 @@ class LevyIncrements:
         first_row: int = 0,
     ) -> Iterator[Increment]:
         times = host_times(clock, "clock")
-        tree = Tree(shape, like, dtype, first_row, areas="A" in self.terms)
+        model, wrap = noise_model(like, dtype)
+        tree = Tree(shape, model, None, first_row, areas="A" in self.terms)
         path_key = random.fold_in(key, "sde.levy")
-        return self._iterate(tree, times, walk(path_key, times, tree.root, tree.halve))
+        return self._iterate(tree, times, walk(path_key, times, tree.root, tree.halve), wrap)
 
-    def _iterate(self, tree: Tree, times: Any, steps: Any) -> Iterator[Increment]:
+    def _iterate(
+        self, tree: Tree, times: Any, steps: Any, wrap: Callable[[Array], Array]
+    ) -> Iterator[Increment]:
         for state, cell_key, node, n in steps:
             dt = float(times[n + 1] - times[n])
             depth = max(0, self.levels - node.bit_length() + 1)
             A = tree.area(cell_key, state, abs(dt), node, depth) if "A" in self.terms else None
-            yield increment_of(dt, state, A, self.terms)
+            yield change_arrays(increment_of(dt, state, A, self.terms), wrap)
 
 
 def increment_of(dt: float, state: State, A: Array | None, terms: str) -> Increment:

@@ -21,13 +21,14 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
+from diffmath._accelerate import stand_in
 from diffmath._arrays import array_namespace, device, host_times
 from diffmath._counts import check_count
 from diffmath._typing import Array
 from diffmath.random._distributions import normal_rows, uniform_rows
 from diffmath.random._philox import Stream
 
-__all__ = ["brownian_increments", "odd_part", "row_normals", "row_uniforms", "walk"]
+__all__ = ["brownian_increments", "noise_model", "odd_part", "row_normals", "row_uniforms", "walk"]
 
 
 def brownian_increments(
@@ -96,7 +97,8 @@ def brownian_increments(
     True
     """
     times = host_times(clock, "clock")
-    draw = row_normals(shape, like, dtype, first_row)
+    model, wrap = noise_model(like, dtype)
+    draw = row_normals(shape, model, None, first_row)
     tree_key = random.fold_in(key, "sde.brownian")
 
     def root(cell_key: random.Key, h: float) -> Array:
@@ -106,7 +108,15 @@ def brownian_increments(
         return _bridge(increment, draw(node_key), a, mid, b)
 
     leaves = walk(tree_key, times, root, halve)
-    return (increment for increment, _, _, _ in leaves)
+    return (wrap(increment) for increment, _, _, _ in leaves)
+
+
+def noise_model(like: Array, dtype: Any = None) -> tuple[Array, Callable[[Array], Array]]:
+    """Check `like` and `dtype`; return what noise is drawn like, and what makes it arrays of that library.
+
+    CPU arrays of PyTorch and JAX are drawn, halved and put together as NumPy arrays.
+    """
+    return stand_in(normal_rows, random.normal(random.key(0), (0,), like=like, dtype=dtype))
 
 
 def row_normals(

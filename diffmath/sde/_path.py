@@ -9,7 +9,7 @@ function of the key, the row, and the two places: the cache only saves work.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import reduce
 from itertools import pairwise
@@ -24,9 +24,9 @@ from diffmath._counts import check_count
 from diffmath._typing import Array
 from diffmath.sde._cut import LEAF_BITS
 from diffmath.sde._forest import Forest
-from diffmath.sde._increment import Increment, chen
+from diffmath.sde._increment import Increment, change_arrays, chen
 from diffmath.sde._levy import check_terms, increment_of
-from diffmath.sde._noise import odd_part
+from diffmath.sde._noise import noise_model, odd_part
 from diffmath.sde._tree import Tree
 
 __all__ = ["BrownianPath"]
@@ -124,6 +124,7 @@ class BrownianPath:
     cache: int = 64
     _forest: Forest = field(init=False)
     _places: int = field(init=False)
+    _wrap: Callable[[Array], Array] = field(init=False)
 
     def __post_init__(self) -> None:
         check_terms(self.terms)
@@ -138,7 +139,8 @@ class BrownianPath:
                 f"t1={self.t1}; got {levels}: use fewer, or measure time from nearby"
             )
         order = 3 if self.terms else 1
-        tree = Tree(self.shape, self.like, None, self.first_row, order=order, areas=areas)
+        model, wrap = noise_model(self.like)
+        tree = Tree(self.shape, model, None, self.first_row, order=order, areas=areas)
         empty = array_namespace(self.like).zeros((0,), dtype=real_dtype(self.like), device=device(self.like))
         tag = "sde.levy" if self.terms else "sde.brownian"
         tree_key = random.fold_in(random.fold_in(self.key, "sde.path"), tag)
@@ -146,7 +148,7 @@ class BrownianPath:
         for name, value in (
             ("shape", tuple(self.shape)), ("t0", float(span[0])), ("t1", float(span[1])), ("like", empty),
             ("levels", levels), ("_places", places),
-            ("_forest", Forest(tree, tree_key, cells, levels, length, cache)),
+            ("_forest", Forest(tree, tree_key, cells, levels, length, cache)), ("_wrap", wrap),
         ):  # fmt: skip
             object.__setattr__(self, name, value)
 
@@ -156,7 +158,8 @@ class BrownianPath:
         if first == last:
             return self._nothing("").W
         W = self._forest.between(min(first, last), max(first, last))[0]
-        return W * (1.0 if first < last else -1.0)  # a copy: arrays of the cache are not handed out
+        # A copy: arrays of the cache are not handed out.
+        return self._wrap(W * (1.0 if first < last else -1.0))
 
     def increment(self, s: float, t: float) -> Increment:
         """Return the increment over (s, t), with the areas of `terms`; t may be less than s.
@@ -201,7 +204,7 @@ class BrownianPath:
         W, H, K = (*(x * turn for x, turn in zip(state, (sign, 1.0, sign), strict=False)), None, None)[:3]
         A = sign * self._areas(low, high) if "A" in terms else None
         dt = (self.t1 - self.t0) * ((last - first) / self._places)
-        return increment_of(dt, (W, H, K), A, terms)
+        return change_arrays(increment_of(dt, (W, H, K), A, terms), self._wrap)
 
     def _areas(self, low: int, high: int) -> Array:
         """Combine the Levy areas of the nodes between two places."""
