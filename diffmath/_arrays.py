@@ -25,6 +25,7 @@ __all__ = [
     "asarray_like",
     "check_array",
     "check_precision",
+    "constant",
     "default_float",
     "device",
     "elementary",
@@ -241,6 +242,20 @@ def asarray_like(values: Any, like: Array, dtype: Any = None) -> Array:
     else:
         check_precision("dtype", dtype, xp)
     return xp.asarray(np.array(values), dtype=dtype, device=compat.device(like))
+
+
+def constant(value: float, like: Array, dtype: Any = None) -> Array:
+    """Return a number as an array of no dimension: filled in where `like` is, while `asarray` would copy it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath._arrays import constant
+    >>> constant(0.5, np.ones(2))
+    array(0.5)
+    """
+    xp = compat.array_namespace(like)
+    return xp.full((), value, dtype=like.dtype if dtype is None else dtype, device=compat.device(like))
 
 
 def to_numpy(array: Array) -> npt.NDArray[Any]:

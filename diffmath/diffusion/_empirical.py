@@ -18,7 +18,7 @@ import numpy as np
 
 from diffmath._arrays import array_namespace
 from diffmath._typing import Array
-from diffmath.diffusion._parameters import LOG_2PI, HostArray, host_parameter, normalise, send
+from diffmath.diffusion._parameters import LOG_2PI, HostArray, frozen, host_parameter, normalise, send
 from diffmath.diffusion._target import Target
 from diffmath.random import Key, fold_in, normal, uniform
 
@@ -93,10 +93,10 @@ class EmpiricalData(Target):
         return np.asarray(centred.T @ centred / len(centred) + self.bandwidth**2 * np.eye(self.dim))
 
     @cached_property
-    def _centred(self) -> tuple[HostArray, HostArray]:
-        """The points about their mean, and their squared lengths."""
+    def _centred(self) -> tuple[HostArray, HostArray, HostArray]:
+        """The mean, the points about it, and their squared lengths."""
         points = self.points - self.mean
-        return points, np.sum(points**2, axis=1)
+        return frozen(self.mean), frozen(points), frozen(np.sum(points**2, axis=1))
 
     @property
     def _width(self) -> int:
@@ -135,9 +135,7 @@ class _PointsPosterior:
         self.alpha = alpha
         self.variance = alpha**2 * target.bandwidth**2 + sigma**2
         self.data_variance = target.bandwidth**2
-        self.mean = send(target.mean, x)
-        points, squares = target._centred
-        self.points, self.squares = send(points, x), send(squares, x)
+        self.mean, self.points, self.squares = (send(part, x) for part in target._centred)
         self.x = x - alpha * self.mean
         self.dim = target.dim
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from diffmath._arrays import array_namespace
 from diffmath._typing import Array
-from diffmath.diffusion._parameters import LOG_2PI, HostArray, host_parameter, normalise, send
+from diffmath.diffusion._parameters import LOG_2PI, HostArray, frozen, host_parameter, normalise, send
 from diffmath.diffusion._target import Target
 from diffmath.random import Key, fold_in, normal, uniform
 
@@ -70,6 +70,7 @@ class GaussianMixture(Target):
     # Eigenvalues (k, d) and, for full matrices, eigenvectors (k, d, d) of the covariances.
     _variances: HostArray = field(init=False)
     _axes: HostArray | None = field(init=False)
+    _log_weights: HostArray = field(init=False)
 
     def __post_init__(self) -> None:
         weights = host_parameter("weights", self.weights, "(k,)", (1,))
@@ -84,9 +85,10 @@ class GaussianMixture(Target):
                 f"got {weights.shape}, {means.shape} and {covariances.shape}"
             )
         variances, axes = _spectrum(covariances, (k, d))
-        values = {"weights": weights, "means": means, "covariances": covariances}
-        for name, value in {**values, "_variances": variances, "_axes": axes}.items():
-            object.__setattr__(self, name, value)
+        values: dict[str, Any] = {"weights": weights, "means": means, "covariances": covariances}
+        values |= {"_variances": variances, "_axes": axes, "_log_weights": np.log(weights)}
+        for name, value in values.items():
+            object.__setattr__(self, name, None if value is None else frozen(value))
 
     @property
     def dim(self) -> int:
@@ -150,7 +152,7 @@ class _MixturePosterior:
         self.means = send(target.means, x)[:, None, :]
         self.data_variance = send(target._variances, x)[:, None, :]
         self.axes = None if target._axes is None else send(target._axes, x)
-        self.log_weights = send(np.log(target.weights), x)[:, None]
+        self.log_weights = send(target._log_weights, x)[:, None]
         gap = x[None, :, :] - alpha * self.means
         self.gap = gap if self.axes is None else gap @ self.axes
         self.variance = alpha**2 * self.data_variance + sigma**2

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import weakref
+from typing import Any
 
+import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays import array_namespace, asarray_like
 from diffmath._typing import Array
 
-__all__ = ["LOG_2PI", "HostArray", "host_parameter", "normalise", "send"]
+__all__ = ["LOG_2PI", "HostArray", "frozen", "host_parameter", "normalise", "send"]
 
 HostArray = npt.NDArray[np.float64]
 LOG_2PI = math.log(2 * math.pi)
@@ -28,13 +31,30 @@ def host_parameter(name: str, values: npt.ArrayLike, shape: str, ndims: tuple[in
         raise ValueError(
             f"{name} must be finite; {name}{np.argwhere(~np.isfinite(array))[0].tolist()} is not"
         )
+    return frozen(array)
+
+
+def frozen(array: HostArray) -> HostArray:
+    """Return the array, made read-only: a constant."""
     array.flags.writeable = False
     return array
 
 
+# What has been sent to a GPU, by the identity of the parameter, for as long as it lives.
+_sent: dict[int, dict[Any, Array]] = {}
+
+
 def send(values: HostArray, like: Array) -> Array:
-    """Send a parameter to the library, device and precision of `like`."""
-    return asarray_like(values, like)
+    """Send a parameter to the library, device and precision of `like`; a constant goes to a GPU once."""
+    if not compat.is_cupy_array(like) or values.flags.writeable:
+        return asarray_like(values, like)
+    if id(values) not in _sent:
+        _sent[id(values)] = {}
+        weakref.finalize(values, _sent.pop, id(values), None)
+    kept, kind = _sent[id(values)], (str(like.dtype), int(like.device))
+    if kind not in kept:
+        kept[kind] = asarray_like(values, like)
+    return kept[kind]
 
 
 def normalise(logits: Array, axis: int) -> tuple[Array, Array]:

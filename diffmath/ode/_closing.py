@@ -86,7 +86,7 @@ class _Bounded:
         if unsolved is not None and f.unsolved is not None:
             f.unsolved = np.where(leaves, f.unsolved, unsolved)
         x_new = choose(leaves, other.x, own.x)
-        found = Trial(x_new, np.where(leaves, other.error, own.error), None, (own, other, leaves), self)
+        found = Trial(x_new, np.where(leaves, other.error, own.error), None, (own, other, leaves), maker=self)
         if own.slope is not None:
             found.slope = choose(leaves, self._slope(other, leaves, t, dt), own.slope)
         return found

@@ -27,6 +27,7 @@ __all__ = [
     "check_number",
     "finite_rows",
     "initial_step",
+    "sound_rows",
 ]
 
 
@@ -52,6 +53,10 @@ class Tolerance:
             raise ValueError("rtol and atol must not both be 0: no step would ever be accepted")
 
     def norm(self, values: Array, *states: Array) -> Rows:
+        """Return the norm of every row on the host: one copy."""
+        return to_numpy(self.measure(values, *states)).astype(np.float64)
+
+    def measure(self, values: Array, *states: Array) -> Array:
         """Return, for every row, the root mean square of `values` in units of the tolerance at `states`."""
         xp = array_namespace(values)
         size = xp.abs(states[0])
@@ -62,14 +67,18 @@ class Tolerance:
         # Row-major through a flat view: the order of the sum, and so its last bit, is that of the row alone.
         ratio = xp.reshape(xp.reshape(ratio, (-1,)), (values.shape[0], math.prod(values.shape[1:])))
         total = xp.sum(ratio * ratio, axis=1) / max(ratio.shape[1], 1)
-        return to_numpy(xp.sqrt(total)).astype(np.float64)
+        return xp.sqrt(total)
 
 
 def finite_rows(x: Array) -> npt.NDArray[np.bool_]:
-    """Return, for every row, whether all its components are finite (on the host)."""
+    """Return, for every row, whether all its components are finite, on the host: one copy."""
+    return np.asarray(to_numpy(sound_rows(x)), dtype=bool)
+
+
+def sound_rows(x: Array) -> Array:
+    """Return, for every row, whether all its components are finite, where x is."""
     xp = array_namespace(x)
-    finite = xp.all(xp.reshape(xp.isfinite(x), (x.shape[0], math.prod(x.shape[1:]))), axis=1)
-    return np.asarray(to_numpy(finite), dtype=bool)
+    return xp.all(xp.reshape(xp.isfinite(x), (x.shape[0], math.prod(x.shape[1:]))), axis=1)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from diffmath._arrays import array_namespace
+from diffmath._arrays import array_namespace, constant
 from diffmath._callables import FirstResult, annotate, check_part, check_result, guarded
 from diffmath._tracing import all_true
 from diffmath._typing import Array, Drift, Time
@@ -80,7 +80,10 @@ class Dynamics:
         low, high = self.bounds
         if isinstance(t, float):
             return low if t < low else min(t, high)
-        return array_namespace(t).clip(t, low, high) if self.near else t
+        if not self.near:
+            return t
+        xp = array_namespace(t)  # not `clip`, which copies its bounds to a device and waits
+        return xp.minimum(xp.maximum(t, constant(low, t)), constant(high, t))
 
     def start(self, t: Time, x: Array, pristine: Array) -> Array:
         """Return ``f(t, x)`` at the start; `pristine` is another array with the values of `x`."""

@@ -19,7 +19,7 @@ from diffmath.ode._jacobian_check import check_derivatives
 from diffmath.ode._method import Method
 from diffmath.ode._step import Step
 from diffmath.ode._traced import refuse_traced_steps
-from diffmath.ode._trial import Interpolant, choose
+from diffmath.ode._trial import Interpolant, Living, choose
 
 __all__ = ["FixedSteps"]
 
@@ -45,7 +45,7 @@ class FixedSteps:
         self._unsolved = np.zeros(self.batch, dtype=bool)  # rows that Newton's iteration failed in
         f.bounds = min(self.start, self.stop), max(self.start, self.stop)
         self._try = bounded_trier(f, method, x, None, per_row=False)
-        self._taken = 0
+        self._taken, self._living = 0, Living()
 
     def __iter__(self) -> Iterator[Step]:
         if len(self.times) < 2 or not self.batch:
@@ -73,7 +73,7 @@ class FixedSteps:
     def _step(self, t: float, dt: float, end: float, interval: tuple[float, ...]) -> Step:
         x0 = self.x
         trial = self._try(np.array([t]), np.array([dt]), x0, None)
-        self.x = trial.x if self.alive.all() else choose(self.alive, trial.x, x0)
+        self.x = trial.x if self.alive.all() else choose(self._living(self.alive, x0), trial.x, x0)
         self._taken += 1
         if self.f.unsolved is not None:
             self._unsolved |= self.f.unsolved

@@ -164,14 +164,16 @@ def _differences(
         return xp.zeros((batch, n, n), dtype=x.dtype, device=device(x))
     base = xp.reshape(x, (batch, n))
     change = _increments(base, xp.abs(xp.reshape(dt * slope, (batch, n))))
-    colours = np.arange(n) if pattern is None else _colours(np.ascontiguousarray(pattern).tobytes(), n)
+    colours = None if pattern is None else _colours(np.ascontiguousarray(pattern).tobytes(), n)
     columns = [
         (xp.reshape(f(t, xp.reshape(base + change * chosen, x.shape)) - slope, (batch, n)))
-        for chosen in _selections(colours, x)
+        for chosen in _selections(colours, x, n)
     ]
-    spread = xp.take(xp.stack(columns, axis=2), xp.asarray(colours, device=device(x)), axis=2)
-    spread = spread / xp.expand_dims(change, axis=1)
-    return spread if pattern is None else spread * asarray_like(pattern, x, x.dtype)
+    spread, divisor = xp.stack(columns, axis=2), xp.expand_dims(change, axis=1)
+    if colours is None:
+        return spread / divisor
+    spread = xp.take(spread, xp.asarray(colours, device=device(x)), axis=2) / divisor
+    return spread * asarray_like(pattern, x, x.dtype)
 
 
 def _increments(x: Array, change: Array) -> Array:
@@ -185,6 +187,11 @@ def _increments(x: Array, change: Array) -> Array:
     return (x + _root_eps(x) * size) - x
 
 
-def _selections(colours: npt.NDArray[np.intp], x: Array) -> Iterator[Any]:
+def _selections(colours: npt.NDArray[np.intp] | None, x: Array, n: int) -> Iterator[Any]:
+    """Yield the components that are changed together: by colour, or one by one (no copy to the device)."""
+    if colours is None:
+        unit = array_namespace(x).eye(n, dtype=x.dtype, device=device(x))
+        yield from (unit[j, :] for j in range(n))
+        return
     for colour in range(int(colours.max()) + 1):
         yield asarray_like((colours == colour).astype(float), x, x.dtype)

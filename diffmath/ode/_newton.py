@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import array_api_compat as compat
@@ -22,7 +23,7 @@ import numpy.typing as npt
 from diffmath._arrays import array_namespace, asarray_like, device, expand_like, real_dtype, to_numpy
 from diffmath._counts import check_count
 from diffmath._typing import Array, Drift, Time
-from diffmath.ode._control import Tolerance, check_number, finite_rows
+from diffmath.ode._control import Tolerance, check_number, finite_rows, sound_rows
 from diffmath.ode._jacobian import flat_size, jacobian, per_row
 
 __all__ = ["Linearised", "Newton", "Stages", "increment", "linearise", "slope_of"]
@@ -55,20 +56,29 @@ class Linearised:
     """The matrix h J of every row, and the inverses of ``I - A x h J`` that a step asks for."""
 
     def __init__(self, hJ: Array, x: Array) -> None:
-        xp = array_namespace(x)
-        self.finite = finite_rows(hJ)
-        self.matrix = hJ
-        if not self.finite.all():  # one such row would spoil the others: libraries refuse the whole batch
-            self.matrix = _take(self.finite, hJ, xp.zeros_like(hJ))
+        xp, self._sound = array_namespace(x), sound_rows(hJ)
+        # A row that is not finite would spoil the others: libraries refuse the whole batch.
+        self.matrix = xp.where(expand_like(self._sound, hJ), hJ, xp.zeros_like(hJ))
         self._inverses: dict[Matrix, Array] = {}
+
+    @cached_property
+    def finite(self) -> Mask:
+        """Which rows have a finite matrix, on the host."""
+        return np.asarray(to_numpy(self._sound), dtype=bool)
+
+    def ended(self, x: Array) -> Array:
+        """Return `x`, NaN in the rows without a finite matrix: the solver rejects them."""
+        xp = array_namespace(x)
+        return xp.where(expand_like(self._sound, x), x, xp.full_like(x, math.nan))
 
     def inverse(self, a: Matrix) -> Array:
         """Return the inverse of ``I - A x h J``, (batch, s n, s n); NaN in rows where it is singular."""
         if a not in self._inverses:
             hJ, size = self.matrix, len(a)
-            xp, (batch, n) = array_namespace(hJ), hJ.shape[:2]
-            weights = asarray_like(a, hJ, hJ.dtype)[None, :, None, :, None]
-            product = xp.reshape(weights * hJ[:, None, :, None, :], (batch, size * n, size * n))
+            xp, n = array_namespace(hJ), hJ.shape[1]
+            rows = [[weight * hJ for weight in row] for row in a]  # numbers, which need no copy to the device
+            blocks = [row[0] if size == 1 else xp.concat(row, axis=2) for row in rows]
+            product = blocks[0] if size == 1 else xp.concat(blocks, axis=1)
             self._inverses[a] = _inverse(xp.eye(size * n, dtype=hJ.dtype, device=device(hJ)) - product)
         return self._inverses[a]
 
@@ -111,7 +121,7 @@ class Stages:
 
     def ended(self, x: Array) -> Array:
         """Return `x`, NaN in the rows that failed: the solver rejects them."""
-        return _take(~self.failed, x, array_namespace(x).full_like(x, math.nan))
+        return _take(_sent(~self.failed, x), x, array_namespace(x).full_like(x, math.nan))
 
     def kept(self, slopes: Sequence[Array] | None = None) -> list[Array]:
         """Return the slopes of all stages, or of what was made of them, NaN in the rows that failed."""
@@ -182,7 +192,7 @@ class Newton:
             states = [base + increment(row, z) for base, row in zip(bases, a, strict=True)]
             residual = [dt * f(t, state) - k for t, state, k in zip(times, states, z, strict=True)]
             change = _multiply(inverse, residual)
-            moving = rows.judge(self._distance(stages.allowed, states, change))
+            moving = _sent(rows.judge(self._distance(stages.allowed, states, change)), x)
             if stages.unsolved is not None and rows.lost.any():
                 stages.unsolved |= rows.lost & _diverged(bases[-1], states[-1], residual)
             z = [_take(moving, k + d, k) for k, d in zip(z, change, strict=True)]
@@ -195,7 +205,7 @@ class Newton:
 
     def _distance(self, allowed: Tolerance | None, states: Sequence[Array], changes: Sequence[Array]) -> Rows:
         """Return the largest change of every row, in units of what may remain."""
-        worst = []
+        worst: Any = 0.0
         for state, change in zip(states, changes, strict=True):
             xp, batch = array_namespace(state), state.shape[0]
             info = xp.finfo(real_dtype(state))
@@ -207,8 +217,9 @@ class Newton:
                 accuracy = float(info.eps) ** (2 / 3) if self.tolerance is None else self.tolerance
                 unit = accuracy * (size + _FLOOR * _largest(size))
             unit = xp.maximum(unit, _ROUNDOFF * float(info.eps) * _largest(size))
-            worst.append(to_numpy(_largest(d / (unit + float(info.smallest_normal))))[:, 0])
-        return np.asarray(np.max(worst, axis=0), dtype=np.float64)
+            found = _largest(d / (unit + float(info.smallest_normal)))
+            worst = found if isinstance(worst, float) else xp.maximum(worst, found)
+        return to_numpy(worst[:, 0]).astype(np.float64)
 
 
 @dataclass
@@ -276,12 +287,14 @@ def _largest(values: Array) -> Array:
     return xp.max(values, axis=1, keepdims=True)
 
 
-def _take(mask: Mask, new: Array, old: Array) -> Array:
-    """Return `new` in the rows of the mask, `old` in the others."""
-    if mask.all():
-        return new
-    xp = array_namespace(new)
-    return xp.where(expand_like(asarray_like(mask, new, xp.bool), new), new, old)
+def _sent(mask: Mask, like: Array) -> Array | None:
+    """Return a mask where `like` is, or None for all rows, which nobody need send."""
+    return None if mask.all() else asarray_like(mask, like, array_namespace(like).bool)
+
+
+def _take(mask: Array | None, new: Array, old: Array) -> Array:
+    """Return `new` in the rows of the mask (None: in all), `old` in the others."""
+    return new if mask is None else array_namespace(new).where(expand_like(mask, new), new, old)
 
 
 def _multiply(inverse: Array, parts: Sequence[Array]) -> list[Array]:

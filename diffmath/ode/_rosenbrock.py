@@ -17,7 +17,7 @@ from diffmath.ode._clocks import Rows
 from diffmath.ode._extension import ContinuousExtension
 from diffmath.ode._implicit_tableau import floats
 from diffmath.ode._jacobian import time_derivative
-from diffmath.ode._newton import Stages, increment, linearise
+from diffmath.ode._newton import increment, linearise
 from diffmath.ode._one_step import ContinuousMethod
 from diffmath.ode._rosenbrock_tableau import RosenbrockTableau
 
@@ -151,7 +151,7 @@ class Rosenbrock(ContinuousMethod):
             value = slope if not u else f(t + alpha * dt, x + increment(a_row, u))
             right = gamma * (dt * (value + gamma_i * in_time))
             u.append(linear.solve(gamma, right + gamma * increment(c_row, u)))
-        return u, Stages.begin(linear).ended
+        return u, linear.ended
 
     # Exact numbers become floats once, each correctly rounded.
     @cached_property

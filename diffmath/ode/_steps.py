@@ -28,7 +28,7 @@ from diffmath.ode._jacobian_check import check_derivatives
 from diffmath.ode._method import AdaptiveMethod
 from diffmath.ode._step import Step
 from diffmath.ode._traced import refuse_traced_steps
-from diffmath.ode._trial import Interpolant, Trial, choose, send
+from diffmath.ode._trial import Interpolant, Living, Trial, choose, send
 
 __all__ = ["AdaptiveOptions", "AdaptiveSteps"]
 
@@ -97,6 +97,7 @@ class AdaptiveSteps:
         # A time that comes within this of the last may be rounded to beyond it.
         self._grain = 8 * float(xp.finfo(real_dtype(x)).eps) * max(map(abs, span))
         self._q = int(method.embedded_order or 0)
+        self._living = Living()
 
     def __iter__(self) -> Iterator[Step]:
         slope: Any = self._begin()
@@ -108,7 +109,7 @@ class AdaptiveSteps:
             spent, running = self._spent(), self.running.copy()
             t0, dt, lands = self.t.copy(), np.empty(clocks), np.empty(clocks, dtype=bool)
             move(self.t, self.h, self.goal, self.running, self.direction, options.max_step, dt, lands)
-            f.near = bool(np.any(np.abs(self.stop - (self.t + dt)) <= self._grain))
+            f.near = bool(np.any(running & (np.abs(self.stop - (self.t + dt)) <= self._grain)))
             trial = trial_of(self.t, dt, self.x, slope)
             f.near = True
             unsolved = f.unsolved
@@ -121,9 +122,10 @@ class AdaptiveSteps:
             self.evaluations += running * (self._spent() - spent)
             if moved:
                 x0, slope0 = self.x, slope
-                self.x = self._take(accepted, moved, trial.x, x0)
+                rows = self._rows(accepted, moved, trial)
+                self.x = trial.x if rows is None else choose(rows, trial.x, x0)
                 if trial.slope is not None and slope is not None:
-                    slope = self._take(accepted, moved, trial.slope, slope)
+                    slope = trial.slope if rows is None else choose(rows, trial.slope, slope)
                 else:
                     slope = trial.slope if moved == clocks else None
                 yield self._step(trial, t0, dt, accepted, x0, slope0)
@@ -206,11 +208,14 @@ class AdaptiveSteps:
         found = initial_step(self.f, clock, self.x, slope, self._q + 1, options.tolerance, share, send_)
         return np.asarray(np.maximum(floor, found))
 
-    def _take(self, accepted: Mask, moved: int, new: Array, old: Array) -> Array:
-        """The new values in the rows that were accepted, the old ones elsewhere."""
+    def _rows(self, accepted: Mask, moved: int, trial: Trial) -> Mask | Array | None:
+        """Which rows take the new values, by the device's own finding where it has one; None for all."""
         if moved == len(accepted) and (self.per_row or self.alive.all()):
-            return new
-        return choose(accepted if self.per_row else self.alive, new, old)
+            return None
+        if not self.per_row:
+            return self._living(self.alive, trial.x)
+        passed = trial.passed()
+        return accepted if passed is None else passed
 
     def _report(self, ended: Any, size: Rows, unsolved: Mask | None) -> None:
         """Record which clocks could not go on: a step rejected at the floor, or all trials spent."""

@@ -15,16 +15,16 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._accelerate import _reference_only
-from diffmath._arrays import array_namespace, asarray_like, device, expand_like, real_dtype
+from diffmath._arrays import array_namespace, asarray_like, device, expand_like, real_dtype, to_numpy
 from diffmath._typing import Array, Drift, Time
 from diffmath.ode._clocks import Mask, Rows
-from diffmath.ode._control import Tolerance, finite_rows
+from diffmath.ode._control import Tolerance
 from diffmath.ode._explicit import ExplicitRungeKutta
 from diffmath.ode._method import Method, check_state, checked_step_with_error
 from diffmath.ode._one_step import StagedMethod
 from diffmath.ode._stages import combine, estimate, interpolate
 
-__all__ = ["Interpolant", "Trial", "Trier", "choose", "hermite", "send", "trier"]
+__all__ = ["Interpolant", "Living", "Trial", "Trier", "choose", "hermite", "send", "trier"]
 
 Indices: TypeAlias = Any
 
@@ -56,9 +56,9 @@ class Interpolant:
         xp = array_namespace(self.x)
         index = xp.asarray(rows, device=device(self.x))
         x = xp.take(self.x, index, axis=0)
-        total = 0.0 * x
-        for weight, part in zip(w, self.basis, strict=True):
-            total = total + expand_like(asarray_like(weight, x), x) * xp.take(part, index, axis=0)
+        total, weights = 0.0 * x, asarray_like(w, x)
+        for i, part in enumerate(self.basis):
+            total = total + expand_like(weights[i, :], x) * xp.take(part, index, axis=0)
         return x + total
 
 
@@ -70,7 +70,20 @@ class Trial:
     error: Rows
     slope: Array | None
     stages: Any = None
+    times: Any = None  # t and dt as the method saw them
+    size: Array | None = None  # the error on the device
     maker: Any = None  # what tried the step, where there is a choice
+
+    def passed(self) -> Array | None:
+        """Which rows are accepted, as the device finds it: the host need not send what it decided.
+
+        The very comparison of `advance`, for rows that have ended take steps of length zero.
+        """
+        if self.size is None or isinstance(self.times[1], float):
+            return None
+        xp = array_namespace(self.size)
+        moving = xp.reshape(self.times[1], self.size.shape) != 0
+        return (self.size <= 1) & moving
 
 
 # (t, dt, x, slope) -> Trial; t and dt hold one entry per clock.
@@ -82,15 +95,40 @@ def send(values: Rows, x: Array, per_row: bool) -> Time:
     return expand_like(asarray_like(values, x), x) if per_row else float(values[0])
 
 
-def choose(rows: Mask, new: Array, old: Array) -> Array:
-    """Return the new values in some rows, the old ones elsewhere."""
+def choose(rows: Mask | Array, new: Array, old: Array) -> Array:
+    """Return the new values in some rows, the old ones elsewhere; a mask of the host is sent."""
     xp = array_namespace(new)
-    return xp.where(expand_like(asarray_like(rows, new, xp.bool), new), new, old)
+    if isinstance(rows, np.ndarray):
+        rows = asarray_like(rows, new, xp.bool)
+    return xp.where(expand_like(rows, new), new, old)
 
 
-def hermite(x: Array, x_new: Array, slopes: Sequence[Array], dt: Rows) -> Interpolant:
-    """Return the cubic with the states and slopes of both ends: order 3."""
-    step = expand_like(asarray_like(dt, x), x)
+class Living:
+    """The mask of the rows that go on, where the states are: sent again only when it has changed."""
+
+    def __init__(self) -> None:
+        self._known, self._sent = b"", list[Array]()
+
+    def __call__(self, alive: Mask, like: Array) -> Array:
+        """Return the mask on the device of `like`."""
+        if not self._sent or self._known != alive.tobytes():
+            self._sent = [asarray_like(alive, like, array_namespace(like).bool)]
+            self._known = alive.tobytes()
+        return self._sent[0]
+
+
+def send_both(t: Rows, dt: Rows, x: Array, per_row: bool) -> tuple[Time, Time]:
+    """Times and steps as `send` gives them, in one copy."""
+    if not per_row:
+        return float(t[0]), float(dt[0])
+    both = asarray_like(np.stack([t, dt]), x)
+    return expand_like(both[0, :], x), expand_like(both[1, :], x)
+
+
+def hermite(x: Array, x_new: Array, slopes: Sequence[Array], dt: Rows, step: Any = None) -> Interpolant:
+    """Return the cubic with the states and slopes of both ends: order 3; `step` is dt where x is."""
+    if step is None:
+        step = expand_like(asarray_like(dt, x), x)
     return Interpolant(x, dt, [step * slopes[0], step * slopes[1], x_new - x], _HERMITE, scaled=False)
 
 
@@ -104,25 +142,25 @@ class _General:
         self._step: Any = checked_step_with_error(adaptive) if tolerance is not None else None
 
     def __call__(self, t: Rows, dt: Rows, x: Array, slope: Any) -> Trial:
-        times = send(t, x, self._per_row), send(dt, x, self._per_row)
+        times = send_both(t, dt, x, self._per_row)
         method: Any = self._method
         if self._tolerance is None:
             plain = (self._f, times[0], x, times[1])
             x_new, stages = method.staged_step(*plain) if self._stages else (method.step(*plain), None)
             check_state("method.step(f, t, x, dt)", x_new, x)
-            return Trial(x_new, np.zeros(x.shape[0]), None, stages)
+            return Trial(x_new, np.zeros(x.shape[0]), None, stages, times)
         if self._stages:
             x_new, change, slope_new, stages = method.step_with_stages(self._f, times[0], x, times[1], slope)
         else:
             x_new, change, slope_new = self._step(self._f, times[0], x, times[1], slope)
             stages = None
-        error = np.where(finite_rows(x_new), self._tolerance.norm(change, x, x_new), np.nan)
-        return Trial(x_new, error, slope_new, stages)
+        # NaN in rows whose new state is not finite: one copy to the host tells both.
+        size = self._tolerance.measure(change + 0.0 * x_new, x, x_new)
+        return Trial(x_new, to_numpy(size).astype(np.float64), slope_new, stages, times, size)
 
     def inside(self, trial: Trial, t: Rows, dt: Rows, x: Array, slope: Any) -> Any:
         """Return the state inside the step of a trial, an `Interpolant` or the like; may evaluate f."""
-        times = send(t, x, self._per_row), send(dt, x, self._per_row)
-        rows = np.broadcast_to(dt, (x.shape[0],))
+        times, rows = trial.times, np.broadcast_to(dt, (x.shape[0],))
         if self._stages:
             method: Any = self._method
             found = method.inside(self._f, times[0], x, times[1], trial.stages)
@@ -134,7 +172,7 @@ class _General:
             return self._method.inside_step(self._f, times[0], x, rows)
         first = self._f(times[0], x) if slope is None else slope
         last = self._f(times[0] + times[1], trial.x) if trial.slope is None else trial.slope
-        return hermite(x, trial.x, [first, last], rows)
+        return hermite(x, trial.x, [first, last], rows, times[1])
 
 
 class _OnTheHost:

@@ -11,7 +11,7 @@ from typing import Any
 
 import array_api_compat as compat
 
-from diffmath._arrays import device
+from diffmath._arrays import constant
 from diffmath._typing import Array
 
 __all__ = ["box_muller", "unit_interval"]
@@ -70,14 +70,12 @@ def unit_interval(word: Array, low: Array, dtype: Any) -> Array:
 
 def _fraction(low: Array | None, dtype: Any, like: Array) -> Array:
     """Return (low + 1/2) / 2^32, in (0, 1): exact in float64."""
-    xp = compat.array_namespace(like)
     if low is None:
-        return xp.asarray(0.5 + 2.0**-33, dtype=dtype, device=device(like))
-    return _below_one((xp.astype(low, dtype) + 0.5) * 2.0**-32)
+        return constant(0.5 + 2.0**-33, like, dtype)
+    return _below_one((compat.array_namespace(low).astype(low, dtype) + 0.5) * 2.0**-32)
 
 
 def _below_one(x: Array) -> Array:
     """Undo a rounding to 1 from below."""
     xp = compat.array_namespace(x)
-    largest = xp.asarray(1.0 - float(xp.finfo(x.dtype).eps) / 2, dtype=x.dtype, device=device(x))
-    return xp.minimum(x, largest)
+    return xp.minimum(x, constant(1.0 - float(xp.finfo(x.dtype).eps) / 2, x))

@@ -1,0 +1,88 @@
+"""Budgets of launches, synchronisations and copies, as the double counts them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cupy_double
+import launches
+import pytest
+from cupy_double import counting
+
+import diffmath as dm
+
+cupy_double.install()
+
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks" / "launches.md"
+
+
+def _budgets() -> dict[str, tuple[float, ...]]:
+    rows = [line.strip("| \n").split(" | ") for line in PAGE.read_text(encoding="utf-8").splitlines()]
+    return {row[0]: tuple(map(float, row[1:])) for row in rows if len(row) == 4 and row[1][0].isdigit()}
+
+
+BUDGETS, CASES = _budgets(), launches.cases()
+NEWTON = ("implicit", "kvaerno", "radau")  # one synchronisation for every iteration
+
+
+def test_the_page_has_a_row_for_every_case():
+    assert list(BUDGETS) == list(CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_budget_is_exceeded(name):
+    cost, allowed = CASES[name](), BUDGETS[name]
+    assert cost.launches <= allowed[0]
+    assert cost.synchronizations <= allowed[1]
+    assert cost.copies_in <= allowed[2]
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if "trial" not in name])
+def test_a_fixed_step_waits_once_and_sends_nothing(name):
+    _, synchronizations, copies_in = BUDGETS[name]
+    assert copies_in == 0
+    assert synchronizations <= 1 or any(word in name for word in NEWTON)
+
+
+@pytest.mark.parametrize("name", ["dopri5", "tsit5", "dop853", "rodas5p"])
+def test_a_trial_of_rows_is_one_copy_each_way(name):
+    counts, trials = launches.adaptive(name)
+    once = 12  # checks of f and x, the first step, the derivatives, what is saved at the start
+    assert trials > 2 * once
+    assert counts.copies_out <= trials + once
+    assert counts.copies_in <= trials + launches.ROWS + once  # rows that arrive alone are sent an index
+
+
+@pytest.mark.parametrize("name", ["dopri5", "rodas5p"])
+def test_a_shared_clock_sends_nothing(name):
+    counts, trials = launches.adaptive(name, "shared")
+    assert counts.copies_out <= trials + 12
+    assert counts.copies_in <= 3
+
+
+@pytest.mark.parametrize("name", ["kvaerno5", "radau5"])
+def test_newton_sends_at_most_one_mask_for_every_answer(name):
+    counts, trials = launches.adaptive(name)
+    assert counts.copies_in <= counts.copies_out + trials
+
+
+def test_a_draw_of_normals_copies_nothing():
+    like = launches.state()
+    with counting() as counts:
+        dm.random.normal(dm.random.key(0), (8, 3), like=like)
+    assert (counts.copies_in, counts.synchronizations) == (0, 0)
+
+
+def test_a_constant_of_a_target_is_sent_once():
+    from diffmath import diffusion
+
+    process, x = diffusion.vp(), launches.state()
+    for target in (
+        diffusion.GaussianMixture(weights=[1.0], means=[[0.0, 1.0]], covariances=[[[1.0, 0.5], [0.5, 1.0]]]),
+        diffusion.EmpiricalData([[0.0, 0.0], [1.0, 1.0]], bandwidth=0.1),
+    ):
+        score = target.score(process)
+        score(x, 0.5)
+        with counting() as counts:
+            score(x, 0.4)
+        assert (counts.copies_in, counts.synchronizations) == (0, 0)
