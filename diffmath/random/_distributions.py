@@ -11,9 +11,18 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import array_api_compat as compat
+import numpy as np
 
 from diffmath._accelerate import Accelerated, accelerated
-from diffmath._arrays import array_namespace, check_precision, device, is_real_float, real_dtype
+from diffmath._arrays import (
+    array_namespace,
+    asarray_like,
+    check_precision,
+    device,
+    is_real_float,
+    real_dtype,
+)
+from diffmath._tracing import is_tracing
 from diffmath._typing import Array
 from diffmath.random._key import Key, check_key, unsigned_64
 from diffmath.random._philox import MASK, Stream, Words, philox4x32, word_arithmetic
@@ -199,6 +208,8 @@ def uniform_rows(
     like: Array, key: tuple[int, int], rows: tuple[int, int], columns: int, stream: Stream
 ) -> Array:
     """Return the uniforms of some rows, shape (rows[1] - rows[0], columns), in the dtype of `like`."""
+    if is_tracing(like):  # drawn outside: tracing Philox takes longer than running it
+        return asarray_like(uniform_rows(_host(like), key, rows, columns, stream), like, like.dtype)
 
     def transform(words: Words) -> tuple[Array, ...]:
         w0, w1, w2, w3 = words
@@ -212,6 +223,8 @@ def normal_rows(
     like: Array, key: tuple[int, int], rows: tuple[int, int], columns: int, stream: Stream
 ) -> Array:
     """Return the normals of some rows, shape (rows[1] - rows[0], columns); the stream names the transform."""
+    if is_tracing(like):  # drawn outside: tracing Philox takes longer than running it
+        return asarray_like(normal_rows(_host(like), key, rows, columns, stream), like, like.dtype)
 
     def transform(words: Words) -> tuple[Array, ...]:
         w0, w1, w2, w3 = words
@@ -220,6 +233,10 @@ def normal_rows(
         return *box_muller(w0, None, w1, None, like.dtype), *box_muller(w2, None, w3, None, like.dtype)
 
     return _fill(like, key, rows, columns, stream, 4 if stream == Stream.NORMAL_32 else 2, transform)
+
+
+def _host(like: Array) -> Array:
+    return np.empty(0, dtype=np.dtype(like.dtype))
 
 
 def _fill(

@@ -25,6 +25,7 @@ from diffmath.sde._named_methods import as_method
 from diffmath.sde._nodes import KeyNodes, PathNodes
 from diffmath.sde._path import BrownianPath
 from diffmath.sde._solve import _source, along, first_row_of, narrowed
+from diffmath.sde._traced import refuse_traced_run
 
 __all__ = ["solve_adaptive"]
 
@@ -162,6 +163,7 @@ def solve_adaptive(
     method = as_method(method)
     prepared = prepare(model, x0, parameters, args)
     model, x = prepared.model, prepared.x
+    refuse_traced_run(model, x, float(saved[0]), "adaptive steps depend on numbers")
     _check_converges(model, method)
     span = abs(float(saved[-1] - saved[0]))
     options = _options(

@@ -17,16 +17,16 @@ Source: Kloeden & Platen (1992), sections 10.3 and 11.1.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from diffmath._arrays import array_namespace, device
 from diffmath._models import SDE
+from diffmath._tracing import is_traced
 from diffmath._typing import Array
 from diffmath.sde._increment import Increment
 from diffmath.sde._levy import levy_increments
 from diffmath.sde._method import Method
-from diffmath.sde._steppers import against
+from diffmath.sde._steppers import against, root_of
 
 __all__ = [
     "derivative_free_milstein", "derivative_free_milstein_levy", "milstein", "milstein_levy", "milstein_step"
@@ -124,7 +124,9 @@ def _difference(
     One-sided differences err by sqrt(h), which the mean of W^2 - h cancels, but not that of W^2: for
     Stratonovich noise they would leave a drift of order h^(3/2), and strong order 1/2.
     """
-    root = math.sqrt(abs(dt)) or 1.0
+    root = root_of(abs(dt))
+    if not is_traced(root):
+        root = root or 1.0
     if model.calculus == "ito":
         return (model.diffusion(t, x + dt * f + root * direction) - g) / root
     ahead, behind = model.diffusion(t, x + root * direction), model.diffusion(t, x - root * direction)

@@ -23,6 +23,7 @@ from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
 from diffmath.sde._named_methods import as_method
 from diffmath.sde._path import BrownianPath
+from diffmath.sde._traced import host_like, is_traced_run, refuse_traced_run, traced_solution
 
 __all__ = [
     "advance",
@@ -115,6 +116,12 @@ def solve(
     reverse-time equations [1]_, it does not retrace a forward path. Stratonovich noise is then that of the
     elapsed time, so that its Ito drift is f *minus* the correction g g'/2 (`symbolic.SDE.to_ito` adds it).
 
+    JAX (`jit`, `vmap`, `grad`) traces explicit methods: the steps are one ``lax.scan``, drift and diffusion
+    get `t` as a traced number, no value is checked, and the noise is drawn outside the trace: its numbers are
+    those of an eager run, and constants of the program. So all lanes of a `vmap` over `x0` see the same
+    noise; give one batch of all rows instead for noise of their own. Implicit methods refuse a tracer by
+    name. PyTorch differentiates every solve along its path.
+
     Every step is checked for finite values, which costs one reduction (and, on a GPU, one synchronisation).
     The orders of a method stand in ``method.orders``, for every class of noise.
 
@@ -139,6 +146,9 @@ def solve(
     x = prepared.x
     clock = _refine(saved, substeps)
     source = _source(key, path, first_row)
+    if is_traced_run(prepared.model, x, float(clock[0])):
+        noises = _host_noise(prepared.model, x, clock, method, source, first_row)
+        return traced_solution(prepared, saved, clock, method, noises, substeps)
     run = march(prepared.model, x, clock, method, source, first_row)
     first_row = first_row_of(source, first_row)
     states, message, steps = [x], "", 0
@@ -157,6 +167,23 @@ def solve(
         stats={"steps": steps, "evaluations": method.nfe(steps)},
     )
     return finish(solution, on_failure)
+
+
+def _host_noise(
+    model: SDE,
+    x: Array,
+    clock: npt.NDArray[np.float64],
+    method: Method,
+    source: random.Key | BrownianPath,
+    first_row: int,
+) -> Iterator[Any]:
+    """Do as `noise_of`, with noise of NumPy, and without a look at the numbers of what JAX traces."""
+    method.check(model)
+    shape, like = noise_shape(model, float(clock[0]), x), host_like(x)
+    if isinstance(source, BrownianPath):
+        return along(replace(source, like=like), clock, method, shape, like)
+    path_key = random.fold_in(source, "sde.path")
+    return method.increments(path_key, clock, shape, like=like, first_row=first_row)
 
 
 def _source(key: random.Key | None, path: BrownianPath | None, first_row: int) -> random.Key | BrownianPath:
@@ -185,6 +212,7 @@ def march(
     first_row: int = 0,
 ) -> Iterator[tuple[int, Array]]:
     """Check model and method against the state, then iterate over (n, state at clock[n]) for n = 1, 2, ..."""
+    refuse_traced_run(model, x, float(clock[0]), "these steps are checked on the host")
     return _steps(model, x, clock, method, noise_of(model, x, clock, method, source, first_row))
 
 

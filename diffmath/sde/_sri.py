@@ -6,7 +6,6 @@ differential equations, SIAM J. Numer. Anal. 48, 922-952, section 6.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,6 +14,7 @@ from diffmath._models import SDE
 from diffmath._typing import Array
 from diffmath.sde._increment import Increment
 from diffmath.sde._stages import add, area, needed, rossler_method, weighted
+from diffmath.sde._steppers import root_of
 from diffmath.sde._tableau import StochasticTableau, check_family
 
 __all__ = ["SRI", "sosri", "sriw1", "sriw2"]
@@ -96,7 +96,7 @@ class SRI:
         W, h, c = noise.W, abs(dt), self.tableau.floats
         integrals: dict[int, Array] = {
             1: W,
-            2: (W * W - h) * (0.5 / math.sqrt(h)),
+            2: (W * W - h) * (0.5 / root_of(h)),
             3: 0.5 * W + area(noise),
             4: W * (W * W - 3.0 * h) * (1.0 / (6.0 * h)),
         }
@@ -108,7 +108,7 @@ class SRI:
         self, model: SDE, t: float, x: Array, dt: float, noise: Increment
     ) -> tuple[list[Array | None], list[Array | None]]:
         H = area(noise)
-        c, W, root = self.tableau.floats, noise.W, math.sqrt(abs(dt))
+        c, W, root = self.tableau.floats, noise.W, root_of(abs(dt))
         time_integral = 0.5 * W + H
         slopes: list[Array | None] = []
         g: list[Array | None] = []

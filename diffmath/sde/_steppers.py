@@ -12,12 +12,14 @@ take `implicit_euler_maruyama`.
 
 from __future__ import annotations
 
-from diffmath._arrays import array_namespace
+from typing import Any
+
+from diffmath._arrays import array_namespace, elementary
 from diffmath._models import SDE
 from diffmath._typing import Array
 from diffmath.sde._method import Method
 
-__all__ = ["against", "euler_maruyama", "euler_maruyama_step"]
+__all__ = ["against", "euler_maruyama", "euler_maruyama_step", "root_of"]
 
 
 def euler_maruyama_step(model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array:
@@ -66,6 +68,11 @@ def against(g: Array, dW: Array) -> Array:
     if g.ndim == dW.ndim:
         return g * dW
     return array_namespace(g).matmul(g, dW[..., None])[..., 0]
+
+
+def root_of(h: Any) -> Any:
+    """Return the square root of the length of a step, a float or a number that JAX traces."""
+    return elementary(h).sqrt(h)
 
 
 euler_maruyama = Method(

@@ -11,7 +11,6 @@ Platen (1992), section 15.1.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -21,7 +20,7 @@ from diffmath._models import SDE
 from diffmath._typing import Array
 from diffmath.sde._method import Method
 from diffmath.sde._stages import add, rossler_method, weighted
-from diffmath.sde._steppers import against
+from diffmath.sde._steppers import against, root_of
 from diffmath.sde._tableau import StochasticTableau, check_family
 from diffmath.sde._weak_noise import WeakIncrement, weak_increments
 from diffmath.symbolic._surds import square_root
@@ -66,16 +65,16 @@ class WeakStep:
         c, h, W = self.tableau.floats, abs(dt), noise.W
         slopes, columns = _stages(model, t, x, dt, W, c, c["B1"], 1.0, None)
         moved = add(x, dt, weighted(c["alpha"], slopes), weighted(c["beta1"], columns), W)
-        moved = add(moved, dt, None, weighted(c["beta2"], columns), (W * W - h) * (0.5 / math.sqrt(h)))
+        moved = add(moved, dt, None, weighted(c["beta2"], columns), (W * W - h) * (0.5 / root_of(h)))
         iterated = _others(noise, h, product=True) if _is_matrix(columns) else None
         last = []
         for a_row, b_row, node in zip(c["A2"], c["B2"], c["c2"], strict=True):
             base = add(x, dt, weighted(a_row, slopes), None, W)
             mixed = None if iterated is None else weighted(b_row, columns)
-            cross = None if mixed is None else _mix(mixed, iterated) * (1.0 / math.sqrt(h))
+            cross = None if mixed is None else _mix(mixed, iterated) * (1.0 / root_of(h))
             last.append(_diffusion(model, t + node * dt, base, cross))
         moved = add(moved, dt, None, weighted(c["beta3"], last), W)
-        return add(moved, dt, None, weighted(c["beta4"], last), 0.0 * W + math.sqrt(h))
+        return add(moved, dt, None, weighted(c["beta4"], last), 0.0 * W + root_of(h))
 
     def __repr__(self) -> str:
         return f"WeakStep({self.tableau.name})"
@@ -118,7 +117,7 @@ class TangXiaoStep:
         c, h, W, sign = self.tableau.floats, abs(dt), noise.W, noise.sign()
         slopes, columns = _stages(model, t, x, dt, W, c, c["B1"], sign, noise)
         moved = add(x, dt, weighted(c["alpha"], slopes), weighted(c["beta0"], columns), W)
-        squared = (W * W - h) * (sign * (0.5 / math.sqrt(h)))
+        squared = (W * W - h) * (sign * (0.5 / root_of(h)))
         return add(moved, dt, None, weighted(c["beta1"], columns), squared)
 
     def __repr__(self) -> str:
@@ -137,7 +136,7 @@ def _stages(
     cross: WeakIncrement | None,
 ) -> tuple[list[Array], list[Array]]:
     """Return a(H0_i) and b^k(Hk_i), column k of the latter at the stage of Brownian motion k."""
-    root, slopes, columns = math.sqrt(abs(dt)), list[Array](), list[Array]()
+    root, slopes, columns = root_of(abs(dt)), list[Array](), list[Array]()
     for i in range(len(c["alpha"])):
         state = add(x, dt, weighted(c["A0"][i], slopes), weighted(c["B0"][i], columns), W)
         base = add(x, dt, weighted(c["A1"][i], slopes), None, W)
@@ -232,7 +231,7 @@ def platen_step(model: SDE, t: float, x: Array, dt: float, noise: WeakIncrement)
 
     Supporting values: x + a h +- b^k sqrt(h) for the noise's own columns, x +- b^r sqrt(h) for the others.
     """
-    h, root, W = abs(dt), math.sqrt(abs(dt)), noise.W
+    h, root, W = abs(dt), root_of(abs(dt)), noise.W
     a, g = model.drift(t, x), model.diffusion(t, x)
     ahead = x + dt * a
     drift = model.drift(t + dt, ahead + against(g, W))
