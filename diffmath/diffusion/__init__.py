@@ -23,6 +23,7 @@ from diffmath.diffusion._methods import (
 )
 from diffmath.diffusion._mixture import GaussianMixture
 from diffmath.diffusion._model import Model, from_denoiser, from_flow, from_noise, from_score, from_velocity
+from diffmath.diffusion._network import batch_time
 from diffmath.diffusion._process import Process
 from diffmath.diffusion._sample import sample, trajectory
 from diffmath.diffusion._schedules import vp
@@ -39,6 +40,7 @@ __all__ = [
     "SDEDPMpp2M",
     "Step",
     "Target",
+    "batch_time",
     "ddim",
     "dpmpp_2m",
     "euler_maruyama",

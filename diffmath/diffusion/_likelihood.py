@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from diffmath._arrays import array_namespace, check_array, device
 from diffmath._callables import check_result, guarded
+from diffmath._gradients import keeping_gradients
 from diffmath._typing import Array, Score
 from diffmath.diffusion._model import Model, as_model
 from diffmath.diffusion._process import Process
@@ -42,6 +43,7 @@ def log_likelihood(
     prior: Target | LogDensity | None = None,
     max_steps: int = 10_000,
     progress: bool = False,
+    with_gradient: bool = False,
 ) -> Array:
     r"""Return the log-density that a model gives to `x` at `t_start`.
 
@@ -73,6 +75,9 @@ def log_likelihood(
         Work cap of the ODE solver.
     progress : bool
         Show a progress bar.
+    with_gradient : bool
+        Let PyTorch keep the graph of all steps, as in `sample`. A ``divergence(x, t)`` of the model may
+        differentiate in x whether or not it is kept.
 
     Returns
     -------
@@ -136,19 +141,20 @@ def log_likelihood(
     y0 = xp.concat(
         [xp.reshape(x, (batch, dim)), xp.zeros((batch, 1), dtype=x.dtype, device=device(x))], axis=1
     )
-    path = solve(
-        drift,
-        y0,
-        [start, process.t_max],
-        method=dopri5,
-        rtol=rtol,
-        atol=atol,
-        batch="shared",
-        max_steps=max_steps,
-        progress=progress,
-    )
-    end = path.x[-1, ...]
-    return log_prior(xp.reshape(end[:, :dim], shape)) + end[:, dim]
+    with keeping_gradients(x, with_gradient):
+        path = solve(
+            drift,
+            y0,
+            [start, process.t_max],
+            method=dopri5,
+            rtol=rtol,
+            atol=atol,
+            batch="shared",
+            max_steps=max_steps,
+            progress=progress,
+        )
+        end = path.x[-1, ...]
+        return log_prior(xp.reshape(end[:, :dim], shape)) + end[:, dim]
 
 
 def _log_prior(process: Process, prior: Any) -> LogDensity:

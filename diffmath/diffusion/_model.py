@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 
 from diffmath._arrays import array_namespace
-from diffmath._callables import check_model, check_result, guarded
+from diffmath._callables import check_model, check_result
+from diffmath._gradients import differentiable
 from diffmath._tracing import all_true
 from diffmath._typing import Array, Score, Time
 from diffmath.diffusion._consistency import matches
+from diffmath.diffusion._network import call_network
 from diffmath.diffusion._parametrisation import (
     DENOISER,
     FLOW,
@@ -54,7 +56,8 @@ class Model:
 
     Notes
     -----
-    `t` is a float, or one value per row if the function takes that. The forms, with D the denoised data:
+    `t` is a float, or one value per row if the function takes that; `batch_time` adapts a network that takes
+    nothing else. The forms, with D the denoised data:
     noise :math:`\varepsilon = (x - \alpha D)/\sigma`, score :math:`-\varepsilon/\sigma`, velocity
     :math:`\alpha\varepsilon - \sigma D`, flow :math:`\dot\alpha D + \dot\sigma\varepsilon`
     :math:`= f x - \tfrac12 g^2\,\mathrm{score}`.
@@ -77,7 +80,7 @@ class Model:
     def __call__(self, x: Array, t: Time) -> Array:
         """Return the model's own prediction at (x, t)."""
         role = f"{self.kind.name}(x, t)"
-        return check_result(role, guarded(self.function, role, t, x, t), x)
+        return check_result(role, call_network(self.function, role, x, t), x)
 
     def score(self, x: Array, t: Time) -> Array:
         """Return the gradient of log p_t at x."""
@@ -123,7 +126,9 @@ class Model:
         if not self.has_divergence:
             raise TypeError(f"the {self.kind.name} has no attribute divergence(x, t), shape (batch,)")
         role = f"{self.kind.name}.divergence(x, t)"
-        own = check_result(role, guarded(self.function.divergence, role, t, x, t), x, (x.shape[0],))  # type: ignore[attr-defined]
+        divergence: Any = self.function.divergence  # type: ignore[attr-defined]
+        found = differentiable(lambda x: call_network(divergence, role, x, t), x)
+        own = check_result(role, found, x, (x.shape[0],))
         per_x, per_prediction = self._conversion(wanted, row_times(t, own))
         return per_x * math.prod(x.shape[1:]) + per_prediction * own
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from diffmath._arrays import array_namespace, check_array, host_times, to_numpy
+from diffmath._gradients import keeping_gradients
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array, Score
@@ -42,6 +43,7 @@ def sample(
     key: Key | None = None,
     progress: bool = False,
     callback: Callback | None = None,
+    with_gradient: bool = False,
     on_failure: OnFailure = "raise",
 ) -> Array:
     r"""Carry samples of the prior at ``times[0]`` to samples at ``times[-1]``.
@@ -67,6 +69,9 @@ def sample(
         Show a progress bar.
     callback : callable, optional
         ``callback(n, t, x, denoised)`` after each evaluation: step, time, state and denoised data there.
+    with_gradient : bool
+        Let PyTorch keep the graph of all steps, to differentiate the result in `x_T` or in the parameters of
+        the model; off, nothing of it is kept. Other libraries keep no graph.
     on_failure : {"raise", "return"}
         What to do when a state is not finite; "return" gives an array that is NaN throughout (`trajectory`
         gives the valid states).
@@ -79,7 +84,9 @@ def sample(
     Raises
     ------
     TypeError
-        A swapped callable, a missing key, a method that is not one, arrays of two libraries or devices.
+        A swapped callable, a missing key, a method that is not one, arrays of two libraries or devices; a
+        network that cannot use the state (a PyTorch network, and a NumPy state) or a float for t, with the
+        remedy.
     ValueError
         Bad shapes, values or times; a model made for another process.
     SolveError
@@ -89,7 +96,8 @@ def sample(
     Notes
     -----
     Order and cost are the method's: ``method.order``, ``method.nfe(steps)``. Exceptions of the model pass
-    through with the time attached as a note.
+    through with the time attached as a note. The model gets `t` as a Python float; `batch_time` adapts a
+    network that wants one time per row.
 
     References
     ----------
@@ -107,7 +115,8 @@ def sample(
     array([[2., 1.]])
     """
     check_on_failure(on_failure)
-    solution = _run(process, model, x_T, times, method, key, progress, callback, keep=False)
+    with keeping_gradients(x_T, with_gradient):
+        solution = _run(process, model, x_T, times, method, key, progress, callback, keep=False)
     finish(solution, on_failure)
     last = solution.x[-1, ...]
     return last if solution.success else array_namespace(last).full_like(last, math.nan)
@@ -123,6 +132,7 @@ def trajectory(
     key: Key | None = None,
     progress: bool = False,
     callback: Callback | None = None,
+    with_gradient: bool = False,
     on_failure: OnFailure = "raise",
 ) -> Solution:
     r"""Sample as `sample` does, and keep the state at every time.
@@ -150,7 +160,9 @@ def trajectory(
     Solution(ok, t: 1 -> 0.001 (6 times), x: (6, 3, 2) float64, evaluations=5, steps=5)
     """
     check_on_failure(on_failure)
-    return finish(_run(process, model, x_T, times, method, key, progress, callback, keep=True), on_failure)
+    with keeping_gradients(x_T, with_gradient):
+        solution = _run(process, model, x_T, times, method, key, progress, callback, keep=True)
+    return finish(solution, on_failure)
 
 
 def _run(

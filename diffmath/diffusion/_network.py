@@ -1,0 +1,132 @@
+"""Networks as models: time as one value per row, and what an exception from a network means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from diffmath._arrays import array_namespace, device
+from diffmath._callables import check_model, guarded
+from diffmath._gradients import is_tensor
+from diffmath._typing import Array, Score, Time
+
+__all__ = ["batch_time", "call_network"]
+
+# What Python, NumPy, JAX and PyTorch say of a float where an array was needed.
+_FLOAT = re.compile(r"'float' object|'numpy.float64' object|not float|got float|type 'float'|<class 'float'>")
+# What they say of an array where PyTorch needed a tensor.
+_NO_TENSOR = re.compile(r"must be Tensor, not|expected Tensor|'[\w.]+' object has no attribute")
+
+
+def batch_time(network: Score) -> Score:
+    r"""Adapt a network that wants `t` as an array with one value per row.
+
+    .. math:: (x, t) \mapsto \mathrm{network}(x, (t, \dots, t))
+
+    Parameters
+    ----------
+    network : callable
+        ``network(x, t)`` with x of shape (batch, \*state) and t of shape (batch,), as most networks of
+        diffusion models are. Its attribute ``divergence(x, t)``, if it has one, is adapted too.
+
+    Returns
+    -------
+    callable
+        ``model(x, t)``, which takes a number or one time per row; the network gets an array of the library,
+        on the device and in the dtype of x.
+
+    Raises
+    ------
+    TypeError
+        No callable of two arguments, or one that takes time first; a `Model`: adapt the network before it.
+
+    Notes
+    -----
+    Samplers hand over `t` as a Python float, since their times live on the host.
+
+    References
+    ----------
+    .. [1] Ho, Jain & Abbeel (2020), arXiv:2006.11239, whose network takes one time per row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import diffusion
+    >>> def network(x, t):
+    ...     return x * t[:, None]
+    >>> diffusion.batch_time(network)(np.ones((2, 3)), 0.5)
+    array([[0.5, 0.5, 0.5],
+           [0.5, 0.5, 0.5]])
+    """
+    if hasattr(network, "kind") and hasattr(network, "process"):
+        raise TypeError(
+            f"batch_time adapts the network itself; got {network!r}: wrap it after, as in "
+            "from_noise(batch_time(network), process)"
+        )
+    check_model(network, "network")
+    model = _BatchTime(network)
+    divergence = getattr(network, "divergence", None)
+    return _BatchTimeWithDivergence(network, divergence) if callable(divergence) else model
+
+
+class _BatchTime:
+    """A class, not a closure, so that worker processes can be sent it."""
+
+    def __init__(self, network: Score) -> None:
+        self.network = network
+
+    def __call__(self, x: Array, t: Time) -> Array:
+        return self.network(x, _times_of_rows(x, t))
+
+
+class _BatchTimeWithDivergence(_BatchTime):
+    def __init__(self, network: Score, divergence: Callable[[Array, Any], Array]) -> None:
+        super().__init__(network)
+        self._divergence = divergence
+
+    def divergence(self, x: Array, t: Time) -> Array:
+        return self._divergence(x, _times_of_rows(x, t))
+
+
+def _times_of_rows(x: Array, t: Time) -> Array:
+    xp = array_namespace(x)
+    if getattr(t, "ndim", 0):
+        return xp.astype(xp.reshape(t, (-1,)), x.dtype, copy=False)
+    return xp.full((x.shape[0],), float(t), dtype=x.dtype, device=device(x))
+
+
+def call_network(function: Callable[..., Any], role: str, x: Array, t: Time) -> Any:
+    """Call ``function(x, t)``; explain an exception that comes from the kind of x or t that it was given.
+
+    Raises
+    ------
+    TypeError
+        With the remedy, if the function wanted a tensor of PyTorch for x, or an array for t. Its other
+        exceptions pass through with the time attached as a note.
+    """
+    try:
+        return guarded(function, role, t, x, t)
+    except (TypeError, AttributeError) as error:
+        advice = _advice(str(error), role, x, t)
+        if not advice:
+            raise
+        raise TypeError(advice) from error
+
+
+def _advice(message: str, role: str, x: Array, t: Time) -> str:
+    """Say what to do about a message, or nothing where the kinds of x and t are not what it is about."""
+    name = role.partition("(")[0]
+    if isinstance(t, float) and _FLOAT.search(message):
+        return (
+            f"the {name} was called with t={t!r}, a Python float, and could not use it ({message}). If it "
+            "wants one time per row as an array, wrap the network first: diffusion.batch_time(network)"
+        )
+    owner = f"{type(x).__module__}.{type(x).__name__}"
+    if _NO_TENSOR.search(message) and not is_tensor(x) and type(x).__name__ in message:
+        return (
+            f"the {name} was called with an array of type {owner}, and could not use it ({message}). If it "
+            "is a PyTorch network, give the sampler a tensor: sample_prior(..., like=torch.empty(0)), or "
+            "torch.from_numpy(x_T)"
+        )
+    return ""
