@@ -35,7 +35,8 @@ class Solution:
     Parameters
     ----------
     t : numpy.ndarray, shape (times,)
-        Host float64 times of the saved states (a valid prefix of those asked for if the solve failed).
+        Host float64 times of the saved states (a valid prefix of those asked for if the solve failed, and the
+        time of the last terminal event if no row went on). Shape (times, batch) where every row has its own.
     x : array, shape (times, batch, \\*state)
         Saved states, in the dtype and on the device of the initial state.
     status : {"ok", "event", "max_steps", "step_too_small", "nonfinite", "newton_failed", ...}
@@ -52,6 +53,11 @@ class Solution:
     t_events, x_events : tuple of tuples, optional
         For every event and row, the times (a NumPy vector) and the states (an array (events, \\*state)) at
         which it happened.
+    t_end : float or numpy.ndarray of shape (batch,), optional
+        How far the solve came, or every row: the last time, that of the terminal event, or where it stopped.
+    curve : callable, optional
+        ``curve()``: times and states of the natural steps, as ``save="steps"`` gives them, where a solve kept
+        them for plots.
 
     Examples
     --------
@@ -70,6 +76,8 @@ class Solution:
     dense: Callable[[Any], Array] | None = None
     t_events: tuple[tuple[npt.NDArray[np.float64], ...], ...] | None = None
     x_events: tuple[tuple[Array, ...], ...] | None = None
+    t_end: Any = None
+    curve: Callable[[], tuple[npt.NDArray[np.float64], Array]] | None = None
 
     def __post_init__(self) -> None:
         for status in (self.status, *(self.row_status or ())):
@@ -82,7 +90,7 @@ class Solution:
         return self.status in ("ok", "event")
 
     def __repr__(self) -> str:
-        times = f"{self.t[0]:g} -> {self.t[-1]:g}" if len(self.t) else "none"
+        times = "{:g} -> {:g}".format(*_ends(self.t)) if len(self.t) else "none"
         dtype = str(self.x.dtype).rpartition(".")[2]
         stats = "".join(f", {name}={_brief(value)}" for name, value in self.stats.items())
         message = f", message={self.message!r}" if self.message else ""
@@ -92,11 +100,17 @@ class Solution:
         )
 
     def _repr_html_(self) -> str:
-        times = f"{self.t[0]:g} to {self.t[-1]:g}, {len(self.t)} times" if len(self.t) else "none"
+        times = "{:g} to {:g}, {} times".format(*_ends(self.t), len(self.t)) if len(self.t) else "none"
         dtype = str(self.x.dtype).rpartition(".")[2]
         rows = [("t", times), ("x", f"{tuple(self.x.shape)} {dtype}")]
         rows += [(name, _brief(value)) for name, value in self.stats.items()]
         return html_report(f"Solution: {self.status}", rows, note=self.message)
+
+
+def _ends(t: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """The first time, and the last of any row."""
+    first, last = float(np.ravel(t[0])[0]), np.ravel(t[-1])
+    return first, float(last[np.argmax(np.abs(last - first))])
 
 
 def _brief(value: Any) -> str:

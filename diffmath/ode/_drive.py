@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +15,14 @@ from diffmath.ode._clocks import Rows
 from diffmath.ode._dense import DenseOutput
 from diffmath.ode._events import Event, Scanner
 from diffmath.ode._failures import advice
+from diffmath.ode._natural import NaturalSteps
 from diffmath.ode._record import Saver
 from diffmath.ode._step import Step
 
 __all__ = ["drive"]
+
+# Most numbers that are kept of natural steps for plots alone: a few megabytes.
+_CURVE = 1e6
 
 
 def drive(
@@ -26,33 +31,43 @@ def drive(
     times: Rows,
     *,
     landing: bool,
+    natural: bool,
     dense_order: float | None,
     events: tuple[Event, ...],
     callback: Callable[[Any, Array], Any] | None,
     progress: bool,
 ) -> Solution:
-    """Take the steps of `run` to its end and return what they passed; `dense_order` None keeps no steps."""
-    saver = Saver(run, times, x0, landing=landing)
+    """Take the steps of `run` to its end and return what they passed; `dense_order` None keeps no steps.
+
+    With `natural` the steps themselves are saved; else they are kept for plots if only the ends are saved.
+    """
+    saver = None if natural else Saver(run, times, x0, landing=landing)
+    passed = NaturalSteps(run, x0, math.inf if natural else _CURVE) if natural or len(times) == 2 else None
     scanner = Scanner(events, run) if events else None
     kept: list[Step] = []
-    reached = np.full(x0.shape[0], times[0])
     for step in progress_bar(run, enabled=progress, description="ode.solve"):
         limit = scanner.scan(step) if scanner else step.t
-        saver.take(step, limit)
+        if saver:
+            saver.take(step, limit)
+        if passed and passed.complete:
+            passed.add(step, limit, run.x)
         if dense_order is not None:
             step.inside(np.flatnonzero(step.accepted))
             kept.append(step)
-            reached = np.where(step.accepted, limit, reached)
         if callback is not None and callback(_told(run, step, limit), run.x):
             going = np.flatnonzero(run.alive & (run.direction * (run.stop - step.t) > 0))
             run.failures.add("user_stop", going, advice("user_stop", t=float(step.t.max())))
             break
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"t_end": run.reached()}
     if dense_order is not None:
-        more["dense"] = DenseOutput(kept, x0, float(times[0]), float(times[-1]), reached, dense_order)
+        span = float(times[0]), float(times[-1])
+        more["dense"] = DenseOutput(kept, x0, *span, more["t_end"], dense_order)
     if scanner:
         more["t_events"], more["x_events"] = scanner.results()
-    solution: Solution = run.failures.solution(saver.recorder.assemble(), run.stats(), run.per_row, **more)
+    if saver and passed and passed.complete:
+        more["curve"] = passed
+    saved = saver.saved() if saver else passed() if passed else None
+    solution: Solution = run.failures.solution(saved, run.stats(), run.per_row, **more)
     return solution
 
 

@@ -46,6 +46,7 @@ class FixedSteps:
         f.bounds = min(self.start, self.stop), max(self.start, self.stop)
         self._try = bounded_trier(f, method, x, None, per_row=False)
         self._taken, self._living = 0, Living()
+        self._reached = np.full(self.batch, self.start)
 
     def __iter__(self) -> Iterator[Step]:
         if len(self.times) < 2 or not self.batch:
@@ -77,8 +78,10 @@ class FixedSteps:
         self._taken += 1
         if self.f.unsolved is not None:
             self._unsolved |= self.f.unsolved
+        self._reached[self.alive] = end
         if interval:
             bad, span = self.alive & ~finite_rows(self.x), "between t={:g} and t={:g}".format(*interval)
+            self._reached[bad] = interval[0]
             self._fail(bad & self._unsolved, f"Newton's iteration failed {span}", "newton_failed")
             self._fail(bad & ~self._unsolved, f"the state became nan or inf {span}")
         spans = np.full(self.batch, t), np.full(self.batch, dt), np.full(self.batch, end)
@@ -93,7 +96,12 @@ class FixedSteps:
         """Stop rows where they are, or at the times and states of an event."""
         if where is not None:
             self.x = choose(rows, where[1], self.x)
+            self._reached[rows] = where[0][rows]
         self.alive = self.alive & ~rows
+
+    def reached(self) -> Rows:
+        """Return how far every row has come, and is known to be finite."""
+        return self._reached.copy()
 
     def stats(self) -> dict[str, Any]:
         """Return the work done."""

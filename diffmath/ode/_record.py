@@ -17,6 +17,9 @@ __all__ = ["Recorder", "Saver"]
 
 Indices = npt.NDArray[np.intp]
 
+# Times that differ by as many units in the last place are one: those of events are exact to four.
+_SAME = 8
+
 
 class Recorder:
     """Collect the rows of x that have reached a save time; assemble them in order at the end.
@@ -46,6 +49,30 @@ class Recorder:
         self._chunks.append(states)
         self._place[times, rows] = self._count + np.arange(len(rows))
         self._count += len(rows)
+
+    def repeat(self, x: Array, rows: Indices, ends: Rows) -> None:
+        """Let rows that an event has ended keep their states `x` at all later times, the last end included.
+
+        A time is added where they came further than any save time that was reached, rounding apart.
+        """
+        if not len(rows):
+            return
+        reached = int(np.flatnonzero((self._place >= 0).any(axis=1))[-1]) + 1
+        direction = 1.0 if self._times[-1] >= self._times[0] else -1.0
+        last = direction * float((direction * ends[rows]).max())
+        self._times, self._place = self._times[:reached], self._place[:reached]
+        beyond = direction * (last - self._times[-1])
+        if beyond > _SAME * np.spacing(abs(last)):
+            self._times = np.append(self._times, last)
+            self._place = np.append(self._place, np.full((1, x.shape[0]), -1), axis=0)
+        elif beyond > 0:
+            self._place[-1, rows] = -1
+        chosen = np.zeros(x.shape[0], dtype=bool)
+        chosen[rows] = True
+        later = (self._place < 0) & chosen
+        self._place = np.where(later, self._count + np.arange(x.shape[0]), self._place)
+        self._chunks.append(x)
+        self._count += x.shape[0]
 
     def assemble(self) -> tuple[npt.NDArray[np.float64], Array]:
         """Return the times that some row reached, and the states there; rows that did not are NaN."""
@@ -105,6 +132,13 @@ class Saver:
         self._next[due] = np.where(beyond, np.inf, self._ahead[np.minimum(last, len(self._times) - 1)])
         if self._landing:
             self._aim()
+
+    def saved(self) -> tuple[Rows, Array]:
+        """Return the save times that were reached, and the states; events keep the rows that they ended."""
+        failures = self._run.failures.rows.items()
+        ended = np.array([row for row, status in failures if status == "event"], dtype=np.intp)
+        self.recorder.repeat(self._run.x, ended, self._run.reached())
+        return self.recorder.assemble()
 
     def _aim(self) -> None:
         goal = self._times[np.minimum(self._target, len(self._times) - 1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass, replace
+from functools import partial
 from typing import Any
 
 import array_api_compat as compat
@@ -99,7 +100,14 @@ def single_solution(solution: Solution) -> Solution:
     """Drop the batch axis of what was saved."""
     dense = solution.dense
     alone = None if dense is None else lambda t: dense(t)[0 if np.ndim(t) == 0 else (slice(None), 0)]
-    return replace(solution, x=solution.x[:, 0, ...], dense=alone)
+    curve = None if solution.curve is None else partial(_alone, solution.curve)
+    end = None if solution.t_end is None else float(solution.t_end[0])
+    return replace(solution, x=solution.x[:, 0, ...], dense=alone, curve=curve, t_end=end)
+
+
+def _alone(curve: Callable[[], tuple[Any, Array]]) -> tuple[Any, Array]:
+    t, x = curve()
+    return t, x[:, 0, ...]
 
 
 def _as_row(value: Any, x: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from diffmath.ode._traced import is_traced_solve, refuse_options, traced_solutio
 
 __all__ = ["solve"]
 
+Save = Literal["auto", "land", "read", "steps"]
 Events: TypeAlias = Event | Callable[..., Any] | Sequence[Event | Callable[..., Any]]
 
 
@@ -41,7 +42,7 @@ def solve(
     first_step: float | None = None,
     max_step: float | None = None,
     min_step: float | None = None,
-    save: Literal["auto", "land", "read"] = "auto",
+    save: Save = "auto",
     dense: bool = False,
     events: Events | None = None,
     callback: Callable[[Any, Array], Any] | None = None,
@@ -89,12 +90,15 @@ def solve(
         No step is longer.
     min_step : float, optional
         A step rejected at this size ends its row; never below 4 units in the last place of t.
-    save : {"auto", "land", "read"}
+    save : {"auto", "land", "read", "steps"}
         "read": save times inside a step are read off the dense output, and cost no step. "land": steps are
         shortened to end on every save time. "auto": read, but land where the ends of steps are better than
         what is between them: if the dense output is of lower order than the error estimate, or the method is
         stiffly accurate (`kvaerno5` and all for stiff problems but `rosenbrock23`). The last time is always
-        landed on; fixed steps land on all.
+        landed on; fixed steps land on all. "steps": the natural steps are saved, and of `times` only the
+        first and the last count (fixed steps are still so many between two times). One state, rows that share
+        a clock, and fixed steps have ``t`` of shape (n,); rows with clocks of their own have (n, batch), and
+        rows with fewer steps repeat their last point.
     dense : bool
         Keep all steps, so that ``solution.dense(t)`` is the solution at any time.
     events : Event or callable, or a sequence of them, optional
@@ -111,10 +115,13 @@ def solve(
     Returns
     -------
     Solution
-        States of shape (times, batch, \*state). If rows fail, their later entries are NaN and `row_status`
-        tells; times that no row reached are left out. `stats`: steps, rejected, evaluations (per row, or one
-        number) and calls of f. `t_events`, `x_events` and `dense` where asked for. A row that a terminal
-        event ended has status "event", which is a success.
+        States of shape (times, batch, \*state), and `t_end`, how far every row came. If rows fail, their
+        later entries are NaN and `row_status` tells; times that no row reached are left out. A row that a
+        terminal event ended has status "event", which is a success; it keeps the state of the event,
+        ``x[-1]``, at all later times, and the last time is that of the last event if no row went on.
+        `stats`: steps, rejected, evaluations (per row, or one number) and calls of f. `t_events`, `x_events`
+        and `dense` where asked for. With two times, `plot.solution` draws the natural steps (``curve()``; of
+        up to a million numbers) or `dense`.
 
     Raises
     ------
@@ -173,31 +180,38 @@ def solve(
         first_step=first_step,
     )  # fmt: skip
     run, save_times = begin(f, x0, times, method, substeps, options)
-    if save not in ("auto", "land", "read"):
-        raise ValueError(f"save must be 'auto', 'land' or 'read'; got {save!r}")
+    landing = _lands(save, run, len(save_times), options.max_steps)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a callable(t, x); got {type(callback).__name__}")
     watched = check_events(events)
-    if save == "read" and isinstance(run, FixedSteps) and run.batch:
-        raise ValueError("save='read' is for adaptive steps: fixed steps end on every save time")
-    landing = isinstance(run, AdaptiveSteps) and (save == "land" or (save == "auto" and lands(run.method)))
-    if landing and len(save_times) > options.max_steps:
-        raise ValueError(
-            f"steps land on each of the {len(save_times) - 1} save times, but max_steps is "
-            f"{options.max_steps}: "
-            "raise it, or give save='read'"
-        )
     if isinstance(run, FixedSteps) and is_traced_solve(run.f, run.x, run.start):
-        refuse_options(dense=dense, events=watched, callback=callback)
+        refuse_options(dense=dense, events=watched, callback=callback, save=save == "steps")
         solution = traced_solution(run.f, run.x, save_times, run.method, run.substeps)
         return single_solution(solution) if single else solution
     with np.errstate(all="ignore"):
         solution = drive(
-            run, run.x, save_times, landing=landing,  # fixed steps land anyhow
+            run, run.x, save_times, landing=landing, natural=save == "steps",
             dense_order=dense_order(run.method) if dense else None, events=watched, callback=callback,
             progress=progress,
         )  # fmt: skip
     return finish(single_solution(solution) if single else solution, on_failure)
+
+
+def _lands(save: Save, run: Any, times: int, max_steps: int) -> bool:
+    """Whether adaptive steps are made to end on the save times; fixed steps do anyhow."""
+    if save not in get_args(Save):
+        raise ValueError(f"save must be 'auto', 'land', 'read' or 'steps'; got {save!r}")
+    if save == "read" and isinstance(run, FixedSteps) and run.batch:
+        raise ValueError("save='read' is for adaptive steps: fixed steps end on every save time")
+    if not isinstance(run, AdaptiveSteps) or save in ("read", "steps"):
+        return False
+    landing = save == "land" or lands(run.method)
+    if landing and times > max_steps:
+        raise ValueError(
+            f"steps land on each of the {times - 1} save times, but max_steps is {max_steps}: "
+            "raise it, or give save='read'"
+        )
+    return landing
 
 
 def dense_order(method: Any) -> float:

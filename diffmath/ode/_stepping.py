@@ -105,6 +105,6 @@ def _iterate(run: Any, on_failure: Literal["raise", "return"]) -> Iterator[Step]
     x = run.x if last is None else last.x
     reached = np.array([run.start if last is None else float(last.t.max())])
     solution: Solution = run.failures.solution(
-        (reached, array_namespace(x).expand_dims(x, axis=0)), run.stats(), run.per_row
+        (reached, array_namespace(x).expand_dims(x, axis=0)), run.stats(), run.per_row, t_end=run.reached()
     )
     finish(solution, on_failure)

@@ -91,6 +91,7 @@ class AdaptiveSteps:
         self.counts = np.zeros((2, clocks), dtype=np.int64)  # trials, steps
         self.evaluations = np.zeros(clocks, dtype=np.int64)
         self.alive = np.full(batch, True)  # rows that no event has ended
+        self._ended_at = np.full(batch, self.start)  # where the others did, if they share a clock
         self.failures = Failures(batch)
         f.bounds = min(span), max(span)
         self._try = bounded_trier(f, method, x, options.tolerance, self.per_row)
@@ -162,8 +163,14 @@ class AdaptiveSteps:
             self.x = choose(rows, where[1], self.x)
             if self.per_row:
                 self.t[rows] = where[0][rows]
+            else:
+                self._ended_at[rows] = where[0][rows]
         self.alive &= ~rows
         self.running &= self.alive if self.per_row else self.alive.any()
+
+    def reached(self) -> Rows:
+        """Return how far every row has come."""
+        return self.t.copy() if self.per_row else np.where(self.alive, self.t[0], self._ended_at)
 
     def stats(self) -> dict[str, Any]:
         """Return the work done: per row, or one number for a shared clock."""

@@ -14,6 +14,9 @@ from diffmath.plot._style import COLORS, CYCLE, Axes, host, new_axes, tidy
 
 __all__ = ["convergence", "ensemble", "reconstruction", "solution"]
 
+# Points of a curve that is read off a dense output.
+_POINTS = 400
+
 
 def reconstruction(
     t: Array,
@@ -122,6 +125,8 @@ def solution(
     ----------
     result : Solution
         Of `ode.solve`, `sde.solve` or `diffusion.trajectory`.
+        Solutions with dense output are drawn by it, those with two times by the natural steps where these
+        were kept; rows end where they ended.
     component : int
         Index into the flattened state of a row.
     rows : int
@@ -146,7 +151,8 @@ def solution(
     >>> len(plot.solution(paths, component=1).lines)
     5
     """
-    x = host("solution.x", result.x, tuple(range(2, 9)))
+    t, states = _curve(result)
+    x = host("solution.x", states, tuple(range(2, 9)))
     x = x.reshape(*x.shape[:2], -1)
     if not -x.shape[2] <= component < x.shape[2]:
         raise ValueError(f"component must be an index of a state of size {x.shape[2]}; got {component}")
@@ -155,10 +161,38 @@ def solution(
     faint = 1.0 if shown.shape[1] <= 6 else max(0.25, 6 / shown.shape[1])
     colors = CYCLE if shown.shape[1] <= 6 else (COLORS["blue"],)
     for i in range(shown.shape[1]):
-        ax.plot(result.t, shown[:, i], color=colors[i % len(colors)], lw=1.2, alpha=faint)
+        ax.plot(*_until_its_end(result, t, shown, i), color=colors[i % len(colors)], lw=1.2, alpha=faint)
     if not result.success:
         title = f"{title} (stopped: {result.status})".strip()
     return tidy(ax, title=title, xlabel="t", ylabel=f"x[{component}]")
+
+
+def _curve(result: Solution) -> tuple[Any, Array]:
+    """Times and states that show the solution best: of the dense output, of the natural steps, or saved."""
+    if result.dense is not None and len(result.t) > 0:
+        ends = np.ravel(result.t[-1]) if result.t_end is None else np.ravel(result.t_end)
+        first = float(np.ravel(result.t[0])[0])
+        last = ends[np.argmax(np.abs(ends - first))] if len(ends) else first
+        times = np.linspace(first, last, _POINTS)
+        return times, result.dense(times)
+    if result.curve is not None:
+        return result.curve()
+    return result.t, result.x
+
+
+def _until_its_end(result: Solution, t: Any, shown: Any, row: int) -> tuple[Any, Any]:
+    """The points of a row up to where it ended; what is saved after a terminal event is that event again."""
+    times, values = t if t.ndim == 1 else t[:, row], shown[:, row]
+    if result.t_end is None or not len(times):
+        return times, values
+    ends = np.ravel(result.t_end)
+    end = float(ends[min(row, len(ends) - 1)])
+    first = float(times[0])
+    past = np.abs(times - first) > abs(end - first)
+    if not past.any():
+        return times, values
+    k = int(np.argmax(past))
+    return np.append(times[:k], end), np.append(values[:k], values[k])
 
 
 def ensemble(

@@ -130,8 +130,11 @@ def test_rows_do_not_see_the_events_of_others(method: Any, dense: bool) -> None:
         alone = solve([row])
         np.testing.assert_array_equal(whole.t_events[0][row], alone.t_events[0][0])
         np.testing.assert_array_equal(whole.x_events[0][row], alone.x_events[0][0])
-        np.testing.assert_array_equal(whole.x[: len(alone.t), row], alone.x[:, 0])
-        assert np.isnan(whole.x[len(alone.t) :, row]).all()
+        assert whole.t_end[row] == alone.t_end[0]
+        np.testing.assert_array_equal(whole.x[-1, row], alone.x[-1, 0])
+        before = whole.t < whole.t_end[row]
+        np.testing.assert_array_equal(whole.x[before, row], alone.x[alone.t < alone.t_end[0], 0])
+        assert (whole.x[~before, row] == alone.x[-1, 0]).all()
         for name in ("steps", "rejected", "evaluations"):
             assert whole.stats[name][row] == alone.stats[name][0], (name, row)
         if dense:
