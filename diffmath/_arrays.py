@@ -24,6 +24,7 @@ __all__ = [
     "array_namespace",
     "asarray_like",
     "check_array",
+    "check_host",
     "check_precision",
     "constant",
     "default_float",
@@ -289,6 +290,21 @@ def to_numpy(array: Array) -> npt.NDArray[Any]:
     return np.asarray(array)
 
 
+def check_host(name: str, values: Any, why: str = "") -> None:
+    """Refuse by name an array of another library than NumPy, where host numbers are asked for.
+
+    Examples
+    --------
+    >>> from diffmath._arrays import check_host
+    >>> check_host("p0", [0.5, 0.5])
+    """
+    if compat.is_array_api_obj(values) and not compat.is_numpy_array(values):
+        raise TypeError(
+            f"{name} must be a list or a NumPy array of host numbers; got an array of "
+            f"{_library(compat.array_namespace(values))}: {why}copy them there explicitly"
+        )
+
+
 def host_times(
     times: Any, name: str = "times", *, min_length: int = 2, what: str = "times"
 ) -> npt.NDArray[np.float64]:
@@ -309,11 +325,7 @@ def host_times(
     >>> host_times([0, 0.5, 1])
     array([0. , 0.5, 1. ])
     """
-    if compat.is_array_api_obj(times) and not compat.is_numpy_array(times):
-        raise TypeError(
-            f"{name} must be a list or a NumPy array of host numbers; got an array of "
-            f"{_library(compat.array_namespace(times))}: {what} stay on the host, copy them there explicitly"
-        )
+    check_host(name, times, f"{what} stay on the host, ")
     values = np.asarray(times)
     if values.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be real numbers; got dtype {values.dtype}")

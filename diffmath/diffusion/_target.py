@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from diffmath._arrays import array_namespace, check_array
+from diffmath._arrays import array_namespace, check_array, check_host
 from diffmath._tracing import all_true
 from diffmath._typing import Array, Time
 from diffmath.diffusion._model import Model, from_denoiser, from_score
@@ -202,6 +202,8 @@ class Target(ABC):
 
         Raises
         ------
+        TypeError
+            A direction, or the values given to the CDF, on a device.
         ValueError
             A direction of another shape, or not finite.
 
@@ -211,6 +213,7 @@ class Target(ABC):
         >>> diffusion.GaussianMixture([1.0], [[0.0, 5.0]], [1.0]).projected_cdf([1.0, 0.0])(0.0)
         array(0.5)
         """
+        check_host("direction", direction)
         u = np.asarray(direction, dtype=np.float64)
         if u.shape != (self.dim,) or not np.all(np.isfinite(u)):
             raise ValueError(f"direction must be a finite vector of shape ({self.dim},); got shape {u.shape}")
@@ -272,6 +275,7 @@ class _MixtureCDF:
     deviations: HostArray
 
     def __call__(self, z: npt.ArrayLike) -> HostArray:
+        check_host("z", z)
         values = np.asarray(z, dtype=np.float64)
         total = np.zeros(values.size)
         flat, step = values.ravel(), max(1, CHUNK // len(self.weights))

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import array_namespace, to_numpy
+from diffmath._arrays import array_namespace, check_host, to_numpy
 from diffmath._counts import check_count
 from diffmath._typing import Array
 from diffmath.fokker_planck._grid import Grid, Vector, check_grid
@@ -224,6 +224,7 @@ def _unit_vectors(directions: Any, key: random.Key | None, dim: int) -> Vector:
         tagged = random.fold_in(key, "fokker_planck.projections")
         vectors = random.normal(tagged, (directions, dim), like=np.empty(0))
     else:
+        check_host("directions", directions)
         vectors = np.asarray(directions, dtype=np.float64)
     if vectors.ndim != 2 or vectors.shape[1] != dim or not len(vectors):
         raise ValueError(f"directions must have shape (K, {dim}); got {vectors.shape}")
@@ -263,6 +264,7 @@ def _density(p: npt.ArrayLike | DensitySolution, grid: Grid | None) -> tuple[npt
     if not isinstance(p, DensitySolution):
         if grid is None:
             raise TypeError("grid must be given with an array of densities; got None: or pass the solution")
+        check_host("p", p)
         return p, check_grid(grid)
     if not p.success:
         raise ValueError(

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import LinAlgError, solve_banded
 
-from diffmath._arrays import host_times
+from diffmath._arrays import check_host, host_times
 from diffmath._counts import check_count
 from diffmath._html import html_report
 from diffmath._models import SDE
@@ -196,6 +196,7 @@ def solve(
 
 
 def _initial_mass(p0: npt.ArrayLike, grid: Grid) -> Vector:
+    check_host("p0", p0)
     p = np.asarray(p0)
     if p.dtype.kind not in "fiu":
         raise TypeError(f"p0 must hold real numbers; got dtype {p.dtype}")

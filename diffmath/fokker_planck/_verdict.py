@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from diffmath._arrays import check_host
 from diffmath._html import html_report
 from diffmath.fokker_planck._grid import Vector, check_number
 
@@ -189,7 +190,9 @@ def largest_gap(x: Vector, cdf: Cdf) -> tuple[float, float]:
 
 
 def _probabilities(x: Vector, cdf: Cdf) -> Vector:
-    values = np.asarray(cdf(x.copy()), dtype=np.float64)
+    probabilities = cdf(x.copy())
+    check_host("cdf(x)", probabilities)
+    values = np.asarray(probabilities, dtype=np.float64)
     if values.shape != x.shape:
         raise ValueError(f"cdf(x) must return shape {x.shape}; got {values.shape}")
     # Rounding may disorder equal values by an ulp or two; nothing more.

@@ -114,6 +114,8 @@ def _as_row(value: Any, x: Array) -> Array:
     """Return what a function of one state returned, in the library and precision of the batch."""
     if compat.is_array_api_obj(value) and not compat.is_numpy_array(value):
         return value
+    if isinstance(value, list | tuple) and any(map(_on_a_device, value)):
+        return array_namespace(x).stack([_as_row(part, x) for part in value], axis=0)
     host = np.asarray(value)
     if host.dtype.kind not in "biufc" or (host.dtype.kind == "c" and not _is_complex(x)):
         raise TypeError(
@@ -121,6 +123,13 @@ def _as_row(value: Any, x: Array) -> Array:
             f"{host.dtype}"
         )
     return asarray_like(host, x, x.dtype)
+
+
+def _on_a_device(value: Any) -> bool:
+    """Whether a value is, or holds, an array that NumPy may not be able to read."""
+    if isinstance(value, list | tuple):
+        return any(map(_on_a_device, value))
+    return bool(compat.is_array_api_obj(value)) and not compat.is_numpy_array(value)
 
 
 def _is_complex(x: Array) -> bool:

@@ -72,6 +72,20 @@ def test_unbatched_rows(xp):
     assert pickle.loads(pickle.dumps(ode.unbatched(pendulum)))(0.0, np.ones((1, 2))).shape == (1, 2)
 
 
+def test_lists_of_the_librarys_own_numbers(xp):
+    """NumPy cannot read a list of device scalars, which is what solve_ivp's functions return there."""
+
+    def oscillator(t, y):
+        return [y[1], -y[0]]
+
+    x0 = xp.asarray([[1.0, 0.0], [0.0, 2.0]])
+    found = ode.solve(ode.unbatched(oscillator), x0, [0.0, 1.0], rtol=1e-9, atol=1e-12)
+    c, s = np.cos(1.0), np.sin(1.0)
+    np.testing.assert_allclose(xp.numpy(found.x[-1, ...]), [[c, -s], [2 * s, 2 * c]], atol=1e-7)  # 100 rtol
+    mixed = ode.unbatched(lambda t, y: [y[1], 0.5])(0.0, x0)
+    np.testing.assert_array_equal(xp.numpy(mixed), [[0.0, 0.5], [2.0, 0.5]])
+
+
 def test_an_empty_batch():
     assert ode.unbatched(pendulum)(0.0, np.ones((0, 2))).shape == (0, 2)
     assert ode.solve(ode.unbatched(pendulum), np.ones((0, 2)), [0.0, 1.0]).x.shape == (2, 0, 2)
