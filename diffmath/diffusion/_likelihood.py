@@ -16,6 +16,7 @@ from typing import Any, Literal
 from diffmath._arrays import array_namespace, check_array, device
 from diffmath._callables import check_result, guarded
 from diffmath._gradients import keeping_gradients
+from diffmath._tracing import refuse_traced
 from diffmath._typing import Array, Score
 from diffmath.diffusion._model import Model, as_model
 from diffmath.diffusion._process import Process
@@ -127,6 +128,7 @@ def log_likelihood(
     model = as_model(model, process)
     log_prior = _log_prior(process, prior)
     x = check_array("x", x, min_ndim=2)
+    refuse_traced("x", "adaptive steps depend on numbers", "call it outside the transformation", x)
     start = _check_start(process, t_start)
     trace = _divergence(model, x, divergence, probes, key)
     batch, shape, dim = x.shape[0], tuple(x.shape), math.prod(x.shape[1:])

@@ -9,6 +9,7 @@ from typing import Any
 from diffmath._arrays import array_namespace, device
 from diffmath._callables import check_model, guarded
 from diffmath._gradients import is_tensor
+from diffmath._tracing import is_traced
 from diffmath._typing import Array, Score, Time
 
 __all__ = ["batch_time", "call_network"]
@@ -93,7 +94,8 @@ def _times_of_rows(x: Array, t: Time) -> Array:
     xp = array_namespace(x)
     if getattr(t, "ndim", 0):
         return xp.astype(xp.reshape(t, (-1,)), x.dtype, copy=False)
-    return xp.full((x.shape[0],), float(t), dtype=x.dtype, device=device(x))
+    value = t if is_traced(t) else float(t)
+    return xp.full((x.shape[0],), value, dtype=x.dtype, device=device(x))
 
 
 def call_network(function: Callable[..., Any], role: str, x: Array, t: Time) -> Any:

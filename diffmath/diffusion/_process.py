@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from diffmath._arrays import array_namespace, check_array, expand_like, same_kind
-from diffmath._tracing import all_true
+from diffmath._tracing import all_true, is_traced
 from diffmath._typing import Array, Time
 from diffmath.diffusion._consistency import check_consistency
 from diffmath.random import Key, fold_in, normal
@@ -236,6 +236,8 @@ def row_times(t: Time, x: Array) -> Time:
     if isinstance(t, float | int):
         return _check_time(t)
     xp = array_namespace(x, t, names=["x", "t"])
+    if t.ndim == 0 and is_traced(t):
+        t = xp.broadcast_to(t, x.shape[:1])
     if t.ndim == 0:
         return _check_time(float(t))
     if t.shape[0] != x.shape[0] or math.prod(t.shape) != t.shape[0]:

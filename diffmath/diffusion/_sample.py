@@ -24,6 +24,7 @@ from diffmath.diffusion._adams import Step
 from diffmath.diffusion._method import Method, as_method
 from diffmath.diffusion._model import Model, as_model
 from diffmath.diffusion._process import Process
+from diffmath.diffusion._traced import host_standin, is_traced_run, refuse_callback, traced_solution
 from diffmath.random import Key, fold_in
 from diffmath.sde import brownian_increments
 
@@ -95,6 +96,11 @@ def sample(
 
     Notes
     -----
+    JAX (`jit`, `vmap`, `grad`) traces a run: the steps are one ``lax.scan``, the model gets `t` as a traced
+    number, no value is checked, and coefficients and noise are made on the host and enter as constants: the
+    numbers are those of an eager run. So all lanes of a `vmap` over `x_T` see the same noise; give one batch
+    of all rows instead for noise of their own.
+
     Order and cost are the method's: ``method.order``, ``method.nfe(steps)``. Exceptions of the model pass
     through with the time attached as a note. The model gets `t` as a Python float; `batch_time` adapts a
     network that wants one time per row.
@@ -184,6 +190,10 @@ def _run(
     plan = [_checked_step(process, grid, n, method) for n in range(len(grid) - 1)]
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a callable; got {type(callback).__name__}")
+    if is_traced_run(model, x, grid[0]):
+        refuse_callback(callback)
+        noises = _noises(process, grid, plan, method, key, host_standin(x))
+        return traced_solution(model, x, grid, plan, noises, keep=keep)
     noises = _noises(process, grid, plan, method, key, x)
     xp = array_namespace(x)
     kept: list[Array] = [x]
