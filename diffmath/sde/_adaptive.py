@@ -17,8 +17,9 @@ from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array
 from diffmath.ode._arguments import check_options
 from diffmath.ode._control import IController, PIDController
+from diffmath.sde._declared import check_declared
 from diffmath.sde._descent import Descent, Steps
-from diffmath.sde._edge import noise_shape, prepare
+from diffmath.sde._edge import prepare, probe
 from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
 from diffmath.sde._named_methods import as_method
@@ -50,6 +51,7 @@ def solve_adaptive(
     max_step: float = math.inf,
     min_step: float = 0.0,
     first_row: int = 0,
+    check: bool = True,
     progress: bool = False,
     on_failure: Literal["raise", "return"] = "raise",
 ) -> Solution:
@@ -98,6 +100,9 @@ def solve_adaptive(
         leaf of `path`.
     first_row : int
         Number of the first row in a larger batch whose paths are continued here. Messages count from it.
+    check : bool
+        Whether to look, once at the start, if the noise is what it is declared to be and the derivative that
+        of the diffusion: up to four more calls of the diffusion, on up to 8 rows.
     progress : bool
         Whether to show a progress bar over the save times.
     on_failure : {"raise", "return"}
@@ -170,7 +175,7 @@ def solve_adaptive(
         method, model, controller, (first_step, rtol, atol, max_steps, min_step, max_step), span
     )
     source = _source(key, path, first_row)
-    nodes = _nodes(model, x, saved, method, source, first_row)
+    nodes = _nodes(model, x, saved, method, source, first_row, check)
     descent = Descent(model, method, nodes, options, x.shape[0], first_row_of(source, first_row))
     states = [x]
     for node in progress_bar(nodes, enabled=progress, description=method.name, total=len(saved) - 1):
@@ -220,9 +225,18 @@ def _options(method: Method, model: SDE, controller: Any, rest: tuple[Any, ...],
 
 
 def _nodes(
-    model: SDE, x: Array, times: npt.NDArray[np.float64], method: Method, source: Any, first_row: int
+    model: SDE,
+    x: Array,
+    times: npt.NDArray[np.float64],
+    method: Method,
+    source: Any,
+    first_row: int,
+    check: bool,
 ) -> Any:
-    terms, shape = needed_terms(method.increments, method.name), noise_shape(model, float(times[0]), x)
+    terms, probed = needed_terms(method.increments, method.name), probe(model, float(times[0]), x)
+    if check:
+        check_declared(model, float(times[0]), x, method, probed)
+    shape = probed.shape
     if isinstance(source, BrownianPath):
         along(source, times, method, shape, x)
         nodes = PathNodes(narrowed(source, terms), times, terms)

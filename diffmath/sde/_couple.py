@@ -58,6 +58,7 @@ def coupled(
     args: tuple[Any, ...] = (),
     ratio: int = 2,
     first_row: int = 0,
+    check: bool = True,
 ) -> Coupled:
     r"""Run a coarse and a fine solution of an SDE on the same Brownian paths.
 
@@ -90,6 +91,9 @@ def coupled(
         Fine steps in a coarse one.
     first_row : int
         Number of the first row in a larger batch.
+    check : bool
+        Whether to look, once at the start, if the noise is what it is declared to be and the derivative that
+        of the diffusion: up to four more calls of the diffusion, on up to 8 rows.
 
     Returns
     -------
@@ -136,7 +140,7 @@ def coupled(
         np.linspace(span[0], span[1], steps * ratio + 1), f"t_span cut into {steps * ratio} steps"
     )
     needed_terms(method.increments, method.name)
-    noise = noise_of(model, x, fine_clock, method, key, check_count("first_row", first_row, 0))
+    noise = noise_of(model, x, fine_clock, method, key, check_count("first_row", first_row, 0), check=check)
     fine = coarse = x
     carried = carried_coarse = begin(model, x, float(fine_clock[0]), method)
     for n, group in enumerate(_groups(noise, ratio), start=1):

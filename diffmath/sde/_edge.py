@@ -17,7 +17,7 @@ from diffmath.sde._langevin import Langevin
 from diffmath.sde._rows import Rows, take
 from diffmath.sde._watched import Watched, watched
 
-__all__ = ["Prepared", "as_sde", "noise_shape", "prepare"]
+__all__ = ["Prepared", "Probed", "as_sde", "noise_shape", "prepare", "probe"]
 
 
 class Prepared(NamedTuple):
@@ -62,7 +62,20 @@ def as_sde(model: Any, *, plain: bool = True) -> SDE:
     return model
 
 
+class Probed(NamedTuple):
+    """The shape of an increment, and what the diffusion and its derivative returned at the initial states."""
+
+    shape: tuple[int, int]
+    g: Array
+    derivative: Array | None
+
+
 def noise_shape(model: SDE, t: float, x: Array) -> tuple[int, int]:
+    """Return the shape of an increment of a model, checked as by `probe`."""
+    return probe(model, t, x).shape
+
+
+def probe(model: SDE, t: float, x: Array) -> Probed:
     """Call drift and diffusion once, check what they return, and tell the shape of an increment.
 
     Raises
@@ -84,11 +97,11 @@ def noise_shape(model: SDE, t: float, x: Array) -> tuple[int, int]:
     if matrix or g.ndim == 3:
         width = model.noise_dim or (g.shape[2] if g.ndim == 3 else x.shape[1])
         check_result("diffusion(t, x)", g, x, (*x.shape, width))
-        _probe_derivative(model, t, x, (*g.shape, x.shape[1]))
-        return x.shape[0], width
+        return Probed((x.shape[0], width), g, _probe_derivative(model, t, x, (*g.shape, x.shape[1])))
     check_result("diffusion(t, x)", g, x)
-    _probe_derivative(model, t, x, x.shape if model.noise == "diagonal" else (*x.shape, x.shape[1]))
-    return x.shape[0], 1 if model.noise == "scalar" else x.shape[1]
+    tail = x.shape if model.noise == "diagonal" else (*x.shape, x.shape[1])
+    width = 1 if model.noise == "scalar" else x.shape[1]
+    return Probed((x.shape[0], width), g, _probe_derivative(model, t, x, tail))
 
 
 def _refuse_two_readings(model: SDE, t: float, x: Array) -> None:
@@ -139,9 +152,10 @@ def _shape_on(g: Watched, t: float, x: Array, rows: Any) -> tuple[int, ...] | No
         g.rows.choose(None)
 
 
-def _probe_derivative(model: SDE, t: float, x: Array, shape: tuple[int, ...]) -> None:
-    if model.diffusion_derivative is not None and model.noise != "additive":
-        _probe("diffusion_derivative", model.diffusion_derivative, t, x, tuple(shape))
+def _probe_derivative(model: SDE, t: float, x: Array, shape: tuple[int, ...]) -> Array | None:
+    if model.diffusion_derivative is None or model.noise == "additive":
+        return None
+    return _probe("diffusion_derivative", model.diffusion_derivative, t, x, tuple(shape))
 
 
 def _probe(role: str, function: Any, t: float, x: Array, shape: tuple[int, ...] | None) -> Array:

@@ -41,6 +41,7 @@ def ensemble(
     args: tuple[Any, ...] = (),
     executor: Executor | None = None,
     chunk: int = 2**14,
+    check: bool = True,
     progress: bool = False,
 ) -> Array:
     r"""Return the final states of many paths, without storing the paths.
@@ -72,6 +73,9 @@ def ensemble(
         ``client.get_executor()``, MPI's pool. Serially by default.
     chunk : int
         Rows per task. Results do not depend on it, nor on the number of workers.
+    check : bool
+        Whether to look, once at the start, if the noise is what it is declared to be and the derivative that
+        of the diffusion: up to four more calls of the diffusion, on up to 8 rows.
     progress : bool
         Whether to show a progress bar over the chunks.
 
@@ -111,7 +115,18 @@ def ensemble(
     lows = range(0, max(x.shape[0], 1), chunk)
     cuts = [slice(low, min(low + chunk, x.shape[0])) for low in lows]
     tasks = [
-        (model, x[rows, ...], cut(parameters, rows), args, clock, method, key, rows.start, len(cuts) > 1)
+        (
+            model,
+            x[rows, ...],
+            cut(parameters, rows),
+            args,
+            clock,
+            method,
+            key,
+            rows.start,
+            len(cuts) > 1,
+            check,
+        )
         for rows in cuts
     ]
     if executor is not None and not callable(getattr(executor, "map", None)):
@@ -132,12 +147,13 @@ def _run_chunk(
     key: random.Key,
     first_row: int,
     cut_up: bool,
+    check: bool,
 ) -> Array:
     """March a chunk of rows to the last time: a pure function, for any worker."""
     with _explained(cut_up):
         prepared = prepare(model, initial, parameters, args)
         x, steps = prepared.x, len(clock) - 1
-        run = march(prepared.model, x, clock, method, key, first_row)
+        run = march(prepared.model, x, clock, method, key, first_row, check=check and first_row == 0)
         for n, x in run:
             message = nonfinite(x, float(clock[n]), first_row, method.trouble)
             if message:

@@ -17,8 +17,8 @@ from diffmath._models import SDE
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array
-from diffmath.sde._commutes import refuse_false_commutativity
-from diffmath.sde._edge import noise_shape, prepare
+from diffmath.sde._declared import check_declared
+from diffmath.sde._edge import noise_shape, prepare, probe
 from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
 from diffmath.sde._named_methods import as_method
@@ -52,6 +52,7 @@ def solve(
     args: tuple[Any, ...] = (),
     substeps: int = 1,
     first_row: int = 0,
+    check: bool = True,
     progress: bool = False,
     on_failure: Literal["raise", "return"] = "raise",
 ) -> Solution:
@@ -85,6 +86,9 @@ def solve(
         Equal steps between neighbouring times. Doubling it refines the same path.
     first_row : int
         Number of the first row in a larger batch whose paths are continued here.
+    check : bool
+        Whether to look, once at the start, if the noise is what it is declared to be and the derivative that
+        of the diffusion: up to four more calls of the diffusion, on up to 8 rows.
     progress : bool
         Whether to show a progress bar.
     on_failure : {"raise", "return"}
@@ -102,7 +106,8 @@ def solve(
         state; a missing derivative.
     ValueError
         Times that are not strictly monotone, a state that is not finite, a noise or calculus that the method
-        does not accept, a result of the wrong shape; a path of other rows, times or terms.
+        does not accept, a result of the wrong shape; noise or a derivative that `check`
+        finds false; a path of other rows, times or terms.
     SolveError
         The state became infinite or nan; the valid prefix is attached.
 
@@ -149,7 +154,7 @@ def solve(
     if is_traced_run(prepared.model, x, float(clock[0])):
         noises = _host_noise(prepared.model, x, clock, method, source, first_row)
         return traced_solution(prepared, saved, clock, method, noises, substeps)
-    run = march(prepared.model, x, clock, method, source, first_row)
+    run = march(prepared.model, x, clock, method, source, first_row, check=check)
     first_row = first_row_of(source, first_row)
     states, message, steps = [x], "", 0
     for n, x in progress_bar(run, enabled=progress, description=method.name, total=len(clock) - 1):
@@ -210,10 +215,12 @@ def march(
     method: Method,
     source: random.Key | BrownianPath,
     first_row: int = 0,
+    *,
+    check: bool = True,
 ) -> Iterator[tuple[int, Array]]:
     """Check model and method against the state, then iterate over (n, state at clock[n]) for n = 1, 2, ..."""
     refuse_traced_run(model, x, float(clock[0]), "these steps are checked on the host")
-    return _steps(model, x, clock, method, noise_of(model, x, clock, method, source, first_row))
+    return _steps(model, x, clock, method, noise_of(model, x, clock, method, source, first_row, check=check))
 
 
 def _steps(
@@ -232,12 +239,16 @@ def noise_of(
     method: Method,
     source: random.Key | BrownianPath,
     first_row: int = 0,
+    *,
+    check: bool = True,
 ) -> Iterator[Any]:
     """Check model and method against the state, then iterate over what the steps get as noise."""
     method.check(model)
     path_key = None if isinstance(source, BrownianPath) else random.fold_in(source, "sde.path")
-    shape = noise_shape(model, float(clock[0]), x)
-    refuse_false_commutativity(model, float(clock[0]), x, method)
+    probed = probe(model, float(clock[0]), x)
+    if check:
+        check_declared(model, float(clock[0]), x, method, probed)
+    shape = probed.shape
     if isinstance(source, BrownianPath):
         return along(source, clock, method, shape, x)
     return method.increments(path_key, clock, shape, like=x, first_row=first_row)

@@ -182,5 +182,5 @@ def test_refusals():
     with pytest.raises(TypeError, match="on a last axis for other noise"):
         sde.solve(bare, np.full((3, 3), 0.4), [0.0, 1.0], method=sde.milstein_levy, key=key)
     wrong = replace(general, diffusion_derivative=lambda t, x: 0.0 * x)
-    with pytest.raises(ValueError, match=r"diffusion_derivative\(t, x\).*\(3, 3, 2, 3\)"):
+    with pytest.raises(ValueError, match=r"diffusion_derivative\(t, x\).*\(3, 3, noise_dim, 3\)"):
         sde.solve(wrong, np.full((3, 3), 0.4), [0.0, 1.0], method=sde.milstein_levy, key=key)
