@@ -14,15 +14,17 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import array_api_compat as compat
 import numpy as np
 
+from diffmath._errors import SolveError
 from diffmath._host_sharing import Library, lend
 from diffmath._typing import Array
 
-__all__ = ["Accelerated", "accelerated", "reference_only", "stand_in"]
+__all__ = ["Accelerated", "accelerated", "hosted", "reference_only", "stand_in"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -86,10 +88,29 @@ def stand_in(function: Accelerated[..., Any], like: Array) -> tuple[Array, Calla
     A NumPy array where the kernel of `function` serves `like` by way of NumPy views: a run of small steps
     between kernels need not go through PyTorch or JAX, whose every call costs more. Elsewhere `like` itself.
     """
-    twin = None if _reference_only.get() else function.twin(like)
+    plain = type(like) is np.ndarray or _reference_only.get()
+    twin = None if plain else function.twin(like)
     if isinstance(twin, _Sharing):
         return twin.stand_in(like)
     return like, lambda result: result
+
+
+def hosted(kernel: Accelerated[..., Any], body: Callable[..., Array], *arrays: Any) -> Array:
+    """Return ``body(*arrays)``, all of it on NumPy views where `kernel` serves the arrays by views.
+
+    For a function around a kernel, whose checks and reshapes cost PyTorch and JAX more than NumPy. Floating
+    arrays of one dtype only: the libraries promote others by rules of their own.
+    """
+    if type(arrays[0]) is np.ndarray or _reference_only.get() or not all(map(_is_array, arrays)):
+        return body(*arrays)
+    twin = kernel.twin(*arrays)
+    if not isinstance(twin, _Sharing) or not twin.floating:
+        return body(*arrays)
+    try:
+        return twin.wrapped(body(*twin.views))
+    except SolveError as error:
+        solution = replace(error.solution, x=twin.wrapped(error.solution.x))
+        raise SolveError(str(error), solution) from None
 
 
 class _Sharing(Generic[P, R]):
@@ -98,19 +119,26 @@ class _Sharing(Generic[P, R]):
     def __init__(self, kernel: Callable[P, R], arrays: list[Any], library: Library, views: list[Any]) -> None:
         self._kernel, self._library = kernel, library
         self._arrays = arrays  # kept, so that no other object gets their identity
-        self._views = {id(array): view for array, view in zip(arrays, views, strict=True)}
+        self.views, self._views = views, {id(a): view for a, view in zip(arrays, views, strict=True)}
+
+    @property
+    def floating(self) -> bool:
+        """Whether all arrays are floating numbers of one dtype, real or complex."""
+        dtypes = {view.dtype for view in self.views}
+        return len(dtypes) == 1 and dtypes.pop().kind in "fc"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         given: Any = (self._views.get(id(value), value) for value in args)
         named: Any = {name: self._views.get(id(value), value) for name, value in kwargs.items()}
         result: Any = self._kernel(*given, **named)
-        wrapped: Any = tuple(map(self._wrap, result)) if isinstance(result, tuple) else self._wrap(result)
-        return wrapped  # type: ignore[no-any-return]
+        whole: Any = tuple(map(self.wrapped, result)) if isinstance(result, tuple) else self.wrapped(result)
+        return whole  # type: ignore[no-any-return]
 
     def stand_in(self, array: Array) -> tuple[Array, Callable[[Array], Array]]:
         return self._views[id(array)], self._library.wrap
 
-    def _wrap(self, value: Any) -> Any:
+    def wrapped(self, value: Any) -> Any:
+        """Return an array of the library of the arrays; what is no array stays as it is."""
         return self._library.wrap(value) if isinstance(value, np.ndarray) else value
 
 

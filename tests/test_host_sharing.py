@@ -177,6 +177,28 @@ def test_results_stay_what_they_were(send, size):
         np.testing.assert_array_equal(to_numpy(result), values)
 
 
+def test_failures_carry_the_arrays_of_the_caller(send):
+    a = send(np.full((3000, 1), 10.0))
+    with pytest.raises(dm.SolveError, match="not finite from sample 309 on") as caught:
+        ss.scan(a, send(np.ones((3000, 1))))
+    x = caught.value.solution.x
+    assert type(x) is type(a)
+    assert x.shape == (309, 1)
+    with pytest.raises(ValueError, match=r"b must be finite; b\[1, 0\] is nan"):
+        ss.scan(a[:2], send(np.array([[1.0], [np.nan]])))
+
+
+def test_dtypes_meet_as_the_library_has_them(send):
+    """Integers become the default float of the library, float32 beside float64 its promotion."""
+    whole, single = send(np.array([[1], [2]])), send(np.ones((2, 1), np.float32))
+    with dm.reference_only():
+        expected = [ss.scan(whole, whole), ss.scan(single, send(np.ones((2, 1)))), ss.scan(single, whole)]
+    found = [ss.scan(whole, whole), ss.scan(single, send(np.ones((2, 1)))), ss.scan(single, whole)]
+    for values, other in zip(found, expected, strict=True):
+        assert values.dtype == other.dtype
+        np.testing.assert_array_equal(to_numpy(values), to_numpy(other))
+
+
 def test_threads_do_not_matter(send):
     u = send(_draws(200, 40))
     alone = to_numpy(ss.memorize(ss.legs(16), u))

@@ -13,7 +13,7 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._accelerate import Accelerated, accelerated
+from diffmath._accelerate import Accelerated, accelerated, stand_in
 from diffmath._arrays import (
     array_namespace,
     asarray_like,
@@ -173,8 +173,11 @@ def _draw(
     out_shape = (stop - start, *sizes[1:]) if sizes else ()
     if 0 in out_shape:
         return xp.zeros(out_shape, dtype=dtype, device=device(like))
-    model = xp.zeros((0,), dtype=dtype, device=device(like))
-    return xp.reshape(fill(model, key.words, (start, stop), columns, stream), out_shape)
+    model, wrap = stand_in(fill, like)
+    if model is like or like.dtype != dtype:
+        model, wrap = stand_in(fill, xp.zeros((0,), dtype=dtype, device=device(like)))
+    values = fill(model, key.words, (start, stop), columns, stream)
+    return wrap(compat.array_namespace(model).reshape(values, out_shape))
 
 
 def _sizes(shape: int | Sequence[int]) -> tuple[int, ...]:

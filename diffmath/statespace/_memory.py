@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import array_api_compat as compat
 
+from diffmath._accelerate import hosted
 from diffmath._arrays import array_namespace
 from diffmath._counts import check_count
 from diffmath._typing import Array
@@ -137,8 +139,25 @@ def memorize(
         raise TypeError(
             f"method must be a discretization, such as statespace.bilinear; got {type(method).__name__}"
         )
-    dt, channels = check_step(dt), as_channels(u)
-    every, heard = _check_every(every, channels.shape[0]), check_count("heard", heard, 0)
+    run = partial(_memorize, system, measure, method, check_step(dt), every, check_count("heard", heard, 0))
+    arrays = (u,) if state is None else (u, state)
+    # Other methods may be a user's, who expects the system in the library of u.
+    on_host = method is bilinear and compat.is_numpy_array(system.A)
+    return hosted(log_time_bilinear, run, *arrays) if on_host else run(*arrays)
+
+
+def _memorize(
+    system: StateSpace,
+    measure: Measure,
+    method: Discretization,
+    dt: float,
+    every: int,
+    heard: int,
+    u: Array,
+    state: Array | None = None,
+) -> Array:
+    channels = as_channels(u)
+    every = _check_every(every, channels.shape[0])
     _check_resumption(measure, state, heard)
     check_follows(system, channels, "u")
     # Bilinear steps know the measure, and need no matrix.

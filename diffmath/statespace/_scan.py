@@ -6,7 +6,7 @@ import math
 
 import array_api_compat as compat
 
-from diffmath._accelerate import accelerated
+from diffmath._accelerate import accelerated, hosted
 from diffmath._arrays import all_finite, array_namespace, check_array
 from diffmath._tracing import is_tracing, scan_loop
 from diffmath._typing import Array
@@ -65,7 +65,11 @@ def scan(a: Array, b: Array, *, state: Array | None = None) -> Array:
     >>> ss.scan(np.array([1.0, 0.5, 0.0]), np.array([4.0, 1.0, 7.0]), state=np.array(2.0))
     array([6., 4., 7.])
     """
-    given = {"a": a, "b": b} if state is None else {"a": a, "b": b, "state": state}
+    return hosted(linear_recurrence, _scan, a, b, *(() if state is None else (state,)))
+
+
+def _scan(*given_arrays: Array) -> Array:
+    given = dict(zip(("a", "b", "state"), given_arrays, strict=False))
     xp = array_namespace(*given.values(), names=list(given))
     arrays = [check_array(name, array, allow_complex=True) for name, array in given.items()]
     dtype = xp.result_type(*arrays)
