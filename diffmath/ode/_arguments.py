@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
@@ -49,6 +50,7 @@ def begin(
         refuse_traced_steps("x0", pristine)
         span = float(save_times[0]), float(save_times[-1])
         _refuse_long_first_step(options.first_step, span)
+        options = replace(options, tolerance=options.tolerance.fitted(pristine))
         return AdaptiveSteps(Dynamics(f), pristine, span, cast(AdaptiveMethod, stepper), options), save_times
     return FixedSteps(Dynamics(f), pristine, save_times, stepper, count), save_times
 
@@ -66,7 +68,7 @@ def _save_times(times: Any) -> Rows:
 
 
 def check_options(
-    rtol: float | None, atol: float | None, batch: Batch, controller: PIDController | None,
+    rtol: Any, atol: Any, batch: Batch, controller: PIDController | None,
     max_steps: int | None, min_step: float | None, *, max_step: float | None, first_step: float | None,
 ) -> AdaptiveOptions:  # fmt: skip
     """Return the options of adaptive steps, or refuse them; None is the default of each."""
@@ -88,8 +90,8 @@ def check_options(
         raise TypeError(f"controller must be an ode.PIController; got {type(controller).__name__}")
     return AdaptiveOptions(
         tolerance=Tolerance(
-            _RTOL if rtol is None else check_number("rtol", rtol),
-            _ATOL if atol is None else check_number("atol", atol),
+            _RTOL if rtol is None else rtol,
+            _ATOL if atol is None else atol,
         ),
         controller=PIController() if controller is None else controller,
         batch=batch,

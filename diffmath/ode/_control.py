@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, real_dtype, to_numpy
+from diffmath._arrays import array_namespace, to_numpy
 from diffmath._typing import Array, Drift, Time
 from diffmath.ode._clocks import Law, Rows
+from diffmath.ode._tolerance import Tolerance, check_number
 
 __all__ = [
     "IController",
@@ -29,45 +29,6 @@ __all__ = [
     "initial_step",
     "sound_rows",
 ]
-
-
-def check_number(name: str, value: Any) -> float:
-    """Return a real number, NumPy's included, as a float, or refuse it by `name`."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number; got {type(value).__name__}")
-    return float(value)
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """Error allowed in a component x: ``atol + rtol * abs(x)``."""
-
-    rtol: float
-    atol: float
-
-    def __post_init__(self) -> None:
-        for name, value in (("rtol", self.rtol), ("atol", self.atol)):
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} must be finite and not negative; got {value}")
-        if self.rtol == 0 and self.atol == 0:
-            raise ValueError("rtol and atol must not both be 0: no step would ever be accepted")
-
-    def norm(self, values: Array, *states: Array) -> Rows:
-        """Return the norm of every row on the host: one copy."""
-        return to_numpy(self.measure(values, *states)).astype(np.float64)
-
-    def measure(self, values: Array, *states: Array) -> Array:
-        """Return, for every row, the root mean square of `values` in units of the tolerance at `states`."""
-        xp = array_namespace(values)
-        size = xp.abs(states[0])
-        for state in states[1:]:
-            size = xp.maximum(size, xp.abs(state))
-        tiny = float(xp.finfo(real_dtype(values)).smallest_normal)  # atol = 0 and x = 0: 0/0 must be 0
-        ratio = xp.abs(values) / (self.rtol * size + (self.atol + tiny))
-        # Row-major through a flat view: the order of the sum, and so its last bit, is that of the row alone.
-        ratio = xp.reshape(xp.reshape(ratio, (-1,)), (values.shape[0], math.prod(values.shape[1:])))
-        total = xp.sum(ratio * ratio, axis=1) / max(ratio.shape[1], 1)
-        return xp.sqrt(total)
 
 
 def finite_rows(x: Array) -> npt.NDArray[np.bool_]:

@@ -212,7 +212,8 @@ class Newton:
             d = xp.abs(xp.reshape(change, (batch, flat_size(state))))
             size = xp.abs(xp.reshape(state, d.shape)) + d  # at first, a state at zero says nothing
             if allowed is not None and self.tolerance is None:
-                unit = _SHARE * (allowed.rtol * size + allowed.atol)
+                rtol, atol = allowed.flat(state.shape)
+                unit = _SHARE * (rtol * size + atol)
             else:
                 accuracy = float(info.eps) ** (2 / 3) if self.tolerance is None else self.tolerance
                 unit = accuracy * (size + _FLOOR * _largest(size))

@@ -34,8 +34,8 @@ def solve(
     *,
     method: Method | Tableau | str = dopri5,
     substeps: int | None = None,
-    rtol: float | None = None,
-    atol: float | None = None,
+    rtol: float | Array | None = None,
+    atol: float | Array | None = None,
     batch: Batch = "rows",
     controller: PIDController | None = None,
     max_steps: int | None = None,
@@ -71,10 +71,11 @@ def solve(
         object with ``step(f, t, x, dt)`` and `order` will do.
     substeps : int, optional
         Take this many equal steps between two save times (1 for methods without an error estimate).
-    rtol, atol : float, optional
+    rtol, atol : float or array, optional
         A step is accepted if the root mean square of ``error / (atol + rtol * abs(x))`` over a row is at
-        most 1; 1e-6 and 1e-9 by default. For adaptive steps only: fixed steps refuse them, and `controller`,
-        `first_step`, `max_step` and `min_step`.
+        most 1; 1e-6 and 1e-9 by default. Arrays, of the host or of the library of x0, hold one for every
+        component, shape (\*state), or what broadcasts against x0: (batch, 1) for one a row. For adaptive
+        steps only: fixed steps refuse them, and `controller`, `first_step`, `max_step` and `min_step`.
     batch : {"rows", "shared"}
         "rows": every row has its own time, step, statistics and end; no row changes another. "shared": all
         rows take the same step, the error is that of the worst row, and `t` is a float.

@@ -35,12 +35,13 @@ def combine(x: HostArray, dt: Rows, weights: Rows, slopes: HostArray, count: int
 
 @accelerated
 def estimate(
-    slopes: HostArray, dt: Rows, weights: Rows, low: Rows, x: HostArray, x_new: HostArray, rtol: float,
-    atol: float,
+    slopes: HostArray, dt: Rows, weights: Rows, low: Rows, x: HostArray, x_new: HostArray, rtol: Any,
+    atol: Any,
 ) -> Rows:  # fmt: skip
     """Return the root mean square of the error of every row, in units of the tolerance.
 
-    `low` holds the weights of the second estimate, or nothing. NaN where the new state is not finite.
+    rtol and atol are numbers, or arrays (rows or 1, columns or 1). `low` holds the weights of the second
+    estimate, or nothing. NaN where the new state is not finite.
     """
     zero = np.zeros_like(x)
     error = np.abs(combine.reference(zero, dt, weights, slopes, len(weights))).astype(np.float64)

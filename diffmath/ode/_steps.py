@@ -263,7 +263,13 @@ class AdaptiveSteps:
         slope = self.f(send(self.t, self.x, self.per_row), self.x)
         self.evaluations += clocks * (self.f.calls - calls)
         found = blows_up(
-            self._pristine, self.x, slope, self.t, self.start, self.direction, self.options.tolerance.atol
+            self._pristine,
+            self.x,
+            slope,
+            self.t,
+            self.start,
+            self.direction,
+            self.options.tolerance.largest_atol,
         )
         return clocks & (found if self.per_row else (found & self.alive).any())
 
@@ -280,7 +286,7 @@ class AdaptiveSteps:
         rows = np.arange(self.batch) == clock if self.per_row else self.alive
         try:
             found = spectrum(
-                self.f, send(self.t, self.x, self.per_row), self.x, rows, self.options.tolerance.atol
+                self.f, send(self.t, self.x, self.per_row), self.x, rows, self.options.tolerance.largest_atol
             )
         except Exception:  # noqa: BLE001  f may fail where no step has been: this is only a hint
             return advice("unknown")

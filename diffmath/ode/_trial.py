@@ -202,7 +202,7 @@ class _OnTheHost:
             inner = merge(flat, dt, self._a[i], table, i)
             slopes[i] = f(times[i], inner if table is slopes else inner.reshape(shape))
         x_new = inner if self._fsal else merge(flat, dt, self._b, table, self._stages)
-        rtol, atol = self._tolerance.rtol, self._tolerance.atol
+        rtol, atol = self._tolerance.flat(shape)
         error = self._estimate(table, dt, self._error, self._low, flat, x_new, rtol, atol)
         return Trial(x_new.reshape(shape), error, slopes[-1] if self._fsal else None, slopes)
 

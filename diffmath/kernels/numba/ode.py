@@ -7,6 +7,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba.extending import overload
 
 __all__ = ["advance", "combine", "estimate", "interpolate", "plan"]
 
@@ -30,10 +31,19 @@ def combine(x: Any, dt: Any, weights: Any, slopes: Any, count: int) -> Any:
     return out
 
 
+def _entry(value: Any, r: int, c: int) -> Any:
+    """The entry of a number, or of an array (rows or 1, columns or 1)."""
+
+
+@overload(_entry, strict=False)  # type: ignore[untyped-decorator, unused-ignore]
+def _entry_of(value: Any, r: Any, c: Any) -> Any:
+    if not isinstance(value, numba.types.Array):
+        return lambda value, r, c: value
+    return lambda value, r, c: value[r if value.shape[0] > 1 else 0, c if value.shape[1] > 1 else 0]
+
+
 @numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator, unused-ignore]
-def estimate(
-    slopes: Any, dt: Any, weights: Any, low: Any, x: Any, x_new: Any, rtol: float, atol: float
-) -> Any:
+def estimate(slopes: Any, dt: Any, weights: Any, low: Any, x: Any, x_new: Any, rtol: Any, atol: Any) -> Any:
     """Twin of `diffmath.ode._stages.estimate`."""
     rows, columns = x.shape
     out = np.empty(rows)
@@ -56,7 +66,8 @@ def estimate(
                 error *= a / math.sqrt(max(a * a + b * b, 0.5))
             before, after = abs(x[r, c]), abs(x_new[r, c])
             # max may drop a NaN: zero times either keeps it, and an infinity as NaN
-            ratio = error / (rtol * max(before, after) + (atol + _TINY)) + 0.0 * before + 0.0 * after
+            allowed = _entry(rtol, r, c) * max(before, after) + (_entry(atol, r, c) + _TINY)
+            ratio = error / allowed + 0.0 * before + 0.0 * after
             total += ratio * ratio
         out[r] = math.sqrt(total / max(columns, 1))
     return out
