@@ -36,16 +36,22 @@ class Structured(Bindable):
     """
 
     def bound(self: Self, parameters: Any, args: tuple[Any, ...], role: str) -> Self:
-        """Return the same structure with parts of (t, x) alone."""
+        """Return the same structure with parts of (t, x) alone; itself if they are."""
         model: Any = self
-        parts = {field.name: getattr(self, field.name) for field in fields(model)}
-        changed = {name: bind(part, parameters, args, name) for name, part in parts.items() if callable(part)}
-        result: Self = replace(model, **changed)
+        values = {field.name: getattr(self, field.name) for field in fields(model)}
+        parts = {name: part for name, part in values.items() if callable(part)}
+        if not parts and (args or parameters is not None):
+            raise TypeError(
+                f"{role} is a {type(self).__name__}, which takes no parameters= or args=: it has no callables"
+            )
+        bound = {name: bind(part, parameters, args, name) for name, part in parts.items()}
+        changed = {name: part for name, part in bound.items() if part is not parts[name]}
+        result: Self = replace(model, **changed) if changed else model
         return result
 
 
 @dataclass(frozen=True, slots=True)
-class _Bound:
+class _Bound(Bindable):
     """A function with the rest of its arguments; it can be sent to another process, as a closure cannot."""
 
     function: Any
@@ -53,6 +59,11 @@ class _Bound:
 
     def __call__(self, t: Time, x: Array) -> Any:
         return self.function(t, x, *self.more)
+
+    def bound(self, parameters: Any, args: tuple[Any, ...], role: str) -> Any:
+        """Return it with more arguments behind those that it has."""
+        more = args if parameters is None else (parameters, *args)
+        return _Bound(self.function, (*self.more, *more)) if more else self
 
 
 def bind(function: Any, parameters: Any = None, args: tuple[Any, ...] = (), role: str = "f") -> Any:

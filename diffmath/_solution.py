@@ -52,7 +52,7 @@ class Solution:
         ``dense(t)``: the state at any time in between, where the solver was asked for it.
     t_events, x_events : tuple of tuples, optional
         For every event and row, the times (a NumPy vector) and the states (an array (events, \\*state)) at
-        which it happened.
+        which it happened; for every event alone, where one state was solved instead of a batch.
     t_end : float or numpy.ndarray of shape (batch,), optional
         How far the solve came, or every row: the last time, that of the terminal event, or where it stopped.
     curve : callable, optional
@@ -74,8 +74,8 @@ class Solution:
     stats: Mapping[str, Any] = field(default_factory=dict)
     row_status: tuple[Status, ...] | None = None
     dense: Callable[[Any], Array] | None = None
-    t_events: tuple[tuple[npt.NDArray[np.float64], ...], ...] | None = None
-    x_events: tuple[tuple[Array, ...], ...] | None = None
+    t_events: tuple[Any, ...] | None = None
+    x_events: tuple[Any, ...] | None = None
     t_end: Any = None
     curve: Callable[[], tuple[npt.NDArray[np.float64], Array]] | None = None
 

@@ -19,11 +19,11 @@ from diffmath.ode._explicit import ExplicitRungeKutta
 from diffmath.ode._extension import ContinuousExtension
 from diffmath.ode._method import AdaptiveMethod, Method
 from diffmath.ode._models import Linear, Semilinear, Separable, Split, WithJacobian
-from diffmath.ode._single import unbatched
 from diffmath.ode._solve import solve
 from diffmath.ode._step import Step
 from diffmath.ode._stepping import steps
 from diffmath.ode._tableau import Tableau
+from diffmath.ode._unbatched import unbatched
 
 __all__ = [
     "AdaptiveMethod", "AdditiveRungeKutta", "AdditiveTableau", "ContinuousExtension", "Event",

@@ -9,7 +9,6 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 
 from diffmath._arrays import check_array, host_times
-from diffmath._callables import check_dynamics
 from diffmath._counts import check_count
 from diffmath._typing import Array, Drift
 from diffmath.ode._clocks import Rows
@@ -38,7 +37,6 @@ def begin(
     options: AdaptiveOptions,
 ) -> tuple[Any, Rows]:
     """Check the arguments of a solve; return its steps, to be iterated over, and the save times."""
-    check_dynamics(f, "f")
     pristine = check_array("x0", x0, min_ndim=2, allow_complex=True, some_rows=True)
     save_times = _save_times(times)
     stepper = check_method(method)

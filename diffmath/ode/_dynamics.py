@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from diffmath._arrays import array_namespace, constant
+from diffmath._bound import Structured
 from diffmath._callables import FirstResult, annotate, check_part, check_result, guarded
 from diffmath._tracing import all_true
 from diffmath._typing import Array, Drift, Time
@@ -57,7 +58,7 @@ class Dynamics:
         return replace(model, **parts)
 
     def _counted(self, name: str, part: Any) -> Any:
-        if is_dataclass(part):  # a part with parts of its own, such as a Jacobian, keeps them
+        if isinstance(part, Structured):  # a part with parts of its own, such as a Jacobian, keeps them
             return self.parts(part)
 
         def counted(t: Time, x: Array) -> Any:

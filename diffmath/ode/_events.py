@@ -65,7 +65,7 @@ class Event:
     checks: int = 4
 
     def __post_init__(self) -> None:
-        check_dynamics(self.function, "event")
+        check_dynamics(self.function, "event", more=None)
         if self.terminal is None:
             object.__setattr__(self, "terminal", False)
         elif not isinstance(self.terminal, int | np.integer | np.bool_) or self.terminal < 0:

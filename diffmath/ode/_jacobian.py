@@ -20,6 +20,7 @@ import numpy.typing as npt
 from diffmath._arrays import array_namespace, asarray_like, device, real_dtype
 from diffmath._callables import check_result, guarded
 from diffmath._typing import Array, Drift, Time
+from diffmath.ode._matrices import as_state, dense, is_sparse
 from diffmath.ode._models import Linear, WithJacobian
 
 __all__ = ["colour_columns", "flat_size", "jacobian", "needs_differences", "per_row", "time_derivative"]
@@ -79,10 +80,11 @@ def jacobian(f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None) 
     model, n = getattr(f, "model", f), flat_size(x)
     shape = (x.shape[0], n, n)
     if isinstance(model, Linear):
-        matrix = asarray_like(model.A, x, x.dtype) if compat.is_numpy_array(model.A) else model.A
-        return array_namespace(x).broadcast_to(matrix, shape)
+        return array_namespace(x).broadcast_to(as_state("A", dense(model.A), x), shape)
     pattern = model.sparsity if isinstance(model, WithJacobian) else None
     if isinstance(model, WithJacobian) and model.jacobian is not None:
+        if not callable(model.jacobian):
+            return _constant(model.jacobian, x, shape)
         role = "jacobian(t, x)"
         given = _given(model.jacobian, role, t, x, shape)
         if given.dtype != x.dtype:
@@ -120,10 +122,18 @@ def _given(function: Drift, role: str, t: Time, x: Array, shape: tuple[int, ...]
     """Return a derivative that the user gives, checked; the state it sees must come back as it was."""
     xp = array_namespace(x)
     before = xp.astype(x, x.dtype, copy=True)
-    result = check_result(role, guarded(function, role, t, t, x), x, shape)
+    result = guarded(function, role, t, t, x)
+    result = _constant(dense(result), x, shape) if is_sparse(result) else check_result(role, result, x, shape)
     if not bool(xp.all((x == before) | ~xp.isfinite(before))):
         raise TypeError(f"{role} modified its argument x: return a new array, or work on a copy")
     return result
+
+
+def _constant(matrix: Array, x: Array, shape: tuple[int, ...]) -> Array:
+    """Return one Jacobian for all rows."""
+    if tuple(matrix.shape) != shape[1:]:
+        raise ValueError(f"jacobian must have shape {shape[1:]}; got {tuple(matrix.shape)}")
+    return array_namespace(x).broadcast_to(as_state("jacobian", matrix, x), shape)
 
 
 def colour_columns(pattern: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:

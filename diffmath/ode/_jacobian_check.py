@@ -61,14 +61,14 @@ def check_derivatives(f: Drift, method: Any, t: Time, x: Array, dt: Time, slope:
     begin = _Begin(f, t, x, dt, f(t, x) if f is model else slope)
     if model.jacobian is not None:
         found = _wrong(begin, _along_state(begin, begin.matrix()), allowed)
-        _refuse("jacobian(t, x)", "a small change of x", found, t)
+        _refuse("jacobian(t, x)", "a small change of x", found, t, x.shape[0])
     if model.time_derivative is not None and allowed < 1:
         rate = to_numpy(time_derivative(f, t, x, dt, slope)).reshape(begin.shape)
         found = _wrong(begin, _along_time(begin, rate, 0.0 * begin.size), allowed)
         if found is not None:  # or f is a small difference of large numbers, which its Jacobian shows
             noise = np.einsum("bij,bj->bi", np.abs(begin.matrix()), begin.size)
             found = _wrong(begin, _along_time(begin, rate, noise), allowed)
-        _refuse("time_derivative(t, x)", "a short time", found, t)
+        _refuse("time_derivative(t, x)", "a short time", found, t, x.shape[0])
 
 
 class _Begin(NamedTuple):
@@ -185,12 +185,13 @@ def _changes(begin: _Begin) -> Iterator[tuple[float, Host]]:
         yield share, (here + change) - here
 
 
-def _refuse(role: str, what: str, found: tuple[int, int, Any, Any] | None, t: Time) -> None:
+def _refuse(role: str, what: str, found: tuple[int, int, Any, Any] | None, t: Time, batch: int) -> None:
     if found is None:
         return
     row, component, change, predicted = found
+    which = f"component {component} of f" if batch == 1 else f"component {component} of row {row} of f"
     time: Any = to_numpy(t).reshape(-1)[row] if compat.is_array_api_obj(t) else t
     raise ValueError(
-        f"{role} does not fit f at t={time:g}: over {what}, component {component} of row {row} of f changes "
+        f"{role} does not fit f at t={time:g}: over {what}, {which} changes "
         f"by {change:.5g}, but {role} says {predicted:.5g}: {_ADVICE}"
     )

@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like
+from diffmath._arrays import array_namespace
+from diffmath._bound import Bindable, Structured
 from diffmath._callables import check_dynamics, check_part
 from diffmath._typing import Array, Drift, Time
+from diffmath.ode._matrices import apply, as_state, check_matrix, dense, is_sparse
 
 __all__ = ["Linear", "Semilinear", "Separable", "Split", "WithJacobian", "structured"]
 
@@ -19,17 +21,18 @@ Model = TypeVar("Model")
 
 
 @dataclass(frozen=True, eq=False)
-class WithJacobian:
+class WithJacobian(Structured):
     """A right-hand side with its Jacobian, for implicit methods.
 
     Parameters
     ----------
     f : callable
         ``f(t, x)``, shape (batch, n) -> (batch, n).
-    jacobian : callable, optional
-        ``jacobian(t, x)``: df_i/dx_j, shape (batch, n, n). Finite differences without it. Where a solve
-        begins it is compared with a difference of f, and refused if it is wrong (see the notes).
-    sparsity : numpy.ndarray of bool, shape (n, n), optional
+    jacobian : callable, array or sparse matrix, optional
+        ``jacobian(t, x)``: df_i/dx_j, shape (batch, n, n), or one sparse matrix of SciPy for all rows, shape
+        (n, n). An array or sparse matrix (n, n) is a constant Jacobian. Finite differences without it. Where
+        a solve begins it is compared with a difference of f, and refused if it is wrong (see the notes).
+    sparsity : array_like or sparse matrix, shape (n, n), optional
         Where the Jacobian may differ from zero: finite differences then perturb columns that share no row
         together.
     time_derivative : callable, optional
@@ -38,6 +41,10 @@ class WithJacobian:
 
     Notes
     -----
+    Where x0 is one state, all three get one state and return what belongs to it: a Jacobian (n, n). Where the
+    solve has `parameters` or `args`, they get them as f does. Sparse matrices are written out: the linear
+    algebra of the methods is dense.
+
     A Rosenbrock method with a wrong Jacobian errs, and so does its estimate. `solve` therefore looks at one
     product of a given Jacobian, by two evaluations of f at the start, and raises `ValueError` where it is off
     by more than 1 %. Implicit methods iterate with any that is roughly right; there it must be a hundred
@@ -54,17 +61,21 @@ class WithJacobian:
     """
 
     f: Drift
-    jacobian: Callable[[Time, Array], Array] | None = None
+    jacobian: Callable[[Time, Array], Any] | Any = None
     sparsity: Any = None
     time_derivative: Drift | None = None
 
     def __post_init__(self) -> None:
-        check_dynamics(self.f, "f")
-        for role in ("jacobian", "time_derivative"):
-            if getattr(self, role) is not None:
-                check_dynamics(getattr(self, role), role)
+        check_dynamics(self.f, "f", more=None)
+        if callable(self.jacobian):
+            check_dynamics(self.jacobian, "jacobian", more=None)
+        elif self.jacobian is not None:
+            check_matrix("jacobian", self.jacobian, (2,))
+            object.__setattr__(self, "jacobian", dense(self.jacobian))
+        if self.time_derivative is not None:
+            check_dynamics(self.time_derivative, "time_derivative", more=None)
         if self.sparsity is not None:
-            pattern = np.asarray(self.sparsity)
+            pattern = np.asarray(dense(self.sparsity))
             if pattern.ndim != 2 or pattern.shape[0] != pattern.shape[1]:
                 raise ValueError(f"sparsity must be square, shape (n, n); got {pattern.shape}")
             object.__setattr__(self, "sparsity", pattern != 0)
@@ -74,7 +85,7 @@ class WithJacobian:
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class Split(Structured):
     """A right-hand side in two parts, for methods that treat one explicitly and one implicitly.
 
     Parameters
@@ -95,21 +106,21 @@ class Split:
     implicit: Drift
 
     def __post_init__(self) -> None:
-        check_dynamics(self.explicit, "explicit")
-        check_dynamics(self.implicit, "implicit")
+        check_dynamics(self.explicit, "explicit", more=None)
+        check_dynamics(self.implicit, "implicit", more=None)
 
     def __call__(self, t: Time, x: Array) -> Array:
         return _part(self, "explicit", t, x) + _part(self, "implicit", t, x)
 
 
 @dataclass(frozen=True, eq=False)
-class Semilinear:
+class Semilinear(Structured):
     r"""A stiff linear part and the rest, :math:`f(t, x) = L x + N(t, x)`, for exponential methods.
 
     Parameters
     ----------
-    linear : array, shape (n,) or (n, n)
-        L; its diagonal, or a matrix. Host arrays follow the state.
+    linear : array or sparse matrix, shape (n,) or (n, n)
+        L; its diagonal, or a matrix. Host arrays follow the state; a sparse matrix is written out.
     nonlinear : callable
         ``nonlinear(t, x)``, shape (batch, n) -> (batch, n).
 
@@ -126,15 +137,17 @@ class Semilinear:
     nonlinear: Drift
 
     def __post_init__(self) -> None:
-        _check_matrix("linear", self.linear, (1, 2))
-        check_dynamics(self.nonlinear, "nonlinear")
+        check_matrix("linear", self.linear, (1, 2))
+        if is_sparse(self.linear):
+            object.__setattr__(self, "linear", dense(self.linear))
+        check_dynamics(self.nonlinear, "nonlinear", more=None)
 
     def __call__(self, t: Time, x: Array) -> Array:
-        return _apply("linear", self.linear, x) + _part(self, "nonlinear", t, x)
+        return apply("linear", self.linear, x) + _part(self, "nonlinear", t, x)
 
 
 @dataclass(frozen=True, eq=False)
-class Separable:
+class Separable(Structured):
     r"""A separable Hamiltonian system, :math:`q' = v(p),\ p' = F(q)`, for symplectic methods.
 
     Parameters
@@ -146,7 +159,8 @@ class Separable:
 
     Notes
     -----
-    The state is x of shape (batch, 2, n): positions ``x[:, 0]`` and momenta ``x[:, 1]``.
+    The state is x of shape (batch, 2, n): positions ``x[:, 0]`` and momenta ``x[:, 1]``. One state has shape
+    (2, n), or (2,) for one position and one momentum, which are then numbers.
 
     Examples
     --------
@@ -162,20 +176,25 @@ class Separable:
     force: Drift
 
     def __post_init__(self) -> None:
-        check_dynamics(self.velocity, "velocity")
-        check_dynamics(self.force, "force")
+        check_dynamics(self.velocity, "velocity", more=None)
+        check_dynamics(self.force, "force", more=None)
 
     def __call__(self, t: Time, x: Array) -> Array:
-        if x.ndim < 3 or x.shape[1] != 2:
-            raise ValueError(f"the state of a Separable has shape (batch, 2, n); got {tuple(x.shape)}")
-        if compat.is_array_api_obj(t):
+        axis = 0 if x.ndim < 3 else 1
+        if x.ndim < 1 or x.shape[axis] != 2:
+            raise ValueError(
+                "the state of a Separable has shape (batch, 2, n), or (2, n) if it is one; got "
+                f"{tuple(x.shape)}"
+            )
+        if compat.is_array_api_obj(t) and t.ndim:
             t = t[:, 0, ...]
-        q, p = x[:, 0, ...], x[:, 1, ...]
-        return array_namespace(x).stack([_part(self, "velocity", t, p), _part(self, "force", t, q)], axis=1)
+        q, p = (x[(slice(None),) * axis + (i, ...)] for i in (0, 1))
+        parts = [_part(self, "velocity", t, p), _part(self, "force", t, q)]
+        return array_namespace(x).stack(parts, axis=axis)
 
 
 @dataclass(frozen=True, eq=False)
-class Linear:
+class Linear(Structured):
     r"""A linear system with constant coefficients, :math:`x' = A x + b`, which can be solved exactly.
 
     Parameters
@@ -196,22 +215,25 @@ class Linear:
     b: Array | None = None
 
     def __post_init__(self) -> None:
-        _check_matrix("A", self.A, (2,))
+        check_matrix("A", self.A, (2,))
         if self.b is not None:
-            _check_matrix("b", self.b, (1,))
+            check_matrix("b", self.b, (1,))
 
     def __call__(self, t: Time, x: Array) -> Array:
-        slope = _apply("A", self.A, x)
-        return slope if self.b is None else slope + _as_state("b", self.b, x)
+        slope = apply("A", self.A, x)
+        return slope if self.b is None else slope + as_state("b", self.b, x)
 
 
 def structured(f: Any, kind: type[Model], method: str) -> Model:
     """Return the structured right-hand side behind f, or refuse one that a method cannot use."""
     model = getattr(f, "model", f)
     if not isinstance(model, kind):
+        given = model
+        while isinstance(given, Bindable) and hasattr(given, "function"):  # what the user gave
+            given = given.function
         raise TypeError(
             f"{method} needs f as an ode.{kind.__name__}, whose parts it treats apart; got "
-            f"{type(model).__name__}: write it so, or use ode.dopri5"
+            f"{type(given).__name__}: write it so, or use ode.dopri5"
         )
     parts = getattr(f, "parts", None)
     counted: Model = model if parts is None else parts(model)
@@ -221,33 +243,3 @@ def structured(f: Any, kind: type[Model], method: str) -> Model:
 def _part(model: Any, name: str, t: Time, x: Array) -> Array:
     """Call a part; what does not fit the state is refused by its name, not by the sum."""
     return check_part(f"{name}(t, x)", getattr(model, name)(t, x), x)
-
-
-def _check_matrix(name: str, value: Any, ndims: tuple[int, ...]) -> None:
-    if not (name == "A" and hasattr(value, "tocsr")):
-        array_namespace(value, names=[name])  # or it is refused
-    if value.ndim not in ndims or (value.ndim == 2 and value.shape[0] != value.shape[1]):
-        shapes = " or ".join("(n,)" if ndim == 1 else "(n, n)" for ndim in ndims)
-        raise ValueError(f"{name} must have shape {shapes}; got {tuple(value.shape)}")
-
-
-def _apply(name: str, matrix: Array, x: Array) -> Array:
-    """Return L x for every row; a vector is a diagonal."""
-    if matrix.shape[-1] != x.shape[-1]:
-        raise ValueError(
-            f"{name} must have the size of the last axis of the state; got shapes {tuple(matrix.shape)} and "
-            f"{tuple(x.shape)}"
-        )
-    if not compat.is_array_api_obj(matrix):  # sparse
-        return (matrix @ x.T).T.astype(x.dtype, copy=False)
-    matrix = _as_state(name, matrix, x)
-    return matrix * x if matrix.ndim == 1 else x @ array_namespace(x).matrix_transpose(matrix)
-
-
-def _as_state(name: str, values: Array, x: Array) -> Array:
-    """Send coefficients on the host to the library and dtype of the state."""
-    if not compat.is_numpy_array(values):
-        return values
-    if values.dtype.kind == "c" and not array_namespace(x).isdtype(x.dtype, "complex floating"):
-        raise TypeError(f"{name} is complex ({values.dtype}); make x0 complex, its dtype is {x.dtype}")
-    return asarray_like(values, x, x.dtype)

@@ -1,136 +1,184 @@
-"""One state instead of a batch: callables written for scipy.integrate.solve_ivp, as they are."""
+"""One state instead of a batch: callables written for scipy.integrate.solve_ivp, as they are.
+
+A number, a vector, or the positions and momenta of a `Separable` become a batch of one on the way in, and
+lose its axis on the way out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like, to_numpy
-from diffmath._callables import check_dynamics
+from diffmath._arrays import check_array
+from diffmath._bound import Structured
 from diffmath._solution import Solution
-from diffmath._typing import Array, Drift, Time
-from diffmath.ode._events import check_events
+from diffmath._typing import Array, Drift
+from diffmath.ode._models import Linear, Separable
+from diffmath.ode._step import Step
+from diffmath.ode._unbatched import Unbatched
 
-__all__ = ["is_single", "single_arguments", "single_solution", "unbatched"]
+__all__ = ["Single", "SingleStep", "single_state"]
 
 
 @dataclass(frozen=True)
-class _Unbatched:
-    function: Callable[[Any, Any], Any]
+class Single:
+    """One state: the batch of one that stands for it, and the way back."""
 
-    def __call__(self, t: Time, x: Array) -> Array:
-        batch = x.shape[0]
-        if not batch:  # nobody to ask what shape a result has: that of the state
-            return 0.0 * x
-        one = isinstance(t, int | float) or not t.ndim  # a number, or one that JAX traces
-        times = [t] * batch if one else to_numpy(t).reshape(-1).tolist()
-        values = [_as_row(self.function(times[i], x[i, ...]), x) for i in range(batch)]
-        return array_namespace(x).stack(values, axis=0)
+    batch: Array
+    index: tuple[Any, ...]  # of the user's state in the batch
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the functions get numbers: the state is one, or two of a `Separable`."""
+        return bool(self.index[-1] == 0)
+
+    def one(self, x: Array) -> Array:
+        """Return the state in a batch of one."""
+        return x[self.index]
+
+    def each(self, x: Array) -> Array:
+        """Return the states without the axis that a number has in a batch; the first axis stays."""
+        return x[(slice(None), *self.index[1:])]
+
+    def lifted(self, f: Any) -> Drift:
+        """Return a right-hand side of this state as one of a batch, part by part."""
+        if isinstance(f, Structured):
+            model: Drift = self._lifted_parts(f)
+            return model
+        return self._lift(f, "f(t, x)", "state")
+
+    def event(self, function: Callable[..., Any]) -> Any:
+        """Return an event function of this state as one of a batch."""
+        return self._lift(function, "event(t, x)", "number")
+
+    def callback(self, callback: Callable[..., Any]) -> Any:
+        """Return a callback of this state as one of a batch."""
+        return lambda t, x: callback(t, self.one(x))
+
+    def solution(self, solution: Solution) -> Solution:
+        """Drop the batch axis of what was found."""
+        more: dict[str, Any] = {}
+        if solution.dense is not None:
+            more["dense"] = _SingleDense(solution.dense, self)
+        if solution.t_events is not None and solution.x_events is not None:
+            more["t_events"] = tuple(rows[0] for rows in solution.t_events)
+            more["x_events"] = tuple(self.each(rows[0]) for rows in solution.x_events)
+        if solution.curve is not None:
+            more["curve"] = partial(self._curve, solution.curve)
+        end = None if solution.t_end is None else float(solution.t_end[0])
+        message = solution.message.replace("ended row 0", "ended the solve").replace(" in row 0", "")
+        x = solution.x[(slice(None), *self.index)]
+        return replace(solution, x=x, message=message, row_status=None, t_end=end, **more)
+
+    def _curve(self, curve: Callable[[], tuple[Any, Array]]) -> tuple[Any, Array]:
+        t, x = curve()
+        return t, x[(slice(None), *self.index)]
+
+    def _lifted_parts(self, model: Any) -> Any:
+        if isinstance(model, Linear):
+            return model
+        parts = {field.name: getattr(model, field.name) for field in fields(model)}
+        lifted = {
+            name: self._lifted_parts(part) if isinstance(part, Structured) else self._lift(part, *_what(name))
+            for name, part in parts.items()
+            if callable(part)
+        }
+        return replace(model, **lifted)
+
+    def _lift(self, function: Any, role: str, wanted: Any) -> Unbatched:
+        if isinstance(function, Unbatched):
+            function = function.function
+        return Unbatched(function, role, wanted, self.is_number)
 
 
-def unbatched(function: Callable[[Any, Any], Any]) -> Drift:
-    """Turn a function of one state into one of a batch, row by row.
+@dataclass(frozen=True)
+class _SingleDense:
+    dense: Callable[[Any], Array]
+    single: Single
 
-    Parameters
+    def __call__(self, t: Any) -> Array:
+        x = self.dense(t)
+        return self.single.one(x) if np.ndim(t) == 0 else x[(slice(None), *self.single.index)]
+
+
+class SingleStep:
+    r"""A step of one state: from ``t0`` to ``t``, and the state anywhere in between.
+
+    Attributes
     ----------
-    function : callable
-        ``function(t, x)`` of a float and one state, shape (\\*state): a right-hand side, a Jacobian or an
-        event as for scipy.integrate.solve_ivp. It may return a list or a number.
+    t0, t : float
+        Time before and after.
+    x0, x : array, shape (\*state)
+        State before and after.
 
-    Returns
-    -------
-    callable
-        ``f(t, x)`` of a batch, shape (batch, \\*state).
+    Examples
+    --------
+    >>> from diffmath import ode
+    >>> step = next(ode.steps(lambda t, x: -x, 1.0, [0.0, 1.0], first_step=0.25, rtol=1e-3))
+    >>> step, step.at([0.0, 0.5]).round(4)
+    (SingleStep(t: 0 -> 0.25), array([1.    , 0.8825]))
+    """
+
+    __slots__ = ("_single", "_step", "t", "t0", "x", "x0")
+
+    def __init__(self, step: Step, single: Single) -> None:
+        self._step, self._single = step, single
+        self.t0, self.t = float(step.t0[0]), float(step.t[0])
+        self.x0, self.x = single.one(step.x0), single.one(step.x)
+
+    def at(self, theta: Any) -> Array:
+        r"""Return the states at fractions `theta` of the step, shape (\*theta, \*state)."""
+        fractions = np.asarray(theta, dtype=float)
+        flat = fractions.reshape(-1)
+        x = self._single.each(self._step.at(np.zeros(len(flat), dtype=int), flat))
+        return x[0, ...] if fractions.ndim == 0 else x
+
+    def __repr__(self) -> str:
+        return f"SingleStep(t: {self.t0:g} -> {self.t:g})"
+
+
+def single_state(f: Any, x0: Any) -> Single | None:
+    """Return an initial state that is one of solve_ivp's kind, a number or a vector; None for a batch.
 
     Raises
     ------
     TypeError
-        Not a callable, or one that takes the state first.
-
-    Notes
-    -----
-    Cost: a call of the function for every row, one after the other. A function that is written for the batch
-    is faster by about the number of rows.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from diffmath import ode
-    >>> def pendulum(t, y):
-    ...     return [y[1], -np.sin(y[0])]
-    >>> ode.solve(ode.unbatched(pendulum), np.array([[1.0, 0.0], [2.0, 0.0]]), [0.0, 1.0]).x[-1].round(3)
-    array([[ 0.6  , -0.755],
-           [ 1.533, -0.953]])
-    """
-    check_dynamics(function, "f")
-    return _Unbatched(function)
-
-
-def is_single(x0: Any) -> bool:
-    """Whether an initial state is one of solve_ivp's kind: a vector, or a list of numbers.
-
-    A tuple is refused: it is the time span, in solve_ivp's order of the arguments.
+        A tuple: in solve_ivp's order of the arguments, the time span.
+    ValueError
+        A state that is not finite, or not that of a `Separable`.
     """
     if isinstance(x0, tuple):
         raise TypeError(
             f"x0 must be an array or a list of numbers; got the tuple {x0!r}: write ode.solve(f, x0, times), "
             "while solve_ivp takes the times first, solve_ivp(f, t_span, y0)"
         )
-    if isinstance(x0, list):
-        return all(isinstance(value, int | float | complex | np.number) for value in x0) and len(x0) > 0
-    return bool(compat.is_array_api_obj(x0)) and x0.ndim == 1
+    pair = isinstance(f, Separable)
+    if isinstance(x0, int | float | complex) or _is_list(x0, 2 if pair else 1):
+        x0 = np.asarray(x0)
+    if not compat.is_array_api_obj(x0) or x0.ndim > (2 if pair else 1):
+        return None
+    x0 = check_array("x0", x0, allow_complex=True)
+    if pair:
+        if x0.ndim == 0 or x0.shape[0] != 2:
+            raise ValueError(
+                "one state of a Separable has shape (2, n), or (2,) for one position and one momentum; got "
+                f"{tuple(x0.shape)}"
+            )
+        return Single(x0[None, ...], (0, ...)) if x0.ndim == 2 else Single(x0[None, :, None], (0, ..., 0))
+    return Single(x0[None, ...], (0, ...)) if x0.ndim else Single(x0[None, None], (0, 0))
 
 
-def single_arguments(f: Any, x0: Any, events: Any, callback: Any) -> tuple[Drift, Array, Any, Any]:
-    """Return f, the batch of one, the events and the callback that the solver of batches takes."""
-    if is_dataclass(f):
-        raise TypeError(f"f is an ode.{type(f).__name__}, whose parts take batches: give x0[None, :]")
-    batch = np.asarray(x0) if isinstance(x0, list) else x0
-    watched = [replace(event, function=_Unbatched(event.function)) for event in check_events(events)]
-    told = None if callback is None or not callable(callback) else lambda t, x: callback(t, x[0, ...])
-    return unbatched(f), batch[None, :], watched or None, callback if told is None else told
+def _is_list(x0: Any, depth: int) -> bool:
+    if not isinstance(x0, list):
+        return False
+    return all(isinstance(v, int | float | complex | np.number) or (depth > 1 and _is_list(v, 1)) for v in x0)
 
 
-def single_solution(solution: Solution) -> Solution:
-    """Drop the batch axis of what was saved."""
-    dense = solution.dense
-    alone = None if dense is None else lambda t: dense(t)[0 if np.ndim(t) == 0 else (slice(None), 0)]
-    curve = None if solution.curve is None else partial(_alone, solution.curve)
-    end = None if solution.t_end is None else float(solution.t_end[0])
-    return replace(solution, x=solution.x[:, 0, ...], dense=alone, curve=curve, t_end=end)
-
-
-def _alone(curve: Callable[[], tuple[Any, Array]]) -> tuple[Any, Array]:
-    t, x = curve()
-    return t, x[:, 0, ...]
-
-
-def _as_row(value: Any, x: Array) -> Array:
-    """Return what a function of one state returned, in the library and precision of the batch."""
-    if compat.is_array_api_obj(value) and not compat.is_numpy_array(value):
-        return value
-    if isinstance(value, list | tuple) and any(map(_on_a_device, value)):
-        return array_namespace(x).stack([_as_row(part, x) for part in value], axis=0)
-    host = np.asarray(value)
-    if host.dtype.kind not in "biufc" or (host.dtype.kind == "c" and not _is_complex(x)):
-        raise TypeError(
-            f"f(t, x) must return numbers like the state, {x.dtype}; got {type(value).__name__} of "
-            f"{host.dtype}"
-        )
-    return asarray_like(host, x, x.dtype)
-
-
-def _on_a_device(value: Any) -> bool:
-    """Whether a value is, or holds, an array that NumPy may not be able to read."""
-    if isinstance(value, list | tuple):
-        return any(map(_on_a_device, value))
-    return bool(compat.is_array_api_obj(value)) and not compat.is_numpy_array(value)
-
-
-def _is_complex(x: Array) -> bool:
-    return bool(array_namespace(x).isdtype(x.dtype, "complex floating"))
+def _what(name: str) -> tuple[str, str]:
+    """The role of a part of a structured right-hand side, and what it must return."""
+    return f"{name}(t, x)", "matrix" if name == "jacobian" else "state"

@@ -13,10 +13,10 @@ from diffmath.ode._arguments import Batch, begin, check_options
 from diffmath.ode._classical import dopri5
 from diffmath.ode._control import PIDController
 from diffmath.ode._drive import drive
-from diffmath.ode._events import Event, check_events
+from diffmath.ode._events import Event
 from diffmath.ode._fixed import FixedSteps
 from diffmath.ode._method import Method
-from diffmath.ode._single import is_single, single_arguments, single_solution
+from diffmath.ode._problem import pose
 from diffmath.ode._steps import AdaptiveSteps
 from diffmath.ode._tableau import Tableau
 from diffmath.ode._traced import is_traced_solve, refuse_options, traced_solution
@@ -44,6 +44,8 @@ def solve(
     min_step: float | None = None,
     save: Save = "auto",
     dense: bool = False,
+    parameters: Any = None,
+    args: Sequence[Any] = (),
     events: Events | None = None,
     callback: Callable[[Any, Array], Any] | None = None,
     progress: bool = False,
@@ -58,11 +60,13 @@ def solve(
     f : callable
         ``f(t, x)`` -> array of the shape, dtype and device of `x`; it must not modify `x`. `t` is a float,
         but an array of shape (batch, 1, ..., 1), one time per row, in adaptive solves with ``batch="rows"``.
+        With `parameters` and `args` it is called as ``f(t, x, parameters, *args)``.
     x0 : array, shape (batch, \*state)
         Initial states, real or complex; integers become the library's default float. Not modified. A row that
-        is nan or inf ends at once, with status "nonfinite"; if all are, x0 is refused. A vector (n,), or a
-        list, is one state: f, events and callback then get vectors and a float t, f may return a list, and
-        the solution has no batch axis, as with scipy.integrate.solve_ivp.
+        is nan or inf ends at once, with status "nonfinite"; if all are, x0 is refused. A vector (n,), a list
+        or a number is one state: f, events and callback then get it without a batch axis and a float t, f may
+        return a list, and nothing in the solution has a batch axis, as with scipy.integrate.solve_ivp. A
+        tuple is refused, since it is solve_ivp's time span.
     times : array_like, shape (times,)
         Host times at which to save, strictly increasing or decreasing; the first is that of `x0`.
     method : Method, Tableau or str
@@ -102,6 +106,11 @@ def solve(
         rows with fewer steps repeat their last point.
     dense : bool
         Keep all steps, so that ``solution.dense(t)`` is the solution at any time.
+    parameters : array or mapping of arrays, optional
+        The third argument of f and of the events: one value per row of `x0`, rows first, as an array or a
+        flat mapping of arrays. If x0 is one state, its parameters, as they are.
+    args : tuple
+        Constants: the last arguments of f and of the events, and of every part of a structured f.
     events : Event or callable, or a sequence of them, optional
         What to look for in every step; see `Event`.
     callback : callable, optional
@@ -173,29 +182,25 @@ def solve(
     Solution(ok, t: 0 -> 1 (2 times), x: (2, 2, 1) float64, steps=10, evaluations=40, calls=40)
     """
     check_on_failure(on_failure)
-    single = is_single(x0)
-    if single:
-        f, x0, events, callback = single_arguments(f, x0, events, callback)
+    problem = pose(f, x0, parameters, args, events=events, callback=callback)
+    single = problem.single
     options = check_options(
         rtol, atol, "shared" if single else batch, controller, max_steps, min_step, max_step=max_step,
         first_step=first_step,
     )  # fmt: skip
-    run, save_times = begin(f, x0, times, method, substeps, options)
+    run, save_times = begin(problem.f, problem.x0, times, method, substeps, options)
     landing = _lands(save, run, len(save_times), options.max_steps)
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be a callable(t, x); got {type(callback).__name__}")
-    watched = check_events(events)
     if isinstance(run, FixedSteps) and is_traced_solve(run.f, run.x, run.start):
-        refuse_options(dense=dense, events=watched, callback=callback, save=save == "steps")
+        refuse_options(dense=dense, events=problem.events, callback=callback, save=save == "steps")
         solution = traced_solution(run.f, run.x, save_times, run.method, run.substeps)
-        return single_solution(solution) if single else solution
+        return solution if single is None else single.solution(solution)
     with np.errstate(all="ignore"):
         solution = drive(
             run, run.x, save_times, landing=landing, natural=save == "steps",
-            dense_order=dense_order(run.method) if dense else None, events=watched, callback=callback,
-            progress=progress,
+            dense_order=dense_order(run.method) if dense else None, events=problem.events,
+            callback=problem.callback, progress=progress,
         )  # fmt: skip
-    return finish(single_solution(solution) if single else solution, on_failure)
+    return finish(solution if single is None else single.solution(solution), on_failure)
 
 
 def _lands(save: Save, run: Any, times: int, max_steps: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,8 +14,8 @@ from diffmath.ode._arguments import Batch, begin, check_options
 from diffmath.ode._classical import dopri5
 from diffmath.ode._control import PIDController
 from diffmath.ode._method import Method
-from diffmath.ode._single import is_single
-from diffmath.ode._step import Step
+from diffmath.ode._problem import pose
+from diffmath.ode._single import Single, SingleStep
 from diffmath.ode._tableau import Tableau
 
 __all__ = ["steps"]
@@ -36,13 +36,17 @@ def steps(
     first_step: float | None = None,
     max_step: float | None = None,
     min_step: float | None = None,
+    parameters: Any = None,
+    args: Sequence[Any] = (),
     on_failure: Literal["raise", "return"] = "raise",
-) -> Iterator[Step]:
+) -> Iterator[Any]:
     r"""Iterate over the accepted steps of a solve, taking each when it is asked for.
 
     Parameters
     ----------
     f, x0, method, substeps, rtol, atol, batch, controller, max_steps, first_step, max_step, min_step
+        As for `solve`.
+    parameters, args
         As for `solve`.
     times : array_like, shape (times,)
         First and last time; fixed steps (`substeps`) land on those in between.
@@ -53,7 +57,8 @@ def steps(
     -------
     iterator of Step
         Each has ``t0`` and ``t`` (one time per row), ``x0`` and ``x``, `accepted` (which rows moved), and
-        ``at(rows, theta)``, the state inside the step. Stop when you like: nothing is left behind.
+        ``at(rows, theta)``, the state inside the step. If x0 is one state, ``t0`` and ``t`` are floats, and
+        it is ``at(theta)``. Stop when you like: nothing is left behind.
 
     Raises
     ------
@@ -82,16 +87,17 @@ def steps(
     (True, (1, 2))
     """
     check_on_failure(on_failure)
-    is_single(x0)  # or it is refused
+    problem = pose(f, x0, parameters, args)
+    single = problem.single
     options = check_options(
-        rtol, atol, batch, controller, max_steps, min_step, max_step=max_step,
+        rtol, atol, "shared" if single else batch, controller, max_steps, min_step, max_step=max_step,
         first_step=first_step,
     )  # fmt: skip
-    run, _ = begin(f, x0, times, method, substeps, options)
-    return _iterate(run, on_failure)
+    run, _ = begin(problem.f, problem.x0, times, method, substeps, options)
+    return _iterate(run, single, on_failure)
 
 
-def _iterate(run: Any, on_failure: Literal["raise", "return"]) -> Iterator[Step]:
+def _iterate(run: Any, single: Single | None, on_failure: Literal["raise", "return"]) -> Iterator[Any]:
     last = None
     taken = iter(run)
     while True:
@@ -101,10 +107,10 @@ def _iterate(run: Any, on_failure: Literal["raise", "return"]) -> Iterator[Step]
         if step is None:
             break
         last = step
-        yield step
+        yield step if single is None else SingleStep(step, single)
     x = run.x if last is None else last.x
     reached = np.array([run.start if last is None else float(last.t.max())])
     solution: Solution = run.failures.solution(
         (reached, array_namespace(x).expand_dims(x, axis=0)), run.stats(), run.per_row, t_end=run.reached()
     )
-    finish(solution, on_failure)
+    finish(solution if single is None else single.solution(solution), on_failure)

@@ -30,7 +30,6 @@ def _times(t: Any) -> Any:
         ({"f": lambda x, t: -x}, TypeError, r"a f is called as f\(t, x\), but its parameters are \(x, t\)"),
         ({"f": 3}, TypeError, "f must be a callable"),
         ({"x0": [[1.0]]}, TypeError, "x0 must be an array"),
-        ({"x0": np.array(1.0)}, ValueError, r"for one row use x0\[None, ...\]"),
         ({"x0": np.array([[1.0, np.nan]])}, ValueError, r"x0 must be finite; x0\[0, 1\] is nan"),
         ({"x0": np.array([[np.inf]])}, ValueError, "x0 must be finite"),
         ({"times": [0.0, np.nan]}, ValueError, r"times must be finite; times\[1\] is nan"),

@@ -73,9 +73,9 @@ def test_parts_are_handed_out_and_counted():
             "sparsity must be square",
         ),
         (
-            lambda: ode.Separable(lambda t, p: p, lambda t, q: q)(0.0, np.ones((2, 3))),
+            lambda: ode.Separable(lambda t, p: p, lambda t, q: q)(0.0, np.ones((3, 2))),
             ValueError,
-            r"shape \(batch, 2, n\); got \(2, 3\)",
+            r"shape \(batch, 2, n\), or \(2, n\) if it is one; got \(3, 2\)",
         ),
     ],
 )

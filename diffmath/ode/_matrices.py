@@ -1,0 +1,60 @@
+"""The matrices of structured right-hand sides: arrays of any library, or sparse matrices of SciPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_compat as compat
+
+from diffmath._arrays import array_namespace, asarray_like
+from diffmath._typing import Array
+
+__all__ = ["apply", "as_state", "check_matrix", "dense", "is_sparse"]
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether a value is a sparse matrix or array of SciPy."""
+    return hasattr(value, "tocsr")
+
+
+def dense(value: Any) -> Any:
+    """Return a matrix with its zeros written out."""
+    return value.toarray() if is_sparse(value) else value
+
+
+def check_matrix(name: str, value: Any, ndims: tuple[int, ...]) -> None:
+    """Refuse what is no vector or square matrix."""
+    if not is_sparse(value):
+        array_namespace(value, names=[name])  # or it is refused
+    if value.ndim not in ndims or (value.ndim == 2 and value.shape[0] != value.shape[1]):
+        shapes = " or ".join("(n,)" if ndim == 1 else "(n, n)" for ndim in ndims)
+        raise ValueError(f"{name} must have shape {shapes}; got {tuple(value.shape)}")
+
+
+def apply(name: str, matrix: Any, x: Array) -> Array:
+    """Return L x for every row; a vector is a diagonal."""
+    if matrix.shape[-1] != x.shape[-1]:
+        raise ValueError(
+            f"{name} must have the size of the last axis of the state; got shapes {tuple(matrix.shape)} and "
+            f"{tuple(x.shape)}"
+        )
+    if is_sparse(matrix):
+        _check_kind(name, matrix, x)
+        if not compat.is_numpy_array(x):
+            raise TypeError(f"{name} is sparse, and multiplies states of NumPy only: give {name}.toarray()")
+        return (matrix @ x.T).T.astype(x.dtype, copy=False)
+    matrix = as_state(name, matrix, x)
+    return matrix * x if matrix.ndim == 1 else x @ array_namespace(x).matrix_transpose(matrix)
+
+
+def as_state(name: str, values: Array, x: Array) -> Array:
+    """Send coefficients on the host to the library and dtype of the state."""
+    if not compat.is_numpy_array(values):
+        return values
+    _check_kind(name, values, x)
+    return asarray_like(values, x, x.dtype)
+
+
+def _check_kind(name: str, values: Any, x: Array) -> None:
+    if values.dtype.kind == "c" and not array_namespace(x).isdtype(x.dtype, "complex floating"):
+        raise TypeError(f"{name} is complex ({values.dtype}); make x0 complex, its dtype is {x.dtype}")
