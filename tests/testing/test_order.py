@@ -139,6 +139,46 @@ def test_most_broken_methods_are_rejected_on_any_problem(name: str) -> None:
         assert_order(step, linear_ode(dim=2, seed=3, frequency=None, duration=2.0), order=order)
 
 
+def heun_through_float32(f: Any, t: float, x: Any, dt: float) -> Any:
+    return my_step(f, t, x, dt).astype(np.float32).astype(np.float64)
+
+
+def heun_leaking_between_rows(f: Any, t: float, x: Any, dt: float) -> Any:
+    return my_step(f, t, x, dt) + 1e-6 * dt * x.mean(axis=0)
+
+
+def implicit_midpoint_to_1e_minus_6(f: Any, t: float, x: Any, dt: float) -> Any:
+    """Fixed-point iteration that stops by an absolute tolerance."""
+    slope, change = f(t, x), math.inf
+    while change > 1e-6:
+        new = f(t + dt / 2, x + dt / 2 * slope)
+        slope, change = new, np.abs(new - slope).max()
+    return x + dt * (slope + 1e-6)
+
+
+FLOORS: dict[str, tuple[Step, int, float]] = {
+    # Method, order, error at which finer and finer runs stop. Rounding r = 2^-25 |x| a step balances h^p at
+    # r^(p/(p+1)), 1e-5 and 2e-4; a wrong term of 1e-6 a unit of time stays what it is.
+    "Heun, float32 inside": (heun_through_float32, 2, 1e-5),
+    "Heun, leak between rows": (heun_leaking_between_rows, 2, 1e-6),
+    "implicit midpoint, loose": (implicit_midpoint_to_1e_minus_6, 2, 1e-6),
+    "Euler, float32 inside": (lambda f, t, x, dt: np.float64(np.float32(x + dt * f(t, x))), 1, 2e-4),
+}
+
+
+@pytest.mark.parametrize("name", FLOORS)
+@pytest.mark.parametrize("seed", range(4))
+def test_errors_that_stop_falling_far_above_round_off_are_rejected(name: str, seed: int) -> None:
+    """In the runs of `assert_order` these errors still fall as they should: they passed."""
+    step, order, error = FLOORS[name]
+    problem = linear_ode(dim=2, batch=3, seed=seed, frequency=None, duration=2.0)
+    with pytest.raises(AssertionError, match=r"errors stop falling at about .*: a step of dt=") as caught:
+        assert_order(step, problem, order=order)
+    found = float(re.findall(r"about ([\d.]+e[+-]\d+)", str(caught.value))[0])
+    assert error / 30 < found < error * 30
+    assert "  order" in str(caught.value).splitlines()[1]
+
+
 def test_a_method_that_is_exact_passes_for_any_order() -> None:
     """x' = -x by its propagator: the errors are round-off, and there is no order to measure."""
     x0 = np.ones((1, 1))
