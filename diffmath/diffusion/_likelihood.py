@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from diffmath._arrays import array_namespace, check_array, device
 from diffmath._callables import check_result, guarded
+from diffmath._devices import on_its_device
 from diffmath._gradients import keeping_gradients
 from diffmath._tracing import refuse_traced
 from diffmath._typing import Array, Score
@@ -30,6 +31,7 @@ Divergence = Callable[[Array, float], Array]
 LogDensity = Callable[[Array], Array]
 
 
+@on_its_device
 def log_likelihood(
     process: Process,
     model: Model | Score,

@@ -19,6 +19,7 @@ import numpy as np
 
 from diffmath._arrays import array_namespace
 from diffmath._callables import check_model, check_result
+from diffmath._devices import on_its_device
 from diffmath._gradients import differentiable
 from diffmath._tracing import all_true
 from diffmath._typing import Array, Score, Time
@@ -77,27 +78,33 @@ class Model:
     function: Score
     process: Process
 
+    @on_its_device
     def __call__(self, x: Array, t: Time) -> Array:
         """Return the model's own prediction at (x, t)."""
         role = f"{self.kind.name}(x, t)"
         return check_result(role, call_network(self.function, role, x, t), x)
 
+    @on_its_device
     def score(self, x: Array, t: Time) -> Array:
         """Return the gradient of log p_t at x."""
         return self._predict(SCORE, x, t)
 
+    @on_its_device
     def denoiser(self, x: Array, t: Time) -> Array:
         """Return the mean of the data given x at time t."""
         return self._predict(DENOISER, x, t)
 
+    @on_its_device
     def noise(self, x: Array, t: Time) -> Array:
         """Return the mean of the noise given x at time t."""
         return self._predict(NOISE, x, t)
 
+    @on_its_device
     def velocity(self, x: Array, t: Time) -> Array:
         """Return v = alpha noise - sigma data (Salimans & Ho)."""
         return self._predict(VELOCITY, x, t)
 
+    @on_its_device
     def flow(self, x: Array, t: Time) -> Array:
         """Return the velocity dx/dt of the probability-flow ODE."""
         return self._predict(FLOW, x, t)
@@ -107,10 +114,12 @@ class Model:
         """Whether the function brings an exact divergence of its own."""
         return callable(getattr(self.function, "divergence", None))
 
+    @on_its_device
     def divergence(self, x: Array, t: Time) -> Array:
         """Return the divergence in x of the model's own prediction, shape (batch,), if it has one."""
         return self._divergence(self.kind, x, t)
 
+    @on_its_device
     def flow_divergence(self, x: Array, t: Time) -> Array:
         """Return the divergence in x of the flow, shape (batch,), if the function has one."""
         return self._divergence(FLOW, x, t)

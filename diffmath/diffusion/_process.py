@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from diffmath._arrays import array_namespace, check_array, expand_like, same_kind
+from diffmath._devices import on_its_device
 from diffmath._tracing import all_true, is_traced
 from diffmath._typing import Array, Time
 from diffmath.diffusion._consistency import check_consistency
@@ -116,6 +117,7 @@ class Process:
         """
         return _in_kind(self.f, t), _in_kind(self.g2, t)
 
+    @on_its_device
     def sample_prior(
         self, key: Key, shape: tuple[int, ...], *, like: Array, dtype: Any = None, rows: Any = None
     ) -> Array:
@@ -154,6 +156,7 @@ class Process:
         z = normal(fold_in(key, "diffusion.prior"), shape, like=like, dtype=dtype, rows=rows)
         return self.marginal(self.t_max)[1] * z
 
+    @on_its_device
     def log_prior(self, x: Array) -> Array:
         r"""Return the log-density of :math:`\mathcal N(0, \sigma_T^2 I)` at `x`.
 
@@ -180,6 +183,7 @@ class Process:
             squares = xp.sum(xp.reshape(x, (x.shape[0], dim)) ** 2, axis=1)
         return -0.5 * (squares / variance + dim * math.log(2 * math.pi * variance))
 
+    @on_its_device
     def perturb(self, x0: Array, t: Time, *, key: Key | None = None, noise: Array | None = None) -> Array:
         r"""Noise data to time `t`: :math:`x_t = \alpha_t x_0 + \sigma_t \varepsilon`.
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from diffmath._arrays import array_namespace, check_array, host_times, to_numpy
+from diffmath._devices import on_its_device
 from diffmath._gradients import keeping_gradients
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
@@ -34,6 +35,7 @@ Callback = Callable[[int, float, Array, Array], None]
 OnFailure = Literal["raise", "return"]
 
 
+@on_its_device
 def sample(
     process: Process,
     model: Model | Score,
@@ -128,6 +130,7 @@ def sample(
     return last if solution.success else array_namespace(last).full_like(last, math.nan)
 
 
+@on_its_device
 def trajectory(
     process: Process,
     model: Model | Score,

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from diffmath._arrays import array_namespace, check_array, check_host
+from diffmath._devices import on_its_device
 from diffmath._tracing import all_true
 from diffmath._typing import Array, Time
 from diffmath.diffusion._model import Model, from_denoiser, from_score
@@ -118,6 +119,7 @@ class Target(ABC):
         """
         return from_denoiser(_Exact(self, process, "denoiser", "denoiser_divergence"), process)
 
+    @on_its_device
     def log_density(self, x: Array, process: Process | None = None, t: Time = 0.0) -> Array:
         r"""Return :math:`\log p_t(x)`; without a process, the log-density of the data.
 
@@ -151,6 +153,7 @@ class Target(ABC):
             )
         return value
 
+    @on_its_device
     def sample(
         self, key: Key, n: int, *, like: Array, process: Process | None = None, t: float = 0.0
     ) -> Array:
@@ -222,6 +225,7 @@ class Target(ABC):
         deviations = np.sqrt(alpha**2 * variances + sigma**2 * (u @ u))
         return _MixtureCDF(weights, alpha * means, deviations)
 
+    @on_its_device
     def _evaluate(self, quantity: Quantity, x: Array, process: Process | None, t: Time) -> Array:
         xp = array_namespace(x, names=["x"])
         if x.ndim != 2 or x.shape[1] != self.dim:

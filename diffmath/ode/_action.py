@@ -16,6 +16,7 @@ import numpy as np
 from diffmath._arrays import array_namespace, asarray_like, check_array, device, real_dtype, to_numpy
 from diffmath._callables import check_result
 from diffmath._counts import check_count
+from diffmath._devices import on_its_device
 from diffmath._typing import Array, Time
 
 __all__ = ["expm_multiply"]
@@ -35,6 +36,7 @@ _THETA = {
 }  # fmt: skip
 
 
+@on_its_device
 def expm_multiply(
     A: Any,
     x: Array,

@@ -11,6 +11,7 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, device
+from diffmath._devices import on_device_of
 from diffmath._typing import Array
 from diffmath.ode._clocks import Rows
 from diffmath.ode._step import Step
@@ -82,6 +83,10 @@ class DenseOutput:
             Times that are not host numbers, or outside the solve.
         """
         times = self._check(t)
+        with on_device_of(self._x0):
+            return self._states(times, scalar=not np.ndim(t))
+
+    def _states(self, times: Rows, *, scalar: bool) -> Array:
         place, theta = self._locate(times)
         flat = place.ravel()
         order = np.argsort(flat, kind="stable")
@@ -93,7 +98,7 @@ class DenseOutput:
             if len(chosen):
                 chunks.append(self._evaluate(k, rows[chosen], theta.ravel()[chosen]))
         x0 = self._x0
-        shape = (len(times), *x0.shape) if np.ndim(t) else x0.shape
+        shape = x0.shape if scalar else (len(times), *x0.shape)
         if not chunks:
             return array_namespace(x0).zeros(shape, dtype=x0.dtype, device=device(x0))
         back = np.empty_like(order)

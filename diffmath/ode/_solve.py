@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
+from diffmath._devices import on_its_device
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array, Drift
 from diffmath.ode._arguments import Batch, begin, check_options
@@ -27,6 +28,7 @@ Save = Literal["auto", "land", "read", "steps"]
 Events: TypeAlias = Event | Callable[..., Any] | Sequence[Event | Callable[..., Any]]
 
 
+@on_its_device
 def solve(
     f: Drift,
     x0: Array,

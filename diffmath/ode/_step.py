@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from diffmath._devices import on_device_of
 from diffmath._typing import Array
 from diffmath.ode._clocks import Mask, Rows
 from diffmath.ode._trial import Interpolant, Trial
@@ -67,7 +68,8 @@ class Step:
 
     def at(self, rows: Any, theta: Rows) -> Array:
         r"""Return the states of `rows` at the fractions `theta` of their steps, shape (pairs, \*state)."""
-        return self.inside(rows)(rows, theta)
+        with on_device_of(self.x0):
+            return self.inside(rows)(rows, theta)
 
     def inside(self, rows: Any) -> Interpolant:
         """Return the state inside the step; those of `rows` that moved pay for it, each once."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from diffmath._arrays import array_namespace
+from diffmath._devices import each_on_its_device, on_its_device
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array, Drift
 from diffmath.ode._arguments import Batch, begin, check_options
@@ -21,6 +22,7 @@ from diffmath.ode._tableau import Tableau
 __all__ = ["steps"]
 
 
+@on_its_device
 def steps(
     f: Drift,
     x0: Array,
@@ -94,7 +96,7 @@ def steps(
         first_step=first_step,
     )  # fmt: skip
     run, _ = begin(problem.f, problem.x0, times, method, substeps, options)
-    return _iterate(run, single, on_failure)
+    return each_on_its_device(_iterate(run, single, on_failure), problem.x0)
 
 
 def _iterate(run: Any, single: Single | None, on_failure: Literal["raise", "return"]) -> Iterator[Any]:

@@ -22,6 +22,7 @@ from diffmath._arrays import (
     is_real_float,
     real_dtype,
 )
+from diffmath._devices import on_its_device
 from diffmath._tracing import is_tracing
 from diffmath._typing import Array
 from diffmath.random._key import Key, check_key, unsigned_64
@@ -33,6 +34,7 @@ __all__ = ["block_words", "normal", "normal_rows", "uniform", "uniform_rows"]
 _BLOCKS_NUMPY, _BLOCKS = 2**13, 2**20  # made at once: temporaries that fit the cache, or few large launches
 
 
+@on_its_device
 def uniform(
     key: Key,
     shape: int | Sequence[int],
@@ -76,6 +78,7 @@ def uniform(
     return _draw(uniform_rows, Stream.UNIFORM, key, shape, like, dtype, rows)
 
 
+@on_its_device
 def normal(
     key: Key,
     shape: int | Sequence[int],

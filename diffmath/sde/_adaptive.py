@@ -11,6 +11,7 @@ import numpy.typing as npt
 from diffmath import random
 from diffmath._arrays import array_namespace, host_times
 from diffmath._counts import check_count
+from diffmath._devices import on_its_device
 from diffmath._models import SDE
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
@@ -33,6 +34,7 @@ __all__ = ["solve_adaptive"]
 _FIRST = 64.0  # of the time span is the first trial: short, since a long step may pass by chance
 
 
+@on_its_device
 def solve_adaptive(
     model: SDE | Any,
     x0: Array,

@@ -14,6 +14,7 @@ from diffmath import random
 from diffmath._arrays import array_namespace, check_array, host_times
 from diffmath._bound import check_args, check_parameters, cut
 from diffmath._counts import check_count
+from diffmath._devices import on_its_device
 from diffmath._errors import SolveError
 from diffmath._models import SDE
 from diffmath._progress import progress_bar
@@ -29,6 +30,7 @@ __all__ = ["ensemble"]
 Clock = npt.NDArray[np.float64]
 
 
+@on_its_device
 def ensemble(
     model: SDE | Any,
     x0: Array,
@@ -137,6 +139,7 @@ def ensemble(
     return array_namespace(x).concat(finals, axis=0)
 
 
+@on_its_device
 def _run_chunk(
     model: SDE,
     initial: Array,

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from diffmath import random
 from diffmath._arrays import array_namespace, asarray_like, host_times
 from diffmath._counts import check_count
+from diffmath._devices import on_its_device
 from diffmath._expm import expm
 from diffmath._solution import Solution, finish
 from diffmath._typing import Array
@@ -24,6 +25,7 @@ from diffmath.sde._solve import check_state, nonfinite
 __all__ = ["Transition", "solve_exact", "transition"]
 
 
+@on_its_device
 def solve_exact(
     model: LinearSDE | Any, x0: Array, times: npt.ArrayLike, *, key: random.Key, first_row: int = 0
 ) -> Solution:

@@ -24,6 +24,7 @@ from diffmath import random
 from diffmath._accelerate import stand_in
 from diffmath._arrays import array_namespace, device, host_times
 from diffmath._counts import check_count
+from diffmath._devices import each_on_its_device, on_its_device
 from diffmath._typing import Array
 from diffmath.random._distributions import normal_rows, uniform_rows
 from diffmath.random._philox import Stream
@@ -31,6 +32,7 @@ from diffmath.random._philox import Stream
 __all__ = ["brownian_increments", "noise_model", "odd_part", "row_normals", "row_uniforms", "walk"]
 
 
+@on_its_device
 def brownian_increments(
     key: random.Key,
     clock: npt.ArrayLike,
@@ -108,7 +110,7 @@ def brownian_increments(
         return _bridge(increment, draw(node_key), a, mid, b)
 
     leaves = walk(tree_key, times, root, halve)
-    return (wrap(increment) for increment, _, _, _ in leaves)
+    return each_on_its_device((wrap(increment) for increment, _, _, _ in leaves), like)
 
 
 def noise_model(like: Array, dtype: Any = None) -> tuple[Array, Callable[[Array], Array]]:

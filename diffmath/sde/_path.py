@@ -21,6 +21,7 @@ import numpy.typing as npt
 from diffmath import random
 from diffmath._arrays import array_namespace, device, host_times, real_dtype
 from diffmath._counts import check_count
+from diffmath._devices import each_on_its_device, on_its_device
 from diffmath._typing import Array
 from diffmath.sde._cut import LEAF_BITS
 from diffmath.sde._forest import Forest
@@ -126,6 +127,7 @@ class BrownianPath:
     _places: int = field(init=False)
     _wrap: Callable[[Array], Array] = field(init=False)
 
+    @on_its_device
     def __post_init__(self) -> None:
         check_terms(self.terms)
         span, areas = host_times((self.t0, self.t1), "(t0, t1)"), "A" in self.terms
@@ -152,6 +154,7 @@ class BrownianPath:
         ):  # fmt: skip
             object.__setattr__(self, name, value)
 
+    @on_its_device
     def __call__(self, s: float, t: float) -> Array:
         """Return W alone over (s, t), shape `shape`."""
         first, last = self._interval(s, t, "")
@@ -161,6 +164,7 @@ class BrownianPath:
         # A copy: arrays of the cache are not handed out.
         return self._wrap(W * (1.0 if first < last else -1.0))
 
+    @on_its_device
     def increment(self, s: float, t: float) -> Increment:
         """Return the increment over (s, t), with the areas of `terms`; t may be less than s.
 
@@ -189,7 +193,7 @@ class BrownianPath:
         pairs = [(float(s), float(t)) for s, t in pairwise(times)]
         for s, t in pairs:
             self._interval(s, t, self.terms)
-        return (self._put_together(s, t, self.terms) for s, t in pairs)
+        return each_on_its_device((self._put_together(s, t, self.terms) for s, t in pairs), self)
 
     def _put_together(self, s: float, t: float, terms: str) -> Increment:
         """Combine what lies between two times; lengths are counted in places until the end."""

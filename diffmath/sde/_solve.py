@@ -13,6 +13,7 @@ from diffmath import random
 from diffmath._arrays import all_finite, array_namespace, check_array, host_times, same_kind, to_numpy
 from diffmath._callables import guarded
 from diffmath._counts import check_count
+from diffmath._devices import on_its_device
 from diffmath._models import SDE
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 
+@on_its_device
 def solve(
     model: SDE | Any,
     x0: Array,

@@ -11,6 +11,7 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like, check_array
+from diffmath._devices import on_its_device
 from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace import _matrices
@@ -22,6 +23,7 @@ from diffmath.statespace._statespace import StateSpace, require_measure
 __all__ = ["basis", "laguerre_scale", "read_rows"]
 
 
+@on_its_device
 def basis(system: StateSpace, t: Any) -> Array:
     r"""Return what the states of a memory are multiplied by to read it: its basis functions.
 

@@ -9,6 +9,7 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like, check_array, to_numpy
+from diffmath._devices import on_its_device
 from diffmath._expm import integrals
 from diffmath._tracing import all_true
 from diffmath._typing import Array
@@ -31,6 +32,7 @@ _BLOCK = 1 << 17
 _ALPHAS = ((forward_euler, 0.0), (bilinear, 0.5), (backward_euler, 1.0))
 
 
+@on_its_device
 def discretize_batch(system: StateSpace, dt: Any, method: Discretization = bilinear) -> tuple[Array, Array]:
     r"""Return the matrices of a system that is discretised with many steps.
 

@@ -6,6 +6,7 @@ import array_api_compat as compat
 import scipy.fft
 
 from diffmath._arrays import array_namespace, check_array
+from diffmath._devices import on_its_device
 from diffmath._typing import Array
 from diffmath.statespace._signal import as_channels, quiet, refuse_overflow
 
@@ -16,6 +17,7 @@ __all__ = ["convolve"]
 _LONG, _AT_LEAST = 8, 512
 
 
+@on_its_device
 def convolve(u: Array, K: Array, *, before: Array | None = None) -> Array:
     r"""Convolve a signal causally with a kernel.
 

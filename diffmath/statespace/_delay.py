@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from diffmath._arrays import asarray_like
+from diffmath._devices import on_its_device
 from diffmath._typing import Array
 from diffmath.statespace._hippo import check_parameter, legt
 from diffmath.statespace._statespace import StateSpace
@@ -14,6 +15,7 @@ from diffmath.statespace._statespace import StateSpace
 __all__ = ["delay"]
 
 
+@on_its_device
 def delay(
     order: int, theta: float = 1.0, *, r: float = 1.0, like: Array | None = None, dtype: Any = None
 ) -> StateSpace:

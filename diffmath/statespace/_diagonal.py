@@ -10,6 +10,7 @@ import numpy as np
 
 from diffmath._arrays import array_namespace, check_array
 from diffmath._counts import check_count
+from diffmath._devices import on_its_device
 from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._diagonal_step import exponents
@@ -24,6 +25,7 @@ DiagonalRule = Literal["zoh", "bilinear", "impulse"]
 _BLOCK = 1 << 17
 
 
+@on_its_device
 def diagonal_kernel(
     poles: Array, weights: Array, length: int, *, dt: Any, method: DiagonalRule = "zoh", pairs: bool = True
 ) -> Array:
@@ -163,6 +165,7 @@ def _geometric(z: Array, count: int) -> Array:
     return xp.reshape(table, (channels, high.shape[0] * width, n))[:, :count, :]
 
 
+@on_its_device
 def diagonalize(system: StateSpace) -> tuple[Array, Array]:
     r"""Return the poles of a system and their weights, for `diagonal_kernel` with ``pairs=False``.
 

@@ -8,6 +8,7 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, check_array
+from diffmath._devices import on_its_device
 from diffmath._phi import phi1
 from diffmath._tracing import all_true
 from diffmath._typing import Array
@@ -23,6 +24,7 @@ _ALPHAS = {"forward_euler": 0.0, "bilinear": 0.5, "backward_euler": 1.0}
 _FASTEST = -800.0
 
 
+@on_its_device
 def discretize_diagonal(
     poles: Array, dt: Any, method: StepRule = "zoh", *, gap: Any = None
 ) -> tuple[Array, Array]:

@@ -11,6 +11,7 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace
+from diffmath._devices import on_its_device
 from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._signal import quiet
@@ -37,6 +38,7 @@ Discretization: TypeAlias = Callable[[StateSpace, float], StateSpace]
 Policy = Literal["s4", "scipy"]
 
 
+@on_its_device
 def gbt(system: StateSpace, dt: float, *, alpha: float, policy: Policy = "s4") -> StateSpace:
     r"""Discretise by the generalised bilinear rule: a step of Euler, part explicit and part implicit.
 
@@ -96,6 +98,7 @@ def gbt(system: StateSpace, dt: float, *, alpha: float, policy: Policy = "s4") -
     return _step(system, dt, alpha, policy, "gbt")
 
 
+@on_its_device
 def forward_euler(system: StateSpace, dt: float, *, policy: Policy = "s4") -> StateSpace:
     r"""Discretise by the explicit Euler rule: `gbt` with alpha = 0.
 
@@ -139,6 +142,7 @@ def forward_euler(system: StateSpace, dt: float, *, policy: Policy = "s4") -> St
     return _step(system, dt, 0.0, policy, "forward_euler")
 
 
+@on_its_device
 def backward_euler(system: StateSpace, dt: float, *, policy: Policy = "s4") -> StateSpace:
     r"""Discretise by the implicit Euler rule: `gbt` with alpha = 1.
 
@@ -180,6 +184,7 @@ def backward_euler(system: StateSpace, dt: float, *, policy: Policy = "s4") -> S
     return _step(system, dt, 1.0, policy, "backward_euler")
 
 
+@on_its_device
 def bilinear(system: StateSpace, dt: float, *, policy: Policy = "s4") -> StateSpace:
     r"""Discretise by the trapezoidal rule: `gbt` with alpha = 1/2.
 

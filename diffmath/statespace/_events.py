@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays import array_namespace, asarray_like
+from diffmath._devices import on_its_device
 from diffmath._expm import integrals
 from diffmath._typing import Array
 from diffmath.statespace._hippo import check_parameter
@@ -24,6 +25,7 @@ Hold: TypeAlias = Literal["gap", "impulse"] | float
 _BLOCK = 1 << 17
 
 
+@on_its_device
 def simulate_events(
     system: StateSpace, u: Array, times: Any, *, start: float, hold: Hold = "gap", state: Array | None = None
 ) -> Array:

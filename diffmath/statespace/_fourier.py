@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from diffmath._devices import on_its_device
 from diffmath._typing import Array
 from diffmath.statespace._hippo import build, check_order, check_parameter
 from diffmath.statespace._measure import Measure
@@ -12,6 +13,7 @@ from diffmath.statespace._statespace import StateSpace
 __all__ = ["foud", "fous", "fout"]
 
 
+@on_its_device
 def fout(
     order: int,
     theta: float = 1.0,
@@ -83,6 +85,7 @@ def fout(
     return build(Measure("fout", (1.0 if as_published else 2.0,), theta), _odd(order), like, dtype)
 
 
+@on_its_device
 def foud(
     order: int, retention: float, theta: float = 1.0, *, like: Array | None = None, dtype: Any = None
 ) -> StateSpace:
@@ -135,6 +138,7 @@ def foud(
     return build(Measure("foud", (kappa,), theta), _odd(order), like, dtype)
 
 
+@on_its_device
 def fous(order: int, *, like: Array | None = None, dtype: Any = None) -> StateSpace:
     r"""Return FouS: the Fourier series of the whole past, as far as a linear equation can keep it.
 

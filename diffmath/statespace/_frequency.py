@@ -6,6 +6,7 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, check_array
+from diffmath._devices import on_its_device
 from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._signal import quiet
@@ -15,6 +16,7 @@ from diffmath.statespace._structure import Dense, Structure, complexes, widest
 __all__ = ["frequency_response"]
 
 
+@on_its_device
 def frequency_response(system: StateSpace, omega: Array) -> Array:
     r"""Return the response to :math:`e^{i\omega t}`: the transfer function on the imaginary axis.
 

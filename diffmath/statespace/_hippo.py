@@ -9,6 +9,7 @@ import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like, is_real_float
 from diffmath._counts import check_count
+from diffmath._devices import on_its_device
 from diffmath._typing import Array
 from diffmath.statespace._measure import Measure
 from diffmath.statespace._signal import quiet
@@ -17,6 +18,7 @@ from diffmath.statespace._statespace import StateSpace
 __all__ = ["build", "check_order", "check_parameter", "jacs", "lagt", "legs", "legt"]
 
 
+@on_its_device
 def legs(order: int, *, like: Array | None = None, dtype: Any = None) -> StateSpace:
     r"""Return HiPPO-LegS: the scaled Legendre measure, which remembers the whole history evenly.
 
@@ -70,6 +72,7 @@ def legs(order: int, *, like: Array | None = None, dtype: Any = None) -> StateSp
     return build(Measure("legs"), order, like, dtype)
 
 
+@on_its_device
 def jacs(order: int, beta: float, *, like: Array | None = None, dtype: Any = None) -> StateSpace:
     r"""Return JacS: a scaled measure that prefers the present by a power, of which LegS is beta = 0.
 
@@ -119,6 +122,7 @@ def jacs(order: int, beta: float, *, like: Array | None = None, dtype: Any = Non
     return build(Measure("jacs", (beta,)), order, like, dtype)
 
 
+@on_its_device
 def legt(order: int, theta: float = 1.0, *, like: Array | None = None, dtype: Any = None) -> StateSpace:
     r"""Return HiPPO-LegT: the translated Legendre measure, which remembers a sliding window.
 
@@ -179,6 +183,7 @@ def legt(order: int, theta: float = 1.0, *, like: Array | None = None, dtype: An
     return build(Measure("legt", length=theta), order, like, dtype)
 
 
+@on_its_device
 def lagt(
     order: int,
     alpha: float = 0.0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from diffmath._arrays import array_namespace, asarray_like
+from diffmath._devices import on_its_device
 from diffmath._expm import integrals
 from diffmath._tracing import all_true
 from diffmath._typing import Array
@@ -16,6 +17,7 @@ from diffmath.statespace._structure import DENSE
 __all__ = ["foh", "impulse", "zoh"]
 
 
+@on_its_device
 def zoh(system: StateSpace, dt: float, *, policy: Policy = "s4") -> StateSpace:
     r"""Discretise exactly for an input that is constant over each step (zero-order hold).
 
@@ -72,6 +74,7 @@ def zoh(system: StateSpace, dt: float, *, policy: Policy = "s4") -> StateSpace:
     return replace(system, A=A, B=B, dt=dt, structure=DENSE, measure=None)
 
 
+@on_its_device
 def foh(system: StateSpace, dt: float) -> StateSpace:
     r"""Discretise exactly for an input that is linear between samples (first-order hold).
 
@@ -121,6 +124,7 @@ def foh(system: StateSpace, dt: float) -> StateSpace:
     return with_last_input(system, A, (constant - ramp, ramp), system.C, system.D, dt)
 
 
+@on_its_device
 def impulse(system: StateSpace, dt: float) -> StateSpace:
     r"""Discretise so that the kernel samples the continuous impulse response.
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from diffmath._arrays import array_namespace, asarray_like, is_real_float, real_dtype
 from diffmath._counts import check_count
+from diffmath._devices import on_its_device
 from diffmath._typing import Array
 from diffmath.statespace._hippo import legs
 from diffmath.statespace._nplr import dplr
@@ -18,6 +19,7 @@ __all__ = ["s4d_inv", "s4d_legs", "s4d_lin", "s4d_real", "send"]
 Values = npt.NDArray[Any]
 
 
+@on_its_device
 def s4d_lin(order: int, *, like: Array | None = None, dtype: Any = None) -> tuple[Array, Array]:
     r"""Return S4D-Lin: frequencies on a grid, those of a Fourier series.
 
@@ -67,6 +69,7 @@ def s4d_lin(order: int, *, like: Array | None = None, dtype: Any = None) -> tupl
     return send(-0.5 + 1j * np.pi * n, like, dtype), send(np.ones(n.size) + 0j, like, dtype)
 
 
+@on_its_device
 def s4d_inv(order: int, *, like: Array | None = None, dtype: Any = None) -> tuple[Array, Array]:
     r"""Return S4D-Inv: frequencies by an inverse law, those of S4D-LegS about.
 
@@ -116,6 +119,7 @@ def s4d_inv(order: int, *, like: Array | None = None, dtype: Any = None) -> tupl
     return send(-0.5 + 1j * frequencies, like, dtype), send(np.ones(n.size) + 0j, like, dtype)
 
 
+@on_its_device
 def s4d_legs(order: int, *, like: Array | None = None, dtype: Any = None) -> tuple[Array, Array]:
     r"""Return S4D-LegS: the poles of the normal part of HiPPO-LegS, and its input.
 
@@ -176,6 +180,7 @@ def s4d_legs(order: int, *, like: Array | None = None, dtype: Any = None) -> tup
     return send(modes.eigenvalues[fastest_first], like, dtype), send(B, like, dtype)
 
 
+@on_its_device
 def s4d_real(order: int, *, like: Array | None = None, dtype: Any = None) -> tuple[Array, Array]:
     r"""Return S4D-Real: decays without a frequency, the eigenvalues of HiPPO-LegS.
 

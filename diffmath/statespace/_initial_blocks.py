@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from diffmath._counts import check_count
+from diffmath._devices import on_its_device
 from diffmath._typing import Array
 from diffmath.statespace._hippo import legs
 from diffmath.statespace._initial import send
@@ -15,6 +16,7 @@ from diffmath.statespace._nplr import dplr
 __all__ = ["s5_blocks"]
 
 
+@on_its_device
 def s5_blocks(
     order: int, blocks: int, *, like: Array | None = None, dtype: Any = None
 ) -> tuple[Array, Array]:

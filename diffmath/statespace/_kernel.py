@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from diffmath._arrays import array_namespace
 from diffmath._counts import check_count
+from diffmath._devices import on_its_device
 from diffmath._typing import Array
 from diffmath.statespace._kernel_spectral import cauchy_kernel, product_kernel
 from diffmath.statespace._signal import quiet, refuse_overflow
@@ -18,6 +19,7 @@ KernelMethod = Literal["auto", "powers", "doubling", "cauchy", "product"]
 _SHORT = 16  # lags for which nothing beats one product each, however small A
 
 
+@on_its_device
 def kernel(system: StateSpace, length: int, *, method: KernelMethod = "auto") -> Array:
     r"""Return the convolution kernel of a discrete system.
 
@@ -97,6 +99,7 @@ def kernel(system: StateSpace, length: int, *, method: KernelMethod = "auto") ->
     return lags if system.C is not None and system.C.ndim == 2 else lags[0, :]
 
 
+@on_its_device
 def kernel_method(system: StateSpace, length: int) -> Literal["powers", "doubling"]:
     """Return the method that `kernel` takes by itself.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like, check_array
 from diffmath._counts import check_count
+from diffmath._devices import on_its_device
 from diffmath._typing import Array
 from diffmath.statespace._batch import discretize_batch
 from diffmath.statespace._discretize import check_alpha, gbt
@@ -26,6 +27,7 @@ BankMethod = Literal["auto", "doubling", "product"]
 _BLOCK = 1 << 17
 
 
+@on_its_device
 def kernel_bank(
     system: StateSpace,
     length: int,

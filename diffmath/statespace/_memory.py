@@ -11,6 +11,7 @@ import array_api_compat as compat
 from diffmath._accelerate import hosted
 from diffmath._arrays import array_namespace
 from diffmath._counts import check_count
+from diffmath._devices import on_its_device
 from diffmath._typing import Array
 from diffmath.statespace._discretize import Discretization, bilinear
 from diffmath.statespace._fixed_steps import fixed_bilinear
@@ -24,6 +25,7 @@ from diffmath.statespace._statespace import StateSpace, check_follows, check_ste
 __all__ = ["memorize"]
 
 
+@on_its_device
 def memorize(
     system: StateSpace,
     u: Array,

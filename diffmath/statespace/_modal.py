@@ -8,6 +8,7 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, check_array, to_numpy
+from diffmath._devices import on_its_device
 from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._block_diagonal import BlockDiagonal
@@ -17,6 +18,7 @@ from diffmath.statespace._statespace import StateSpace
 __all__ = ["modal"]
 
 
+@on_its_device
 def modal(poles: Array, B: Array, C: Array, *, D: Any = 0.0, pairs: bool = True) -> StateSpace:
     r"""Return the real system of a diagonal one.
 

@@ -8,6 +8,7 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like, to_numpy
+from diffmath._devices import on_its_device
 from diffmath._typing import Array
 from diffmath.statespace._statespace import StateSpace, require_continuous
 from diffmath.statespace._structure import widest
@@ -112,6 +113,7 @@ class DPLR:
         return f"DPLR(order={order}, rank={self.rank}, residual={self.residual:.1e})"
 
 
+@on_its_device
 def nplr(system: StateSpace) -> NPLR:
     r"""Split A into a normal matrix and a correction of the lowest rank.
 
@@ -180,6 +182,7 @@ def nplr(system: StateSpace) -> NPLR:
     return NPLR(N, P, Q, sigma, _relative(0.5 * (N + xp.matrix_transpose(N)) - sigma * identity, A))
 
 
+@on_its_device
 def dplr(system: StateSpace) -> DPLR:
     r"""Diagonalise the normal part of A by a unitary matrix: diagonal plus low rank.
 

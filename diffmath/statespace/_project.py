@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from diffmath._devices import on_its_device
 from diffmath._typing import Array
 from diffmath.statespace._integrals import integrate
 from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
@@ -12,6 +13,7 @@ from diffmath.statespace._statespace import StateSpace, check_step, require_meas
 __all__ = ["project"]
 
 
+@on_its_device
 def project(system: StateSpace, u: Array, *, dt: Any = 1.0) -> Array:
     r"""Return the exact coefficients of a sampled history.
 

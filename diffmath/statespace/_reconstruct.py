@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from diffmath._arrays import array_namespace, check_array
+from diffmath._devices import on_its_device
 from diffmath._typing import Array
 from diffmath.statespace._basis import read_rows
 from diffmath.statespace._signal import quiet, refuse_overflow
@@ -13,6 +14,7 @@ from diffmath.statespace._statespace import StateSpace, require_measure
 __all__ = ["reconstruct"]
 
 
+@on_its_device
 def reconstruct(system: StateSpace, c: Array, t: Any) -> Array:
     r"""Evaluate a remembered history.
 

@@ -8,6 +8,7 @@ import array_api_compat as compat
 
 from diffmath._accelerate import accelerated, hosted
 from diffmath._arrays import all_finite, array_namespace, check_array
+from diffmath._devices import on_its_device
 from diffmath._tracing import is_tracing, scan_loop
 from diffmath._typing import Array
 from diffmath.statespace._signal import quiet, refuse_overflow
@@ -15,6 +16,7 @@ from diffmath.statespace._signal import quiet, refuse_overflow
 __all__ = ["linear_recurrence", "scan"]
 
 
+@on_its_device
 def scan(a: Array, b: Array, *, state: Array | None = None) -> Array:
     r"""Run a linear recurrence whose coefficients vary in time.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array_api_compat as compat
 
 from diffmath._arrays import all_finite, array_namespace, check_array
+from diffmath._devices import on_its_device
 from diffmath._typing import Array
 from diffmath.statespace import _blocks
 from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
@@ -15,6 +16,7 @@ __all__ = ["advance", "initial_state", "next_state", "simulate"]
 _SHORT = 64  # samples for which blocks do not pay
 
 
+@on_its_device
 def simulate(system: StateSpace, u: Array, *, state: Array | None = None) -> Array:
     r"""Run a discrete system over a signal.
 
@@ -83,6 +85,7 @@ def simulate(system: StateSpace, u: Array, *, state: Array | None = None) -> Arr
     return y if system.C is not None and system.C.ndim == 2 else y[..., 0]
 
 
+@on_its_device
 def advance(system: StateSpace, u: Array, *, state: Array | None = None) -> Array:
     r"""Return the state of a discrete system after a signal.
 

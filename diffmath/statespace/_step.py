@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from diffmath._arrays import array_namespace, check_array
+from diffmath._devices import on_its_device
 from diffmath._typing import Array
 from diffmath.statespace._block_diagonal import BlockDiagonal
 from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
@@ -15,6 +16,7 @@ __all__ = ["step"]
 _MANY = 768
 
 
+@on_its_device
 def step(system: StateSpace, u: Array, state: Array | None = None) -> tuple[Array, Array]:
     r"""Run a discrete system over one sample.
 

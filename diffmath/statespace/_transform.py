@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays import array_namespace, asarray_like, check_array, same_kind, to_numpy
+from diffmath._devices import on_its_device
 from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._hippo import check_order, check_parameter
@@ -32,6 +33,7 @@ _GAUGES: Mapping[str, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64
 }
 
 
+@on_its_device
 def change_gauge(system: StateSpace, gauge: GaugeName | Array) -> StateSpace:
     r"""Return the same system with the state :math:`\Lambda c` in place of c.
 
@@ -151,6 +153,7 @@ def _as_gauge(gauge: Any, system: StateSpace) -> Array:
     return scale
 
 
+@on_its_device
 def jacobi_gauge(order: int, a: float, b: float) -> npt.NDArray[np.float64]:
     r"""Return the gauge from Legendre to Jacobi coefficients, for `change_gauge`.
 
@@ -216,6 +219,7 @@ def jacobi_gauge(order: int, a: float, b: float) -> npt.NDArray[np.float64]:
     return gauge
 
 
+@on_its_device
 def tilt(system: StateSpace, rate: float) -> StateSpace:
     r"""Return a system whose memory fades exponentially with age, on top of its measure.
 
