@@ -34,10 +34,12 @@ class Prepared(NamedTuple):
         return array_namespace(x).reshape(x, (*x.shape[:-1], *self.rows.state))
 
 
-def prepare(model: Any, x0: Array, parameters: Any = None, args: Any = ()) -> Prepared:
+def prepare(
+    model: Any, x0: Array, parameters: Any = None, args: Any = (), *, some_rows: bool = False
+) -> Prepared:
     r"""Check the initial states, (batch, \*state), and bind the callables of a model to their parameters."""
     model = as_sde(model, plain=False)
-    x = check_array("x0", x0, min_ndim=2)
+    x = check_array("x0", x0, min_ndim=2, some_rows=some_rows)
     if x.ndim > 2 and isinstance(model, Langevin):
         raise ValueError(f"x0 of a Langevin must have shape (batch, 2 n); got {tuple(x.shape)}")
     rows = Rows(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -18,8 +18,11 @@ from diffmath._models import SDE
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array
+from diffmath.ode._events import check_events
+from diffmath.ode._solve import Events
 from diffmath.sde._declared import check_declared
-from diffmath.sde._edge import noise_shape, prepare, probe
+from diffmath.sde._edge import Prepared, noise_shape, prepare, probe
+from diffmath.sde._endings import Endings, checked_callback, saved_states
 from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
 from diffmath.sde._named_methods import as_method
@@ -55,6 +58,8 @@ def solve(
     substeps: int = 1,
     first_row: int = 0,
     check: bool = True,
+    events: Events | None = None,
+    callback: Callable[[float, Array], Any] | None = None,
     progress: bool = False,
     on_failure: Literal["raise", "return"] = "raise",
 ) -> Solution:
@@ -69,7 +74,8 @@ def solve(
         The equation; a symbolic one is lowered.
     x0 : array, shape (batch, dim) or (batch, \*state)
         States at ``times[0]``; integers become the library's default float. States of several axes, such as
-        images, are solved as flat rows: noise per component, the same numbers.
+        images, are solved as flat rows: noise per component, the same numbers. A row that is nan or inf ends
+        at once, with status "nonfinite"; if all are, x0 is refused.
     times : array_like, shape (times,)
         Host times, strictly increasing or strictly decreasing (then the SDE runs backwards, see the notes).
     method : Method or str
@@ -91,6 +97,12 @@ def solve(
     check : bool
         Whether to look, once at the start, if the noise is what it is declared to be and the derivative that
         of the diffusion: up to four more calls of the diffusion, on up to 8 rows.
+    events : ode.Event or callable, or a sequence of them, optional
+        What to look for at the end of every step: where ``event(t, x)``, one number per row, came to zero or
+        to the other side of it. A terminal event ends its row, which keeps that state. See the notes.
+    callback : callable, optional
+        ``callback(t, x)`` after every step, with the states of all rows; if it returns true, the solve stops
+        with status "user_stop".
     progress : bool
         Whether to show a progress bar.
     on_failure : {"raise", "return"}
@@ -99,7 +111,10 @@ def solve(
     Returns
     -------
     Solution
-        ``x`` has shape (times, batch, \*state), in the precision and on the device of `x0`.
+        ``x`` has shape (times, batch, \*state), in the precision and on the device of `x0`. `t_end` is how
+        far it came, of every row if rows end apart; `t_events`, `x_events` where asked for. Rows that an
+        event has ended keep its state at all later times, and if none goes on, the last time is that of the
+        last event (status "event", a success). Rows that were nan or inf at the start are nan: `row_status`.
 
     Raises
     ------
@@ -129,12 +144,19 @@ def solve(
     noise; give one batch of all rows instead for noise of their own. Implicit methods refuse a tracer by
     name. PyTorch differentiates every solve along its path.
 
+    *Events* are looked for at the ends of steps only, since a path between them is not known: what came and
+    went inside a step is missed, and a row is seen to be on the other side up to a step late. Times at which
+    a level is reached are too late by :math:`O(\sqrt{h})` in the mean: a Brownian motion is stopped as by a
+    level that is :math:`0.5826\,\sqrt{h}` further away [2]_. Take small steps where that matters.
+
     Every step is checked for finite values, which costs one reduction (and, on a GPU, one synchronisation).
     The orders of a method stand in ``method.orders``, for every class of noise.
 
     References
     ----------
     .. [1] Anderson (1982), Reverse-time diffusion equation models, Stoch. Proc. Appl. 12, 313-326.
+    .. [2] Broadie, Glasserman & Kou (1997), A continuity correction for discrete barrier options, Math.
+       Finance 7, 325-349.
 
     Examples
     --------
@@ -149,31 +171,49 @@ def solve(
     check_on_failure(on_failure)
     method, saved = as_method(method), host_times(times)
     substeps, first_row = check_count("substeps", substeps, 1), check_count("first_row", first_row, 0)
-    prepared = prepare(model, x0, parameters, args)
+    watched, callback = check_events(events), checked_callback(callback)
+    prepared = prepare(model, x0, parameters, args, some_rows=True)
     x = prepared.x
     clock = _refine(saved, substeps)
     source = _source(key, path, first_row)
     if is_traced_run(prepared.model, x, float(clock[0])):
+        if watched or callback is not None:
+            raise TypeError("events and callback read numbers on the host, which JAX traces: leave them out")
         noises = _host_noise(prepared.model, x, clock, method, source, first_row)
         return traced_solution(prepared, saved, clock, method, noises, substeps)
-    run = march(prepared.model, x, clock, method, source, first_row, check=check)
-    first_row = first_row_of(source, first_row)
-    states, message, steps = [x], "", 0
-    for n, x in progress_bar(run, enabled=progress, description=method.name, total=len(clock) - 1):
-        message = nonfinite(x, float(clock[n]), first_row, method.trouble)
-        if message:
-            break
-        steps = n
-        if n % substeps == 0:
-            states.append(x)
-    solution = Solution(
-        t=saved[: len(states)],
-        x=prepared.shaped(array_namespace(x).stack(states)),
-        status=method.failure if message else "ok",
-        message=message and f"{message}; use more substeps (now {substeps}), or {method.remedy}",
-        stats={"steps": steps, "evaluations": method.nfe(steps)},
+    named, endings = first_row_of(source, first_row), None
+    if watched or callback is not None or not all_finite(x):
+        endings = Endings(x, float(clock[0]), watched, callback, prepared.shaped, named)
+        x = endings.begin
+    settle = None if endings is None else endings.freeze
+    run = march(prepared.model, x, clock, method, source, first_row, check=check, settle=settle)
+    bar = progress_bar(run, enabled=progress, description=method.name, total=len(clock) - 1)
+    states, steps, message = saved_states(
+        bar, x, clock, substeps, endings, lambda x, t: nonfinite(x, t, named, method.trouble)
     )
-    return finish(solution, on_failure)
+    message = message and f"{message}; use more substeps (now {substeps}), or {method.remedy}"
+    return finish(_solution(prepared, clock, substeps, states, steps, method, message, endings), on_failure)
+
+
+def _solution(
+    prepared: Prepared,
+    clock: npt.NDArray[np.float64],
+    substeps: int,
+    states: list[Array],
+    steps: int,
+    method: Method,
+    message: str,
+    endings: Endings | None,
+) -> Solution:
+    # The last state may be that of an event between two save times.
+    times = clock[np.minimum(np.arange(len(states)) * substeps, steps)]
+    kept, stats = array_namespace(states[0]).stack(states), {"steps": steps, "evaluations": method.nfe(steps)}
+    if endings is None:
+        status = method.failure if message else "ok"
+        return Solution(times, prepared.shaped(kept), status, message, stats, t_end=float(clock[steps]))
+    if message:
+        endings.fail(method.failure, message)
+    return endings.solution(times, prepared.shaped(endings.shown(kept)), stats)
 
 
 def _host_noise(
@@ -219,18 +259,27 @@ def march(
     first_row: int = 0,
     *,
     check: bool = True,
+    settle: Callable[[Array, Array], Array] | None = None,
 ) -> Iterator[tuple[int, Array]]:
     """Check model and method against the state, then iterate over (n, state at clock[n]) for n = 1, 2, ..."""
     refuse_traced_run(model, x, float(clock[0]), "these steps are checked on the host")
-    return _steps(model, x, clock, method, noise_of(model, x, clock, method, source, first_row, check=check))
+    noises = noise_of(model, x, clock, method, source, first_row, check=check)
+    return _steps(model, x, clock, method, noises, settle)
 
 
 def _steps(
-    model: SDE, x: Array, clock: npt.NDArray[np.float64], method: Method, increments: Iterator[Any]
+    model: SDE,
+    x: Array,
+    clock: npt.NDArray[np.float64],
+    method: Method,
+    increments: Iterator[Any],
+    settle: Callable[[Array, Array], Array] | None,
 ) -> Iterator[tuple[int, Array]]:
     carried = begin(model, x, float(clock[0]), method)
     for n, noise in enumerate(increments):
-        x, carried = advance_carrying(model, x, float(clock[n]), float(clock[n + 1]), method, noise, carried)
+        t, after = float(clock[n]), float(clock[n + 1])
+        new, carried = advance_carrying(model, x, t, after, method, noise, carried)
+        x = new if settle is None else settle(x, new)
         yield n + 1, x
 
 
