@@ -149,7 +149,7 @@ def solve_adaptive(
 
     References
     ----------
-    .. [1] Foster & Jelincic (2024), On the convergence of adaptive approximations for stochastic differential
+    .. [1] Foster & Jelincic (2023), On the convergence of adaptive approximations for stochastic differential
        equations, arXiv:2311.14201.
     .. [2] Gaines & Lyons (1997), Variable step size control in the numerical solution of stochastic
        differential equations, SIAM J. Appl. Math. 57, 1455-1484.

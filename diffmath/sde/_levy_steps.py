@@ -1,8 +1,8 @@
 r"""Runge-Kutta methods driven by W and the space-time Levy area H, for additive and for Stratonovich noise.
 
 Sources: Foster, dos Reis & Strange (2024), High order splitting methods for SDEs satisfying a commutativity
-condition, SIAM J. Numer. Anal. 62, 500-532 (arXiv:2210.17543); Foster (2023), On the convergence of adaptive
-approximations for stochastic differential equations, arXiv:2311.14201.
+condition, SIAM J. Numer. Anal. 62, 500-532 (arXiv:2210.17543); Foster & Jelincic (2023), On the convergence
+of adaptive approximations for stochastic differential equations, arXiv:2311.14201.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class StratonovichRungeKutta:
     References
     ----------
     .. [1] Foster, dos Reis & Strange (2024), SIAM J. Numer. Anal. 62, 500-532, equations (6.1) and (6.2).
-    .. [2] Foster (2023), arXiv:2311.14201, definition 1.6.
+    .. [2] Foster & Jelincic (2023), arXiv:2311.14201, definition 1.6.
 
     Examples
     --------
@@ -222,7 +222,7 @@ _OUTER, _INNER = (3 - square_root(3)) / 6, square_root(3) / 3
 
 spark = rossler_method(
     StratonovichRungeKutta, "spark", _ORDERS, deterministic_order=2, order="1",
-    calculi=("stratonovich",), reference="Foster (2023), arXiv:2311.14201, definition 1.6",
+    calculi=("stratonovich",), reference="Foster & Jelincic (2023), arXiv:2311.14201, definition 1.6",
     alpha=[_OUTER, _INNER, _OUTER], alpha_embedded=["1/2", 0, "1/2"],
     A0=[[], ["1/2"], [0, 1]],
     BW=[[], ["1/2"], [0, 1]],
