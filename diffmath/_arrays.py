@@ -202,7 +202,9 @@ def check_array(
         finite = xp.isfinite(array)
         flat = int(xp.argmin(xp.reshape(xp.astype(finite, xp.int8), (-1,))))
         index = tuple(int(i) for i in np.unravel_index(flat, array.shape))
-        raise ValueError(f"{name} must be finite; {name}{list(index)} is {to_numpy(array[index])}")
+        raise ValueError(
+            f"{name} must be finite; {name}{list(index) if index else ''} is {to_numpy(array[index])}"
+        )
     return array
 
 
@@ -341,7 +343,10 @@ def _refuse_non_monotone(name: str, values: npt.NDArray[np.float64]) -> None:
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         raise ValueError(f"{name} must be finite; {name}[{bad[0]}] is {values[bad[0]]}")
-    steps = np.diff(values)
+    with np.errstate(over="ignore"):
+        steps, span = np.diff(values), np.ptp(values) if len(values) else 0.0
+    if not np.isfinite(span):
+        raise ValueError(f"{name} must span what float64 holds; got {values[0]} to {values[-1]}")
     if not steps.size:
         return
     bad = np.flatnonzero(np.sign(steps) != (np.sign(steps[0]) or 1.0))

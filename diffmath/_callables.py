@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import array_api_compat as compat
+
 from diffmath._arrays import _library, array_namespace, same_kind
 from diffmath._tracing import all_true, is_traced
 from diffmath._typing import Array
@@ -32,7 +34,7 @@ def check_dynamics(function: Any, role: str = "drift", *, more: int | None = 0) 
     first, second = _leading_parameters(function, role, more)
     if first in _STATES and second in _TIMES:
         raise TypeError(
-            f"a {role} is called as {role}(t, x), but its parameters are ({first}, {second}); "
+            f"{_article(role)} is called as {role}(t, x), but its parameters are ({first}, {second}); "
             f"wrap it: lambda t, x: {role}(x, t)"
         )
 
@@ -51,7 +53,7 @@ def check_model(function: Any, role: str = "score") -> None:
     first, second = _leading_parameters(function, role)
     if first in _TIMES and second in _STATES:
         raise TypeError(
-            f"a {role} is called as {role}(x, t), but its parameters are ({first}, {second}); "
+            f"{_article(role)} is called as {role}(x, t), but its parameters are ({first}, {second}); "
             f"wrap it: lambda x, t: {role}(t, x)"
         )
 
@@ -63,6 +65,12 @@ def _leading_parameters(function: Any, role: str, more: int | None = 0) -> tuple
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # a builtin without a signature: nothing to read, the probe will tell
         return "", ""
+    by_keyword = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+    if by_keyword:
+        raise TypeError(
+            f"{role} must not require keywords, since it is called without; its signature is "
+            f"{inspect.signature(function)}: fix {', '.join(by_keyword)} with functools.partial"
+        )
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return "", ""
@@ -71,6 +79,11 @@ def _leading_parameters(function: Any, role: str, more: int | None = 0) -> tuple
     if len(positional) < max(2, most) or len(required) > most:
         raise TypeError(_wrong_count(role, len(required), more, inspect.signature(function)))
     return positional[0].name.lower(), positional[1].name.lower()
+
+
+def _article(role: str) -> str:
+    """The role in a sentence: "a drift", "an event", "f"."""
+    return role if len(role) == 1 else f"{'an' if role[0] in 'aeiou' else 'a'} {role}"
 
 
 def _wrong_count(role: str, required: int, more: int | None, signature: inspect.Signature) -> str:
@@ -104,6 +117,11 @@ def check_result(role: str, result: Any, x: Array, shape: tuple[int, ...] | None
     ValueError
         Another shape.
     """
+    if not compat.is_array_api_obj(result):
+        raise TypeError(
+            f"the result of {role} must be an array like the state, of {_library(array_namespace(x))}; got "
+            f"{type(result).__name__}"
+        )
     array_namespace(result, names=[f"the result of {role}"])
     same_kind("the state", x, f"the result of {role}", result)
     wanted = tuple(x.shape) if shape is None else shape

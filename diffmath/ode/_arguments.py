@@ -47,7 +47,7 @@ def begin(
     elif pristine.shape[0] > 0:
         refuse_traced_steps("x0", pristine)
         span = float(save_times[0]), float(save_times[-1])
-        _refuse_long_first_step(options.first_step, span)
+        _refuse_long_steps(options, span)
         options = replace(options, tolerance=options.tolerance.fitted(pristine))
         return AdaptiveSteps(Dynamics(f), pristine, span, cast(AdaptiveMethod, stepper), options), save_times
     return FixedSteps(Dynamics(f), pristine, save_times, stepper, count), save_times
@@ -68,8 +68,12 @@ def _save_times(times: Any) -> Rows:
 def check_options(
     rtol: Any, atol: Any, batch: Batch, controller: PIDController | None,
     max_steps: int | None, min_step: float | None, *, max_step: float | None, first_step: float | None,
+    single: bool = False,
 ) -> AdaptiveOptions:  # fmt: skip
-    """Return the options of adaptive steps, or refuse them; None is the default of each."""
+    """Return the options of adaptive steps, or refuse them; None is the default of each.
+
+    A single state shares its clock with nobody, and is told the time as a number.
+    """
     options = {
         "rtol": rtol, "atol": atol, "controller": controller, "max_steps": max_steps, "min_step": min_step,
         "max_step": max_step, "first_step": first_step,
@@ -92,8 +96,8 @@ def check_options(
             _ATOL if atol is None else atol,
         ),
         controller=PIController() if controller is None else controller,
-        batch=batch,
-        max_steps=_MAX_STEPS if max_steps is None else check_count("max_steps", max_steps),
+        batch="shared" if single else batch,
+        max_steps=_MAX_STEPS if max_steps is None else min(check_count("max_steps", max_steps), 2**62),
         min_step=low,
         max_step=high,
         first_step=first_step,
@@ -121,10 +125,11 @@ def _refuse_adaptive(method: Any, substeps: int | None, options: AdaptiveOptions
         )
 
 
-def _refuse_long_first_step(first_step: float | None, span: tuple[float, float]) -> None:
+def _refuse_long_steps(options: AdaptiveOptions, span: tuple[float, float]) -> None:
     length = abs(span[1] - span[0])
-    if first_step is not None and first_step > length > 0:
-        raise ValueError(f"first_step must be at most the time span, {length:g}; got {first_step}")
+    for name, step in (("first_step", options.first_step), ("min_step", options.min_step)):
+        if step is not None and step > length > 0:
+            raise ValueError(f"{name} must be at most the time span, {length:g}; got {step}")
 
 
 def _refuse_unresolved(times: Rows, substeps: int, max_step: float) -> None:

@@ -21,6 +21,11 @@ _PER_ROW = (
     "(np.sin(t) for math.sin(t)), or pass batch='shared' for a t that is a float"
 )
 
+_ORDER = (
+    "x0 is the state that f gets; if it was meant as the time span, the order is ode.solve(f, x0, times), "
+    "while solve_ivp takes the times first, solve_ivp(f, t_span, y0)"
+)
+
 
 class Dynamics:
     """A user's ``f(t, x)``, watched.
@@ -89,11 +94,19 @@ class Dynamics:
     def start(self, t: Time, x: Array, pristine: Array) -> Array:
         """Return ``f(t, x)`` at the start; `pristine` is another array with the values of `x`."""
         try:
-            slope = check_result(_ROLE, guarded(self._f, _ROLE, t, t, x), x)
+            result = guarded(self._f, _ROLE, t, t, x)
         except Exception as error:
             if not isinstance(t, float):
                 error.add_note(_PER_ROW)
+            if _is_span(x):
+                error.add_note(_ORDER)
             raise
+        if isinstance(result, list | tuple | int | float):
+            raise TypeError(
+                f"the result of {_ROLE} must be an array for a batch of states, (batch, ...); got "
+                f"{type(result).__name__}: a function of one state becomes one of a batch by ode.unbatched"
+            )
+        slope = check_result(_ROLE, result, x)
         self.calls = 1
         check_part(_ROLE, slope, x)
         if not all_true((x == pristine) | ~array_namespace(x).isfinite(pristine)):
@@ -122,3 +135,13 @@ class Dynamics:
                 self._untouched = None
             self._first = None  # nobody asks for the start again
         return result
+
+
+def _is_span(x: Array) -> bool:
+    """Whether one state of two numbers looks like a time span."""
+    if x.shape != (1, 2):
+        return False
+    try:
+        return bool(x[0, 0] < x[0, 1])
+    except (TypeError, ValueError):  # complex, or traced
+        return False

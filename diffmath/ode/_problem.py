@@ -9,6 +9,7 @@ from typing import Any
 import array_api_compat as compat
 
 from diffmath._bound import bind, check_args, check_parameters
+from diffmath._callables import check_dynamics
 from diffmath._typing import Array, Drift
 from diffmath.ode._events import Event, check_events
 from diffmath.ode._single import Single, single_state
@@ -43,8 +44,8 @@ def pose(f: Any, x0: Any, parameters: Any, args: Any, *, events: Any = None, cal
         replace(event, function=bind(event.function, parameters, args, "event"))
         for event in check_events(events)
     )
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be a callable(t, x); got {type(callback).__name__}")
+    if callback is not None:
+        check_dynamics(callback, "callback")
     if single is None:
         return Problem(f, x0, watched, callback, None)
     return Problem(

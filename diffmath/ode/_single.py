@@ -18,6 +18,7 @@ from diffmath._arrays import check_array
 from diffmath._bound import Structured
 from diffmath._solution import Solution
 from diffmath._typing import Array, Drift
+from diffmath.ode._matrices import is_sparse
 from diffmath.ode._models import Linear, Separable
 from diffmath.ode._step import Step
 from diffmath.ode._unbatched import Unbatched
@@ -148,7 +149,7 @@ def single_state(f: Any, x0: Any) -> Single | None:
     Raises
     ------
     TypeError
-        A tuple: in solve_ivp's order of the arguments, the time span.
+        No state; a tuple: in solve_ivp's order of the arguments, the time span.
     ValueError
         A state that is not finite, or not that of a `Separable`.
     """
@@ -160,7 +161,13 @@ def single_state(f: Any, x0: Any) -> Single | None:
     pair = isinstance(f, Separable)
     if isinstance(x0, int | float | complex) or _is_list(x0, 2 if pair else 1):
         x0 = np.asarray(x0)
-    if not compat.is_array_api_obj(x0) or x0.ndim > (2 if pair else 1):
+    if not compat.is_array_api_obj(x0):
+        advice = "give x0.toarray()" if is_sparse(x0) else "for a batch give np.asarray(x0)"
+        raise TypeError(
+            f"x0 must be an array, a list of numbers or a number; got {type(x0).__name__}"
+            + (f": {advice}" if isinstance(x0, list) or is_sparse(x0) else "")
+        )
+    if x0.ndim > (2 if pair else 1):
         return None
     x0 = check_array("x0", x0, allow_complex=True)
     if pair:

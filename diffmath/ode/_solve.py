@@ -187,8 +187,8 @@ def solve(
     problem = pose(f, x0, parameters, args, events=events, callback=callback)
     single = problem.single
     options = check_options(
-        rtol, atol, "shared" if single else batch, controller, max_steps, min_step, max_step=max_step,
-        first_step=first_step,
+        rtol, atol, batch, controller, max_steps, min_step, max_step=max_step, first_step=first_step,
+        single=single is not None,
     )  # fmt: skip
     run, save_times = begin(problem.f, problem.x0, times, method, substeps, options)
     landing = _lands(save, run, len(save_times), options.max_steps)

@@ -92,8 +92,8 @@ def steps(
     problem = pose(f, x0, parameters, args)
     single = problem.single
     options = check_options(
-        rtol, atol, "shared" if single else batch, controller, max_steps, min_step, max_step=max_step,
-        first_step=first_step,
+        rtol, atol, batch, controller, max_steps, min_step, max_step=max_step, first_step=first_step,
+        single=single is not None,
     )  # fmt: skip
     run, _ = begin(problem.f, problem.x0, times, method, substeps, options)
     return each_on_its_device(_iterate(run, single, on_failure), problem.x0)

@@ -75,6 +75,8 @@ class Unbatched(Bindable):
                 return xp.stack([xp.astype(self._as_array(part, x), x.dtype) for part in value], axis=0)
         elif not isinstance(value, np.ndarray | np.generic | list | float) and _is_foreign(value):
             return value  # for others to refuse
+        if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
+            array_namespace(value, names=[f"the result of {self.role}"])  # masks and units are refused
         try:
             host = np.asarray(value)
         except ValueError:  # a list of lists of unequal lengths

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from diffmath import ode
 
@@ -96,3 +97,53 @@ def test_events_of_solve_ivp_with_terminal_none():
         np.testing.assert_allclose(found.t_events[0][0], [np.log(2)], rtol=1e-5)
     found = ode.solve(decay, np.ones((1, 1)), [0.0, 1.0], events=ode.Event(half, terminal=np.int64(1)))
     assert found.status == "event"
+
+
+@pytest.mark.parametrize(
+    ("x0", "times", "options", "error", "words"),
+    [
+        (None, [0, 1], {}, TypeError, "x0 must be an array, a list of numbers or a number; got NoneType$"),
+        ("abc", [0, 1], {}, TypeError, "a list of numbers or a number; got str$"),
+        ([1.0, "a"], [0, 1], {}, TypeError, "a list of numbers or a number; got list"),
+        (scipy.sparse.eye_array(2), [0, 1], {}, TypeError, r"got dia_array: give x0.toarray\(\)"),
+        (float("nan"), [0, 1], {}, ValueError, "x0 must be finite; x0 is nan"),
+        ([1.0], [-1e308, 1e308], {}, ValueError, r"times must span what float64 holds; got -1e\+308 to 1e"),
+        ([1.0], [0, 1], {"batch": "each"}, ValueError, "batch must be 'rows' or 'shared'; got 'each'"),
+        ([1.0], [0, 1], {"min_step": 2.0}, ValueError, "min_step must be at most the time span, 1; got 2"),
+        ([1.0], [0, 1], {"callback": lambda x, t: None}, TypeError, "a callback is called as callback"),
+        ([1.0], [0, 1], {"callback": lambda t: None}, TypeError, "callback must take two arguments"),
+        ([1.0], [0, 1], {"events": lambda x, t: x}, TypeError, r"an event is called as event\(t, x\)"),
+    ],
+)  # fmt: skip
+def test_what_was_silent_or_answered_misleadingly(x0, times, options, error, words):
+    with pytest.raises(error, match=words):
+        ode.solve(decay, x0, times, **options)
+
+
+@pytest.mark.parametrize(
+    ("f", "x0", "words"),
+    [
+        (lambda t, x, *, k: x, [1.0], r"f must not require keywords, .*: fix k with functools"),
+        (lambda t, x: np.ma.array(-x), [1.0], r"f\(t, x\) must be a plain array; got MaskedArray"),
+        (lambda t, x: [-1.0], np.ones((1, 1)), "an array for a batch of states.*got list: .*unbatched"),
+        (lambda t, x: None, np.ones((1, 1)), "must be an array like the state, of numpy; got NoneType$"),
+    ],
+)  # fmt: skip
+def test_what_f_is_and_returns(f, x0, words):
+    with pytest.raises(TypeError, match=words):
+        ode.solve(f, x0, [0.0, 1.0], batch="shared")
+
+
+def test_a_list_as_time_span_is_answered_where_f_fails():
+    """It cannot be refused: [0, 10] is a state, too. But f wants three numbers here, and gets two."""
+
+    def f(t, y):
+        return [y[1], y[2], -y[0]]
+
+    with pytest.raises(IndexError) as caught:
+        ode.solve(f, [0, 10], [1.0, 2.0, 3.0])
+    assert any("the order is ode.solve(f, x0, times)" in note for note in caught.value.__notes__)
+
+
+def test_more_steps_than_an_integer_of_the_machine_counts():
+    assert ode.solve(decay, [1.0], [0.0, 1.0], max_steps=10**30).success

@@ -27,7 +27,7 @@ def _times(t: Any) -> Any:
 @pytest.mark.parametrize(
     ("changes", "error", "match"),
     [
-        ({"f": lambda x, t: -x}, TypeError, r"a f is called as f\(t, x\), but its parameters are \(x, t\)"),
+        ({"f": lambda x, t: -x}, TypeError, r"^f is called as f\(t, x\), but its parameters are \(x, t\)"),
         ({"f": 3}, TypeError, "f must be a callable"),
         ({"x0": [[1.0]]}, TypeError, "x0 must be an array"),
         ({"x0": np.array([[1.0, np.nan]])}, ValueError, r"x0 must be finite; x0\[0, 1\] is nan"),

@@ -110,7 +110,7 @@ def test_every_part_of_a_structure_gets_them(method, x0):
     [
         (lambda t, x: x, {"args": (1.0,)}, TypeError, r"f must take 3 arguments, .* is \(t, x\)"),
         (lambda t, x, a: x, {}, TypeError, r"its signature is \(t, x, a\): .* args= or parameters="),
-        (lambda x, t, a: x, {"args": (1,)}, TypeError, r"a f is called as f\(t, x\), but .* \(x, t\)"),
+        (lambda x, t, a: x, {"args": (1,)}, TypeError, r"^f is called as f\(t, x\), but .* \(x, t\)"),
         (lambda t, x, a: x, {"args": 1.0}, TypeError, r"args must be a tuple .*got float: write"),
         (lambda t, x, p: x, {"parameters": np.ones(2)}, ValueError, r"parameters must have .* 3 rows of x0"),
         (lambda t, x, p: x, {"parameters": {"k": np.ones(4)}}, ValueError, r"parameters\['k'\] .*\(4,\)"),

@@ -104,7 +104,7 @@ def test_bad_linear_odes_are_refused(changes: dict[str, Any], match: str) -> Non
 @pytest.mark.parametrize(
     ("changes", "error", "match"),
     [
-        ({"f": lambda x, t: x}, TypeError, r"a f is called as f\(t, x\)"),
+        ({"f": lambda x, t: x}, TypeError, r"^f is called as f\(t, x\)"),
         ({"exact": 3}, TypeError, "exact must be"),
         ({"x0": np.ones(2)}, ValueError, "x0 must have shape"),
         ({"lipschitz": 0.0}, ValueError, "lipschitz must be"),
