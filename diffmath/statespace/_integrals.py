@@ -13,6 +13,7 @@ from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
+import scipy.optimize
 
 from diffmath._arrays import array_namespace, asarray_like
 from diffmath._typing import Array
@@ -23,6 +24,7 @@ from diffmath.statespace._sequences import jacobi, laguerre, legendre, legendre_
 __all__ = ["integrate"]
 
 _BLOCK = 2**13  # knots whose functions stay in the cache
+_GONE = 46.0  # e^-46 is 1e-20
 
 Knots = npt.NDArray[np.float64]
 Sequence = Callable[[Knots], Iterator[Array]]
@@ -49,10 +51,28 @@ def _reach(measure: Measure, order: int) -> float:
     """Return the age, in units of the measure, beyond which nothing is left: less than 1e-20 of what was."""
     if measure.name == "legt":
         return 1.0
-    if measure.name == "lagt":  # twice the largest turning point of the Laguerre functions, and e^-53 more
-        return 8.0 * order + 4.0 * measure.parameters[0] + 154.0
+    if measure.name == "lagt":
+        return _laguerre_reach(order, measure.parameters[0])
     fading = _retention(measure.parameters[0])
-    return 1.0 + (math.ceil(-46.0 / math.log(fading)) if fading else 0.0)
+    return 1.0 + (math.ceil(-_GONE / math.log(fading)) if fading else 0.0)
+
+
+def _laguerre_reach(order: int, alpha: float) -> float:
+    r"""Return the age at which the last of the Laguerre functions has fallen by e^-46.
+
+    Beyond the turning point :math:`\nu = 4n + 2\alpha + 2` it falls like :math:`e^{-\varphi}` with
+    :math:`2\varphi = \sqrt{x^2 - \nu x} - \nu\,\mathrm{arcosh}\sqrt{x/\nu}` [1]_, which is x at most.
+
+    References
+    ----------
+    .. [1] NIST Digital Library of Mathematical Functions, section 18.15(iv).
+    """
+    turning = 4.0 * (order - 1) + 2.0 * alpha + 2.0
+
+    def excess(x: float) -> float:
+        return math.sqrt(x * (x - turning)) - turning * math.acosh(math.sqrt(x / turning)) - 2.0 * _GONE
+
+    return float(scipy.optimize.brentq(excess, turning, 4.0 * turning + 4.0 * _GONE, xtol=1e-3))
 
 
 def _symmetric(u: Array, order: int) -> Array:

@@ -20,7 +20,13 @@ from diffmath.statespace._measure import Measure
 from diffmath.statespace._sampled import sampled_states
 from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
 from diffmath.statespace._simulate import initial_state
-from diffmath.statespace._statespace import StateSpace, check_follows, check_step, follow, require_measure
+from diffmath.statespace._statespace import (
+    StateSpace,
+    check_follows,
+    follow,
+    require_measure,
+    sample_length,
+)
 
 __all__ = ["memorize"]
 
@@ -32,7 +38,7 @@ def memorize(
     method: Discretization = bilinear,
     *,
     every: int = 1,
-    dt: Any = 1.0,
+    dt: float | None = None,
     state: Array | None = None,
     heard: int = 0,
 ) -> Array:
@@ -53,9 +59,10 @@ def memorize(
     every : int
         Keep the coefficients after every so many samples of `u`: 1 keeps all, the number of samples the last
         only, which is what the next call carries on from.
-    dt : float
-        Length of a sample, in the unit of `theta` or `timescale`: ``legt(64, theta=1000)`` remembers 1000
-        samples. The scaled measures, `legs`, `jacs` and `fous`, have no unit of time.
+    dt : float, optional
+        Length of a sample, in the unit of `theta` or `timescale`; 1 by default: ``legt(64, theta=1000)``
+        remembers 1000 samples. The scaled measures, `legs`, `jacs` and `fous`, have no unit of time and
+        refuse it.
     state : array, shape (n,), (channels, n) or (batch, channels, n), optional
         Coefficients to carry on from, as a row that was kept; (n,) serves every channel.
     heard : int
@@ -74,8 +81,8 @@ def memorize(
         or a system or a `state` on another device than `u`.
     ValueError
         A discrete system or one without a measure, no sample, a value not finite, `every` below 1 or beyond
-        the samples, `dt` not positive, a `state` of another shape, or `heard` without `state` (for a scaled
-        measure also `state` without `heard`).
+        the samples, `dt` not positive, or given to a scaled measure, a `state` of another shape, or `heard`
+        without `state` (for a scaled measure also `state` without `heard`).
     SolveError
         The coefficients overflow. The rows before are attached, a batch as further channels.
 
@@ -141,7 +148,9 @@ def memorize(
         raise TypeError(
             f"method must be a discretization, such as statespace.bilinear; got {type(method).__name__}"
         )
-    run = partial(_memorize, system, measure, method, check_step(dt), every, check_count("heard", heard, 0))
+    run = partial(
+        _memorize, system, measure, method, sample_length(measure, dt), every, check_count("heard", heard, 0)
+    )
     arrays = (u,) if state is None else (u, state)
     # Other methods may be a user's, who expects the system in the library of u.
     on_host = method is bilinear and compat.is_numpy_array(system.A)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import array_api_compat as compat
@@ -21,7 +20,7 @@ from diffmath.statespace._promises import (
     check_structure,
 )
 from diffmath.statespace._signal import quiet
-from diffmath.statespace._structure import DENSE, Structure
+from diffmath.statespace._structure import DENSE, Dense, Structure
 
 __all__ = [
     "Origin",
@@ -33,6 +32,7 @@ __all__ = [
     "require_discrete",
     "require_measure",
     "require_output",
+    "sample_length",
 ]
 
 
@@ -141,8 +141,8 @@ class StateSpace:
         Parameters
         ----------
         C : array, shape (n,) or (p, n)
-            Output vector, or one row per output. If it lives on another library or device than a model
-            built on NumPy, the model follows it.
+            Output vector, or one row per output. The model follows it to its precision and, if the model was
+            built on NumPy, to its library and device.
         D : array, shape () or (p,), or float
             Direct term.
 
@@ -158,8 +158,7 @@ class StateSpace:
         StateSpace(order=3, continuous, legs, lower-cumulative, outputs=2, float64)
         """
         C = check_array("C", C)
-        precision = getattr(array_namespace(C), str(self.A.dtype).rpartition(".")[2])
-        return replace(follow(replace(self, C=None, D=0.0), C, "C", dtype=precision), C=C, D=D)
+        return replace(follow(replace(self, C=None, D=0.0), C, "C"), C=C, D=D)
 
     def __repr__(self) -> str:
         time = "continuous" if self.dt is None else f"dt={self.dt:g}"
@@ -180,24 +179,53 @@ def check_step(dt: Any) -> float:
     return float(dt)
 
 
+def sample_length(measure: Measure, dt: float | None) -> float:
+    """Return the length of a sample, 1 if none is given; refuse one where time has no unit."""
+    if dt is None:
+        return 1.0
+    if measure.clock == "scaled":
+        raise ValueError(
+            f"dt must be left out for {measure}, which scales with the history and has no unit of time; got "
+            f"dt={dt!r}: a window of fixed length is statespace.legt or fout"
+        )
+    return check_step(dt)
+
+
 def follow(system: StateSpace, like: Array, name: str, *, dtype: Any = None) -> StateSpace:
     """Send a system to the library and device of the data `like`, in its precision (or in `dtype`).
 
-    Only constants on the host may move: a device array beside host data is refused, not copied.
+    Only constants on the host may move: a device array beside host data is refused, not copied. To a wider
+    precision, a measure or a structure gives its exact entries; a discrete system loses its origin, which
+    rounded matrices do not have.
     """
-    on_host = check_follows(system, like, name)
+    check_follows(system, like, name)
     dtype = real_dtype(like) if dtype is None else dtype
     xp = compat.array_namespace(like)
     if compat.array_namespace(system.A) is xp and system.A.dtype == dtype:
         return system
-    fields = ("A", "B") if system.C is None else ("A", "B", "C", "D")
-    send = partial(asarray_like, like=like, dtype=dtype) if on_host else partial(xp.astype, dtype=dtype)
-    origin = system.origin
+    names = ("A", "B") if system.C is None else ("A", "B", "C", "D")
+    fields, origin = {field: getattr(system, field) for field in names}, system.origin
+    if dtype == xp.float64 and real_dtype(system.A) != array_namespace(system.A).float64:
+        fields, origin = fields | _exact_entries(system), None
     if origin is not None:
         origin = replace(origin, system=follow(origin.system, like, name, dtype=dtype))
     # What overflows the narrower precision is refused by name, not by a NumPy warning.
     with quiet():
-        return replace(system, origin=origin, **{field: send(getattr(system, field)) for field in fields})
+        sent = {field: _send(value, like, dtype) for field, value in fields.items()}
+        return replace(system, origin=origin, **sent)
+
+
+def _send(value: Any, like: Array, dtype: Any) -> Array:
+    if compat.is_numpy_array(value):
+        return asarray_like(value, like, dtype)
+    return compat.array_namespace(like).astype(value, dtype)
+
+
+def _exact_entries(system: StateSpace) -> dict[str, Any]:
+    """Return A and B in float64 on the host, where a measure or a structure knows them."""
+    if system.measure is not None:
+        return dict(zip("AB", system.measure.matrices(system.order), strict=True))
+    return {} if isinstance(system.structure, Dense) else {"A": system.structure.entries()}
 
 
 def check_follows(system: StateSpace, like: Array, name: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import sympy
 
+from diffmath.symbolic._bounded import bounded, simplified
 from diffmath.symbolic._exact import is_zero
 from diffmath.symbolic._orthogonal import Measure, conjugate, variable, weight_of
 
@@ -18,7 +19,7 @@ __all__ = ["close_end", "kernels", "refuse_ends", "square_integrable"]
 
 def kernels(measure: Measure, basis: Sequence[sympy.Expr], s: sympy.Expr) -> sympy.Matrix:
     """Return the kernels at a point, as a column; a zero of one factor cancels a pole of the other."""
-    return sympy.Matrix([sympy.simplify(kernel.subs(variable, s)) for kernel in _formulas(measure, basis)])
+    return sympy.Matrix([simplified(kernel.subs(variable, s)) for kernel in _formulas(measure, basis)])
 
 
 def refuse_ends(measure: Measure, basis: Sequence[sympy.Expr]) -> None:
@@ -65,6 +66,8 @@ def close_end(
     forgotten = kernels(measure, basis, measure.length)
     at_end = sympy.Matrix([[g.subs(variable, measure.length) for g in basis]])
     at_start = sympy.Matrix([[g.subs(variable, 0) for g in basis]])
+    if measure.end != "drop":
+        _refuse_poles(measure, at_end if measure.end == "series" else at_end.row_join(at_start))
     if measure.end != "midpoint":
         return (A - forgotten * at_end if measure.end == "series" else A), B
     # The folded past f runs from f(0) = (1-r) u + r f(theta) to f(theta). Its series divided by the tilt of
@@ -75,10 +78,19 @@ def close_end(
     return A + share * (r * B - forgotten) * twice, (1 - r) * (B + share * (forgotten - r * B))
 
 
+def _refuse_poles(measure: Measure, values: sympy.Matrix) -> None:
+    """Refuse a series that is to stand for the input where its basis functions are infinite."""
+    if any(value.is_finite is False or value.has(sympy.nan) for value in values):
+        raise ValueError(
+            f"the basis of {measure.name} must be finite where its series stands for the forgotten input "
+            f"(end={measure.end!r}): use end='drop', which forgets it as zero"
+        )
+
+
 def _tilt(at_start: sympy.Matrix, at_end: sympy.Matrix) -> sympy.Expr:
     """The factor that all basis functions gain over the window, 1 if there is none."""
     gains = [end / start for start, end in zip(at_start, at_end, strict=True) if start != 0]
-    common = sympy.simplify(gains[0]) if gains else sympy.S.One
+    common = simplified(gains[0]) if gains else sympy.S.One
     joined = common != 0 and all(
         is_zero(end - common * start) for start, end in zip(at_start, at_end, strict=True)
     )
@@ -92,6 +104,6 @@ def _formulas(measure: Measure, basis: Sequence[sympy.Expr]) -> list[sympy.Expr]
 
 def _limit(formula: sympy.Expr, point: sympy.Expr) -> sympy.Expr:
     try:
-        return sympy.limit(formula, variable, point, "+" if point == 0 else "-")
+        return bounded(sympy.limit, formula, variable, point, "+" if point == 0 else "-")
     except (NotImplementedError, ValueError, AttributeError, TypeError):  # SymPy's words for "I cannot"
         return sympy.nan

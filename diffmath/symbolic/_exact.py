@@ -9,6 +9,8 @@ from typing import Any
 
 import sympy
 
+from diffmath.symbolic._bounded import bounded, simplified
+
 __all__ = ["differentiate", "exact", "is_zero", "real_symbols"]
 
 
@@ -60,4 +62,4 @@ def is_zero(expression: sympy.Expr) -> bool:
     """Whether an expression is proven to vanish identically."""
     if expression == 0 or sympy.expand(expression) == 0:
         return True
-    return bool(expression.equals(0)) or bool(sympy.simplify(expression) == 0)
+    return bool(bounded(expression.equals, 0)) or bool(simplified(expression) == 0)

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import sympy
 
 from diffmath._counts import check_count
+from diffmath.symbolic._bounded import simplified
 from diffmath.symbolic._exact import exact
 from diffmath.symbolic._hippo import HippoClosure
 from diffmath.symbolic._orthogonal import Measure
@@ -62,7 +63,7 @@ def change_gauge(found: HippoClosure, gauge: GaugeName | sympy.MatrixBase) -> Hi
         raise TypeError(f"change_gauge takes a HippoClosure; got {type(found).__name__}")
     scale = _as_gauge(gauge, found.A.rows)
     A, B, total = scale * found.A * scale.inv(), scale * found.B, scale * found.gauge
-    A, B, total = (sympy.ImmutableMatrix(matrix.applyfunc(sympy.simplify)) for matrix in (A, B, total))
+    A, B, total = (sympy.ImmutableMatrix(matrix.applyfunc(simplified)) for matrix in (A, B, total))
     return replace(found, A=A, B=B, gauge=total)
 
 
@@ -79,7 +80,7 @@ def _as_gauge(gauge: Any, order: int) -> sympy.Matrix:
     if gauge.shape != (order, order):
         raise ValueError(f"gauge must have shape ({order}, {order}) to fit the memory; got {gauge.shape}")
     scale = sympy.Matrix(gauge).applyfunc(lambda entry: exact(entry, "gauge"))
-    if sympy.simplify(scale.det()) == 0:
+    if simplified(scale.det()) == 0:
         raise ValueError("gauge must be invertible; its determinant is 0")
     return scale
 
@@ -142,8 +143,8 @@ def jacobi_gauge(order: int, a: Any, b: Any) -> sympy.Matrix:
     legendre = rows([sympy.sqrt(2 * n + 1) * sympy.legendre(n, 2 * y - 1) for n in range(order)])
     jacobi = rows([sympy.jacobi(n, a, b, 2 * y - 1) for n in range(order)])
     squares = jacobi * sympy.Matrix(order, order, lambda j, k: moments[j + k]) * jacobi.T
-    norms = sympy.diag(*(sympy.sqrt(sympy.simplify(squares[n, n])) for n in range(order)))
-    return (norms * (legendre * jacobi.inv()).T).applyfunc(sympy.simplify)
+    norms = sympy.diag(*(sympy.sqrt(simplified(squares[n, n])) for n in range(order)))
+    return (norms * (legendre * jacobi.inv()).T).applyfunc(simplified)
 
 
 def tilt(measure: Measure, rate: Any) -> Measure:

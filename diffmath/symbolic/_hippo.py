@@ -20,6 +20,7 @@ import sympy
 from sympy.polys.matrices import DomainMatrix
 
 from diffmath._counts import check_count
+from diffmath.symbolic._bounded import simplified
 from diffmath.symbolic._ends import close_end, kernels, refuse_ends, square_integrable
 from diffmath.symbolic._orthogonal import (
     Measure,
@@ -182,6 +183,8 @@ def hippo_closure(measure: Measure, order: int) -> HippoClosure:
 
     core, residual = _match(_table(plain, functions), _table(moved, functions)), sympy.S.Zero
     if core is None:
+        core = _match_kernels(measure, plain)
+    if core is None:
         core, residual = _project(measure, gauge, plain, moved, functions)
     G = sympy.diag(*gauge)
     A, B = G * core * G.inv(), kernels(measure, basis, measure.now)
@@ -191,8 +194,8 @@ def hippo_closure(measure: Measure, order: int) -> HippoClosure:
         A, B = close_end(measure, basis, A, B)
     kind: Literal["exact", "end", "truncated"] = "end" if finite_window else "exact"
     return HippoClosure(
-        A=sympy.ImmutableMatrix(A.applyfunc(sympy.simplify)),
-        B=sympy.ImmutableMatrix(B.applyfunc(sympy.simplify)),
+        A=sympy.ImmutableMatrix(A.applyfunc(simplified)),
+        B=sympy.ImmutableMatrix(B.applyfunc(simplified)),
         gauge=sympy.ImmutableMatrix(G),
         closure=kind if residual == 0 else "truncated",
         residual=residual,
@@ -203,16 +206,29 @@ def hippo_closure(measure: Measure, order: int) -> HippoClosure:
 
 def _scale(measure: Measure, g: sympy.Expr) -> sympy.Expr:
     """The value of a basis function at the present, or its leading coefficient where that is 0 or a pole."""
-    present = sympy.simplify(g.subs(variable, measure.now))
+    present = simplified(g.subs(variable, measure.now))
     return present if present.is_finite and present != 0 else list(coefficients(g).values())[-1]
 
 
 def _derivative(measure: Measure, g: sympy.Expr) -> sympy.Expr:
     """What d/dt makes of a kernel g w, divided by w: (g w)'/w, or -(s g w)'/w for a scaled memory."""
     weight = weight_of(measure)
-    pull = sympy.simplify(sympy.diff(weight, variable) / weight)
+    pull = simplified(sympy.diff(weight, variable) / weight)
     slope = sympy.diff(g, variable) + pull * g
     return slope if measure.memory == "translated" else -(g + variable * slope)
+
+
+def _match_kernels(measure: Measure, plain: Sequence[dict[sympy.Expr, sympy.Expr]]) -> sympy.Matrix | None:
+    """Like `_match` of the kernels g w: they may be simple where neither the basis nor the weight is."""
+    weight = weight_of(measure)
+    kernels = [simplified(_sum(row) * weight) for row in plain]
+    if measure.memory == "translated":
+        moved = [sympy.diff(kernel, variable) for kernel in kernels]
+    else:
+        moved = [-sympy.diff(variable * kernel, variable) for kernel in kernels]
+    before, after = [coefficients(k) for k in kernels], [coefficients(simplified(k)) for k in moved]
+    functions = sorted({f for row in (*before, *after) for f in row}, key=sympy.default_sort_key)
+    return _match(_table(before, functions), _table(after, functions))
 
 
 def _sum(row: dict[sympy.Expr, sympy.Expr]) -> sympy.Expr:
@@ -254,4 +270,4 @@ def _project(
     full = M * products * P.H
     squared = sympy.trace(M * products * M.H) - sympy.trace(full * full.H)
     core = scale.inv() * full * scale
-    return core, sympy.sqrt(sympy.simplify(squared))
+    return core, sympy.sqrt(simplified(squared))

@@ -15,6 +15,7 @@ import sympy
 from sympy.functions.elementary.trigonometric import TrigonometricFunction
 from sympy.simplify.fu import TR8
 
+from diffmath.symbolic._bounded import bounded, simplified
 from diffmath.symbolic._exact import exact, is_zero
 
 __all__ = [
@@ -191,7 +192,7 @@ def inner_products(measure: Measure, functions: Sequence[sympy.Expr]) -> sympy.M
         if formula not in known:
             found = _beta_integral(formula) if measure.length == 1 else None
             limits = (variable, 0, measure.length)
-            known[formula] = sympy.integrate(formula, limits) if found is None else found
+            known[formula] = bounded(sympy.integrate, formula, limits) if found is None else found
         return known[formula]
 
     def product(a: int, b: int) -> sympy.Expr:
@@ -230,6 +231,6 @@ def refuse_non_orthonormal(measure: Measure, gauge: Sequence[sympy.Expr], gram: 
             if not is_zero(entry - int(n == k)):
                 raise ValueError(
                     f"the basis of {measure.name} must be orthonormal under its weight; the integral of "
-                    f"g_{n} g_{k} w is {sympy.simplify(entry)}, not {int(n == k)}: divide by the norms, or "
+                    f"g_{n} g_{k} w is {simplified(entry)}, not {int(n == k)}: divide by the norms, or "
                     "check the weight and the interval"
                 )

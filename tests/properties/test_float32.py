@@ -98,17 +98,6 @@ def test_the_loss_of_a_memory_is_real():
     assert np.linalg.norm(lost) > 0.01 * EPS * 20_000
 
 
-@pytest.mark.parametrize("samples", [2, 100, 4001, 100_000])
-@pytest.mark.parametrize("order", [1, 4, 64])
-def test_a_projection_loses_by_the_jumps_of_the_signal(samples, order):
-    """The sum runs over jumps; the roundings of each and of its knot are independent and add in squares."""
-    for name, u in signals(samples).items():
-        error = np.abs(ss.project(ss.legs(order), single(u)) - ss.project(ss.legs(order), u)).max()
-        bound = 4.0 * EPS * (np.linalg.norm(np.diff(u)) + np.abs(u).max())
-        assert error <= bound
-        assert name != "noise" or samples < 4000 or error >= 0.01 * bound
-
-
 @pytest.mark.parametrize("samples", [100, 5000])
 @pytest.mark.parametrize("factor", [0.0, 0.5, 0.99, 0.9999, 1.0, -1.0])
 @pytest.mark.parametrize("twins", [True, False])

@@ -310,3 +310,13 @@ def test_refusals():
             call(legs, np.array([1.0, np.inf]))
         with pytest.raises(TypeError, match="u must be real"):
             call(legs, np.array([1j]))
+
+
+@pytest.mark.parametrize("system", [ss.legs(4), ss.jacs(4, 1.0), ss.fous(5)])
+@pytest.mark.parametrize("read", [ss.memorize, ss.project])
+def test_a_scaled_measure_has_no_unit_of_time(read, system):
+    with pytest.raises(
+        ValueError, match=r"dt must be left out for \w+.*got dt=0.1: a window of fixed length"
+    ):
+        read(system, np.ones(10), dt=0.1)
+    np.testing.assert_array_equal(read(ss.legt(4), np.ones(10)), read(ss.legt(4), np.ones(10), dt=1.0))

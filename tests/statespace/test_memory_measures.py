@@ -32,6 +32,11 @@ GAUGES = {"orthonormal": None, "diagonal": np.arange(1.0, N + 1.0), "full": FULL
 names = pytest.mark.parametrize("name", SYSTEMS)
 
 
+def clock(system, dt):
+    """The option of a sample's length, for measures that have a unit of time."""
+    return {} if system.measure.clock == "scaled" else {"dt": dt}
+
+
 def in_gauge(name, gauge):
     system = SYSTEMS[name]
     return system if GAUGES[gauge] is None else ss.change_gauge(system, GAUGES[gauge])
@@ -66,11 +71,11 @@ def test_every_path_is_the_recurrence(name, gauge):
         u = rng.standard_normal((samples, channels))
         exact = one_by_one(system, u, 0.7)
         for every in {1, min(2, samples), min(33, samples), samples}:
-            kept = [ss.memorize(system, u, every=every, dt=0.7)]
+            kept = [ss.memorize(system, u, every=every, **clock(system, 0.7))]
             if channels < 40:
-                kept.append(ss.memorize(system, u, dense_bilinear, every=every, dt=0.7))
+                kept.append(ss.memorize(system, u, dense_bilinear, every=every, **clock(system, 0.7)))
             with dm.reference_only():
-                kept.append(ss.memorize(system, u, every=every, dt=0.7))
+                kept.append(ss.memorize(system, u, every=every, **clock(system, 0.7)))
             for states in kept:
                 assert states.shape == exact[every - 1 :: every].shape
                 # Some eps of each of 150 steps, times the condition of the gauge, 10.
@@ -96,9 +101,9 @@ def test_chunks_carry_on(name, gauge, first, second, channels, batch, every, twi
 
     def run(part, **options):
         if twins:
-            return ss.memorize(system, part, every=every, dt=0.7, **options)
+            return ss.memorize(system, part, every=every, **clock(system, 0.7), **options)
         with dm.reference_only():
-            return ss.memorize(system, part, every=every, dt=0.7, **options)
+            return ss.memorize(system, part, every=every, **clock(system, 0.7), **options)
 
     whole = run(u)
     head, tail = np.split(u, [cut], axis=axis)
@@ -111,13 +116,13 @@ def test_chunks_carry_on(name, gauge, first, second, channels, batch, every, twi
 @names
 def test_a_chunk_carries_on_on_every_backend(name, xp):
     u, system = np.random.default_rng(2).standard_normal((2, 50, 3)), in_gauge(name, "full")
-    whole = ss.memorize(system, u, dt=0.7)
+    whole = ss.memorize(system, u, **clock(system, 0.7))
     head, tail = xp.asarray(u[:, :20]), xp.asarray(u[:, 20:])
     for method in (ss.bilinear, dense_bilinear):
-        state = ss.memorize(system, head, method, every=20, dt=0.7)[:, -1, ...]
-        kept = ss.memorize(system, tail, method, every=10, dt=0.7, state=state, heard=20)
+        state = ss.memorize(system, head, method, every=20, **clock(system, 0.7))[:, -1, ...]
+        kept = ss.memorize(system, tail, method, every=10, **clock(system, 0.7), state=state, heard=20)
         np.testing.assert_allclose(xp.numpy(kept), whole[:, 29::10], atol=1e-12)
-    one = ss.memorize(system, xp.asarray(u[0, :, 0]), every=25, dt=0.7)
+    one = ss.memorize(system, xp.asarray(u[0, :, 0]), every=25, **clock(system, 0.7))
     np.testing.assert_allclose(xp.numpy(one), whole[0, 24::25, 0], atol=1e-12)
 
 
@@ -125,7 +130,7 @@ def test_a_chunk_carries_on_on_every_backend(name, xp):
 def test_one_state_serves_every_channel(name):
     u, system = np.random.default_rng(3).standard_normal((20, 4)), SYSTEMS[name]
     state = np.arange(1.0, N + 1.0)
-    given = {"heard": 9, "dt": 0.7}
+    given = {"heard": 9, **clock(system, 0.7)}
     every = ss.memorize(system, u, state=np.tile(state, (4, 1)), **given)
     np.testing.assert_array_equal(ss.memorize(system, u, state=state, **given), every)
 
@@ -133,9 +138,9 @@ def test_one_state_serves_every_channel(name):
 @names
 def test_float32_keeps_its_precision(name, xp):
     u, system = np.random.default_rng(4).standard_normal((100, 2)), SYSTEMS[name]
-    exact = ss.memorize(system, u, dt=0.7)
+    exact = ss.memorize(system, u, **clock(system, 0.7))
     for method in (ss.bilinear, dense_bilinear):
-        c = xp.numpy(ss.memorize(system, xp.asarray(u, "float32"), method, dt=0.7))
+        c = xp.numpy(ss.memorize(system, xp.asarray(u, "float32"), method, **clock(system, 0.7)))
         assert c.dtype == np.float32
         np.testing.assert_allclose(c, exact, atol=5e-5)  # some hundred eps
 
@@ -145,8 +150,10 @@ def test_orders_at_the_edge(order):
     u = np.random.default_rng(5).standard_normal((70, 33))
     for make in (ss.legs, ss.legt, ss.lagt, lambda n: ss.jacs(n, 2.0)):
         exact = one_by_one(make(order), u, 0.01)
-        np.testing.assert_allclose(ss.memorize(make(order), u, dt=0.01), exact, atol=1e-12)
-        np.testing.assert_allclose(ss.memorize(make(order), u[:, 0], dt=0.01), exact[:, 0], atol=1e-12)
+        np.testing.assert_allclose(ss.memorize(make(order), u, **clock(make(order), 0.01)), exact, atol=1e-12)
+        np.testing.assert_allclose(
+            ss.memorize(make(order), u[:, 0], **clock(make(order), 0.01)), exact[:, 0], atol=1e-12
+        )
     for make in (ss.fout, ss.fous, lambda n: ss.foud(n, 0.3)):
         exact = one_by_one(make(order | 1), u, 0.01)
         np.testing.assert_allclose(ss.memorize(make(order | 1), u, dt=0.01), exact, atol=1e-12)
@@ -204,8 +211,8 @@ def test_bilinear_steps_are_second_order(name):
     for samples in (100, 200, 400, 800, 1600):
         dt = 30.0 / samples
         u = np.sin(dt * (np.arange(samples) + 0.5)) ** 2
-        zoh = ss.memorize(system, u, ss.zoh, every=samples, dt=dt)
-        errors.append(np.linalg.norm(ss.memorize(system, u, every=samples, dt=dt) - zoh))
+        zoh = ss.memorize(system, u, ss.zoh, every=samples, **clock(system, dt))
+        errors.append(np.linalg.norm(ss.memorize(system, u, every=samples, **clock(system, dt)) - zoh))
     np.testing.assert_allclose(np.log2(np.array(errors[:-1]) / errors[1:]), 2.0, atol=0.15)
 
 
@@ -311,7 +318,7 @@ def test_refusals():
         with pytest.raises(ValueError, match=r"state must have shape \(3,\)"):
             ss.memorize(system, u, state=np.ones(4), heard=2)
         with pytest.raises(ValueError, match="dt must be positive"):
-            ss.memorize(system, u, dt=0.0)
+            ss.memorize(system, u, **clock(system, 0.0))
         with pytest.raises(ValueError, match="state must be finite"):
             ss.memorize(system, u, state=np.array([0.0, np.nan, 0.0]), heard=2)
     with pytest.raises(TypeError, match="method must return a discrete StateSpace"):

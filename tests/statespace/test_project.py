@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.integrate
@@ -12,6 +13,12 @@ import scipy.special
 from numpy.polynomial.legendre import Legendre
 
 from diffmath import statespace as ss
+from diffmath.statespace._integrals import _reach
+
+
+def clock(system, dt):
+    """The option of a sample's length, for measures that have a unit of time."""
+    return {} if system.measure.clock == "scaled" else {"dt": dt}
 
 
 def test_projection_against_quadrature(xp):
@@ -99,7 +106,9 @@ def test_the_last_cell_of_a_window_is_partial_and_nothing_came_before(system, xp
             pieces = kernels(0.5 * (low + high) + 0.5 * (high - low) * x)
             exact += u[36 - j][:, None] * (0.5 * (high - low) * (w @ pieces))
     # Some eps of each of 37 pieces.
-    np.testing.assert_allclose(xp.numpy(ss.project(system, xp.asarray(u), dt=dt)), exact, atol=2e-14)
+    np.testing.assert_allclose(
+        xp.numpy(ss.project(system, xp.asarray(u), **clock(system, dt))), exact, atol=2e-14
+    )
 
 
 @pytest.mark.parametrize("beta", [-0.5, 1.0, 2.5])
@@ -130,9 +139,9 @@ def test_fous_against_quadrature(xp):
 def test_zoh_steps_of_what_closes_exactly_give_the_projection(system):
     """Measured: 1e-14, some eps of each step."""
     u = np.random.default_rng(5).standard_normal((60, 2))
-    c = ss.memorize(system, u, ss.zoh, dt=0.7)
+    c = ss.memorize(system, u, ss.zoh, **clock(system, 0.7))
     for k in (0, 1, 17, 59):
-        np.testing.assert_allclose(c[k], ss.project(system, u[: k + 1], dt=0.7), atol=1e-12)
+        np.testing.assert_allclose(c[k], ss.project(system, u[: k + 1], **clock(system, 0.7)), atol=1e-12)
 
 
 def test_the_closure_of_legt_falls_faster_than_any_power():
@@ -193,6 +202,28 @@ def test_old_samples_do_not_matter_and_cost_nothing():
         np.testing.assert_array_equal(ss.project(system, u), ss.project(system, u[-reach:]))
 
 
+@pytest.mark.parametrize("alpha", [-0.9, 0.0, 0.9])
+@pytest.mark.parametrize("order", [1, 2, 5, 24, 200])
+def test_the_reach_of_laguerre_functions_is_where_they_are_gone(order, alpha):
+    """All are below 1e-20 of their largest value beyond the reach, and not yet at 0.85 of it."""
+    reach, n = _reach(ss.lagt(order, alpha, 0.0).measure, order), order - 1
+
+    def size(x):
+        return float(mpmath.log(abs(mpmath.laguerre(n, alpha, x)) + mpmath.mpf(10) ** -400) - x / 2)
+
+    largest = max(size(x) for x in np.linspace(1e-3, reach, 400))
+    assert max(size(x) for x in np.linspace(reach, 1.3 * reach, 20)) < largest + math.log(1e-20)
+    assert max(size(x) for x in np.linspace(0.85 * reach, 0.9 * reach, 20)) > largest + math.log(1e-20)
+
+
+@pytest.mark.parametrize("retention", [1e-6, 0.1, 0.5, 0.99])
+def test_the_reach_of_fading_windows_is_the_first_that_is_gone(retention):
+    reach = _reach(ss.foud(5, retention).measure, 5)
+    gone = math.exp(-46.0) * (1.0 + 1e-9)
+    assert retention ** (reach - 1) <= gone < retention ** (reach - 2)
+    assert _reach(ss.foud(5, 0.0).measure, 5) == _reach(ss.legt(5).measure, 5) == 1.0
+
+
 def test_gauges_turn_the_coefficients(xp):
     rng = np.random.default_rng(7)
     u, full = rng.standard_normal((30, 2)), np.eye(5) + 0.3 * rng.standard_normal((5, 5))
@@ -209,10 +240,10 @@ def test_float32_keeps_its_precision(xp):
     u = np.random.default_rng(8).standard_normal((200, 2))
     # s^51 underflows in float32 where P^(1, 51) overflows
     for system in (ss.legs(20), ss.jacs(20, 1.0), ss.jacs(60, 50.0), ss.fous(21), *WITH_A_CLOCK):
-        c = xp.numpy(ss.project(system, xp.asarray(u, "float32"), dt=0.3))
+        c = xp.numpy(ss.project(system, xp.asarray(u, "float32"), **clock(system, 0.3)))
         assert c.dtype == np.float32
         # Sums of 200 values of size 1, each to an eps of 1e-7; polynomials to some.
-        np.testing.assert_allclose(c, ss.project(system, u, dt=0.3), atol=2e-5)
+        np.testing.assert_allclose(c, ss.project(system, u, **clock(system, 0.3)), atol=2e-5)
 
 
 def test_refusals():

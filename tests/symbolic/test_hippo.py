@@ -194,3 +194,34 @@ def test_energy_identity_of_scaled_memories(order: int, beta: Any) -> None:
     A, B = symbolic.derive_hippo(jacobi_scaled(beta), order)
     residual = A + A.T + B * B.T + (beta + 1) * sympy.eye(order)
     assert residual.applyfunc(sympy.simplify) == sympy.zeros(order, order)
+
+
+def chebyshev(end: Any) -> symbolic.Measure:
+    """T_n(1 - 2s) as the kernels themselves, over a weight that makes them orthonormal."""
+    return symbolic.Measure(
+        name="ChebT",
+        basis=lambda n, s: (
+            sqrt((2 if n else 1) / sympy.pi) * sympy.chebyshevt(n, 1 - 2 * s) / sqrt(s * (1 - s))
+        ),
+        weight=lambda s: sqrt(s * (1 - s)),
+        memory="translated",
+        end=end,
+    )
+
+
+def test_a_chebyshev_window_that_drops_its_end_is_derived() -> None:
+    """d/ds T_n(1-2s) = -4n (T_{n-1} + T_{n-3} + ...), the term T_0 halved: a nilpotent matrix."""
+    A, B = symbolic.derive_hippo(chebyshev("drop"), 4)
+    ratio = [sqrt(2) if n else sympy.S.One for n in range(4)]
+    plain = sympy.Matrix(4, 4, lambda n, k: -4 * n / sympy.S(1 if k else 2) if (n - k) % 2 and k < n else 0)
+    assert sympy.simplify(
+        A - sympy.Matrix(4, 4, lambda n, k: ratio[n] / ratio[k] * plain[n, k])
+    ) == sympy.zeros(4)
+    assert sympy.simplify(B - sympy.Matrix(ratio) / sqrt(sympy.pi)) == sympy.zeros(4, 1)
+    assert (A**4).is_zero_matrix
+
+
+@pytest.mark.parametrize("end", ["series", "midpoint"])
+def test_a_series_that_is_infinite_at_the_end_is_refused(end: str) -> None:
+    with pytest.raises(ValueError, match=r"basis of ChebT must be finite where .* use end='drop'"):
+        symbolic.hippo_closure(chebyshev(end), 2)
