@@ -1,13 +1,15 @@
 """PyTorch and JAX arrays on the CPU against NumPy arrays, same work; steps of an SDE against torchsde.
 
-Run it with ``python tests/benchmarks/bench_arrays.py [--rounds N]``. Both sides of a ratio are timed in turns
-in one process, best of rounds. What is not installed is left out.
+Run it with ``python tests/benchmarks/bench_arrays.py [--rounds N] [--wall]``. Both sides of a ratio are timed
+in turns in one process, best of rounds, on one thread, in the processor's time (that of XLA's threads counts,
+too). What is not installed is left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -94,9 +96,8 @@ def paths(batch: int, steps: int = STEPS) -> Callable[[Any], Callable[[], Any]]:
 
     def case(send: Any) -> Callable[[], Any]:
         x0 = send(np.ones((batch, 3)))
-        return lambda: sde.solve(
-            model, x0, [0.0, STOP], method=sde.euler_maruyama, key=KEY, substeps=steps
-        ).x  # fmt: skip
+        run: dict[str, Any] = {"method": sde.euler_maruyama, "key": KEY, "substeps": steps}
+        return lambda: sde.solve(model, x0, [0.0, STOP], **run).x
 
     return case
 
@@ -138,38 +139,54 @@ WORK = {
     "scan, 4,000 x 1": scan(4_000, 1),
     "scan, 1,000 x 256": scan(1_000, 256),
     "scan, 4,000 x 256": scan(4_000, 256),
-    "Euler-Maruyama, batch 100": paths(100),
-    "Euler-Maruyama, batch 20,000": paths(20_000),
 }
+BATCHES = (100, 20_000)
+
+
+def one_thread() -> None:
+    """Let all libraries run on one thread, so that the processor's time says what each needs."""
+    if importlib.util.find_spec("numba"):
+        import numba
+
+        numba.set_num_threads(1)
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        torch.set_num_threads(1)
 
 
 def main() -> None:
-    """Print the table: NumPy's time, and how many times as long every other library takes."""
+    """Print the tables: NumPy's time, and how many times as long every other library takes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--only", default="", help="a part of the name of what is measured")
+    parser.add_argument("--wall", action="store_true", help="time by the wall's clock, on all threads")
     parser.add_argument("--without", nargs="*", default=[], help="libraries to leave out")
     given = parser.parse_args()
+    clock = time.perf_counter if given.wall else time.process_time
+    if not given.wall:
+        one_thread()
     senders = {name: send for name, send in libraries().items() if name not in given.without}
+
+    def best(case: Callable[[Any], Callable[[], Any]], more: Cases | None = None) -> dict[str, float]:
+        calls: Cases = {name: case(send) for name, send in senders.items()} | (more or {})
+        waiting = {name: lambda call=call: finished(call()) for name, call in calls.items()}
+        return best_times(waiting, given.rounds, clock)
+
     print(f"{'':32}{'NumPy, ms':>12}" + "".join(f"{name:>10}" for name in senders if name != "numpy"))
     for what, case in WORK.items():
-        if given.only not in what:
-            continue
-        calls: Cases = {name: case(send) for name, send in senders.items()}
-        batch = {"Euler-Maruyama, batch 100": 100, "Euler-Maruyama, batch 20,000": 20_000}.get(what)
-        theirs = peer(batch) if batch else None
-        if theirs:
-            calls["torchsde"] = theirs
-        best = best_times(
-            {name: lambda call=call: finished(call()) for name, call in calls.items()}, given.rounds
-        )
-        ratios = "".join(f"{best[name] / best['numpy']:10.2f}" for name in senders if name != "numpy")
-        line = f"{what:32}{1e3 * best['numpy']:12.3f}{ratios}"
-        if theirs:
-            line += "   torchsde's time / ours: " + ", ".join(
-                f"{name} {best['torchsde'] / best[name]:.2f}" for name in senders
+        times = best(case)
+        ratios = "".join(f"{times[name] / times['numpy']:10.2f}" for name in senders if name != "numpy")
+        print(f"{what:32}{1e3 * times['numpy']:12.3f}{ratios}", flush=True)
+    print(f"\n{STEPS} Euler-Maruyama steps: times NumPy's time, and times torchsde's speed")
+    for batch in BATCHES:
+        theirs = peer(batch)
+        times = best(paths(batch), {"torchsde": theirs} if theirs else {})
+        for name, seconds in times.items():
+            speed = f"{times['torchsde'] / seconds:8.2f}" if theirs else ""
+            step = 1e6 * seconds / STEPS
+            print(
+                f"batch {batch:6} {name:10}{step:10.1f} us{seconds / times['numpy']:8.2f}{speed}", flush=True
             )
-        print(line, flush=True)
 
 
 if __name__ == "__main__":
