@@ -57,3 +57,35 @@ def test_nothing_is_kept_for_steps_per_row_nor_after_the_model():
     del model
     gc.collect()
     assert alive() is None
+
+
+class _Array:
+    """What the cache reads of an array."""
+
+    dtype = "float64"
+
+    def __init__(self, device):
+        self.device = device
+
+
+class _OtherArray(_Array):
+    """An array of another library."""
+
+
+def test_libraries_and_devices_have_values_of_their_own():
+    """Equal dtypes do not make two arrays one kind; equal kinds of another shape or object are one."""
+    cache, model, calls = StepCache(), Model(), []
+    kinds = [_Array("cpu"), _OtherArray("cpu"), _Array("gpu:0"), _Array("gpu:1"), np.ones(1)]
+    for i, like in enumerate(kinds):
+        assert cache.get(model, "m", 0.1, like, _build(calls, i)) == i
+    assert calls == [0, 1, 2, 3, 4]
+    assert cache.get(model, "m", 0.1, _Array("gpu:0"), _build(calls, 9)) == 2
+    assert cache.get(model, "m", 0.1, np.zeros((3, 2)), _build(calls, 9)) == 4
+    assert calls == [0, 1, 2, 3, 4]
+
+
+def test_steps_are_compared_as_numbers():
+    cache, model, calls, x = StepCache(), Model(), [], np.ones(1)
+    for dt in (1, 1.0, np.float64(1.0), -1.0, np.nextafter(1.0, 2.0)):
+        cache.get(model, "m", dt, x, _build(calls, dt))
+    assert calls == [1, -1.0, np.nextafter(1.0, 2.0)]

@@ -59,6 +59,19 @@ def test_the_largest_eigenvalue_of_chosen_rows() -> None:
     assert zero == pytest.approx((7.0, -7.0), rel=1e-5)
 
 
+def test_ten_evaluations_find_the_largest_of_many() -> None:
+    """Eigenvalues -1 to -10: (8/10)^9 = 0.13 of the third largest is left, which moves the fit by its square."""
+    calls: list[None] = []
+
+    def f(t: Any, x: Any) -> Any:
+        calls.append(None)
+        return -np.arange(1.0, 11.0) * x
+
+    found = spectrum(f, 0.0, np.ones((1, 10)), np.array([True]), 1e-9)
+    assert len(calls) == 10
+    assert found == pytest.approx((10.0, -10.0), rel=0.01)
+
+
 def test_growth_beside_decay_of_the_same_rate_is_not_stiff() -> None:
     assert estimate([[4.0, 0.0], [0.0, -4.0]], [[1.0, 1.3]]) == pytest.approx((4.0, 4.0), rel=1e-5)
 
@@ -102,6 +115,15 @@ def test_blow_ups_grow_on_a_vanishing_time_scale(direction: float) -> None:
     assert not ends(2.0, 1e9, start=0.0, atol=1.1)  # nor twice the tolerance
     assert ends(-3.0, -1e9)
     assert not ends(-3.0, 1e9)
+
+
+def test_a_time_scale_below_the_grain_of_time_is_none() -> None:
+    """Far from t = 0 and close to the start: 1e4 units in the last place of t count as none."""
+    t, start = np.array([1e9]), 1e9 - 1e-6
+    soon = 1e4 * float(np.spacing(1e9))
+    x0, x = np.array([[1.0]]), np.array([[3.0]])
+    assert blows_up(x0, x, np.array([[1.01 * 3.0 / soon]]), t, start, 1.0, 1e-9)[0]
+    assert not blows_up(x0, x, np.array([[0.99 * 3.0 / soon]]), t, start, 1.0, 1e-9)[0]
 
 
 def test_no_blow_up_of_nothing() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from diffmath import SolveError, ode
+from diffmath.ode._control import Tolerance
 from diffmath.ode._jacobian import jacobian
 from diffmath.ode._newton import Linearised, Newton, Stages, _Convergence
 
@@ -112,3 +113,43 @@ def test_one_row_that_fails_leaves_the_others_and_keeps_its_reason():
 def test_blow_ups_are_still_called_so():
     found = ode.solve(lambda t, x: x * x, np.ones((1, 1)), [0, 2], method=ode.kvaerno5, on_failure="return")
     assert found.status == "blow_up"
+
+
+def _allowed_stages(rate):
+    """Stages of one row before their first, with a rate known and a tolerance of 1."""
+    linear = Linearised(np.zeros((1, 1, 1)), np.ones((1, 1)))
+    stages = Stages.begin(linear)
+    stages.allowed, stages.rate = Tolerance(0.0, 1.0), np.array([rate])
+    return linear, stages
+
+
+def _iterations(rate, distance):
+    """How often f is asked for a stage whose first correction is `distance` of what may remain, and exact."""
+    linear, stages = _allowed_stages(rate)
+    calls = []
+
+    def constant(t, x):
+        calls.append(None)
+        return np.full_like(x, 0.01 * distance)  # a hundredth of the tolerance may remain
+
+    ode.Newton().solve(constant, [0.0], [np.zeros((1, 1))], 1.0, ((1.0,),), linear, stages)
+    assert not stages.failed.any()
+    return len(calls)
+
+
+def test_an_iteration_may_leave_a_hundredth_of_the_tolerance():
+    """With a rate of 1, a correction of 0.99 hundredths of the tolerance ends it, one of 1.01 does not."""
+    assert _iterations(1.0, 0.99) == 1
+    assert _iterations(1.0, 1.01) == 2
+
+
+@pytest.mark.parametrize("rate", [0.1, 1e-3])
+def test_the_rate_of_a_stage_is_believed_of_the_next_to_the_power_of_0_8(rate):
+    """Hairer & Wanner (1996), (IV.8.11): the estimate is rate^0.8 times the correction."""
+    assert _iterations(rate, 0.99 / rate**0.8) == 1
+    assert _iterations(rate, 1.01 / rate**0.8) == 2
+
+
+def test_a_rate_is_never_believed_below_a_millionth():
+    assert _iterations(1e-30, 0.99e6) == 1
+    assert _iterations(1e-30, 1.01e6) == 2
