@@ -60,7 +60,7 @@ def test_the_largest_eigenvalue_of_chosen_rows() -> None:
 
 
 def test_ten_evaluations_find_the_largest_of_many() -> None:
-    """Eigenvalues -1 to -10: (8/10)^9 = 0.13 of the third largest is left, which moves the fit by its square."""
+    """Eigenvalues -1 to -10: (8/10)^9 = 0.13 of the third largest is left, and counts by its square."""
     calls: list[None] = []
 
     def f(t: Any, x: Any) -> Any:
