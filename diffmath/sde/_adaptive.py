@@ -23,10 +23,11 @@ from diffmath.sde._descent import Descent, Steps
 from diffmath.sde._edge import prepare, probe
 from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
+from diffmath.sde._motion import motion_of
 from diffmath.sde._named_methods import as_method
 from diffmath.sde._nodes import KeyNodes, PathNodes
 from diffmath.sde._path import BrownianPath
-from diffmath.sde._solve import _source, along, first_row_of, narrowed
+from diffmath.sde._solve import _source, along, first_row_of
 from diffmath.sde._traced import refuse_traced_run
 
 __all__ = ["solve_adaptive"]
@@ -80,7 +81,7 @@ def solve_adaptive(
     key : Key, optional
         Names the Brownian paths; needed unless `path` is given.
     path : BrownianPath, optional
-        The path to run on, of shape (batch, noise_dim), with the terms that the method needs.
+        The path to run on, of shape (batch, noise_dim): one for all methods, times and tolerances.
     parameters : array or mapping of arrays, optional
         One row per row of `x0`: what the callables of the model get third, ``drift(t, x, parameters)``. They
         are cut where the batch is cut.
@@ -115,7 +116,7 @@ def solve_adaptive(
     Solution
         ``x`` has shape (times, batch, \*state), in the precision and on the device of `x0`. Rows that failed
         are nan from there on; `row_status` tells. `stats`: steps, rejected, evaluations of the drift (per
-        row), and calls, the steps of groups of rows that were computed.
+        row), calls, the steps of groups of rows that were computed, and motion, as `solve` does.
 
     Raises
     ------
@@ -187,7 +188,8 @@ def solve_adaptive(
                 break
         states.append(x)
     found = saved[: len(states)], prepared.shaped(array_namespace(x).stack(states))
-    return finish(descent.failures.solution(found, descent.stats(), per_row=True), on_failure)
+    stats = {**descent.stats(), "motion": motion_of(source, method.increments, saved, first_row)}
+    return finish(descent.failures.solution(found, stats, per_row=True), on_failure)
 
 
 def _check_converges(model: SDE, method: Method) -> None:
@@ -241,7 +243,7 @@ def _nodes(
     shape = probed.shape
     if isinstance(source, BrownianPath):
         along(source, times, method, shape, x)
-        nodes = PathNodes(narrowed(source, terms), times, terms)
+        nodes = PathNodes(source, times, terms)
         nodes.check(halvings=1 if method.step_with_error is None else 0)
         return nodes
     if "A" in terms:

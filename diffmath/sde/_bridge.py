@@ -36,7 +36,7 @@ import numpy.typing as npt
 
 from diffmath._typing import Array
 
-__all__ = ["VARIANCES", "Split", "State", "chen_matrices", "divide", "join", "split"]
+__all__ = ["VARIANCES", "Split", "State", "chen_matrices", "divide", "join", "split", "weighted_sums"]
 
 Matrix = npt.NDArray[np.floating[Any]]
 State = tuple[Array, ...]  # (W,), (W, H) or (W, H, K)
@@ -70,7 +70,7 @@ def chen_matrices(r: float, order: int = 3) -> tuple[Matrix, Matrix]:
     return np.array(left)[:order, :order], np.array(right)[:order, :order]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def split(r: float, order: int = 3) -> Split:
     """Return the bridge of the first `order` of (W, H, K) at the ratio r, 0 < r < 1."""
     q = 1.0 - r
@@ -108,10 +108,16 @@ def join(left: State, right: State, r: float) -> State:
 
 
 def _affine(a: Matrix, x: State, b: Matrix, y: State) -> State:
-    """Return a x + b y, elementwise: a product of matrices might depend on the batch in the last bit."""
+    return tuple(weighted_sums(np.hstack([a, b]), [*x, *y]))
+
+
+def weighted_sums(weights: Matrix, values: list[Array]) -> list[Array]:
+    """Return a sum of the values for every row of weights.
+
+    Elementwise: a product of matrices might depend on the batch in the last bit.
+    """
     rows = []
-    for a_row, b_row in zip(a, b, strict=True):
-        terms = [(c, v) for c, v in (*zip(a_row, x, strict=True), *zip(b_row, y, strict=True)) if c != 0.0]
-        products = [v if c == 1.0 else float(c) * v for c, v in terms]
+    for row in weights:
+        products = [v if c == 1.0 else float(c) * v for c, v in zip(row, values, strict=True) if c != 0.0]
         rows.append(sum(products[1:], start=products[0]))
-    return tuple(rows)
+    return rows

@@ -1,161 +1,141 @@
-"""The cells of a Brownian path, each a dyadic tree, asked about what lies between two places.
+"""The nodes of a Brownian path, drawn as they are asked for; what was drawn lately is kept.
 
-The smallest node that holds both places is divided in its middle; what is asked for is the end of the left
-half, from the first place on, and the beginning of the right half, up to the second. Both are cuts of small
-nodes at the places, to which the nodes between are joined. Nodes near the roots and at the scale of the
-questions are kept; further down, a cut is made in one go, and only the cuts at the last places are kept.
+One question is a plan of its own, which begins at the nodes that are still at hand. A clock is planned in
+blocks of steps, each of which hands the nodes that it has begun to the next: every node is drawn once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from diffmath import random
+from diffmath._arrays import array_namespace, device
 from diffmath._typing import Array
-from diffmath.sde._bridge import State, join
-from diffmath.sde._cut import LEAF_BITS
+from diffmath.sde._area import area_normals, join_areas, leaf_area
+from diffmath.sde._bridge import State, divide, split
+from diffmath.sde._marks import Marks, Node
+from diffmath.sde._noise import row_normals
+from diffmath.sde._plan import Name, make_plan, pieces_of
 from diffmath.sde._recent import Recent
-from diffmath.sde._tree import Tree
+from diffmath.sde._run_plan import run_plan
 
 __all__ = ["Forest"]
 
-_IN_LEAF = 1 << LEAF_BITS
-_CUTS = 4  # kept: the next question often begins where the last one ended
+_BLOCK = 2**21  # numbers that are drawn ahead of a clock
+_FEWEST, _MOST = 4, 1024  # steps of a block
+
+Draw = Callable[..., Array]
 
 
 class Forest:
-    """Cells with trees of one depth, and what was drawn of them lately.
+    """Cells with trees, and what was drawn of them lately.
 
     Parameters
     ----------
-    tree : Tree
-        Draws nodes.
+    shape, like, first_row
+        As for `brownian_increments`.
     key : Key
         Number n of it is the key of cell n.
-    cells, depth : int
-        Trees, and their levels below the root; a leaf has ``2**LEAF_BITS`` places.
+    marks : Marks
+        Where nodes are divided.
     length : float
         Of all cells together.
+    levels : int
+        Halvings of a cell down to the leaves whose areas are drawn.
     cache : int
         Nodes kept.
     """
 
     def __init__(
-        self, tree: Tree, key: random.Key, cells: int, depth: int, length: float, cache: int
-    ) -> None:
-        self._tree, self._key, self._depth = tree, key, depth
-        self.size = 1 << (depth + LEAF_BITS)  # places of a cell
-        self.places = cells * self.size
-        self._place_length = length / self.places
-        # All nodes down to here may stay.
-        self._always = (cache // cells).bit_length() - 2
-        self.nodes, self._cuts, self._keys = Recent(cache), Recent(_CUTS), Recent(_CUTS)
+        self, shape: tuple[int, ...], like: Array, key: random.Key, marks: Marks, length: float,
+        levels: int, cache: int, first_row: int,
+    ) -> None:  # fmt: skip
+        self._draw: Draw = row_normals(shape, like, None, first_row)
+        self._key, self._marks, self._shape, self._first_row = key, marks, tuple(shape), first_row
+        self._place_length = length / marks.places
+        self._deepest = marks.level_of(levels)
+        xp = array_namespace(like)
+        self._none = xp.zeros((0, 3, *shape), dtype=like.dtype, device=device(like))
+        self.nodes = Recent(cache)
+        self._always = marks.places * 8 // cache  # nodes of this length are few enough to stay
 
-    def between(self, low: int, high: int) -> State:
-        """Return what the motion does between two places, low < high."""
-        # Cuts begin at nodes of at most half the length that is asked for.
-        finest = self._depth + LEAF_BITS - (high - low).bit_length() + 2
-        finest = min(self._depth, max(self._always, finest))
-        (first, start), (last, stop) = divmod(low, self.size), divmod(high - 1, self.size)
-        if first == last:
-            return self._within(first, start, stop + 1, finest)
-        whole, passed = self._part(first, 1, start, 1, finest), self.size - start
-        for cell in range(first + 1, last):
-            whole = join(whole, self._node(cell, 1), passed / (passed + self.size))
-            passed += self.size
-        rest = self._part(last, 1, stop + 1, 0, finest)
-        return join(whole, rest, passed / (passed + stop + 1))
+    def between(self, low: int, high: int, order: int) -> State:
+        """Return the first `order` of (W, H, K) between two places, low < high."""
+        shortest = min(self._always, (high - low) // 4)
+        known = self.nodes.snapshot()
+        increments, kept = self._run((low, high), order, known, lambda node: node.high - node.low >= shortest)
+        for name, state in kept.items():
+            self.nodes.put(name, state)
+        return tuple(increments[0, i, ...] for i in range(order))
 
-    def cover(self, low: int, high: int) -> Iterator[tuple[int, int, int]]:
-        """Iterate over (cell, node, height) of the largest nodes that make up the leaves of [low, high)."""
-        start, stop = low >> LEAF_BITS, high >> LEAF_BITS
-        while start < stop:
-            cell, leaf = divmod(start, 1 << self._depth)
-            reach = self._depth if leaf == 0 else (leaf & -leaf).bit_length() - 1
-            height = min(reach, (stop - start).bit_length() - 1)
-            yield cell, ((1 << self._depth) + leaf) >> height, height
-            start += 1 << height
+    def along(self, places: Sequence[int], order: int) -> Iterator[State]:
+        """Iterate over the same between neighbouring places, ascending, each node being drawn once."""
+        block = _BLOCK // max(1, order * math.prod(self._shape))
+        block = max(_FEWEST, min(_MOST, block))
+        begun: dict[Name, Array] = {}
+        for start in range(0, len(places) - 1, block):
+            part = places[start : start + block + 1]
+            end = part[-1]
+            keep = _from(end) if end < places[-1] else _nothing
+            increments, kept = self._run(part, order, begun, keep)
+            begun = {name: state for name, state in begun.items() if name[0] >= end} | kept
+            for n in range(len(part) - 1):
+                yield tuple(increments[n, i, ...] for i in range(order))
 
-    def piece(self, cell: int, node: int, height: int) -> tuple[State, Array]:
-        """Return a node of the cover and its Levy area."""
-        state, name = self._node(cell, node), ("area", cell, node)
+    def ends_leaf(self, place: int) -> bool:
+        """Tell whether a place is an end of leaves, between which areas are known."""
+        return self._marks.is_mark(place, self._deepest)
+
+    def halvings(self, low: int, high: int) -> int:
+        """Return how often an interval can be halved so that all its parts end with leaves."""
+        return self._marks.halvings(low, high, self._deepest)
+
+    def area(self, low: int, high: int) -> Array:
+        """Return the Levy area between two marks of the leaves: Chen's combination of those of the leaves."""
+        ((before, after),) = pieces_of(self._marks, (low, high))
+        parts = [self._state_and_area(node) for node in (*before, *after)]
+        W, A = parts[0]
+        for next_W, next_A in parts[1:]:
+            W, A = W + next_W, join_areas(A, next_A, W, next_W)
+        return 1.0 * A  # what is kept is not handed out
+
+    def _state_and_area(self, node: Node) -> tuple[Array, Array]:
+        """Return W and A of a node."""
+        state, name = self.between(node.low, node.high, 3), ("area", *node.name)
         A: Array | None = self.nodes.get(name)
         if A is None:
-            length = self._place_length * (1 << (height + LEAF_BITS))
-            A = self._tree.area(self._key_of(cell), state, length, node, height)
+            A = self._area(node, state)
             self.nodes.put(name, A)
-        return state, A
+        return state[0], A
 
-    def _within(self, cell: int, low: int, high: int, finest: int) -> State:
-        """Return what lies between two places of one cell."""
-        level = max(LEAF_BITS, (low ^ (high - 1)).bit_length())  # the smallest node has 2**level places
-        node, start = (self.size + low) >> level, low >> level << level
-        size, first, last = 1 << level, low - start, high - start
-        if last - first == size:
-            return self._node(cell, node)
-        if level == LEAF_BITS:
-            return self._cut(cell, node, first or last)[first > 0]
-        half = size // 2
-        end = self._part(cell, 2 * node, first, 1, finest)
-        beginning = self._part(cell, 2 * node + 1, last - half, 0, finest)
-        return join(end, beginning, (half - first) / (last - first))
+    def _area(self, node: Node, state: State) -> Array:
+        h, number = self._place_length * (node.high - node.low), self._marks.number(node)
+        cell_key = random.fold_in(self._key, node.low // self._marks.size)
+        if node.level >= self._deepest:
+            key = random.fold_in(random.fold_in(cell_key, "area"), number)
+            return leaf_area(state, h, self._draw(key, (area_normals(self._shape[1]),)))
+        z = self._draw(random.fold_in(cell_key, number), (3, *self._shape[1:]))
+        parts = divide(state, tuple(z[:, i, ...] for i in range(3)), split(node.share), math.sqrt(h))
+        first, second = (self._area(*half) for half in zip(node.halves, parts, strict=True))
+        return join_areas(first, second, parts[0][0], parts[1][0])
 
-    def _part(self, cell: int, node: int, place: int, side: int, finest: int) -> State:
-        """Return the part of a node before a place (side 0) or after it (1)."""
-        size = self.size >> (node.bit_length() - 1)
-        if place == (0 if side else size):
-            return self._node(cell, node)
-        if node.bit_length() > finest:
-            return self._cut(cell, node, place)[side]
-        half = size // 2
-        if place == half:
-            return self._node(cell, 2 * node + side)
-        lies = int(place > half)
-        inner = self._part(cell, 2 * node + lies, place - lies * half, side, finest)
-        if lies == side:
-            return inner
-        other = self._node(cell, 2 * node + side)
-        if side:
-            return join(inner, other, (half - place) / (size - place))
-        return join(other, inner, half / place)
+    def _run(
+        self, places: Sequence[int], order: int, known: Mapping[Name, Array], keep: Callable[[Node], bool]
+    ) -> tuple[Array, dict[Name, Array]]:
+        plan, inputs, kept = make_plan(self._marks, self._key, places, order, self._place_length, known, keep)
+        given = self._none
+        if inputs:
+            given = array_namespace(given).stack([known[name] for name in inputs])
+            for name in inputs:
+                self.nodes.get(name)  # lately used
+        increments, states = run_plan(given, plan, self._first_row)
+        return increments, {name: states[number, ...] for number, name in enumerate(kept)}
 
-    def _cut(self, cell: int, node: int, place: int) -> tuple[State, State]:
-        """Return both parts of a node."""
-        parts: tuple[State, State] | None = self._cuts.get((cell, node, place))
-        if parts is None:
-            parts = self._divided(cell, node, self._node(cell, node), place)
-            self._cuts.put((cell, node, place), parts)
-        return parts
 
-    def _node(self, cell: int, node: int) -> State:
-        """Return a node, halving from its nearest ancestor that is still at hand."""
-        above = node
-        state: State | None = self.nodes.get((cell, above))
-        while state is None and above > 1:
-            above >>= 1
-            state = self.nodes.get((cell, above))
-        if state is None:
-            state = self._tree.root(random.fold_in(self._key_of(cell), 0), self._place_length * self.size)
-            self.nodes.put((cell, 1), state)
-        for level in range(node.bit_length() - above.bit_length() - 1, -1, -1):
-            halves = self._divided(cell, above, state, self.size >> above.bit_length())
-            below = node >> level
-            for child in (below ^ 1, below):
-                self.nodes.put((cell, child), halves[child & 1])
-            above, state = below, halves[below & 1]
-        return state
+def _from(place: int) -> Callable[[Node], bool]:
+    return lambda node: node.low >= place
 
-    def _divided(self, cell: int, node: int, state: State, place: int) -> tuple[State, State]:
-        above = node.bit_length() - 1
-        key, length = self._key_of(cell), self._place_length * (self.size >> above)
-        in_leaf = place & (_IN_LEAF - 1)
-        leaves = self._key_of(cell, leaves=True) if in_leaf else key
-        return self._tree.cut(state, (key, leaves), node, self._depth - above, place, length)
 
-    def _key_of(self, cell: int, leaves: bool = False) -> random.Key:
-        """Return the key of a cell, or that of its leaves."""
-        key: random.Key | None = self._keys.get((cell, leaves))
-        if key is None:
-            key = random.fold_in(self._key_of(cell), "leaf") if leaves else random.fold_in(self._key, cell)
-            self._keys.put((cell, leaves), key)
-        return key
+def _nothing(node: Node) -> bool:
+    return False

@@ -49,10 +49,10 @@ def interpolate(
     method : Method or str
         The step between saved states, usually that of the solve.
     path : BrownianPath
-        Of shape (batch, noise_dim), with the terms that the method needs. *The path of the solve*
-        continues the solution; after ``solve(..., times=linspace(t0, t1, N + 1), key=key)`` that is
-        ``BrownianPath(key, (batch, noise_dim), t0, t1, like=x0, steps=N)``. *Any other path*, with a key of
-        its own, draws states conditional on the saved ones, wherever these are from.
+        Of shape (batch, noise_dim). *The path of the solve*, ``solve(..., path=path)``, continues the
+        solution; after ``solve(..., times=linspace(t0, t1, N + 1), key=key)`` with a method that needs H, K
+        or A that is ``BrownianPath(key, (batch, noise_dim), t0, t1, like=x0, steps=N)``. *Any other path*
+        draws states conditional on the saved ones, wherever these are from.
     parameters, args
         Those of the solve.
 
@@ -85,8 +85,8 @@ def interpolate(
     >>> from diffmath import sde
     >>> ou = sde.SDE(lambda t, x: -x, lambda t, x: 0.0 * x + 0.5, noise="additive")
     >>> x0, key = np.ones((1000, 1)), dm.random.key(0)
-    >>> solution = sde.solve(ou, x0, np.linspace(0, 1, 11), method=sde.euler_maruyama, key=key)
-    >>> path = sde.BrownianPath(key, (1000, 1), 0.0, 1.0, like=x0, steps=10)
+    >>> path = sde.BrownianPath(key, (1000, 1), 0.0, 1.0, like=x0)
+    >>> solution = sde.solve(ou, x0, np.linspace(0, 1, 11), method=sde.euler_maruyama, path=path)
     >>> sde.interpolate(ou, solution, [0.12, 0.5], method=sde.euler_maruyama, path=path).shape
     (2, 1000, 1)
     """

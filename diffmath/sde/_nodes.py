@@ -21,7 +21,6 @@ from diffmath import random
 from diffmath._arrays import array_namespace, device
 from diffmath._typing import Array
 from diffmath.sde._bridge import divide, split
-from diffmath.sde._cut import LEAF_BITS
 from diffmath.sde._levy import increment_of
 from diffmath.sde._noise import walk
 from diffmath.sde._path import BrownianPath
@@ -147,7 +146,6 @@ class PathNodes:
 
     def __init__(self, path: BrownianPath, times: npt.NDArray[np.float64], terms: str) -> None:
         self._path, self._times, self._terms = path, times, terms
-        self._leaf = abs(path.t1 - path.t0) / (path._places >> LEAF_BITS)
 
     def __iter__(self) -> Iterator[Node]:
         rows = np.arange(self._path.shape[0])
@@ -158,11 +156,15 @@ class PathNodes:
     def check(self, halvings: int) -> None:
         """Refuse save times that leave no room for the first step."""
         for ends in pairwise(map(float, self._times)):
-            if self._deepest(ends) < halvings:
-                raise ValueError(
-                    f"path must be finer than the half of every interval of times; [{ends[0]}, {ends[1]}] "
-                    f"has no half between ends of leaves, of width {self._leaf:.3g}: use more levels"
-                )
+            if self._deepest(ends) >= halvings:
+                continue
+            found, remedy = f"as long as {self._path.shortest:.3g}", "a path over a shorter span"
+            if "A" in self._terms:
+                found, remedy = "between ends of leaves", f"more levels (now {self._path.levels})"
+            raise ValueError(
+                f"path must be finer than the half of every interval of times; [{ends[0]}, {ends[1]}] has no "
+                f"half {found}: use {remedy}"
+            )
 
     def halves(self, node: Node) -> tuple[Any, Any]:
         """Return what the path does over both halves, for the rows of the node."""
@@ -174,15 +176,11 @@ class PathNodes:
         return increment_of(dt, state[:3], state[3], self._terms) if self._terms else state[0]
 
     def _ask(self, s: float, t: float) -> tuple[Any, ...]:
-        if not self._terms:
-            return self._path(s, t), None, None, None
-        found = self._path.increment(s, t)
+        found = self._path.increment(s, t, self._terms)
         return found.W, found.H, found.K, found.A
 
     def _deepest(self, ends: tuple[float, float]) -> int:
-        leaves = abs(ends[1] - ends[0]) / self._leaf
-        if "A" not in self._terms:
-            # As long as a leaf, but for rounding: such an interval never has both ends inside of one.
-            return int(math.log2(max(1.0, leaves * (1 + 1e-9))))
-        whole = round(leaves)  # areas are known between ends of leaves only
-        return (whole & -whole).bit_length() - 1
+        if "A" in self._terms:  # areas are known between ends of leaves only
+            return self._path.area_halvings(*ends)
+        # Longer than the shortest interval by what the times are rounded by.
+        return int(math.log2(max(1.0, abs(ends[1] - ends[0]) / (self._path.shortest * (1 + 1 / 32)))))

@@ -21,6 +21,10 @@ class Recent:
                 self._values.move_to_end(name)
             return self._values.get(name)
 
+    def snapshot(self) -> dict[Any, Any]:
+        with self._lock:
+            return dict(self._values)
+
     def put(self, name: Any, value: Any) -> None:
         with self._lock:
             self._values[name] = value

@@ -25,6 +25,7 @@ from diffmath.sde._edge import Prepared, noise_shape, prepare, probe
 from diffmath.sde._endings import Endings, checked_callback, saved_states
 from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
+from diffmath.sde._motion import motion_of
 from diffmath.sde._named_methods import as_method
 from diffmath.sde._path import BrownianPath
 from diffmath.sde._traced import host_like, is_traced_run, refuse_traced_run, traced_solution
@@ -37,7 +38,6 @@ __all__ = [
     "check_state",
     "first_row_of",
     "march",
-    "narrowed",
     "noise_of",
     "nonfinite",
     "solve",
@@ -83,8 +83,8 @@ def solve(
     key : Key, optional
         Names the Brownian paths; needed unless `path` is given.
     path : BrownianPath, optional
-        The Brownian motion to run on, of shape (batch, noise_dim), with the terms that the method needs. Then
-        runs with any times see one path, and `key` and `first_row` are its own.
+        The Brownian motion to run on, of shape (batch, noise_dim): one for all methods and all times, whose
+        `key` and `first_row` are its own. Compare methods or step counts on a path.
     parameters : array or mapping of arrays, optional
         One row per row of `x0`: what the callables of the model get third, ``drift(t, x, parameters)``. They
         are cut where the batch is cut.
@@ -115,6 +115,9 @@ def solve(
         far it came, of every row if rows end apart; `t_events`, `x_events` where asked for. Rows that an
         event has ended keep its state at all later times, and if none goes on, the last time is that of the
         last event (status "event", a success). Rows that were nan or inf at the start are nan: `row_status`.
+        `stats`: steps,
+        evaluations of the drift, and motion, the name of the Brownian motion: states of two solutions may be
+        compared path by path if and only if these agree.
 
     Raises
     ------
@@ -124,15 +127,19 @@ def solve(
     ValueError
         Times that are not strictly monotone, a state that is not finite, a noise or calculus that the method
         does not accept, a result of the wrong shape; noise or a derivative that `check`
-        finds false; a path of other rows, times or terms.
+        finds false; a path of other rows or times.
     SolveError
         The state became infinite or nan; the valid prefix is attached.
 
     Notes
     -----
-    The path is named by (key, row): it does not depend on the batch size, the library or the device, and N,
-    2N, 4N, ... steps refine the same path where the time grids nest (20 and 40 steps do, 20 and 30 do not).
-    A `BrownianPath` is one path for all times, and with its `steps` that of this key on a uniform grid.
+    *Which path.* With `key`, the motion is named by the key, the row, the odd part of the number of steps and
+    whether the method is driven by W alone or by areas H, K, A besides, since a method that needs W draws no
+    more: N, 2N, 4N, ... steps of one method see one path where the time grids nest (20 and 40 steps do, 20
+    and 30 do not), `euler_maruyama` and `sriw1` see two. Areas A of `milstein_levy` are drawn for each step
+    apart, given (W, H, K). With ``path=BrownianPath(...)`` there is one motion for all methods and steps, and
+    areas refine. The weak methods (`dri1`, ...) draw variables that follow no path. Neither depends on the
+    batch size, the library or the device.
 
     With decreasing times, ``dt`` is negative and the noise is adapted to decreasing time: this solves
     reverse-time equations [1]_, it does not retrace a forward path. Stratonovich noise is then that of the
@@ -165,8 +172,15 @@ def solve(
     >>> from diffmath import sde
     >>> ou = sde.SDE(lambda t, x: -x, lambda t, x: 0.0 * x + 0.5, noise="additive")
     >>> x0 = np.ones((1000, 1))
-    >>> sde.solve(ou, x0, np.linspace(0, 1, 11), method=sde.euler_maruyama, key=dm.random.key(0))
-    Solution(ok, t: 0 -> 1 (11 times), x: (11, 1000, 1) float64, steps=10, evaluations=10)
+    >>> times, key = np.linspace(0, 1, 11), dm.random.key(0)
+    >>> solution = sde.solve(ou, x0, times, method=sde.euler_maruyama, key=key)
+    >>> solution.x.shape, solution.status
+    ((11, 1000, 1), 'ok')
+    >>> solution.stats["motion"]
+    'W of Key(0x00000000, 0x00000000) on [0, 1], 5 * 2**k steps'
+    >>> path = sde.BrownianPath(key, (1000, 1), 0.0, 1.0, like=x0)  # for every method and any times
+    >>> sde.solve(ou, x0, times, method=sde.sra1, path=path).stats["motion"]
+    'path of Key(0x00000000, 0x00000000) on [0, 1]'
     """
     check_on_failure(on_failure)
     method, saved = as_method(method), host_times(times)
@@ -176,11 +190,13 @@ def solve(
     x = prepared.x
     clock = _refine(saved, substeps)
     source = _source(key, path, first_row)
+    motion = motion_of(source, method.increments, clock, first_row)
     if is_traced_run(prepared.model, x, float(clock[0])):
         if watched or callback is not None:
             raise TypeError("events and callback read numbers on the host, which JAX traces: leave them out")
         noises = _host_noise(prepared.model, x, clock, method, source, first_row)
-        return traced_solution(prepared, saved, clock, method, noises, substeps)
+        traced = traced_solution(prepared, saved, clock, method, noises, substeps)
+        return replace(traced, stats={**traced.stats, "motion": motion})
     named, endings = first_row_of(source, first_row), None
     if watched or callback is not None or not all_finite(x):
         endings = Endings(x, float(clock[0]), watched, callback, prepared.shaped, named)
@@ -192,7 +208,8 @@ def solve(
         bar, x, clock, substeps, endings, lambda x, t: nonfinite(x, t, named, method.trouble)
     )
     message = message and f"{message}; use more substeps (now {substeps}), or {method.remedy}"
-    return finish(_solution(prepared, clock, substeps, states, steps, method, message, endings), on_failure)
+    solution = _solution(prepared, clock, substeps, states, steps, method, message, endings)
+    return finish(replace(solution, stats={**solution.stats, "motion": motion}), on_failure)
 
 
 def _solution(
@@ -310,21 +327,13 @@ def along(
 ) -> Iterator[Any]:
     """Check a path against the state and what the method needs, then iterate over its noise."""
     needed = needed_terms(method.increments, method.name)
-    if set(needed) - set(path.terms):
-        raise ValueError(f"path must carry terms={needed!r} for {method.name}; got {path.terms!r}")
     if path.shape != shape:
         raise ValueError(f"path must have shape {shape}, (batch, noise_dim); got {path.shape}")
     same_kind("x0", x, "path", path.like)
     if path.like.dtype != x.dtype:
         raise TypeError(f"path must have the precision of x0, {x.dtype}; got {path.like.dtype}")
-    increments = narrowed(path, needed).increments(clock)
+    increments = path.increments(clock, needed)
     return increments if needed else (increment.W for increment in increments)
-
-
-def narrowed(path: BrownianPath, terms: str) -> BrownianPath:
-    """Return the same path without the Levy areas A if nobody asks for them: they cost a draw a leaf."""
-    # W alone is another tree than (W, H, K): a path with areas keeps H.
-    return path if "A" in terms or "A" not in path.terms else replace(path, terms=terms or "H")
 
 
 def advance(model: SDE, x: Array, t: float, after: float, method: Method, noise: Any) -> Array:

@@ -15,7 +15,6 @@ from diffmath import random
 from diffmath._typing import Array
 from diffmath.sde._area import area_normals, leaf_area, resolved_area
 from diffmath.sde._bridge import VARIANCES, State, divide, split
-from diffmath.sde._cut import cut, cut_increment
 from diffmath.sde._noise import row_normals
 
 __all__ = ["Tree"]
@@ -45,7 +44,6 @@ class Tree:
         areas: bool = False,
     ) -> None:
         self._draw = row_normals(shape, like, dtype, first_row)
-        self._first_row = first_row
         self._width = tuple(shape[1:])
         self.order = order
         if areas and len(shape) != 2:
@@ -70,16 +68,6 @@ class Tree:
     def divide(self, state: State, key: random.Key, r: float, h: float) -> tuple[State, State]:
         """Divide a node of length h at the ratio r."""
         return divide(state, self.normals(key), split(r, self.order), math.sqrt(h))
-
-    def cut(
-        self, state: State, keys: tuple[random.Key, random.Key], node: int, depth: int, place: int, h: float
-    ) -> tuple[State, State]:
-        """Return both parts of a node of length h that is cut at a place, see `diffmath.sde._cut.cut`."""
-        if self.order > 1 or 0 in state[0].shape:
-            return cut(state, self.normals, keys, node, depth, place, h)
-        words = (keys[0].words, keys[1].words)
-        left, right = cut_increment(state[0], *words, node, depth, place, h, self._first_row)
-        return (left,), (right,)
 
     def area(self, cell_key: random.Key, state: State, h: float, node: int, depth: int) -> Array:
         """Return the area of a node of length h, resolved `depth` levels further down."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from diffmath.testing._sde_problems import geometric_sde as geometric_sde
     from diffmath.testing._sde_problems import linear_sde as linear_sde
     from diffmath.testing._sde_problems import logistic_sde as logistic_sde
+    from diffmath.testing._strong_error import strong_error as strong_error
     from diffmath.testing._strong_order import StrongOrder as StrongOrder
     from diffmath.testing._strong_order import assert_strong_order as assert_strong_order
     from diffmath.testing._strong_order import measure_strong_order as measure_strong_order
@@ -43,13 +44,14 @@ _MODULES = {
     "._sde_problem": ("SDEProblem",),
     "._sde_problems": ("curved_sde", "geometric_sde", "linear_sde", "logistic_sde"),
     "._weak_order": ("WeakOrder", "assert_weak_order", "measure_weak_order"),
+    "._strong_error": ("strong_error",),
     "._strong_order": ("StrongOrder", "assert_strong_order", "measure_strong_order"),
 }
 __all__ = [
     "AffineSDE", "ODEProblem", "PeriodicSDE", "SDEProblem", "StrongOrder", "WeakOrder", "affine_sde",
     "assert_order", "assert_strong_order", "assert_weak_order", "curved_sde", "geometric_sde",
     "heisenberg_sde", "linear_ode", "linear_sde", "logistic_sde", "measure_strong_order",
-    "measure_weak_order", "periodic_sde", "strategies",
+    "measure_weak_order", "periodic_sde", "strategies", "strong_error",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(

@@ -101,12 +101,12 @@ def brownian(kind: str, shape: tuple[int, int]) -> dict[str, Callable[[], Any]]:
     """What is timed for queries of one kind, a new path each time; float32 for both, torch's default."""
     questions, like = _questions(kind), np.empty(0, dtype=np.float32)
 
-    def ours(steps: int) -> None:
+    def ours(steps: int | None) -> None:
         path = sde.BrownianPath(dm.random.key(0), shape, 0.0, 1.0, like=like, steps=steps)
         for s, t in questions:
             path(s, t)
 
-    cases: dict[str, Callable[[], Any]] = {"diffmath": lambda: ours(1)}
+    cases: dict[str, Callable[[], Any]] = {"diffmath": lambda: ours(None)}
     if kind == "sequential":  # a clock that is known beforehand
         cases["diffmath, steps given"] = lambda: ours(QUERIES)
     try:

@@ -48,7 +48,8 @@ def test_rejection_does_not_move_the_path():
     end, bound = solution.x[-1], 5 * np.sqrt(2 / rows)
     assert abs(np.mean(end**2) - 1) < bound
     path = sde.BrownianPath(KEY, (rows, 1), 0.0, 1.0, like=x0)
-    np.testing.assert_allclose(end, path(0.0, 1.0), rtol=0, atol=1e-14)
+    on_path = sde.solve_adaptive(brownian, x0, [0, 1], method=picky, path=path, **WHOLE)
+    np.testing.assert_allclose(on_path.x[-1], path(0.0, 1.0), rtol=0, atol=1e-14)
     # The same rule with two fresh halves after a rejection: what this test must catch.
     first = random.normal(random.fold_in(KEY, 1), (rows,), like=x0)
     again = np.sqrt(0.5) * random.normal(random.fold_in(KEY, 2), (rows, 2), like=x0).sum(axis=1)
@@ -103,18 +104,18 @@ def test_the_path_does_not_depend_on_the_tolerance(tolerance, times, backwards):
     np.testing.assert_allclose(adaptive.x[:, good], fixed.x[: len(adaptive.t), good], rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("terms", ["", "HK"])
+@pytest.mark.parametrize("terms", ["H", "HK"])
 def test_what_a_row_gets_is_what_the_path_has_there(terms):
     """Every noise that any row was given, at any node, against BrownianPath and fixed steps."""
     seen = []
 
     def spy(model, t, x, dt, noise):
-        W = noise if terms == "" else noise.W
+        W = noise.W
         seen.append((t, t + dt, noise, x[:, 0]))
         large = (x[:, :1] > 1) & (abs(dt) > 2.0 ** -(2 + (x[:, :1] % 4)))
         return x, np.where(large, 2.0, 0.0) + 0.0 * W
 
-    draw = sde.brownian_increments if terms == "" else sde.levy_increments(terms)
+    draw = sde.levy_increments(terms)
     method = sde.Method("spy", pure_step, ADDITIVE, step_with_error=spy, increments=draw)
     x0 = np.arange(200.0)[:, None]
     sde.solve_adaptive(brownian, x0, [0, 1, 2, 3], method=method, key=KEY, **WHOLE)
@@ -123,18 +124,19 @@ def test_what_a_row_gets_is_what_the_path_has_there(terms):
     for a, b, noise, rows in seen:
         whole, index = path.increment(a, b), rows.astype(int)
         for name in "W" + terms:
-            got = noise if terms == "" else getattr(noise, name)
+            got = getattr(noise, name)
             np.testing.assert_allclose(got, getattr(whole, name)[index], rtol=0, atol=1e-14)
 
 
 def test_strong_convergence_on_an_exact_solution():
     """Root mean square error against exp((mu - 1/2) t + W), over three decades of the tolerance."""
     x0, tolerances = np.ones((200, 1)), 10.0 ** -np.arange(1, 5)
-    W = sde.BrownianPath(KEY, (200, 1), 0.0, 1.0, like=x0)(0.0, 1.0)
+    path = sde.BrownianPath(KEY, (200, 1), 0.0, 1.0, like=x0)
+    W = path(0.0, 1.0)
     errors = []
     for tolerance in tolerances:
         solution = sde.solve_adaptive(
-            geometric(), x0, [0, 1], method=sde.milstein, key=KEY, rtol=tolerance, atol=tolerance
+            geometric(), x0, [0, 1], method=sde.milstein, path=path, rtol=tolerance, atol=tolerance
         )
         errors.append(np.sqrt(np.mean((solution.x[-1] - np.exp(W)) ** 2)))
     assert all(np.diff(errors) < 0)
@@ -188,8 +190,9 @@ def test_a_path_of_its_own_and_methods_with_areas():
     x0, ou = np.ones((20, 2)), sde.SDE(lambda t, x: -x, lambda t, x: 0.0 * x + 0.5, noise="additive")
     options = {"method": sde.euler_maruyama, "rtol": 1e-2}
     path = sde.BrownianPath(KEY, (20, 2), 0.0, 1.0, like=x0)
-    by_key = sde.solve_adaptive(ou, x0, [0, 1], key=KEY, **options)
-    by_path = sde.solve_adaptive(ou, x0, [0, 1], path=path, **options)
+    binary = sde.BrownianPath(KEY, (20, 2), 0.0, 1.0, like=x0, steps=1)
+    by_key = sde.solve_adaptive(ou, x0, [0, 1], key=KEY, method=sde.sra1, rtol=1e-2)
+    by_path = sde.solve_adaptive(ou, x0, [0, 1], path=binary, method=sde.sra1, rtol=1e-2)
     np.testing.assert_allclose(by_key.x, by_path.x, rtol=0, atol=1e-13)
     # Save times that are no nodes of the path, and those of another run: one path for both.
     some = sde.solve_adaptive(brownian, x0, [0, 0.3, 0.77], path=path, **options)
@@ -368,7 +371,7 @@ def test_a_progress_bar_counts_save_times(capsys):
 
 
 @pytest.mark.parametrize("times", [(0.0, 1.0), (0.03, 0.53), (0.3, 0.9)])
-def test_steps_go_down_to_a_leaf_of_the_path(times):
+def test_steps_go_down_to_the_shortest_interval_of_the_path(times):
     """Wherever the save times lie; with doubling, the halves of a step do."""
 
     def never(model, t, x, dt, dW):
@@ -376,10 +379,9 @@ def test_steps_go_down_to_a_leaf_of_the_path(times):
 
     method = sde.Method("never", pure_step, ADDITIVE, step_with_error=never)
     x0 = np.zeros((2, 1))
-    path = sde.BrownianPath(KEY, (2, 1), 0.0, 1.0, like=x0, levels=4)
-    leaf = 1 / 16
+    path = sde.BrownianPath(KEY, (2, 1), 0.0, 1.0, like=x0)
     stuck = sde.solve_adaptive(brownian, x0, times, method=method, path=path, on_failure="return")
     floor = abs(times[1] - times[0])
-    while floor >= 2 * leaf * (1 - 1e-9):
+    while floor >= 2 * path.shortest * (1 + 1 / 32):  # times are rounded
         floor /= 2
     assert f"fell to its floor {floor:.3g} at" in stuck.message

@@ -31,8 +31,8 @@ def path_of(x0, key=KEY, t0=0.0, t1=1.0, **options):
 
 def test_on_the_path_of_the_solve_a_brownian_motion_is_that_path():
     x0 = np.zeros((50, 1))
-    solution = solve(MOTION, x0, np.linspace(0, 1, 9), method=euler_maruyama, key=KEY)
-    path = path_of(x0, steps=8)
+    path = path_of(x0)
+    solution = solve(MOTION, x0, np.linspace(0, 1, 9), method=euler_maruyama, path=path)
     times = [0.0, 0.1, 0.25, 0.3, 0.99, 1.0]
     dense = interpolate(MOTION, solution, times, method=euler_maruyama, path=path)
     np.testing.assert_allclose(dense, np.stack([path(0.0, t) for t in times]), atol=1e-14)
@@ -47,8 +47,9 @@ BAND = 7 * math.sqrt(2 / ROWS)  # 7 sigma of a mean of squares of normals: false
 def test_the_middle_of_a_step_has_the_variance_of_its_time(own):
     """t + h/2, where linear interpolation has t + h/4; and the bridge is independent of the saved states."""
     x0, h = np.zeros((ROWS, 1)), 0.25
-    solution = solve(MOTION, x0, np.linspace(0, 1, 5), method=euler_maruyama, key=KEY)
-    path = path_of(x0, steps=4) if own else path_of(x0, random.key(77))
+    path = path_of(x0)
+    solution = solve(MOTION, x0, np.linspace(0, 1, 5), method=euler_maruyama, path=path)
+    path = path if own else path_of(x0, random.key(77))
     (middle,) = interpolate(MOTION, solution, [0.25 + h / 2], method=euler_maruyama, path=path)
     assert abs(middle.var() / (0.25 + h / 2) - 1) < BAND
     linear = (solution.x[1] + solution.x[2]) / 2
@@ -84,10 +85,10 @@ def test_the_conditional_law_of_an_ornstein_uhlenbeck_process(place):
 def test_between_the_steps_the_strong_order_is_that_of_the_method(method, order):
     """On the path of the solve, at a time in no grid, against the exact solution on the same path."""
     x0, t, errors = np.ones((2000, 1)), 0.6180339887, []
-    path = path_of(x0, steps=1)
+    path = path_of(x0)
     exact = np.exp((0.1 - 0.125) * t + 0.5 * path(0.0, t))
     for steps in (8, 16, 32, 64, 128):
-        solution = solve(GBM, x0, np.linspace(0, 1, steps + 1), method=method, key=KEY)
+        solution = solve(GBM, x0, np.linspace(0, 1, steps + 1), method=method, path=path)
         (x,) = interpolate(GBM, solution, [t], method=method, path=path)
         errors.append(np.sqrt(((x - exact) ** 2).mean()))
     slope = -np.polyfit(range(5), np.log2(errors), 1)[0]
@@ -97,10 +98,10 @@ def test_between_the_steps_the_strong_order_is_that_of_the_method(method, order)
 def test_lines_between_the_states_have_order_one_half_at_best():
     """Why not linear interpolation: it spoils Milstein's order between the steps."""
     x0, errors = np.ones((2000, 1)), []
-    path = path_of(x0, steps=1)
+    path = path_of(x0)
     for steps in (8, 16, 32, 64, 128):
         t = 0.5 + 0.5 / steps
-        solution = solve(GBM, x0, np.linspace(0, 1, steps + 1), method=milstein, key=KEY)
+        solution = solve(GBM, x0, np.linspace(0, 1, steps + 1), method=milstein, path=path)
         line = (solution.x[steps // 2] + solution.x[steps // 2 + 1]) / 2
         errors.append(np.sqrt(((line - np.exp((0.1 - 0.125) * t + 0.5 * path(0.0, t))) ** 2).mean()))
     assert abs(-np.polyfit(range(5), np.log2(errors), 1)[0] - 0.5) < 0.15
@@ -159,8 +160,8 @@ def test_refusals(change, error, match):
 def test_between_the_save_times_of_adaptive_steps_lies_the_same_path():
     """The states of adaptive steps are those of a Brownian path: its bridge goes through them."""
     x0, times = np.zeros((50, 1)), [0.0, 0.1, 0.25, 0.3, 0.99, 1.0]
-    solution = solve_adaptive(MOTION, x0, np.linspace(0, 1, 9), method=euler_maruyama, key=KEY)
-    path = path_of(x0, steps=8)
+    path = path_of(x0)
+    solution = solve_adaptive(MOTION, x0, np.linspace(0, 1, 9), method=euler_maruyama, path=path)
     dense = interpolate(MOTION, solution, times, method=euler_maruyama, path=path)
     np.testing.assert_allclose(dense, np.stack([path(0.0, t) for t in times]), atol=1e-14)
     np.testing.assert_array_equal(dense[2], solution.x[2])

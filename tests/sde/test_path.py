@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from diffmath import random, reference_only
 from diffmath.random._distributions import normal_rows
-from diffmath.sde import BrownianPath, brownian_increments, chen, levy_increments
+from diffmath.sde import BrownianPath, _forest, chen, levy_increments
 
 HOST = np.empty(0)
 TERMS = {"": "W", "H": "WH", "HK": "WHK"}
@@ -35,7 +35,7 @@ TIMES = st.floats(-2.0, 3.0)
 def test_increments_add_up_by_chen_whatever_the_times(s, t, u, seed, terms):
     path = brownian(-2.0, 3.0, seed=seed, terms=terms, cache=8)
     if min(abs(s - t), abs(t - u), abs(s - u)) < 1e-4:
-        return
+        return  # the division below would amplify roundings
     joined = chen(path.increment(s, t), path.increment(t, u))
     whole = path.increment(s, u)
     # Roundings of numbers below 10, times lengths over the length of the whole where the path goes back.
@@ -46,17 +46,18 @@ def test_increments_add_up_by_chen_whatever_the_times(s, t, u, seed, terms):
 @pytest.mark.parametrize("terms", [*TERMS, "A"])
 def test_any_order_of_questions_any_cache_and_any_thread_gives_the_same_bits(terms):
     """A pure function: of the key, the row and the times."""
-    times = np.arange(17) / 16 if terms == "A" else np.sort(np.random.default_rng(0).random(20))
+    times = np.arange(17) / 16 if terms == "A" else [*np.sort(np.random.default_rng(0).random(12)), 0.3, 1.0]
     pairs = [(float(s), float(t)) for s in times[::3] for t in times[1::4] if s != t]
     names = TERMS.get(terms, "WHA")
-    path = brownian(terms=terms, cache=500)
+    levels = 4
+    path = brownian(terms=terms, cache=500, levels=levels)
     expected = {pair: path.increment(*pair) for pair in pairs}
     for cache, order in ((500, -1), (3, 1), (1, -1)):
-        other = brownian(terms=terms, cache=cache)
+        other = brownian(terms=terms, cache=cache, levels=levels)
         for pair in pairs[::order]:
             assert_same(other.increment(*pair), expected[pair], names)
         assert len(other._forest.nodes._values) <= cache
-    fresh = brownian(terms=terms, cache=10)
+    fresh = brownian(terms=terms, cache=10, levels=levels)
     with ThreadPoolExecutor(4) as pool:
         for pair, got in zip(pairs, pool.map(lambda pair: fresh.increment(*pair), pairs), strict=True):
             assert_same(got, expected[pair], names)
@@ -64,19 +65,47 @@ def test_any_order_of_questions_any_cache_and_any_thread_gives_the_same_bits(ter
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0.0, 2.0), (1.0, -1.0)], ids=["forwards", "backwards"])
-@pytest.mark.parametrize("terms", ["", "HK", "A"])
-def test_it_is_the_path_that_a_solve_with_this_key_sees(start, stop, terms):
+@pytest.mark.parametrize("terms", ["HK", "A"])
+def test_with_steps_it_is_the_path_that_a_solve_with_this_key_sees(start, stop, terms):
     path = brownian(start, stop, terms=terms, steps=12, levels=4)
     key = random.fold_in(random.key(1), "sde.path")
     for steps in (3, 6, 12, 48):
         clock = np.linspace(start, stop, steps + 1)
-        draw = levy_increments(terms, levels=4) if terms else brownian_increments
+        draw = levy_increments(terms, levels=4)
         for (s, t), expected in zip(pairwise(clock), draw(key, clock, (4, 2), like=HOST), strict=True):
-            if not terms:
-                np.testing.assert_allclose(path(s, t), expected, rtol=0, atol=1e-14)
-                continue
             # The ratios of a clock round, and so does each of 4 levels.
             assert_same(path.increment(s, t), expected, "WHA" if terms == "A" else "WHK", atol=1e-14)
+
+
+CLOCKS = [1, 7, 20, 64, 100]
+
+
+@pytest.mark.parametrize("steps", [None, 20, 100])
+@pytest.mark.parametrize("turned", [False, True], ids=["forwards", "backwards"])
+def test_a_clock_and_single_questions_see_the_same_bits(steps, turned):
+    """Blocks of a clock, questions in any order, whatever is kept, and every choice of terms."""
+    for number in CLOCKS:
+        clock = np.linspace(0, 1, number + 1)[:: -1 if turned else 1]
+        path = brownian(steps=steps, terms="HK")
+        runs = [list(path.increments(clock, terms)) for terms in ("", "H", "HK")]
+        other = brownian(steps=steps, cache=2)
+        for n in np.random.default_rng(0).permutation(number)[:10]:
+            s, t = float(clock[n]), float(clock[n + 1])
+            for run, names in zip(runs, ("W", "WH", "WHK"), strict=True):
+                assert_same(run[n], other.increment(s, t, "HK"), names)
+        total = sum(increment.W for increment in runs[0])
+        # The roundings of at most 100 increments and of their sum.
+        np.testing.assert_allclose(total, path(float(clock[0]), float(clock[-1])), rtol=0, atol=1e-12)
+
+
+def test_blocks_of_a_clock_hand_on_what_they_began(monkeypatch):
+    clock = np.linspace(0, 1, 101)
+    whole = list(brownian(terms="HK").increments(clock))
+    for most in (1, 3, 16, 99):
+        monkeypatch.setattr(_forest, "_MOST", most)
+        monkeypatch.setattr(_forest, "_FEWEST", 1)
+        for got, expected in zip(brownian(terms="HK").increments(clock), whole, strict=True):
+            assert_same(got, expected, "WHK")
 
 
 def law_of(path, times, terms):
@@ -97,18 +126,35 @@ BAND = 7 * np.sqrt(2 / ROWS)
 
 
 @pytest.mark.parametrize("terms", TERMS)
-@pytest.mark.parametrize("levels", [3, 20])
-def test_increments_have_the_law_of_brownian_motion(levels, terms):
-    """At times inside leaves, of which no two share one: ends of leaves, parts of leaves, whole cells."""
-    times = [0.0, 0.07, 0.2, 0.25, 0.51, 0.8, 1.0]
-    x = law_of(brownian(shape=(ROWS, 1), levels=levels, steps=3, terms=terms), times, terms)
+@pytest.mark.parametrize("steps", [None, 3])
+@pytest.mark.parametrize(
+    "times",
+    [[0.0, 0.07, 0.2, 0.25, 0.51, 0.8, 1.0], [0.1234567, 0.1234571, 0.1234585, 0.1234588, 0.2, 0.200001]],
+    ids=["wide", "close"],
+)
+def test_increments_have_the_law_of_brownian_motion(times, steps, terms):
+    """At any times: marks of all kinds, other times, whole cells, and several times 5e-7 apart."""
+    x = law_of(brownian(shape=(ROWS, 1), steps=steps, terms=terms), times, terms)
     assert abs(x @ x.T / ROWS - np.eye(len(x))).max() < BAND
     assert abs(x.mean(axis=1)).max() < BAND
 
 
-def test_interpolation_inside_leaves_would_be_seen():
+@pytest.mark.parametrize("steps", [None, 3])
+def test_differences_of_values_from_the_start_have_the_right_variance(steps):
+    """At scattered times 1e-7 to 1e-2 apart: 11.7 times the right one where two lay inside one leaf."""
+    path = brownian(shape=(ROWS, 1), steps=steps)
+    gaps = 10.0 ** np.arange(-7.0, -1.0)
+    times = 0.3337 + np.concatenate([[0.0], np.cumsum(gaps)])
+    values = [path(0.0, float(t)) for t in times]
+    x = np.stack([(b - a)[:, 0] / np.sqrt(g) for (a, b), g in zip(pairwise(values), gaps, strict=True)])
+    # A time is rounded by at most 2**-31, which changes the variance over 1e-7 by up to 1 %.
+    assert abs(x @ x.T / ROWS - np.eye(len(x))).max() < BAND + 0.01
+    np.testing.assert_allclose(values[3] - values[1], path(float(times[1]), float(times[3])), atol=1e-13)
+
+
+def test_interpolation_between_marks_would_be_seen():
     """The variance that straight lines inside leaves have (virtual trees with a tolerance) is rejected."""
-    path = brownian(shape=(ROWS, 1), levels=3)
+    path = brownian(shape=(ROWS, 1))
     ends = {n: path(0.0, n / 8) if n else np.zeros((ROWS, 1)) for n in range(9)}
 
     def linear(t):
@@ -119,17 +165,20 @@ def test_interpolation_inside_leaves_would_be_seen():
     assert abs((x**2).mean() - 1) > BAND
 
 
-def test_paths_of_other_levels_agree_at_the_ends_of_leaves():
-    coarse, fine = brownian(levels=4, terms="HK"), brownian(levels=12, terms="HK")
-    assert_same(coarse.increment(3 / 16, 0.75), fine.increment(3 / 16, 0.75), "WHK")
-    assert abs(coarse(0.0, 0.3) - fine(0.0, 0.3)).max() > 1e-3  # inside a coarse leaf they may not
-
-
-def test_what_is_asked_for_besides_w_does_not_change_the_path():
-    paths = [brownian(terms=terms, levels=8) for terms in ("H", "HK", "A", "HKA")]
-    for path in paths:
-        np.testing.assert_array_equal(path(0.3, 0.9), paths[0](0.3, 0.9))
-        np.testing.assert_array_equal(path.increment(0.25, 0.5).H, paths[0].increment(0.25, 0.5).H)
+@pytest.mark.parametrize("steps", [None, 20])
+def test_terms_levels_and_nesting_steps_leave_the_motion_as_it_is(steps):
+    """One motion: W, H, K are the same whatever is asked for besides, and whatever the steps in between."""
+    expected = brownian(steps=steps).increment(0.2, 0.65, "HK")
+    for options in ({"terms": "H"}, {"terms": "HK"}, {"terms": "A"}, {"terms": "HKA", "levels": 11}):
+        path = brownian(steps=steps and 4 * steps, **options)
+        assert_same(path.increment(0.2, 0.65, "HK"), expected, "WHK")
+        np.testing.assert_array_equal(path(0.2, 0.65), expected.W)
+    if steps is None:
+        assert brownian().motion == brownian(terms="HA", levels=3).motion
+    assert brownian(steps=20).motion == brownian(steps=40).motion != brownian(steps=100).motion
+    # What the name says is two motions is two.
+    twenty, hundred = (brownian(shape=(ROWS, 1), steps=n)(0.0, 1.0)[:, 0] for n in (20, 100))
+    assert np.corrcoef(twenty, hundred)[0, 1] < 0.6
 
 
 def test_turning_around_turns_the_signs():
@@ -142,7 +191,7 @@ def test_turning_around_turns_the_signs():
 
 def test_reversed_areas_are_those_of_the_reversed_path():
     """From the defining sums over 2**12 small steps, walked in both directions: no sign is taken on trust."""
-    path, n = brownian(shape=(1, 2), terms="HK", levels=12), 2**12
+    path, n = brownian(shape=(1, 2), terms="HK"), 2**12
     small = np.stack([path(i / n, (i + 1) / n)[0] for i in range(n)])
     for steps, interval in ((small, (0.0, 1.0)), (-small[::-1], (1.0, 0.0))):
         w = np.cumsum(steps, axis=0) - steps / 2
@@ -227,7 +276,16 @@ def ask(path, times):
 def test_a_clock_whose_steps_are_told_costs_one_draw_a_step(monkeypatch):
     for steps in (100, 96, 7):
         path = brownian(steps=steps)
-        assert count_draws(monkeypatch, lambda p=path, n=steps: ask(p, np.linspace(0, 1, n + 1))) == steps
+        clock = np.linspace(0, 1, steps + 1)
+        assert count_draws(monkeypatch, lambda p=path, c=clock: list(p.increments(c))) == steps
+
+
+@pytest.mark.parametrize(
+    ("steps", "draws"), [(20, 1.7), (50, 2.9), (64, 1.7), (100, 1.9), (200, 1.7), (256, 1.9), (1000, 1.9)]
+)
+def test_common_clocks_cost_about_two_draws_a_step(monkeypatch, steps, draws):
+    clock = np.linspace(0, 1, steps + 1)
+    assert count_draws(monkeypatch, lambda: list(brownian().increments(clock))) < draws * steps
 
 
 def test_the_work_does_not_depend_on_the_time_scale(monkeypatch):
@@ -237,8 +295,7 @@ def test_the_work_does_not_depend_on_the_time_scale(monkeypatch):
         for span in (1e-6, 1.0, 10.0, 1e6)
     }
     assert len(set(counts.values())) == 1
-    # Each of 49 inner times is reached once: 16 levels and its place in the leaf, less what it shares.
-    assert counts[1.0] < 49 * (16 - 5 + 1) + 2**6 + 16
+    assert counts[1.0] < 51 * 4  # some nodes are drawn again, since not all are kept
 
 
 def test_what_is_returned_may_be_written_to():
@@ -259,16 +316,17 @@ def test_nothing_happens_in_no_time():
 
 
 def test_deep_trees_and_empty_batches():
-    deep = brownian(levels=30, terms="HK")
-    assert np.isfinite(deep.increment(0.1, 0.1 + 3e-9).H).all()
+    deep = brownian(terms="HK")
+    assert np.isfinite(deep.increment(0.1, 0.1 + 7e-8).H).all()
     assert brownian(shape=(0, 3), terms="A").increment(0.0, 1.0).A.shape == (0, 3, 3)
     assert brownian(shape=(2, 3, 4), terms="K").increment(0.0, 0.1).K.shape == (2, 3, 4)
 
 
-def test_areas_are_chens_combination_of_those_of_the_leaves():
-    path = brownian(shape=(5, 3), terms="A", levels=6)
+@pytest.mark.parametrize(("steps", "number"), [(None, 64), (None, 40), (None, 10), (5, 320), (5, 20)])
+def test_areas_are_chens_combination_of_those_of_the_parts(steps, number):
+    path = brownian(shape=(5, 3), terms="A", levels=6, steps=steps)
     whole = path.increment(0.0, 1.0)
-    leaves = list(path.increments(np.linspace(0, 1, 65)))
+    leaves = list(path.increments(np.linspace(0, 1, number + 1)))
     total = leaves[0]
     for leaf in leaves[1:]:
         total = chen(total, leaf)
@@ -276,7 +334,7 @@ def test_areas_are_chens_combination_of_those_of_the_leaves():
 
 
 def test_it_pickles_without_its_cache():
-    path = brownian(terms="H", steps=6, levels=9)
+    path = brownian(terms="H", steps=6, levels=9, first_row=2)
     expected = path.increment(0.1, 0.7)
     copy = pickle.loads(pickle.dumps(path))
     assert not copy._forest.nodes._values
@@ -284,7 +342,7 @@ def test_it_pickles_without_its_cache():
     assert (
         repr(copy)
         == repr(path)
-        == "BrownianPath(Key(0x00000001, 0x00000000), (4, 2), 0, 1, terms='H', levels=9)"
+        == "BrownianPath(Key(0x00000001, 0x00000000), (4, 2), 0, 1, terms='H', levels=9, steps=3 * 2**k)"
     )
 
 
@@ -297,8 +355,10 @@ def test_it_pickles_without_its_cache():
         (lambda: brownian(terms=None), TypeError, "terms must be a str"),
         (lambda: brownian(levels=-1), ValueError, "levels must be at least 0"),
         (lambda: brownian(levels=1.5), TypeError, "levels must be an int"),
-        (lambda: brownian(levels=31), ValueError, "levels must leave the places of a leaf apart"),
+        (lambda: brownian(levels=25), ValueError, "levels must be at most 24"),
         (lambda: brownian(t0=1e9, t1=1e9 + 1), ValueError, "measure time from nearby"),
+        (lambda: brownian().increment(0.0, 1.0, "X"), ValueError, 'letters of "HKA"'),
+        (lambda: brownian(shape=(3,)).increment(0.0, 1.0, "A"), ValueError, "for Levy areas A"),
         (lambda: brownian(steps=0), ValueError, "steps must be at least 1"),
         (lambda: brownian(cache=0), ValueError, "cache must be at least 1"),
         (lambda: brownian(shape=(3,), terms="A"), ValueError, "for Levy areas A"),
@@ -309,29 +369,13 @@ def test_it_pickles_without_its_cache():
         (lambda: brownian()(np.nan, 1.0), ValueError, "s must lie in"),
         (lambda: brownian()("0", 1.0), TypeError, "s must be a number; got str"),
         (lambda: brownian()(True, 1.0), TypeError, "s must be a number; got bool"),
-        (lambda: brownian(levels=3)(0.3, 0.31), ValueError, "one leaf, of width 0.125; got 0.3 and 0.31"),
-        (lambda: brownian()(0.3, 0.3 + 1e-15), ValueError, "inside one leaf"),
-        (lambda: brownian(terms="A").increment(0.0, 0.3), ValueError, "t must be an end of one of the 256"),
-        (lambda: brownian(terms="A").increment(0.3, 0.5), ValueError, "s must be an end of one"),
+        (lambda: brownian()(0.3, 0.3 + 5e-8), ValueError, "at least 5.96e-08 apart, 2.*; got 0.3 and"),
+        (lambda: brownian()(0.3, 0.3 + 1e-15), ValueError, "use a path over a shorter span"),
+        (lambda: brownian(terms="A").increment(0.0, 0.333), ValueError, "t must be an end of a leaf of"),
+        (lambda: brownian(terms="A").increment(0.333, 0.5), ValueError, "s must be an end of a leaf"),
         (lambda: brownian().increments([0.0, 0.5, 1.5]), ValueError, "t must lie in"),
-        (lambda: brownian(levels=5).increments(np.linspace(0, 1, 101)), ValueError, "use more levels"),
     ],
 )  # fmt: skip
 def test_refusals(call, error, match):
     with pytest.raises(error, match=match):
         call()
-
-
-def test_a_clock_with_two_times_inside_one_leaf_never_goes_unnoticed():
-    """Two times of a clock inside one leaf are neighbours, or have neighbours there: one step is refused."""
-    refused = []
-    for steps in range(2, 40):
-        inside = [8 * n // steps for n in range(1, steps) if 8 * n % steps]
-        path = brownian(levels=3)
-        if len(set(inside)) < len(inside):
-            refused.append(steps)
-            with pytest.raises(ValueError, match="inside one leaf"):
-                path.increments(np.linspace(0, 1, steps + 1))
-        else:
-            assert len(list(path.increments(np.linspace(0, 1, steps + 1)))) == steps
-    assert refused == [11, *range(13, 16), *range(17, 40)]

@@ -27,7 +27,7 @@ def test_zero_noise_is_the_explicit_euler_method():
     model = sde.SDE(lambda t, x: -x, lambda t, x: 0.0 * x)
     path = sde.solve(model, np.ones((2, 3)), [0.0, 0.5, 1.0], method=sde.euler_maruyama, key=KEY, substeps=4)
     np.testing.assert_allclose(path.x[:, 0, 0], [1.0, 0.875**4, 0.875**8], rtol=1e-14)
-    assert path.stats == {"steps": 8, "evaluations": 8}
+    assert (path.stats["steps"], path.stats["evaluations"]) == (8, 8)
     assert path.success
 
 
@@ -320,8 +320,8 @@ def test_a_path_of_the_same_key_and_steps_gives_the_same_solution():
         np.ones((5, 2)),
         np.linspace(0, 1, 13),
     )
-    by_key = sde.solve(model, x0, times, method=sde.euler_maruyama, key=KEY)
-    by_path = sde.solve(model, x0, times, method=sde.euler_maruyama, path=path_of(x0, steps=12))
+    by_key = sde.solve(model, x0, times, method=sde.sriw1, key=KEY)
+    by_path = sde.solve(model, x0, times, method=sde.sriw1, path=path_of(x0, steps=12))
     np.testing.assert_allclose(by_path.x, by_key.x, rtol=1e-13)
 
 
@@ -348,8 +348,6 @@ def test_runs_with_any_times_see_one_path():
         ({"path": path_of(np.ones((3, 1)))}, ValueError, r"path must have shape \(2, 1\), .*; got \(3, 1\)"),
         ({"path": path_of(np.ones((2, 1), np.float32))}, TypeError, "the precision of x0, float64"),
         ({"times": [0.0, 2.0]}, ValueError, r"t must lie in \[t0, t1\]"),
-        ({"method": sde.Method("needs_k", lambda *a: a[2], {"diagonal": (1.0, 1.0)},
-                               increments=sde.levy_increments("HK"))}, ValueError, "'HK' for needs_k"),
         ({"method": sde.Method("weak", lambda *a: a[2], {"diagonal": (1.0, 1.0)},
                                increments=lambda *a, **k: iter(()))}, ValueError, "noise of its own kind"),
     ],

@@ -1,0 +1,301 @@
+"""What has to be drawn and put together for the increments between some places of a Brownian path.
+
+A plan is a list of instructions on registers, made from the places alone: draw a cell, divide a node, join
+two parts, hand out. An increment is put together from the largest nodes that it consists of, those before its
+earliest mark from left to right, those after it from right to left, so that it is the same whoever asks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache, reduce
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from diffmath import random
+from diffmath.random._philox import MASK, Stream, philox4x32
+from diffmath.sde._bridge import VARIANCES, chen_matrices, split
+from diffmath.sde._marks import Marks, Node
+
+__all__ = ["Do", "Name", "Plan", "make_plan", "pieces_of"]
+
+Name = tuple[int, int]
+Weights = npt.NDArray[np.float64]
+Part = tuple[int, int, int]  # a register, and its places
+
+_FEW = 12  # keys that are derived sooner one by one
+_NOTHING = np.zeros((2, 3, 6))
+
+
+class Do:
+    """Kinds of instructions; what they read and write stands in the columns of `Plan.steps`."""
+
+    LOAD = 0  # input a -> register d
+    ROOT = 1  # normals -> register d
+    DIVIDE = 2  # register a, normals -> registers d and e
+    JOIN = 3  # registers a and b -> register d
+    EMIT = 4  # register a -> increment d
+    KEEP = 5  # register a -> kept d
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Instructions, in arrays that a kernel can read.
+
+    Parameters
+    ----------
+    steps : array of int, shape (n, 7)
+        Kind, a, b, d, e, and how many of (W, H, K) are wanted in d and in e; a register of -1 is not wanted.
+    keys : array of uint64, shape (n, 2)
+        Words of the key of an instruction that draws.
+    weights : array, shape (n, 2, 3, 6)
+        Entry i of d (and of e) is ``sum_j weights[0, i, j] * v[j]`` (of weights[1]), v being both operands,
+        three entries each.
+    registers, increments, order, kept : int
+        Numbers of registers, of increments, of entries of an increment, of nodes kept.
+    """
+
+    steps: npt.NDArray[np.int64]
+    keys: npt.NDArray[np.uint64]
+    weights: npt.NDArray[np.float64]
+    registers: int
+    increments: int
+    order: int
+    kept: int
+
+
+def make_plan(
+    marks: Marks, key: random.Key, places: Sequence[int], order: int, place_length: float,
+    known: Collection[Name], keep: Any,
+) -> tuple[Plan, list[Name], list[Name]]:  # fmt: skip
+    """Plan the increments between places, ascending.
+
+    Parameters
+    ----------
+    order : int
+        How many of (W, H, K) an increment has.
+    known : collection of names
+        Nodes that need not be drawn.
+    keep : callable
+        ``keep(node)``: whether a node that is drawn is to be kept.
+
+    Returns
+    -------
+    tuple
+        The plan, the names of its inputs in their order, and of the nodes that it keeps.
+    """
+    writer = _Writer(marks, key, place_length, known)
+    for number, (before, after) in enumerate(pieces_of(marks, places)):
+        first, rest = ([writer.part(node) for node in nodes] for nodes in (before, after))
+        sides = [reduce(writer.join, first)]
+        if rest:
+            sides.append(reduce(lambda right, left: writer.join(left, right), reversed(rest)))
+        writer.write(Do.EMIT, a=reduce(writer.join, sides)[0], d=number)
+    inputs = list(writer.inputs)
+    kept = [node for node in writer.made if node.name not in writer.inputs and keep(node)]
+    for number, node in enumerate(kept):
+        writer.write(Do.KEEP, a=writer.register[node.name], d=number)
+    return writer.finish(len(places) - 1, order, len(kept)), inputs, [node.name for node in kept]
+
+
+def pieces_of(marks: Marks, places: Sequence[int]) -> Iterator[tuple[list[Node], list[Node]]]:
+    """Iterate over the nodes of every increment: those before its earliest mark, and those after it."""
+    first, stack = places[0], list[Node]()
+    cell, number, found = first // marks.size, 0, list[Node]()  # nothing is divided but what a place cuts
+    while number < len(places) - 1:
+        if not stack:
+            stack.append(marks.cell(cell))
+            cell += 1
+        node = stack.pop()
+        if node.high <= first:
+            continue
+        if node.low < first or places[number + 1] < node.high:
+            stack += reversed(node.halves)
+            continue
+        found.append(node)
+        if node.high == places[number + 1]:
+            middle = _earliest(marks, found, places[number], places[number + 1])
+            yield [n for n in found if n.high <= middle], [n for n in found if n.low >= middle]
+            found, number = [], number + 1
+
+
+def _earliest(marks: Marks, found: list[Node], low: int, high: int) -> int:
+    """Return the mark at which an increment is put together."""
+    if len(found) == 1:
+        return high
+    if low // marks.size != (high - 1) // marks.size:
+        return (high - 1) // marks.size * marks.size
+    node = found[0]
+    while node.high < high:
+        assert node.above is not None, "one cell holds both places"
+        node = node.above
+    return node.middle
+
+
+class _Writer:
+    """Instructions in the making; a node is drawn when it is first wanted."""
+
+    def __init__(self, marks: Marks, key: random.Key, place_length: float, known: Collection[Name]) -> None:
+        self._marks, self._key, self._place_length, self._known = marks, key, place_length, known
+        self.register: dict[Name, int] = {}
+        self.inputs: dict[Name, int] = {}
+        self.made: list[Node] = []
+        self._lines: list[list[int]] = []
+        self._weights: list[Any] = []
+        self._scales: list[float] = []
+        self._draws: list[tuple[int, int, int]] = []  # line, cell, number
+        self._count = 0
+
+    def write(
+        self, kind: int, a: int = -1, b: int = -1, d: int = -1, e: int = -1,
+        weights: Weights | None = None, scale: float = 1.0,
+    ) -> None:  # fmt: skip
+        """Append an instruction; `scale` multiplies the weights of normals."""
+        self._lines.append([kind, a, b, d, e, 0, 0])
+        self._weights.append(_NOTHING if weights is None else weights)
+        self._scales.append(scale)
+
+    def new(self) -> int:
+        self._count += 1
+        return self._count - 1
+
+    def node(self, node: Node) -> int:
+        """Return the register of a node."""
+        chain = [node]
+        while chain[-1].name not in self.register:
+            top = chain[-1]
+            if top.name in self._known:
+                self.register[top.name], self.inputs[top.name] = self.new(), len(self.inputs)
+                self.write(Do.LOAD, a=self.inputs[top.name], d=self.register[top.name])
+            elif top.above is None:
+                self._draw_cell(top)
+            else:
+                chain.append(top.above)
+        for above in reversed(chain[1:]):
+            self._divide(above)
+        return self.register[node.name]
+
+    def _draw_cell(self, node: Node) -> None:
+        self.register[node.name] = self.new()
+        self.made.append(node)
+        self._draws.append((len(self._lines), node.low // self._marks.size, 0))
+        length = self._place_length * self._marks.size
+        self.write(Do.ROOT, d=self.register[node.name], weights=_root_weights(), scale=math.sqrt(length))
+
+    def _divide(self, node: Node) -> None:
+        left, right = node.halves
+        registers = [self.register.get(half.name, -1) for half in (left, right)]
+        fresh = [half for half, register in zip((left, right), registers, strict=True) if register < 0]
+        for half in fresh:
+            self.register[half.name] = self.new()
+        self.made += fresh
+        self._draws.append((len(self._lines), node.low // self._marks.size, self._marks.number(node)))
+        root = math.sqrt(self._place_length * (node.high - node.low))
+        d, e = (self.register[half.name] if half in fresh else -1 for half in (left, right))
+        weights = _split_weights(node.share)
+        self.write(Do.DIVIDE, a=self.register[node.name], d=d, e=e, weights=weights, scale=root)
+
+    def part(self, node: Node) -> Part:
+        """Return the register of a node, and its places."""
+        return self.node(node), node.low, node.high
+
+    def join(self, first: Part, second: Part) -> Part:
+        """Return the register of two parts that follow each other, and its places."""
+        (a, low, middle), (b, _, high) = first, second
+        register, weights = self.new(), _join_weights((middle - low) / (high - low))
+        self.write(Do.JOIN, a=a, b=b, d=register, weights=weights)
+        return register, low, high
+
+    def finish(self, increments: int, order: int, kept: int) -> Plan:
+        _count_entries(self._lines, self._count, order)
+        registers = _share_registers(self._lines, self._count)
+        steps = np.array(self._lines, dtype=np.int64)
+        weights = np.stack(self._weights)
+        weights[..., 3:] *= np.array(self._scales)[:, None, None, None]
+        return Plan(steps, self._keys(len(steps)), weights, registers, increments, order, kept)
+
+    def _keys(self, lines: int) -> npt.NDArray[np.uint64]:
+        """Derive all keys at once: that of the cell, then that of the node."""
+        keys = np.zeros((lines, 2), dtype=np.uint64)
+        if not self._draws:
+            return keys
+        if len(self._draws) < _FEW:
+            for line, cell, number in self._draws:
+                keys[line] = random.fold_in(random.fold_in(self._key, cell), number).words
+            return keys
+        where, cells, numbers = np.array(self._draws, dtype=np.int64).T
+        numbered = {int(cell): random.fold_in(self._key, int(cell)).words for cell in np.unique(cells)}
+        low, high = np.array([numbered[int(cell)] for cell in cells], dtype=np.int64).T
+        counter = (numbers & MASK, numbers >> 32, 0 * numbers, 0 * numbers + int(Stream.FOLD_NUMBER))
+        words = philox4x32(counter, (low, high))
+        keys[where, 0], keys[where, 1] = words[0], words[1]
+        return keys
+
+
+@cache
+def _root_weights() -> Weights:
+    weights = np.zeros((2, 3, 6))
+    weights[0, range(3), range(3, 6)] = [math.sqrt(variance) for variance in VARIANCES]
+    return weights
+
+
+@lru_cache(maxsize=4096)
+def _split_weights(share: float) -> Weights:
+    law = split(share)
+    return np.stack([np.hstack([law.left, law.left_noise]), np.hstack([law.right, law.right_noise])])
+
+
+@lru_cache(maxsize=4096)
+def _join_weights(share: float) -> Weights:
+    weights = np.zeros((2, 3, 6))
+    weights[0] = np.hstack(chen_matrices(share))
+    return weights
+
+
+def _count_entries(lines: list[list[int]], count: int, order: int) -> None:
+    """Write down how many of (W, H, K) every register must hold: all where it is divided or kept."""
+    wanted = [0] * (count + 1)  # the last is that of "no register"
+    for line in reversed(lines):
+        kind, a, b, d, e = line[:5]
+        if kind == Do.EMIT:
+            wanted[a] = max(wanted[a], order)
+        elif kind == Do.KEEP:
+            wanted[a] = 3
+        else:
+            line[5], line[6] = wanted[d], wanted[e]
+            if kind == Do.DIVIDE:
+                wanted[a] = 3
+            elif kind == Do.JOIN:
+                wanted[a], wanted[b] = max(wanted[a], wanted[d]), max(wanted[b], wanted[d])
+        wanted[-1] = 0
+
+
+def _share_registers(lines: list[list[int]], count: int) -> int:
+    """Number the registers anew, so that one that is not read any more serves again; return how many."""
+    last = [-1] * count
+    for number, (kind, a, b, *_) in enumerate(lines):
+        if kind != Do.LOAD:
+            for register in (a, b):
+                if register >= 0:
+                    last[register] = number
+    place, free, most = [-1] * count, list[int](), 0
+    for number, line in enumerate(lines):
+        kind = line[0]
+        read = {r for r in line[1:3] if r >= 0} if kind != Do.LOAD else set()
+        for column in (3, 4) if kind not in (Do.EMIT, Do.KEEP) else ():
+            register = line[column]
+            if register < 0 or last[register] < 0:
+                line[column] = -1
+                continue
+            if not free:
+                free.append(most)
+                most += 1
+            place[register] = line[column] = free.pop()
+        for column in (1, 2) if read else ():
+            line[column] = place[line[column]] if line[column] >= 0 else -1
+        free += [place[register] for register in read if last[register] == number]
+    return most
