@@ -161,7 +161,7 @@ def solve(
     `yoshida6`, `mclachlan4`), another method of its order takes that step; a method of your own without a
     tableau is given the last time instead.
 
-    JAX (`jit`, `vmap`, `grad`) traces explicit methods of fixed steps: the steps are one ``lax.scan``, f gets
+    JAX (`jit`, `vmap`, `grad`) traces fixed steps that need no iteration: they are one ``lax.scan``, f gets
     `t` as a traced number (use jax.numpy on it, not math), no value is checked, and what needs numbers
     (adaptive steps, Newton's iteration, events, `dense`, callbacks) is refused by name. PyTorch
     differentiates every solve, through the steps that it took.
