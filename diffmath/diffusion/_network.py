@@ -15,7 +15,7 @@ from diffmath._typing import Array, Score, Time
 __all__ = ["batch_time", "call_network"]
 
 # What Python, NumPy, JAX and PyTorch say of a float where an array was needed.
-_FLOAT = re.compile(r"'float' object|'numpy.float64' object|not float|got float|type 'float'|<class 'float'>")
+_FLOAT = re.compile(r"'(?:numpy\.)?float(?:64)?' object|(?:not|got|type) '?float\b|<class 'float'>")
 # What they say of an array where PyTorch needed a tensor.
 _NO_TENSOR = re.compile(r"must be Tensor, not|expected Tensor|'[\w.]+' object has no attribute")
 

@@ -92,7 +92,14 @@ def test_a_network_that_wants_a_tensor_is_told_how() -> None:
         diffusion.sample(PROCESS, network, X, TIMES, method="ddim")
 
 
-@pytest.mark.parametrize("error", [TypeError("mine"), AttributeError("'Net' object has no attribute 'w'")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        TypeError("mine"),
+        TypeError("add requires arguments to have the same dtypes, got float64, float32"),
+        AttributeError("'Net' object has no attribute 'w'"),
+    ],
+)
 def test_other_exceptions_pass_through(error: Exception) -> None:
     def network(x: Any, t: float) -> Any:
         raise error
