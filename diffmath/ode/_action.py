@@ -18,6 +18,7 @@ from diffmath._callables import check_result
 from diffmath._counts import check_count
 from diffmath._devices import on_its_device
 from diffmath._typing import Array, Time
+from diffmath.ode._matrices import as_state
 
 __all__ = ["expm_multiply"]
 
@@ -56,8 +57,8 @@ def expm_multiply(
     A : array, shape (n, n), sparse matrix, or callable
         Matrix in the library of `x`, or on the host; a sparse matrix or array of SciPy, for states of NumPy;
         or ``A(x)``: the product for every row, shape (batch, n) -> (batch, n), which needs `norm`.
-    x : array, shape (batch, n)
-        States, one a row.
+    x : array, shape (batch, n) or (n,)
+        States, one a row, or one state.
     t : float or array, shape (batch, 1)
         Time, of any sign; one for all rows, or one a row.
     b : array, shape (n,), optional
@@ -69,8 +70,8 @@ def expm_multiply(
 
     Returns
     -------
-    array, shape (batch, n)
-        In the dtype and on the device of `x`; not finite where it overflows.
+    array, of the shape of `x`
+        In its dtype and on its device; not finite where it overflows.
 
     Raises
     ------
@@ -97,11 +98,14 @@ def expm_multiply(
     >>> ode.expm_multiply(turn, np.array([[1.0, 0.0]]), np.pi / 2).round(12)
     array([[ 0., -1.]])
     """
+    if compat.is_array_api_obj(x) and x.ndim == 1:
+        alone = expm_multiply(A, x[None, :], t, b=b, norm=norm, max_products=max_products)
+        return alone[0, :]
     x = check_array("x", x, ndim=2, allow_complex=True)
     operator = _Operator(A, x, norm)
     xp, forcing = array_namespace(x), None
     if b is not None:
-        forcing = asarray_like(b, x, x.dtype) if compat.is_numpy_array(b) else b
+        forcing = as_state("b", b, x)
         if tuple(forcing.shape) != (x.shape[1],):
             raise ValueError(f"b must have shape ({x.shape[1]},); got {tuple(forcing.shape)}")
     longest = _longest(t)

@@ -66,9 +66,11 @@ class Event:
 
     def __post_init__(self) -> None:
         check_dynamics(self.function, "event", more=None)
-        if self.terminal is None:
-            object.__setattr__(self, "terminal", False)
-        elif not isinstance(self.terminal, int | np.integer | np.bool_) or self.terminal < 0:
+        if self.terminal is None or (isinstance(self.terminal, float) and self.terminal.is_integer()):
+            object.__setattr__(self, "terminal", int(self.terminal or 0))  # solve_ivp takes both
+        if isinstance(self.direction, bool) or self.direction is None:
+            raise TypeError(f"direction must be a number: positive, negative or 0; got {self.direction}")
+        if not isinstance(self.terminal, int | np.integer | np.bool_) or self.terminal < 0:
             raise ValueError(f"terminal must be True, False or a count; got {self.terminal!r}")
         if check_number("direction", self.direction) != self.direction:
             raise ValueError(f"direction must be a number: positive, negative or 0; got {self.direction}")
@@ -84,7 +86,7 @@ def check_events(events: Any) -> tuple[Event, ...]:
     return tuple(
         event
         if isinstance(event, Event)
-        else Event(event, getattr(event, "terminal", False), float(getattr(event, "direction", 0.0)))
+        else Event(event, getattr(event, "terminal", False), getattr(event, "direction", 0.0))
         for event in several
     )
 

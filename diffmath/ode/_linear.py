@@ -104,7 +104,7 @@ class LinearExact:
         model = structured(f, Linear, self.name)
         if self.form == "action":
             return expm_multiply(model.A, x, dt, b=model.b)
-        _check_fit(model.A, x)
+        _check_fit(model.A, model.b, x)
         propagator, push = _CACHE.get(
             getattr(f, "model", f), "exact", dt, x, lambda: _propagator(model, x, dt)
         )
@@ -149,11 +149,13 @@ def _like(value: Any, x: Array) -> Any:
     return asarray_like(value, x, x.dtype) if value is not None and compat.is_numpy_array(value) else value
 
 
-def _check_fit(A: Array, x: Array) -> None:
+def _check_fit(A: Array, b: Array | None, x: Array) -> None:
     if x.ndim != 2 or A.shape[0] != x.shape[1]:
         raise ValueError(f"A must have shape (n, n), x (batch, n); got {tuple(A.shape)} and {tuple(x.shape)}")
-    if "complex" in str(A.dtype) and not array_namespace(x).isdtype(x.dtype, "complex floating"):
-        raise TypeError(f"A is complex ({A.dtype}); make x0 complex, its dtype is {x.dtype}")
+    for name, values in (("A", A), ("b", b)):
+        dtype = getattr(values, "dtype", None)
+        if "complex" in str(dtype) and not array_namespace(x).isdtype(x.dtype, "complex floating"):
+            raise TypeError(f"{name} is complex ({dtype}); make x0 complex, its dtype is {x.dtype}")
 
 
 _CACHE: StepCache[Any] = StepCache()

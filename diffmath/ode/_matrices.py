@@ -35,8 +35,8 @@ def apply(name: str, matrix: Any, x: Array) -> Array:
     """Return L x for every row; a vector is a diagonal."""
     if matrix.shape[-1] != x.shape[-1]:
         raise ValueError(
-            f"{name} must have the size of the last axis of the state; got shapes {tuple(matrix.shape)} and "
-            f"{tuple(x.shape)}"
+            f"{name} must have the size of the last axis of the state, {x.shape[-1]}; got shape "
+            f"{tuple(matrix.shape)}"
         )
     if is_sparse(matrix):
         _check_kind(name, matrix, x)

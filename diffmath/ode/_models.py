@@ -69,6 +69,8 @@ class WithJacobian(Structured):
         check_dynamics(self.f, "f", more=None)
         if callable(self.jacobian):
             check_dynamics(self.jacobian, "jacobian", more=None)
+        elif isinstance(self.jacobian, str):
+            raise TypeError(f"jacobian must be a callable or a matrix; got the text {self.jacobian!r}")
         elif self.jacobian is not None:
             check_matrix("jacobian", self.jacobian, (2,))
             object.__setattr__(self, "jacobian", dense(self.jacobian))
@@ -76,6 +78,8 @@ class WithJacobian(Structured):
             check_dynamics(self.time_derivative, "time_derivative", more=None)
         if self.sparsity is not None:
             pattern = np.asarray(dense(self.sparsity))
+            if pattern.dtype.kind not in "biufc":
+                raise TypeError(f"sparsity must hold numbers or truth values; got dtype {pattern.dtype}")
             if pattern.ndim != 2 or pattern.shape[0] != pattern.shape[1]:
                 raise ValueError(f"sparsity must be square, shape (n, n); got {pattern.shape}")
             object.__setattr__(self, "sparsity", pattern != 0)

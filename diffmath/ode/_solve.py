@@ -182,6 +182,16 @@ def solve(
     array([[0.367879], [0.135335]])
     >>> ode.solve(lambda t, x: -rates * x, np.ones((2, 1)), [0.0, 1.0], method=ode.rk4, substeps=10)
     Solution(ok, t: 0 -> 1 (2 times), x: (2, 2, 1) float64, steps=10, evaluations=40, calls=40)
+
+    Parameters of every row, and a constant; then one state, as for solve_ivp:
+
+    >>> def cooling(t, x, rates, outside):
+    ...     return rates * (outside - x)
+    >>> ode.solve(cooling, np.ones((2, 1)), [0.0, 1.0], parameters=rates, args=(0.5,)).x[-1].round(4)
+    array([[0.6839],
+           [0.5677]])
+    >>> ode.solve(cooling, 1.0, [0.0, 1.0], args=(2.0, 0.5), method="dop853").x.round(4)
+    array([1.    , 0.5677])
     """
     check_on_failure(on_failure)
     problem = pose(f, x0, parameters, args, events=events, callback=callback)

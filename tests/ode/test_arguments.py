@@ -147,3 +147,17 @@ def test_a_list_as_time_span_is_answered_where_f_fails():
 
 def test_more_steps_than_an_integer_of_the_machine_counts():
     assert ode.solve(decay, [1.0], [0.0, 1.0], max_steps=10**30).success
+
+
+def test_attributes_of_events_as_solve_ivp_reads_them():
+    def half(t, x):
+        return x[0] - 0.5
+
+    half.terminal, half.direction = 1.0, -1
+    assert ode.solve(decay, [1.0], [0.0, 1.0], events=half).status == "event"
+    half.direction = None
+    with pytest.raises(TypeError, match="direction must be a number: positive, negative or 0; got None"):
+        ode.solve(decay, [1.0], [0.0, 1.0], events=half)
+    half.direction, half.terminal = 0, 1.5
+    with pytest.raises(ValueError, match=r"terminal must be True, False or a count; got 1\.5"):
+        ode.solve(decay, [1.0], [0.0, 1.0], events=half)

@@ -222,3 +222,15 @@ def test_facts():
     assert ode.exact.order == math.inf
     assert ode.exact.nfe(10) == 0
     assert isinstance(ode.exact, ode.Method)
+
+
+def test_one_vector_and_forcings_that_are_complex():
+    A, x = np.array([[-1.0, 2.0], [0.5, -3.0]]), np.array([1.0, 2.0])
+    for matrix in (A, scipy.sparse.csr_array(A)):
+        found = ode.expm_multiply(matrix, x, 0.7, b=x)
+        np.testing.assert_array_equal(found, ode.expm_multiply(matrix, x[None], 0.7, b=x)[0])
+    with pytest.raises(TypeError, match="b is complex"):
+        ode.expm_multiply(A, x, b=1j * x)
+    for method in (ode.exact, ode.LinearExact("action"), ode.radau5):
+        with pytest.raises(TypeError, match="b is complex"):
+            ode.solve(ode.Linear(A, 1j * x), x, [0.0, 1.0], method=method)

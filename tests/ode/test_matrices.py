@@ -74,6 +74,14 @@ def test_refusals(xp):
         ode.Linear(sparse[:, 1:])
     with pytest.raises(ValueError, match=r"sparsity must be square, shape \(n, n\); got \(12, 11\)"):
         ode.WithJacobian(heat, sparsity=sparse[:, 1:])
+    with pytest.raises(TypeError, match="sparsity must hold numbers or truth values; got dtype object"):
+        ode.WithJacobian(heat, sparsity=[[1, None], [0, 1]])
+    with pytest.raises(TypeError, match="jacobian must be a callable or a matrix; got the text '2-point'"):
+        ode.WithJacobian(heat, "2-point")
+    with pytest.raises(
+        ValueError, match=r"A must have the size of the last axis of the state, 3; .* \(12, 12\)"
+    ):
+        ode.solve(ode.Linear(sparse), [1.0, 2.0, 3.0], [0.0, 1.0])
     state = xp.asarray(X0)
     if isinstance(state, np.ndarray):
         np.testing.assert_allclose(ode.Linear(sparse)(0.0, state), heat(0.0, X0))
