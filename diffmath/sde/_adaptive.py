@@ -220,6 +220,8 @@ def _options(method: Method, model: SDE, controller: Any, rest: tuple[Any, ...],
     checked = check_options(
         rtol, atol, "rows", chosen, max_steps, min_step, max_step=max_step, first_step=first_step
     )
+    if first_step is not None and first_step > span:
+        raise ValueError(f"first_step must be at most the time span, {span:g}; got {first_step}")
     strong, _ = method.orders[model.noise]
     assert strong is not None, "_check_converges has refused this method"
     return Steps(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, check_array
@@ -91,6 +92,12 @@ def probe(model: SDE, t: float, x: Array) -> Probed:
     matrix = model.noise in ("commutative", "general")
     g = _probe("diffusion", model.diffusion, t, x, None)
     _refuse_two_readings(model, t, x)
+    motions = {"diagonal": x.shape[1], "scalar": 1}.get(model.noise)
+    if model.noise_dim is not None and motions is not None and model.noise_dim != motions:
+        raise ValueError(
+            f"noise_dim must be {motions} for {model.noise} noise of {x.shape[1]} components, or None; got "
+            f"{model.noise_dim}: a matrix per row is noise='general'"
+        )
     if g.ndim == 3 and model.noise in ("diagonal", "scalar"):
         raise ValueError(
             f"diffusion(t, x) of {model.noise} noise must return shape {tuple(x.shape)}; got "
@@ -147,7 +154,7 @@ def _shape_on(g: Watched, t: float, x: Array, rows: Any) -> tuple[int, ...] | No
     g.rows.choose(rows)
     try:
         with np.errstate(all="ignore"):
-            return tuple(g.function(t, take(x, rows)).shape)
+            return tuple(g.raw(t, take(x, rows)).shape)
     except Exception:  # noqa: BLE001  whatever a function does with arrays that do not fit
         return None
     finally:
@@ -165,6 +172,12 @@ def _probe(role: str, function: Any, t: float, x: Array, shape: tuple[int, ...] 
     with np.errstate(all="ignore"):  # what is not finite is found after the step, and reported
         result = guarded(function, role, t, t, lent)
     call = f"{role}(t, x)"
+    if not compat.is_array_api_obj(result):
+        wanted = tuple(x.shape) if shape is None else shape
+        raise TypeError(
+            f"{call} must return an array of shape {wanted}, of the library and dtype of the state; got "
+            f"{type(result).__name__}"
+        )
     check_result(call, result, x, getattr(result, "shape", None) if shape is None else shape)
     if not all_true(lent == x):
         raise TypeError(f"{role} must not modify its state x; it did at t={t!r}: work on a copy")

@@ -6,20 +6,22 @@ A path has no polynomial inside a step to be read off, so an event is where a st
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays import array_namespace, device, to_numpy
+from diffmath._bound import bind
 from diffmath._callables import guarded
 from diffmath._solution import Solution, Status
 from diffmath._typing import Array
-from diffmath.ode._events import Event
+from diffmath.ode._events import Event, check_events
 from diffmath.ode._failures import Failures, advice, name_rows
 from diffmath.sde._rows import take
 
-__all__ = ["Endings", "checked_callback", "saved_states"]
+__all__ = ["Endings", "bound_events", "checked_callback", "saved_states"]
 
 Rows = npt.NDArray[np.float64]
 
@@ -75,7 +77,7 @@ class Endings:
         unknown = self.alive & np.isnan(values).any(axis=0)
         self._end("nonfinite", unknown, _UNKNOWN.format(t=t, rows="{rows}"))
         self._values = values
-        if self._callback is not None and self._callback(t, self._shaped(x)):
+        if self._callback is not None and _stops(self._callback(t, self._lent(x))):
             self.failures.add("user_stop", np.flatnonzero(self.alive), advice("user_stop", t=t))
             return True
         return not self.alive.any()
@@ -122,12 +124,19 @@ class Endings:
         found, batch = np.zeros((len(self._events), x.shape[0])), x.shape[0]
         for i, event in enumerate(self._events):
             with np.errstate(all="ignore"):
-                value = guarded(event.function, "event(t, x)", t, t, self._shaped(x))
+                value = guarded(event.function, "event(t, x)", t, t, self._lent(x))
             shape = getattr(value, "shape", type(value).__name__)
             if shape != (batch,):
                 raise ValueError(f"event(t, x) must return shape ({batch},), one number per row; got {shape}")
-            found[i] = to_numpy(value)
+            host = to_numpy(value)
+            if host.dtype.kind not in "biuf":
+                raise TypeError(f"event(t, x) must return real numbers; got dtype {host.dtype}")
+            found[i] = 2.0 * host - 1.0 if host.dtype.kind == "b" else host  # a condition: from -1 to 1
         return found
+
+    def _lent(self, x: Array) -> Array:
+        """Return a copy for the user: what is done to it does not change the path."""
+        return self._shaped(array_namespace(x).asarray(x, copy=True))
 
     def _end(self, status: Any, rows: npt.NDArray[np.bool_], message: str) -> None:
         ended = np.flatnonzero(rows & self.alive)
@@ -140,6 +149,15 @@ class Endings:
 
     def _on_device(self, mask: npt.NDArray[np.bool_]) -> Array:
         return array_namespace(self.begin).asarray(mask.copy(), device=device(self.begin))[:, None]
+
+
+def _stops(answer: Any) -> bool:
+    try:
+        return bool(answer)
+    except (TypeError, ValueError, RuntimeError):  # as arrays of several numbers do
+        raise TypeError(
+            f"callback must return a truth value, or None to go on; got {type(answer).__name__}"
+        ) from None
 
 
 def saved_states(
@@ -164,6 +182,14 @@ def saved_states(
         if done:
             break
     return states, steps, ""
+
+
+def bound_events(events: Any, parameters: Any, args: tuple[Any, ...]) -> tuple[Event, ...]:
+    """Return events as functions of (t, x)."""
+    return tuple(
+        replace(event, function=bind(event.function, parameters, args, "event"))
+        for event in check_events(events)
+    )
 
 
 def checked_callback(callback: Any) -> Callable[[float, Array], Any] | None:

@@ -91,6 +91,8 @@ def interpolate(
     (2, 1000, 1)
     """
     at = host_times(times, min_length=1)
+    if not isinstance(solution, Solution):
+        raise TypeError(f"solution must be a Solution, as of sde.solve; got {type(solution).__name__}")
     saved, xp = solution.t, array_namespace(solution.x)
     if len(saved) < 2:
         raise ValueError(f"solution must hold at least 2 times; got {len(saved)}")
@@ -98,7 +100,8 @@ def interpolate(
     outside = at[(direction * at < direction * saved[0]) | (direction * at > direction * saved[-1])]
     if outside.size:
         raise ValueError(
-            f"times must lie between the saved ones, {saved[0]!r} and {saved[-1]!r}; got {outside[0]!r}"
+            f"times must lie between the saved ones, {saved[0]:.17g} and {saved[-1]:.17g}; got "
+            f"{outside[0]:.17g}"
         )
     method = as_method(method)
     if not isinstance(path, BrownianPath):

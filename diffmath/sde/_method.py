@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, get_args
 
+from diffmath._counts import check_count
 from diffmath._models import SDE, Calculus, Noise
 from diffmath._solution import Status
 from diffmath._typing import Array
@@ -103,11 +104,17 @@ class Method:
     step_with_error: StepWithError | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not callable(self.step):
+            raise TypeError(
+                "a Method has a name, a str, and a step, a callable (model, t, x, dt, noise) -> x_new; "
+                f"got {type(self.name).__name__} and {type(self.step).__name__}"
+            )
         unknown = set(self.orders) - set(get_args(Noise))
         if unknown or not self.orders:
             raise ValueError(
                 f"orders must name classes of noise, {get_args(Noise)}; got {sorted(unknown) or 'none'}"
             )
+        self._check_rest()
         if self.step_with_error is not None and not callable(self.step_with_error):
             raise TypeError(
                 "step_with_error must be a callable (model, t, x, dt, noise) -> (x_new, error), or None; got "
@@ -115,6 +122,22 @@ class Method:
             )
         orders = MappingProxyType({noise: Order(*pair) for noise, pair in self.orders.items()})
         object.__setattr__(self, "orders", orders)
+
+    def _check_rest(self) -> None:
+        for noise, pair in self.orders.items():
+            numbers = pair if isinstance(pair, tuple | list) and len(pair) == 2 else ("",)
+            if any(
+                p is not None and (isinstance(p, bool) or not isinstance(p, int | float) or p < 0)
+                for p in numbers
+            ):
+                raise ValueError(
+                    f"orders[{noise!r}] must be (strong, weak), numbers of at least 0 or None; got {pair!r}"
+                )
+        if not isinstance(self.calculi, tuple) or not set(self.calculi) <= set(get_args(Calculus)):
+            raise ValueError(f"calculi must be a tuple out of {get_args(Calculus)}; got {self.calculi!r}")
+        check_count("evaluations", self.evaluations, 0)
+        if not callable(self.increments):
+            raise TypeError(f"increments must be a callable; got {type(self.increments).__name__}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A mapping proxy does not pickle, and worker processes are sent methods.

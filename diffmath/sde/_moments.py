@@ -192,7 +192,10 @@ def raw_moments(model: LinearSDE | Any, x: npt.ArrayLike, times: npt.ArrayLike, 
     order, size = check_count("order", order), linear.dim + 1
     if size**order > _LARGEST:
         raise ValueError(f"order must keep (dim + 1)**order at most {_LARGEST}; got {size}**{order}")
-    point = np.asarray(x, dtype=np.float64)
+    point = np.asarray(x)
+    if point.dtype.kind not in "fiu":
+        raise TypeError(f"x must be real host numbers; got dtype {point.dtype}")
+    point = point.astype(np.float64)
     if point.shape != (linear.dim,) or not np.isfinite(point).all():
         raise ValueError(f"x must be finite, of shape ({linear.dim},); got {point.shape}")
     drift, noise = _elapsed(linear, at)

@@ -11,18 +11,17 @@ import numpy.typing as npt
 
 from diffmath import random
 from diffmath._arrays import all_finite, array_namespace, check_array, host_times, same_kind, to_numpy
-from diffmath._callables import guarded
+from diffmath._callables import check_part, guarded
 from diffmath._counts import check_count
 from diffmath._devices import on_its_device
 from diffmath._models import SDE
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array
-from diffmath.ode._events import check_events
 from diffmath.ode._solve import Events
 from diffmath.sde._declared import check_declared
 from diffmath.sde._edge import Prepared, noise_shape, prepare, probe
-from diffmath.sde._endings import Endings, checked_callback, saved_states
+from diffmath.sde._endings import Endings, bound_events, checked_callback, saved_states
 from diffmath.sde._levy import needed_terms
 from diffmath.sde._method import Method
 from diffmath.sde._motion import motion_of
@@ -99,7 +98,9 @@ def solve(
         of the diffusion: up to four more calls of the diffusion, on up to 8 rows.
     events : ode.Event or callable, or a sequence of them, optional
         What to look for at the end of every step: where ``event(t, x)``, one number per row, came to zero or
-        to the other side of it. A terminal event ends its row, which keeps that state. See the notes.
+        to the other side of it, or where a condition, one truth value per row, changed. A terminal event ends
+        its row, which keeps that state. Called as ``event(t, x, parameters, *args)`` with these. See the
+        notes.
     callback : callable, optional
         ``callback(t, x)`` after every step, with the states of all rows; if it returns true, the solve stops
         with status "user_stop".
@@ -185,8 +186,8 @@ def solve(
     check_on_failure(on_failure)
     method, saved = as_method(method), host_times(times)
     substeps, first_row = check_count("substeps", substeps, 1), check_count("first_row", first_row, 0)
-    watched, callback = check_events(events), checked_callback(callback)
     prepared = prepare(model, x0, parameters, args, some_rows=True)
+    watched, callback = bound_events(events, parameters, args), checked_callback(callback)
     x = prepared.x
     clock = _refine(saved, substeps)
     source = _source(key, path, first_row)
@@ -296,6 +297,8 @@ def _steps(
     for n, noise in enumerate(increments):
         t, after = float(clock[n]), float(clock[n + 1])
         new, carried = advance_carrying(model, x, t, after, method, noise, carried)
+        if not n:
+            check_part(f"a step of {method.name}", new, x)
         x = new if settle is None else settle(x, new)
         yield n + 1, x
 

@@ -22,11 +22,23 @@ class Watched:
     `fit` makes a full array of a constant or of a shape that broadcasts; `rows` are those it is called on.
     """
 
-    __slots__ = ("_dtype", "_first", "_fitting", "_tail", "fit", "function", "role", "rows", "shape_returned")
+    __slots__ = (
+        "_anew",
+        "_dtype",
+        "_first",
+        "_fitting",
+        "_tail",
+        "fit",
+        "function",
+        "role",
+        "rows",
+        "shape_returned",
+    )
 
     def __init__(self, role: str, function: Any, fit: Any = None, rows: Rows | None = None) -> None:
         self.role, self.function, self.fit, self.rows = role, function, fit, rows
         self._dtype: Any = None
+        self._anew = False
         self._tail: tuple[int, ...] = ()
         self._first: FirstResult | None = None
         self._fitting = fit is not None
@@ -46,12 +58,19 @@ class Watched:
         first = self._first  # threads share it: another may end it meanwhile
         if first is not None and first.settled(result):
             self._first = None
+        elif self._anew:
+            self._anew, self._first = False, FirstResult(self.role, result)
         return result
 
     def alone(self, t: float, x: Array) -> Any:
         """Call the function without watching it: on rows that are not those of the solve."""
-        raw = self.function(t, x)
+        raw = self.raw(t, x)
         return raw if self.fit is None else self.fit(raw, x)
+
+    def raw(self, t: float, x: Array) -> Any:
+        """Call the function as it is; the watch begins anew, since a buffer may have been replaced."""
+        self._first, self._anew = None, True
+        return self.function(t, x)
 
     def _begin(self, result: Any) -> None:
         """Learn from the first result; what it must be is checked by who asked for it."""

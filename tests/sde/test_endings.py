@@ -147,6 +147,29 @@ def test_what_is_no_event_is_refused():
     assert r"event(t, x) is nan at t=1" in found.message
 
 
+def test_the_user_gets_copies_conditions_and_parameters():
+    x0, plain = np.zeros((3, 1)), solve(np.zeros((3, 1)), [0.0, 0.5, 1.0]).x
+
+    def spoil(t, x):
+        x[...] = 0.0
+        return x[:, 0] - 1.0
+
+    found = solve(x0, [0.0, 0.5, 1.0], events=spoil, callback=lambda t, x: x.__setitem__(..., 0.0))
+    np.testing.assert_array_equal(found.x, plain)
+    with pytest.raises(TypeError, match="callback must return a truth value, or None to go on; got ndarray"):
+        solve(x0, [0.0, 1.0], callback=lambda t, x: x > 0)
+    with pytest.raises(TypeError, match="must return real numbers; got dtype complex128"):
+        solve(x0, [0.0, 1.0], events=lambda t, x: 1j * x[:, 0])
+    times = np.linspace(0, 1, 33)
+    above = ode.Event(lambda t, x, a, shift: x[:, 0] + shift > a[:, 0], terminal=True)
+    model = sde.SDE(lambda t, x, a, shift: 0 * x, lambda t, x, a, shift: 1.0, noise="additive")
+    levels = np.array([[0.3], [0.4], [9.0]])
+    found = solve(x0, times, model, events=above, parameters=levels, args=(0.1,))
+    expected = solve(x0, times, events=ode.Event(lambda t, x: x[:, 0] + 0.1 - levels[:, 0], terminal=True))
+    np.testing.assert_array_equal(found.x, expected.x)
+    assert found.row_status[2] == "ok"
+
+
 def test_rows_that_ended_may_not_fail_the_others():
     """A row that would explode after its event is not looked at again."""
     model = sde.SDE(lambda t, x: x**3, lambda t, x: 0.0, noise="additive")

@@ -67,3 +67,48 @@ def test_levy_areas_have_their_law():
     np.testing.assert_array_equal(noise.A, -np.swapaxes(noise.A, 1, 2))
     with pytest.raises(ValueError, match="terms must be letters"):
         levy_increments("X")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        ({"name": 3}, TypeError, "a Method has a name, a str, and a step"),
+        ({"step": None}, TypeError, "got str and NoneType"),
+        (
+            {"orders": {"diagonal": 1.0}},
+            ValueError,
+            r"orders\['diagonal'\] must be \(strong, weak\).*got 1.0",
+        ),
+        ({"orders": {"diagonal": (-1.0, 1.0)}}, ValueError, "numbers of at least 0 or None"),
+        ({"orders": {"diagonal": ("a", 1.0)}}, ValueError, "numbers of at least 0 or None"),
+        ({"calculi": "ito"}, ValueError, "calculi must be a tuple out of"),
+        ({"evaluations": -1}, ValueError, "evaluations must be at least 0"),
+        ({"increments": 3}, TypeError, "increments must be a callable"),
+    ],
+)
+def test_what_makes_no_method_is_refused(change, error, match):
+    given = {"name": "mine", "step": lambda *a: 0, "orders": {"diagonal": (1.0, 1.0)}} | change
+    with pytest.raises(error, match=match):
+        sde.Method(**given)
+
+
+def test_a_step_of_another_shape_or_kind_is_refused_by_its_name():
+    model = sde.SDE(lambda t, x: -x, lambda t, x: 0.1, noise="additive")
+    for step, match in (
+        (lambda m, t, x, dt, dW: (x, x), "a step of mine must be an array"),
+        (
+            lambda m, t, x, dt, dW: x.astype("f4"),
+            "a step of mine must return the dtype of the state, float64",
+        ),
+        (lambda m, t, x, dt, dW: x[:1], r"a step of mine must return shape \(3, 2\)"),
+    ):
+        mine = sde.Method("mine", step, {"additive": (1.0, 1.0)})
+        with pytest.raises((TypeError, ValueError), match=match):
+            sde.solve(model, np.ones((3, 2)), [0.0, 1.0], method=mine, key=random.key(0))
+
+
+def test_a_number_of_motions_that_the_noise_cannot_have_is_refused():
+    for noise, width in (("diagonal", 5), ("scalar", 2)):
+        model = sde.SDE(lambda t, x: -x, lambda t, x: 0.1 * x, noise=noise, noise_dim=width)
+        with pytest.raises(ValueError, match=f"noise_dim must be . for {noise} noise.*got {width}"):
+            sde.solve(model, np.ones((3, 2)), [0.0, 1.0], method="euler_maruyama", key=random.key(0))

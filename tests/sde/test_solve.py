@@ -186,7 +186,7 @@ def mutating(t, x):
         (sde.SDE(double, lambda t, x: x[:, 0]), ValueError, r"shape \(2,\) for 2 rows .*one row each"),
         (sde.SDE(double, lambda t, x: x[..., None]), ValueError, "a matrix per row is noise='general'"),
         (sde.SDE(double, double, noise="general"), ValueError, r"shape \(2, 2\) for 2.* a matrix per row"),
-        (sde.SDE(double, lambda t, x: [0.7]), TypeError, "must be an array"),
+        (sde.SDE(double, lambda t, x: [0.7]), TypeError, "must return an array of shape"),
         (sde.SDE(mutating, double), TypeError, "drift must not modify its state x"),
         (sde.SDE(lambda t, x: x * (1 + 1j), double), TypeError, "must return real numbers"),
         (sde.SDE(double, double, diffusion_derivative=lambda t, x: x[None]), ValueError, "_derivative"),
