@@ -37,7 +37,10 @@ def begin(
     options: AdaptiveOptions,
 ) -> tuple[Any, Rows]:
     """Check the arguments of a solve; return its steps, to be iterated over, and the save times."""
-    pristine = check_array("x0", x0, min_ndim=2, allow_complex=True, some_rows=True)
+    pristine, watched = _initial(x0), Dynamics(f)
+    watched.whole = pristine is not None
+    if pristine is None:
+        pristine = check_array("x0", x0, min_ndim=2, allow_complex=True, some_rows=True)
     save_times = _save_times(times)
     stepper = check_method(method)
     count = 1 if substeps is None else check_count("substeps", substeps)
@@ -49,8 +52,16 @@ def begin(
         span = float(save_times[0]), float(save_times[-1])
         _refuse_long_steps(options, span)
         options = replace(options, tolerance=options.tolerance.fitted(pristine))
-        return AdaptiveSteps(Dynamics(f), pristine, span, cast(AdaptiveMethod, stepper), options), save_times
-    return FixedSteps(Dynamics(f), pristine, save_times, stepper, count), save_times
+        return AdaptiveSteps(watched, pristine, span, cast(AdaptiveMethod, stepper), options), save_times
+    return FixedSteps(watched, pristine, save_times, stepper, count), save_times
+
+
+def _initial(x0: Array) -> Array | None:
+    """Return the initial states if all are finite; one look at them, as nearly always."""
+    try:
+        return check_array("x0", x0, min_ndim=2, allow_complex=True)
+    except ValueError:
+        return None
 
 
 def _save_times(times: Any) -> Rows:

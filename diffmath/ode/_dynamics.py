@@ -44,6 +44,7 @@ class Dynamics:
         self.calls = 0
         self.spared: Any = 0  # how many of them each row did not wait for: its iteration had ended
         self.bounds = -math.inf, math.inf  # of the times at which f may be asked
+        self.whole = True  # all rows of x0 are finite
         self.near = True  # arrays of times may pass a bound by rounding
         self.tolerance: Any = None  # of an adaptive solve: iterations within a step need no more
         self.unsolved: Any = None  # rows whose equations the last step could not solve, if it had any
@@ -109,7 +110,8 @@ class Dynamics:
         slope = check_result(_ROLE, result, x)
         self.calls = 1
         check_part(_ROLE, slope, x)
-        if not all_true((x == pristine) | ~array_namespace(x).isfinite(pristine)):
+        same = x == pristine
+        if not all_true(same if self.whole else same | ~array_namespace(x).isfinite(pristine)):
             raise TypeError(f"{_ROLE} modified its argument x: return a new array, or work on a copy")
         self._first = (t, x, slope)
         self._untouched = FirstResult(_ROLE, slope)

@@ -188,7 +188,8 @@ class AdaptiveSteps:
 
         slope = self.f.start(send_(self.t), self.x, self._pristine)
         refuse_traced_steps("f(t, x)", slope)
-        good, known = finite_rows(slope), finite_rows(self.x)
+        good = finite_rows(slope)
+        known = self.alive if self.f.whole else finite_rows(self.x)
         self.failures.add("nonfinite", np.flatnonzero(~known), advice("x0"))
         self.end(~known)
         self.failures.add("nonfinite", np.flatnonzero(~good), advice("start", t=self.start))
