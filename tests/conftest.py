@@ -38,8 +38,9 @@ if DOUBLE:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Spare the double's session the import of files without array tests: half of its time."""
-    if DOUBLE and collection_path.suffix == ".py" and collection_path.parent.name != "double":
+    """Spare the sessions of array tests alone the import of files without any: half of the double's time."""
+    alone = DOUBLE or os.environ.get("DIFFMATH_GPU")
+    if alone and collection_path.suffix == ".py" and collection_path.parent.name not in ("double", "gpu"):
         return "xp" not in collection_path.read_text(encoding="utf-8") or None
     return None
 
@@ -86,6 +87,18 @@ def _double() -> Backend:
     return Backend("cupy-double", double_xp)
 
 
+def _why_no_device() -> str:
+    """Say why CuPy cannot be used here (the gpu session then is one skip, which says it), or nothing."""
+    if not importlib.util.find_spec("cupy"):
+        return "CuPy is not installed (extra cuda12 or cuda13)"
+    import cupy
+
+    try:
+        return "" if cupy.cuda.runtime.getDeviceCount() else "there is no CUDA device"
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        return f"CUDA answers: {error}"
+
+
 def _backends() -> list[Any]:
     if DOUBLE:
         return [pytest.param(_double(), id="cupy-double")]
@@ -110,7 +123,7 @@ def _backends() -> list[Any]:
             import jax.numpy as jax_xp
 
             found.append(Backend("jax", jax_xp))
-    if os.environ.get("DIFFMATH_GPU") and importlib.util.find_spec("cupy"):
+    if os.environ.get("DIFFMATH_GPU") and not _why_no_device():
         import array_api_compat.cupy as cupy_xp
 
         found.append(Backend("cupy", cupy_xp))
@@ -126,10 +139,13 @@ def xp(request: pytest.FixtureRequest) -> Backend:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect slow tests outside nightly, GPU tests and those of the double outside their sessions."""
-    nightly, gpu = os.environ.get("DIFFMATH_PROFILE") == "nightly", os.environ.get("DIFFMATH_GPU")
+    nightly, gpu = os.environ.get("DIFFMATH_PROFILE") == "nightly", bool(os.environ.get("DIFFMATH_GPU"))
+    missing = _why_no_device() if gpu else ""
+    os.environ["DIFFMATH_NO_DEVICE"] = missing
     kept, dropped = [], []
     for item in items:
         skip = ("slow" in item.keywords and not nightly) or ("gpu" in item.keywords and not gpu)
+        skip |= bool(missing) and "gpu" in item.keywords and item.name != "test_a_device_is_there"
         skip |= DOUBLE and "cupy-double" not in item.name and item.path.parent.name != "double"
         (dropped if skip else kept).append(item)
     config.hook.pytest_deselected(items=dropped)
