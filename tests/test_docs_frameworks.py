@@ -11,11 +11,12 @@ import pytest
 
 from diffmath import statespace as ss
 
-PAGE = Path(__file__).parent.parent / "docs" / "how_to" / "plot_3_s4_kernel.py"
+PAGES = Path(__file__).parent.parent / "docs" / "how_to"
+PAGE = PAGES / "plot_3_s4_kernel.py"
 
 
-def _block(library: str) -> str:
-    text = re.sub(r"^# ?", "", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+def _block(library: str, page: Path = PAGE) -> str:
+    text = re.sub(r"^# ?", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
     blocks = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", text)
     (found,) = (block for block in blocks if f"import {library}" in block)
     return textwrap.dedent(found)
@@ -34,6 +35,20 @@ def test_the_code_of_the_page_runs(library):
         both = ss.convolve(names["u"], names["C"] @ names["K_states"])
         # float32: a few eps of the sum of 1024 products.
         assert float(abs(names["layer"](names["C"], names["u"]) - both).max()) < 1e-4
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_the_code_of_the_page_on_derivatives_runs(library):
+    """Its assertions are the test: closed forms, and what lanes and rows see of the noise."""
+    page = PAGES / "plot_6_differentiate.py"
+    code = _block(library, page)
+    assert code.count("assert ") >= 2
+    if not os.environ.get("DIFFMATH_INTEROP"):
+        pytest.skip("only with DIFFMATH_INTEROP=1: the frameworks are never loaded by accident")
+    pytest.importorskip(library)
+    if library == "jax":  # alone it would run in single precision as well; other tests have switched x64 on
+        pytest.importorskip("jax").config.update("jax_enable_x64", True)
+    exec(compile(code, str(page), "exec"), {})
 
 
 @pytest.mark.skipif(not os.environ.get("DIFFMATH_INTEROP"), reason="only with DIFFMATH_INTEROP=1")

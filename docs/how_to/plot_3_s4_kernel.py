@@ -105,8 +105,8 @@ print(type(K_strict), f"{abs(np.asarray(K_strict) - K).max():.0e}")
 #     y.square().mean().backward()
 #     assert C.grad.shape == (4, 64)
 #
-# JAX traces functions on arrays without values, which diffmath refuses to guess about. There, compute the
-# kernels of all states once, outside; what depends on C is one matrix product, inside `jit` and `grad`:
+# The same lines go through `jit`, `vmap` and `grad` of JAX (:doc:`/auto_how_to/plot_6_differentiate`). Where
+# only C is learned, compute the kernels of all states once, outside; what depends on C is one matrix product:
 #
 # .. code-block:: python
 #
