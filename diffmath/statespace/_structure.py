@@ -110,7 +110,11 @@ class Dense(Structure):
         xp = array_namespace(v)
         p, g = (part[..., None, None] if compat.is_array_api_obj(part) else part for part in (p, g))
         identity = xp.eye(self.order, dtype=v.dtype, device=compat.device(v))
-        solved: Array = xp.linalg.solve(p * identity - g * self._in(v), v[..., None])
+        matrix, n = p * identity - g * self._in(v), self.order
+        lead = np.broadcast_shapes(tuple(matrix.shape[:-2]), tuple(v.shape[:-1]))
+        # By hand: CuPy's solve does not broadcast.
+        sides = xp.broadcast_to(v, (*lead, n))[..., None]
+        solved: Array = xp.linalg.solve(xp.broadcast_to(matrix, (*lead, n, n)), sides)
         return solved[..., 0]
 
     def resolvent(self, C: Array, B: Array, p: Array, g: Array) -> Array:

@@ -179,7 +179,8 @@ def test_solve_runs_on_every_library(xp: Any, dtype: str, options: dict[str, Any
 
     values = np.array([[1.0, 2.0], [3.0, -1.0], [0.0, 0.5]])
     x0 = xp.asarray(values, dtype)
-    solution = ode.solve(f, x0, [0.0, 0.5, 2.0], rtol=1e-5, atol=1e-6, **options)
+    tolerances = {} if "substeps" in options else {"rtol": 1e-5, "atol": 1e-6}
+    solution = ode.solve(f, x0, [0.0, 0.5, 2.0], **tolerances, **options)
     assert solution.x.dtype == x0.dtype
     assert solution.t.dtype == np.float64
     exact = values * np.exp(-(solution.t**2) / 2)[:, None, None]
