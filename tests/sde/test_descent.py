@@ -1,0 +1,101 @@
+"""The step laws of adaptive steps: what a row wants next after an error, and where a node is too long."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from diffmath import random, sde
+from diffmath.ode import IController
+from diffmath.ode._control import Tolerance
+from diffmath.sde._adaptive import _options
+from diffmath.sde._descent import Descent, Steps
+from diffmath.sde._nodes import KeyNodes
+
+KEY = random.key(4)
+MOTION = sde.SDE(lambda t, x: 0.0 * x, lambda t, x: 0.0 * x + 1.0, noise="additive")
+
+
+def crossing(error, *, wanted=1.0, min_step=1.0, exponent=1.5, seen=None):
+    """Cross the node [0, 1], undivided for min_step=1, with one trial of a given error, in units of atol."""
+
+    def step(model, t, x, dt, dW):
+        if seen is not None:
+            seen.append((t, dt))
+        return x + dW, 0.0 * x + error
+
+    method = sde.Method("known", lambda *a: a[2], {"additive": (1.0, 1.0)}, step_with_error=step)
+    x0 = np.zeros((1, 1))
+    options = Steps(Tolerance(0.0, 1.0), IController(max_factor=2.0), exponent, 99, wanted, np.inf, min_step)
+    nodes = KeyNodes(KEY, np.array([0.0, 1.0]), (1, 1), x0, "", 0)
+    descent = Descent(MOTION, method, nodes, options, 1)
+    for node in nodes:
+        descent.cross(node, x0)
+    return descent
+
+
+SAFETY = IController().safety
+
+
+@pytest.mark.parametrize("exponent", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("error", [0.3, 0.5, 0.9])
+def test_an_accepted_step_grows_by_the_order_of_its_error(error, exponent):
+    """h safety error^(-1 / exponent), between the limits of the controller."""
+    expected = min(2.0, SAFETY * error ** (-1 / exponent))
+    assert crossing(error, exponent=exponent)._wanted[0] == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [(1.0, 2.0), (1.9, 2.0), (5.0, 5.0)])
+def test_a_tiny_error_confirms_a_longer_plan_and_grows_by_no_more_than_the_limit(wanted, expected):
+    assert crossing(1e-9, wanted=wanted)._wanted[0] == expected
+
+
+def test_a_moderate_error_takes_a_longer_plan_back():
+    assert crossing(0.9, wanted=5.0)._wanted[0] < 1.1
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [(1.0001, 0.5), (2.0, 0.5), (8.0, SAFETY / 4), (1e9, IController().min_factor)]
+    + [(np.inf, 0.5), (np.nan, 0.5)],
+)  # fmt: skip
+def test_a_rejected_step_is_halved_at_least(error, expected):
+    """By half where the law asks for less or knows nothing, by the law in between, by its limit at most."""
+    descent = crossing(error)
+    assert descent._wanted[0] == pytest.approx(expected, rel=1e-14)
+    assert not descent.alive[0]  # the floor is reached
+    assert descent.stats()["rejected"][0] == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first"), [(1.0, 1.0), (1.0 - 5e-10, 1.0), (1.0 - 5e-9, 0.5), (0.3, 0.25)]
+)
+def test_the_largest_node_that_fits_is_tried_but_for_a_rounding(wanted, first):
+    seen = []
+    crossing(0.5, wanted=wanted, min_step=0.0, seen=seen)
+    assert seen[0] == (0.0, first)
+
+
+def test_a_node_is_divided_down_to_the_least_step():
+    seen = []
+    descent = crossing(3.0, min_step=0.25, seen=seen)
+    assert [dt for _, dt in seen] == [1.0, 0.25]  # 0.5 is longer than what the law wants after 1
+    assert not descent.alive[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "model", "exponent"),
+    [
+        (sde.milstein, sde.SDE(lambda t, x: x, lambda t, x: x, diffusion_derivative=lambda t, x: 1.0), 1.5),
+        (sde.euler_maruyama, MOTION, 1.5),
+        (sde.sra1, MOTION, 2.0),
+        (sde.general_shark, sde.SDE(MOTION.drift, MOTION.diffusion, "general", "stratonovich"), 1.0),
+    ],
+    ids=["milstein", "euler", "sra1", "general_shark"],
+)
+def test_the_error_of_a_step_is_half_an_order_above_the_strong_order(method, model, exponent):
+    """Local errors of mean zero add up as squares: strong order p needs h^(p + 1/2) a step."""
+    options = _options(method, model, None, (None, 1e-3, 1e-6, 100, 0.0, np.inf), 2.0)
+    assert options.exponent == exponent
+    assert options.first_step == 2.0 / 64
+    assert options.controller.max_factor == 2.0
