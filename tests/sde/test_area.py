@@ -226,3 +226,21 @@ def test_areas_on_every_backend(xp):
     np.testing.assert_allclose(xp.numpy(got), expected, rtol=1e-12, atol=1e-14)
     single = next(levy_increments("A")(random.key(2), [0.0, 1.0], (4, 3), like=xp.empty("float32")))
     assert single.A.dtype == single.H.dtype == xp.xp.float32
+
+
+@pytest.mark.parametrize("h", [1.0, 0.3])
+def test_every_constant_of_a_leaf_is_that_of_the_legendre_series(h):
+    """By single normals: terms n = 3 and 4 of h/2 (zeta_{n-1} ^ zeta_n) / sqrt(4 n^2 - 1), and all beyond."""
+    none, unit = np.zeros((1, 2)), np.array([[1.0, 0.0]])
+
+    def leaf(K, third, rest):
+        return leaf_area((none, none, K), h, np.array([[*third, rest]]))[0, 0, 1]
+
+    # zeta_2 is K sqrt(720 / h).
+    third_term = h / 2 * math.sqrt(720 / h) / math.sqrt(4 * 9 - 1)
+    assert leaf(unit, (0.0, 1.0), 0.0) == pytest.approx(third_term, rel=1e-14)
+    # Of n > 4, each of variance h^2 / 2 / (4 n^2 - 1): the sum telescopes to 1 / (2 (2 * 5 - 1)).
+    beyond = h * h / 2 / 18
+    for third in ((0.0, 0.0), (1.0, 0.0), (0.7, -2.0)):
+        variance = beyond + h * h / 4 / (4 * 16 - 1) * (third[0] ** 2 + third[1] ** 2)
+        assert leaf(none, third, 1.0) == pytest.approx(math.sqrt(variance), rel=1e-14)
