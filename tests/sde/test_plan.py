@@ -90,6 +90,13 @@ def test_the_marks_of_common_clocks_are_exact_and_reached_early(steps):
 
 
 @pytest.mark.parametrize("marks", MOTIONS.values(), ids=MOTIONS)
+def test_every_lattice_lies_on_places(marks):
+    assert all(marks.size % count == 0 for count in marks.counts)
+    assert marks.size // marks.resolution == max(marks.counts)
+    assert marks.shortest >= 64 * marks.resolution
+
+
+@pytest.mark.parametrize("marks", MOTIONS.values(), ids=MOTIONS)
 def test_nodes_are_divided_well_inside_and_down_to_the_resolution(marks):
     rng = np.random.default_rng(1)
     for share in rng.random(20):
