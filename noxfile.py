@@ -171,6 +171,14 @@ def nightly(session: nox.Session) -> None:
 
 
 @nox.session
+def mutation(session: nox.Session) -> None:
+    """Change 600 places of the numerical core one by one; count the changes that a test sees (nightly)."""
+    install(session, "test")
+    session.install("cosmic-ray>=8.3")
+    session.run("python", "tests/mutation/run.py", *session.posargs)
+
+
+@nox.session
 def pythons(session: nox.Session) -> None:
     """Run the light suite on every other Python from 3.11 on that the machine has (nightly)."""
     for version in PYTHONS:

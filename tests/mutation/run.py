@@ -1,0 +1,266 @@
+"""Mutation testing: change one operator, number or condition of the source, and see whether a test fails.
+
+`nox -s mutation` draws a fixed sample of the mutants that cosmic-ray knows for the files below. It runs the
+tests that mirror the file of each, and prints the share that is killed, and the survivors. The runs are forks
+of a process that has imported everything but diffmath: NumPy, SciPy, SymPy and numba take seconds to import.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import concurrent.futures
+import difflib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# A file and the tests that mirror it; the doctests of the file run as well.
+TARGETS: dict[str, tuple[str, ...]] = {
+    "diffmath/_accelerate.py": ("tests/test_foundation.py", "tests/test_host_sharing.py"),
+    "diffmath/_arrays.py": (
+        "tests/test_arrays.py",
+        "tests/test_foundation.py",
+        "tests/test_host_arguments.py",
+    ),
+    "diffmath/_bound.py": ("tests/test_bound.py",),
+    "diffmath/_callables.py": ("tests/test_foundation.py", "tests/diffusion/test_model.py"),
+    "diffmath/_counts.py": ("tests/test_foundation.py", "tests/statespace/test_memory.py"),
+    "diffmath/_expm.py": ("tests/ode/test_linear.py", "tests/sde/test_exact.py"),
+    "diffmath/_lazy.py": ("tests/test_foundation.py", "tests/test_public_api.py"),
+    "diffmath/_models.py": ("tests/sde/test_solve.py", "tests/sde/test_method.py"),
+    "diffmath/_named.py": ("tests/test_named.py",),
+    "diffmath/_phi.py": ("tests/test_phi.py",),
+    "diffmath/_progress.py": ("tests/test_foundation.py",),
+    "diffmath/_solution.py": ("tests/test_foundation.py", "tests/test_html.py"),
+    "diffmath/_step_cache.py": ("tests/test_step_cache.py",),
+    "diffmath/random/_distributions.py": ("tests/random/test_distributions.py",),
+    "diffmath/random/_key.py": ("tests/random/test_key.py",),
+    "diffmath/random/_philox.py": ("tests/random/test_philox.py", "tests/random/test_distributions.py"),
+    "diffmath/random/_transform.py": ("tests/random/test_distributions.py",),
+    "diffmath/ode/_clocks.py": ("tests/ode/test_clocks.py", "tests/ode/test_adaptive.py"),
+    "diffmath/ode/_control.py": ("tests/ode/test_control.py", "tests/ode/test_adaptive.py"),
+    "diffmath/ode/_diagnosis.py": ("tests/ode/test_diagnosis.py", "tests/ode/test_hostile_explicit.py"),
+    "diffmath/ode/_failures.py": ("tests/ode/test_hostile.py", "tests/ode/test_hostile_explicit.py"),
+    "diffmath/ode/_newton.py": ("tests/ode/test_newton.py", "tests/ode/test_implicit.py"),
+    "diffmath/ode/_trial.py": ("tests/ode/test_adaptive.py", "tests/ode/test_hostile_explicit.py"),
+    "diffmath/sde/_adaptive.py": ("tests/sde/test_adaptive.py", "tests/sde/test_descent.py"),
+    "diffmath/sde/_area.py": ("tests/sde/test_area.py", "tests/sde/test_levy.py"),
+    "diffmath/sde/_bridge.py": ("tests/sde/test_bridge.py", "tests/sde/test_path.py"),
+    "diffmath/sde/_commutes.py": ("tests/sde/test_commutes.py", "tests/sde/test_milstein.py"),
+    "diffmath/sde/_descent.py": ("tests/sde/test_descent.py", "tests/sde/test_adaptive.py"),
+    "diffmath/sde/_levy.py": ("tests/sde/test_levy.py", "tests/sde/test_area.py"),
+}
+
+PRELOADED = (
+    "numpy", "scipy.linalg", "scipy.sparse", "scipy.special", "scipy.stats", "scipy.integrate", "sympy",
+    "numba", "hypothesis", "pytest", "mpmath", "array_api_compat.numpy", "array_api_strict",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change that cosmic-ray makes: occurrence number `occurrence` of an operator in a file."""
+
+    path: str
+    operator: str
+    occurrence: int
+    line: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the tests said of a mutant, and what it changes."""
+
+    mutant: Mutant
+    outcome: str  # "killed", "survived", "timeout"
+    seconds: float
+    change: str
+
+
+def mutants_of(path: str) -> list[Mutant]:
+    """Return all mutants of a file, but for those inside annotations, which nothing evaluates."""
+    import cosmic_ray.plugins
+    from cosmic_ray.ast import ast_nodes, get_ast
+
+    source = (ROOT / path).read_text(encoding="utf-8")
+    unevaluated, nodes, found = _annotations(source), list(ast_nodes(get_ast(source))), []
+    for name in cosmic_ray.plugins.operator_names():
+        kind = cosmic_ray.plugins.get_operator(name)
+        if kind.arguments():
+            continue
+        positions = [start for node in nodes for start, _ in kind().mutation_positions(node)]
+        found += [
+            Mutant(path, name, occurrence, line)
+            for occurrence, (line, column) in enumerate(positions)
+            if not any(first <= (line, column) < last for first, last in unevaluated)
+        ]
+    return found
+
+
+def _annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    parts: list[Any] = []
+    for node in ast.walk(ast.parse(source)):
+        parts.append(getattr(node, "annotation", None))
+        parts.append(getattr(node, "returns", None))
+    return [((p.lineno, p.col_offset), (p.end_lineno, p.end_col_offset)) for p in parts if p is not None]
+
+
+def sample(number: int, seed: int) -> list[Mutant]:
+    """Return a fixed random sample of the mutants of all targets."""
+    everything = [mutant for path in TARGETS if (ROOT / path).exists() for mutant in mutants_of(path)]
+    print(f"{len(everything)} mutants in {len(TARGETS)} files", flush=True)
+    return random.Random(seed).sample(everything, min(number, len(everything)))
+
+
+def examine(tree: str, mutants: list[Mutant], deadline: float) -> list[Verdict]:
+    """Run mutants one after another in a copy of the project, until the deadline."""
+    os.chdir(tree)
+    sys.path.insert(0, tree)
+    sys.dont_write_bytecode = (
+        True  # a mutant of the same size, made in the same second, would not be compiled
+    )
+    for name in PRELOADED:
+        __import__(name)
+    limits, verdicts = {}, []
+    for mutant in mutants:
+        if mutant.path not in limits:
+            code, seconds = _tests(mutant.path, 300.0)
+            if code != "survived":
+                log = Path("mutation.log").read_text(encoding="utf-8")
+                raise RuntimeError(f"the tests of {mutant.path} fail without a mutant ({code}):\n{log}")
+            limits[mutant.path] = 10.0 + 4.0 * seconds
+        if time.time() > deadline:
+            break
+        verdicts.append(_examine(mutant, limits[mutant.path]))
+    return verdicts
+
+
+def _examine(mutant: Mutant, limit: float) -> Verdict:
+    import cosmic_ray.plugins
+    from cosmic_ray.mutating import mutate_code
+
+    file = Path(mutant.path)
+    source = file.read_text(encoding="utf-8")
+    changed = mutate_code(source, cosmic_ray.plugins.get_operator(mutant.operator)(), mutant.occurrence)
+    lines = difflib.unified_diff(source.splitlines(), changed.splitlines(), lineterm="", n=0)
+    change = " ".join(line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---"))
+    file.write_text(changed, encoding="utf-8")
+    try:
+        outcome, seconds = _tests(mutant.path, limit)
+    finally:
+        file.write_text(source, encoding="utf-8")
+    return Verdict(mutant, outcome, seconds, change)
+
+
+def _tests(path: str, limit: float) -> tuple[str, float]:
+    """Run the tests of a file in a fork; return the outcome and how long it took."""
+    start, child = time.time(), os.fork()
+    if child == 0:
+        _run_tests(path)
+    while time.time() - start < limit:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            passed = os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0
+            return ("survived" if passed else "killed"), time.time() - start
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "timeout", time.time() - start
+
+
+def _run_tests(path: str) -> None:
+    """Run pytest in this process, and end it."""
+    code = 3
+    try:
+        os.setpgid(0, 0)
+        log = os.open("mutation.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        resource.setrlimit(
+            resource.RLIMIT_AS, (12 << 30, 12 << 30)
+        )  # a mutant may ask for any amount of memory
+        tests = [test for test in TARGETS[path] if Path(test).exists()]
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+        # What was imported ahead is not rewritten, which pytest warns of.
+        code = int(pytest.main([*options, "-W", "ignore::pytest.PytestAssertRewriteWarning", path, *tests]))
+    except BaseException:  # noqa: BLE001 (a fork must not return into the loop of its parent)
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def copy_of_the_project(folder: Path) -> str:
+    """Copy what the tests need, compiled kernels included."""
+    for name in ("diffmath", "tests", "docs", "pyproject.toml", "noxfile.py", "README.md", "CHANGELOG.md"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("_build", ".nox"))
+        else:
+            shutil.copy2(source, folder / name)
+    return str(folder)
+
+
+def report(verdicts: list[Verdict], seconds: float) -> dict[str, Any]:
+    """Return the score, by file and in all, and the survivors."""
+    ran, killed = Counter(v.mutant.path for v in verdicts), Counter[str]()
+    for verdict in verdicts:
+        killed[verdict.mutant.path] += verdict.outcome != "survived"
+    survivors = [{**asdict(v.mutant), "change": v.change} for v in verdicts if v.outcome == "survived"]
+    return {
+        "mutants": len(verdicts),
+        "killed": sum(killed.values()),
+        "by timeout": sum(v.outcome == "timeout" for v in verdicts),
+        "score": round(sum(killed.values()) / max(1, len(verdicts)), 3),
+        "minutes": round(seconds / 60, 1),
+        "files": {path: f"{killed[path]} of {ran[path]}" for path in sorted(ran)},
+        "survivors": sorted(survivors, key=lambda s: (s["path"], s["line"])),
+    }
+
+
+def main() -> int:
+    """Draw, run and print; exit with 1 if fewer than the required share are killed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--number", type=int, default=600, help="mutants in the sample")
+    parser.add_argument("--seed", type=int, default=2026, help="of the sample")
+    parser.add_argument("--minutes", type=float, default=58.0, help="stop after this long")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--required", type=float, default=0.85, help="least share killed")
+    parser.add_argument("--out", type=Path, default=None, help="write the report as JSON")
+    options = parser.parse_args()
+    start = time.time()
+    drawn = sample(options.number, options.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        trees = [copy_of_the_project(Path(folder, str(k))) for k in range(options.workers)]
+        shares = [sorted(drawn[k :: options.workers], key=lambda m: m.path) for k in range(options.workers)]
+        deadline = start + 60.0 * options.minutes
+        with concurrent.futures.ProcessPoolExecutor(options.workers) as pool:
+            parts = list(pool.map(examine, trees, shares, [deadline] * options.workers))
+    result = report([verdict for part in parts for verdict in part], time.time() - start)
+    text = json.dumps(result, indent=2)
+    print(text)
+    if options.out is not None:
+        options.out.write_text(text + "\n", encoding="utf-8")
+    print(f"{result['killed']} killed, {result['mutants'] - result['killed']} survived")
+    return 0 if result["score"] >= options.required else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
