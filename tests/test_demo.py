@@ -97,7 +97,7 @@ def test_a_wrong_verdict_is_exit_code_1(
     ran: demo.DemoResult, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A check that lets the wrong score pass, or that rejects the right one, fails the demo."""
-    check = _checks.fp.Check("check_projections", 0.01, 0.05, 1e-6, 100, True)
+    check = _checks.fp.Check("check_projections", 0.01, 0.05, 1e-6, 100, "passed")
     row = _checks._row("wrong score", check, must_pass=False)
     assert (row.as_it_must_be, row.verdict) == (False, "passed: WRONG VERDICT")
     part = demo.Part("title", "text", (), (), "", checks=(row,))
