@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from diffmath._flags import check_flag
+
 __all__ = ["progress_bar"]
 
 T = TypeVar("T")
@@ -36,6 +38,8 @@ def progress_bar(
 
     Raises
     ------
+    TypeError
+        `enabled` is not a bool.
     ImportError
         A bar is to be shown and tqdm is not installed.
 
@@ -45,7 +49,7 @@ def progress_bar(
     >>> list(progress_bar(range(3), enabled=False))
     [0, 1, 2]
     """
-    if not (enabled and (_in_notebook() or _on_terminal())):
+    if not (check_flag("progress", enabled) and (_in_notebook() or _on_terminal())):
         return steps
     try:
         from tqdm.auto import tqdm

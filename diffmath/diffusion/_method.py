@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from diffmath._counts import check_count
 from diffmath._named import named
 from diffmath.diffusion._adams import Step
 from diffmath.diffusion._process import Process
@@ -65,7 +66,7 @@ class Method:
 
     def nfe(self, steps: int) -> int:
         """Return the number of model evaluations of so many steps."""
-        return steps
+        return check_count("steps", steps, 0)
 
     def __repr__(self) -> str:
         return f"Method({self.name}, order={self.order}, weak_order={self.weak_order})"

@@ -202,7 +202,7 @@ class ExponentialTableau:
 
     def nfe(self, steps: int) -> int:
         """Evaluations of the nonlinear part in `steps` plain steps."""
-        return steps * max(i + 1 for i, weight in enumerate(self.b) if weight)
+        return check_count("steps", steps, 0) * max(i + 1 for i, weight in enumerate(self.b) if weight)
 
     def report(self) -> str:
         """Return every condition, one a line: the classical with its residual, the stiff with how it holds.

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from diffmath._devices import on_its_device
+from diffmath._flags import check_flag
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array, Drift
 from diffmath.ode._arguments import Batch, begin, check_options
@@ -194,6 +195,7 @@ def solve(
     array([1.    , 0.5677])
     """
     check_on_failure(on_failure)
+    check_flag("dense", dense)
     problem = pose(f, x0, parameters, args, events=events, callback=callback)
     single = problem.single
     options = check_options(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from diffmath._counts import check_count
 from diffmath.ode._algebraic import as_fraction, number_row
 from diffmath.ode._proof import slack_of
 from diffmath.symbolic._symplectic_conditions import splitting_conditions
@@ -106,7 +107,7 @@ class SplittingTableau:
 
     def nfe(self, steps: int) -> int:
         """Evaluations of the force in `steps` steps."""
-        return steps * sum(letter == "B" for letter, _ in self.steps)
+        return check_count("steps", steps, 0) * sum(letter == "B" for letter, _ in self.steps)
 
     def report(self) -> str:
         """Return every order condition with its residual, one a line.

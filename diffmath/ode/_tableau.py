@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
 
+from diffmath._counts import check_count
 from diffmath.ode._algebraic import Exact, exact_row
 from diffmath.ode._proof import Conditions, ProvenTableau
 from diffmath.symbolic._butcher import order_conditions
@@ -131,7 +132,7 @@ class Tableau(ProvenTableau):
 
     def nfe(self, steps: int) -> int:
         """Evaluations of f in `steps` plain steps; stages that only serve the error estimate are left out."""
-        return steps * max(i + 1 for i, weight in enumerate(self.b) if weight != 0)
+        return check_count("steps", steps, 0) * max(i + 1 for i, weight in enumerate(self.b) if weight != 0)
 
     def __repr__(self) -> str:
         return super().__repr__().removesuffix(")") + (", FSAL)" if self.is_fsal else ")")

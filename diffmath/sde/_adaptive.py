@@ -12,6 +12,7 @@ from diffmath import random
 from diffmath._arrays import array_namespace, host_times
 from diffmath._counts import check_count
 from diffmath._devices import on_its_device
+from diffmath._flags import check_flag
 from diffmath._models import SDE
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
@@ -167,6 +168,7 @@ def solve_adaptive(
     ('ok', (3, 100, 1))
     """
     check_on_failure(on_failure)
+    check_flag("check", check)
     saved, first_row = host_times(times), check_count("first_row", first_row, 0)
     method = as_method(method)
     prepared = prepare(model, x0, parameters, args)

@@ -13,6 +13,7 @@ from diffmath import random
 from diffmath._arrays import host_times
 from diffmath._counts import check_count
 from diffmath._errors import SolveError
+from diffmath._flags import check_flag
 from diffmath._models import SDE
 from diffmath._solution import Solution
 from diffmath._typing import Array
@@ -129,6 +130,7 @@ def coupled(
     >>> bool(np.mean((pair.fine - pair.coarse) ** 2) < 1e-3 < np.var(pair.fine))
     True
     """
+    check_flag("check", check)
     method = as_method(method)
     prepared = prepare(model, x0, parameters, args)
     model, x = prepared.model, prepared.x

@@ -16,6 +16,7 @@ from diffmath._bound import check_args, check_parameters, cut
 from diffmath._counts import check_count
 from diffmath._devices import on_its_device
 from diffmath._errors import SolveError
+from diffmath._flags import check_flag
 from diffmath._models import SDE
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution
@@ -110,6 +111,7 @@ def ensemble(
     >>> bool(np.all(final == path.x[-1]))
     True
     """
+    check_flag("check", check)
     model, x, method = as_sde(model, plain=False), check_array("x0", x0, min_ndim=2), as_method(method)
     parameters = None if parameters is None else check_parameters(parameters, x.shape[0])
     args = check_args(args)

@@ -91,6 +91,8 @@ def chen(first: Increment, second: Increment) -> Increment:
 
     Raises
     ------
+    TypeError
+        What is combined is not an `Increment`.
     ValueError
         The steps cancel, so that the whole has no length; increments of different shapes.
 
@@ -113,6 +115,9 @@ def chen(first: Increment, second: Increment) -> Increment:
     >>> sde.chen(up, down).H  # the mean of a tent of height 1
     array([[0.5]])
     """
+    for name, part in (("first", first), ("second", second)):
+        if not isinstance(part, Increment):
+            raise TypeError(f"{name} must be an Increment; got {type(part).__name__}: W alone adds up")
     dt = first.dt + second.dt
     if dt == 0.0:
         raise ValueError(f"dt must not cancel: no interval is left of {first.dt} and {second.dt}")

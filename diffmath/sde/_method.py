@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, get_args
 
 from diffmath._counts import check_count
+from diffmath._flags import check_flag
 from diffmath._models import SDE, Calculus, Noise
 from diffmath._solution import Status
 from diffmath._typing import Array
@@ -67,7 +68,7 @@ class Method:
     needs_derivative : bool
         Whether ``model.diffusion_derivative`` is called (for noise that is not additive).
     evaluations : int
-        Calls of the drift per step.
+        Calls of the drift per step, at least 1.
     increments : callable
         ``increments(key, clock, shape, like=, first_row=)`` iterates over what the steps get as noise:
         `brownian_increments`, the default, yields the arrays dW.
@@ -135,7 +136,8 @@ class Method:
                 )
         if not isinstance(self.calculi, tuple) or not set(self.calculi) <= set(get_args(Calculus)):
             raise ValueError(f"calculi must be a tuple out of {get_args(Calculus)}; got {self.calculi!r}")
-        check_count("evaluations", self.evaluations, 0)
+        check_count("evaluations", self.evaluations, 1)
+        check_flag("needs_derivative", self.needs_derivative)
         if not callable(self.increments):
             raise TypeError(f"increments must be a callable; got {type(self.increments).__name__}")
 
@@ -171,7 +173,7 @@ class Method:
 
     def nfe(self, steps: int) -> int:
         """Return the number of drift evaluations per path of `steps` steps."""
-        return self.evaluations * steps
+        return self.evaluations * check_count("steps", steps, 0)
 
     def check(self, model: SDE) -> None:
         """Refuse a model for which the orders of this method would not hold.

@@ -14,6 +14,7 @@ from diffmath._arrays import all_finite, array_namespace, check_array, host_time
 from diffmath._callables import check_part, guarded
 from diffmath._counts import check_count
 from diffmath._devices import on_its_device
+from diffmath._flags import check_flag
 from diffmath._models import SDE
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
@@ -184,6 +185,7 @@ def solve(
     'path of Key(0x00000000, 0x00000000) on [0, 1]'
     """
     check_on_failure(on_failure)
+    check_flag("check", check)
     method, saved = as_method(method), host_times(times)
     substeps, first_row = check_count("substeps", substeps, 1), check_count("first_row", first_row, 0)
     prepared = prepare(model, x0, parameters, args, some_rows=True)

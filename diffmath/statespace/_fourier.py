@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from diffmath._devices import on_its_device
+from diffmath._flags import check_flag
 from diffmath._typing import Array
 from diffmath.statespace._hippo import build, check_order, check_parameter
 from diffmath.statespace._measure import Measure
@@ -79,8 +80,7 @@ def fout(
            [-2.828, -4.   , -6.283],
            [ 0.   ,  6.283,  0.   ]])
     """
-    if not isinstance(as_published, bool):
-        raise TypeError(f"as_published must be True or False; got {type(as_published).__name__}")
+    as_published = check_flag("as_published", as_published)
     theta = check_parameter("theta", theta, above=0.0)
     return build(Measure("fout", (1.0 if as_published else 2.0,), theta), _odd(order), like, dtype)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import sympy
 
+from diffmath._flags import check_flag
 from diffmath.symbolic._exact import exact
 from diffmath.symbolic._orthogonal import Measure
 
@@ -203,8 +204,7 @@ def fout(*, as_published: bool = False) -> Measure:
     [-2*sqrt(2),         -4, -2*pi],
     [         0,       2*pi,     0]])
     """
-    if not isinstance(as_published, bool):
-        raise TypeError(f"as_published must be True or False; got {type(as_published).__name__}")
+    as_published = check_flag("as_published", as_published)
     return Measure(
         name="fout as published" if as_published else "fout",
         basis=_fourier,

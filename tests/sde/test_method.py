@@ -82,7 +82,8 @@ def test_levy_areas_have_their_law():
         ({"orders": {"diagonal": (-1.0, 1.0)}}, ValueError, "numbers of at least 0 or None"),
         ({"orders": {"diagonal": ("a", 1.0)}}, ValueError, "numbers of at least 0 or None"),
         ({"calculi": "ito"}, ValueError, "calculi must be a tuple out of"),
-        ({"evaluations": -1}, ValueError, "evaluations must be at least 0"),
+        ({"evaluations": 0}, ValueError, "evaluations must be at least 1; got 0"),
+        ({"needs_derivative": "no"}, TypeError, "needs_derivative must be True or False; got str"),
         ({"increments": 3}, TypeError, "increments must be a callable"),
     ],
 )
