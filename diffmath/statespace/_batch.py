@@ -11,6 +11,7 @@ import numpy as np
 from diffmath._arrays import array_namespace, asarray_like, check_array, to_numpy
 from diffmath._devices import on_its_device
 from diffmath._expm import integrals
+from diffmath._named import named
 from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._discretize import (
@@ -21,19 +22,22 @@ from diffmath.statespace._discretize import (
     forward_euler,
     gbt,
 )
-from diffmath.statespace._hold import impulse, zoh
+from diffmath.statespace._hold import foh, impulse, zoh
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace, require_continuous
 
-__all__ = ["discretize_batch"]
+__all__ = ["discretize_batch", "rule_of"]
 
 # Numbers in one block of matrices: 1 MiB, to stay in cache.
 _BLOCK = 1 << 17
+_RULES = (gbt, forward_euler, backward_euler, bilinear, zoh, foh, impulse)
 _ALPHAS = ((forward_euler, 0.0), (bilinear, 0.5), (backward_euler, 1.0))
 
 
 @on_its_device
-def discretize_batch(system: StateSpace, dt: Any, method: Discretization = bilinear) -> tuple[Array, Array]:
+def discretize_batch(
+    system: StateSpace, dt: Any, method: Discretization | str = bilinear
+) -> tuple[Array, Array]:
     r"""Return the matrices of a system that is discretised with many steps.
 
     .. math:: x_k = \bar A(dt_k)\, x_{k-1} + \bar B(dt_k)\, u_k
@@ -44,8 +48,9 @@ def discretize_batch(system: StateSpace, dt: Any, method: Discretization = bilin
         Continuous system of n states; its output is not used.
     dt : array or numbers, shape (...)
         Steps, positive: host numbers, or an array of the library and on the device of the system.
-    method : callable
-        Discretization ``method(system, h)``, such as `bilinear`, `zoh` or ``partial(gbt, alpha=0.7)``.
+    method : callable or str
+        Discretization ``method(system, h)`` or its name, such as `bilinear`, ``"zoh"`` or
+        ``partial(gbt, alpha=0.7)``.
 
     Returns
     -------
@@ -79,10 +84,7 @@ def discretize_batch(system: StateSpace, dt: Any, method: Discretization = bilin
     True
     """
     require_continuous(system, "discretize_batch")
-    if not callable(method):
-        raise TypeError(
-            f"method must be a discretization, such as statespace.bilinear; got {type(method).__name__}"
-        )
+    method = rule_of(method)
     steps = _check_steps(dt, system)
     xp, alpha, shape = array_namespace(system.A), _alpha(method), tuple(steps.shape)
     steps = xp.reshape(steps, (-1,))
@@ -99,6 +101,16 @@ def discretize_batch(system: StateSpace, dt: Any, method: Discretization = bilin
             # What fails is refused by the single call, in its words; or only the stack was at fault.
             return _one_by_one(system, steps, method, shape)
     return xp.reshape(A, (*shape, *A.shape[1:])), xp.reshape(B, (*shape, *B.shape[1:]))
+
+
+def rule_of(method: Any) -> Discretization:
+    """Return a discretization given as itself, or by its name."""
+    rule: Discretization = named(method, "diffmath.statespace", lambda value: any(value is r for r in _RULES))
+    if not callable(rule):
+        raise TypeError(
+            f"method must be a discretization, such as statespace.bilinear; got {type(rule).__name__}"
+        )
+    return rule
 
 
 def _check_steps(dt: Any, system: StateSpace) -> Array:

@@ -13,6 +13,7 @@ from diffmath._arrays import array_namespace
 from diffmath._counts import check_count
 from diffmath._devices import on_its_device
 from diffmath._typing import Array
+from diffmath.statespace._batch import rule_of
 from diffmath.statespace._discretize import Discretization, bilinear
 from diffmath.statespace._fixed_steps import fixed_bilinear
 from diffmath.statespace._log_time import check_discrete, log_time_bilinear, log_time_dense, log_time_modes
@@ -35,7 +36,7 @@ __all__ = ["memorize"]
 def memorize(
     system: StateSpace,
     u: Array,
-    method: Discretization = bilinear,
+    method: Discretization | str = bilinear,
     *,
     every: int = 1,
     dt: float | None = None,
@@ -54,8 +55,8 @@ def memorize(
     u : array, shape (samples,), (samples, channels) or (batch, samples, channels)
         Samples; u_k is the signal on the cell from k to k + 1. The number of axes tells the forms apart: one
         run of one channel, ``u[None, :, None]`` if it must have all three.
-    method : callable
-        Discretization ``method(system, h)``: `bilinear`, `zoh`, ...
+    method : callable or str
+        Discretization ``method(system, h)`` or its name: `bilinear`, `zoh`, ...
     every : int
         Keep the coefficients after every so many samples of `u`: 1 keeps all, the number of samples the last
         only, which is what the next call carries on from.
@@ -144,10 +145,7 @@ def memorize(
     True
     """
     measure = require_measure(system, "memorize")
-    if not callable(method):
-        raise TypeError(
-            f"method must be a discretization, such as statespace.bilinear; got {type(method).__name__}"
-        )
+    method = rule_of(method)
     run = partial(
         _memorize, system, measure, method, sample_length(measure, dt), every, check_count("heard", heard, 0)
     )

@@ -93,7 +93,7 @@ def test_backends(xp):
 
 def test_refusals(xp):
     legs = ss.legs(3, like=xp.empty())
-    with pytest.raises(TypeError, match=r"method must be a discretization, .*; got str"):
+    with pytest.raises(TypeError, match=r"method must be a discretization, .*; got int"):
         ss.discretize_batch(legs, [0.1], "zoh")
     with pytest.raises(ValueError, match="takes a continuous system"):
         ss.discretize_batch(ss.bilinear(legs, 0.1), [0.1])

@@ -15,6 +15,8 @@ from diffmath import statespace as ss
 
 RULES = {ss.forward_euler: 0.0, ss.bilinear: 0.5, ss.backward_euler: 1.0}
 
+EPS = float(np.finfo(np.float64).eps)
+
 
 @given(
     order=st.integers(1, 24), dt=st.floats(1e-4, 2.0), alpha=st.floats(0, 1), seed=st.integers(0, 2**32 - 1)
@@ -146,6 +148,15 @@ def test_the_origin_is_checked(xp):
     with pytest.raises(ValueError, match="origin belongs to a discrete system of the same order"):
         replace(system, dt=None)
     assert replace(system, A=system.A * 1.001, origin=None).origin is None
+
+
+@pytest.mark.parametrize("entry", ["A", "B"])
+def test_an_origin_is_compared_to_some_eps(entry):
+    """Forty eps of six states pass, and what is a hundred times the tolerance does not."""
+    system = ss.bilinear(ss.legs(6), 0.1)
+    assert replace(system, **{entry: getattr(system, entry) * (1 + 40 * EPS)}).origin is not None
+    with pytest.raises(ValueError, match="A and B are not the step of the origin"):
+        replace(system, **{entry: getattr(system, entry) * (1 + 100 * 64 * 6 * EPS)})
 
 
 @given(order=st.integers(1, 64), dt=st.floats(1e-12, 1e12), alpha=st.floats(0, 1))

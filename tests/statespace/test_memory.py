@@ -293,7 +293,9 @@ def test_refusals():
             call(ss.bilinear(legs, 0.1))
         with pytest.raises(TypeError, match="takes a StateSpace; got NoneType"):
             call(None)
-    with pytest.raises(TypeError, match=r"method must be a discretization, .* got str"):
+    with pytest.raises(
+        ValueError, match=r"or its name; got .*did you mean|must be an object of diffmath.statespace"
+    ):
         ss.memorize(legs, u, "bilinear")
     with pytest.raises(TypeError, match="method must return a discrete StateSpace"):
         ss.memorize(legs, u, lambda system, h: system)
