@@ -12,7 +12,7 @@ from diffmath._arrays import _library, array_namespace, same_kind
 from diffmath._tracing import all_true, is_traced
 from diffmath._typing import Array
 
-__all__ = ["FirstResult", "check_dynamics", "check_model", "check_part", "check_result"]
+__all__ = ["FirstResult", "callback_stops", "check_dynamics", "check_model", "check_part", "check_result"]
 
 _TIMES = frozenset({"t", "time", "tau", "s", "sigma", "timestep", "timesteps", "noise_level"})
 _STATES = frozenset(
@@ -198,3 +198,19 @@ def guarded(function: Callable[..., Any], role: str, t: float, *arguments: Any) 
     except Exception as error:
         annotate(error, role, t)
         raise
+
+
+def callback_stops(answer: Any) -> bool:
+    """Return whether the answer of a callback stops a solve; None does not.
+
+    Raises
+    ------
+    TypeError
+        An answer without a truth value, as an array of several numbers is.
+    """
+    try:
+        return bool(answer)
+    except (TypeError, ValueError, RuntimeError):  # of NumPy, PyTorch, JAX
+        raise TypeError(
+            f"callback must return a truth value, or None to go on; got {type(answer).__name__}"
+        ) from None

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from diffmath._callables import callback_stops
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution
 from diffmath._typing import Array
@@ -54,7 +55,7 @@ def drive(
         if dense_order is not None:
             step.inside(np.flatnonzero(step.accepted))
             kept.append(step)
-        if callback is not None and callback(_told(run, step, limit), run.x):
+        if callback is not None and callback_stops(callback(_told(run, step, limit), run.x)):
             going = np.flatnonzero(run.alive & (run.direction * (run.stop - step.t) > 0))
             run.failures.add("user_stop", going, advice("user_stop", t=float(step.t.max())))
             break

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from diffmath._arrays import array_namespace, device, to_numpy
 from diffmath._bound import bind
-from diffmath._callables import guarded
+from diffmath._callables import callback_stops, guarded
 from diffmath._solution import Solution, Status
 from diffmath._typing import Array
 from diffmath.ode._events import Event, check_events
@@ -77,7 +77,7 @@ class Endings:
         unknown = self.alive & np.isnan(values).any(axis=0)
         self._end("nonfinite", unknown, _UNKNOWN.format(t=t, rows="{rows}"))
         self._values = values
-        if self._callback is not None and _stops(self._callback(t, self._lent(x))):
+        if self._callback is not None and callback_stops(self._callback(t, self._lent(x))):
             self.failures.add("user_stop", np.flatnonzero(self.alive), advice("user_stop", t=t))
             return True
         return not self.alive.any()
@@ -149,15 +149,6 @@ class Endings:
 
     def _on_device(self, mask: npt.NDArray[np.bool_]) -> Array:
         return array_namespace(self.begin).asarray(mask.copy(), device=device(self.begin))[:, None]
-
-
-def _stops(answer: Any) -> bool:
-    try:
-        return bool(answer)
-    except (TypeError, ValueError, RuntimeError):  # as arrays of several numbers do
-        raise TypeError(
-            f"callback must return a truth value, or None to go on; got {type(answer).__name__}"
-        ) from None
 
 
 def saved_states(

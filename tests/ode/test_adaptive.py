@@ -191,6 +191,16 @@ def test_a_callback_sees_every_step_and_may_stop(options: dict[str, Any]) -> Non
     assert np.max(steps) <= len(quiet) <= np.max(steps + rejected)
 
 
+@pytest.mark.parametrize("options", [{}, {"batch": "shared"}, {"substeps": 5}])
+def test_a_callback_that_returns_an_array_is_refused_by_name(options: dict[str, Any]) -> None:
+    """Of a batch and of one state; an array of one truth value has one, and stops the solve."""
+    for x0 in (np.ones((2, 3)), np.ones(3)):
+        with pytest.raises(TypeError, match=r"callback must return a truth value, .*; got ndarray"):
+            ode.solve(lambda t, x: -x, x0, [0.0, 1.0], callback=lambda t, x: x > 0, **options)
+        found = ode.solve(lambda t, x: -x, x0, [0.0, 1.0], callback=lambda t, x: np.array([True]), **options)
+        assert found.status == "user_stop"
+
+
 def test_a_stop_does_not_rewrite_how_other_rows_ended() -> None:
     """Row 0 has ended by its event, row 1 by nan; the callback stops row 2."""
 
