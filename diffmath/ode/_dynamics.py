@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
+from copy import copy
+from dataclasses import fields
 from typing import Any
 
 from diffmath._arrays import array_namespace, constant
@@ -56,12 +57,12 @@ class Dynamics:
 
     def parts(self, model: Any) -> Any:
         """Return a structured right-hand side whose parts count as evaluations."""
-        parts = {
-            part.name: self._counted(part.name, getattr(model, part.name))
-            for part in fields(model)
-            if callable(getattr(model, part.name)) and part.name != "jacobian"
-        }
-        return replace(model, **parts)
+        counted = copy(model)  # not `replace`, which would check the model again at every step
+        for part in fields(model):
+            function = getattr(model, part.name)
+            if callable(function) and part.name != "jacobian":
+                object.__setattr__(counted, part.name, self._counted(part.name, function))
+        return counted
 
     def _counted(self, name: str, part: Any) -> Any:
         if isinstance(part, Structured):  # a part with parts of its own, such as a Jacobian, keeps them

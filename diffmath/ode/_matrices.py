@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import array_api_compat as compat
+import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like
+from diffmath._arrays import array_namespace, asarray_like, check_array
 from diffmath._typing import Array
 
 __all__ = ["apply", "as_state", "check_matrix", "dense", "is_sparse"]
@@ -23,12 +24,24 @@ def dense(value: Any) -> Any:
 
 
 def check_matrix(name: str, value: Any, ndims: tuple[int, ...]) -> None:
-    """Refuse what is no vector or square matrix."""
+    """Refuse what is no vector or square matrix of finite numbers."""
     if not is_sparse(value):
         array_namespace(value, names=[name])  # or it is refused
     if value.ndim not in ndims or (value.ndim == 2 and value.shape[0] != value.shape[1]):
         shapes = " or ".join("(n,)" if ndim == 1 else "(n, n)" for ndim in ndims)
         raise ValueError(f"{name} must have shape {shapes}; got {tuple(value.shape)}")
+    if is_sparse(value):
+        _refuse_infinite_entries(name, value)
+    else:
+        check_array(name, value, allow_complex=True)
+
+
+def _refuse_infinite_entries(name: str, matrix: Any) -> None:
+    entries = matrix.tocoo()
+    bad = np.flatnonzero(~np.isfinite(entries.data))
+    if bad.size:
+        row, column = (int(where[bad[0]]) for where in (entries.row, entries.col))
+        raise ValueError(f"{name} must be finite; {name}[{row}, {column}] is {entries.data[bad[0]]}")
 
 
 def apply(name: str, matrix: Any, x: Array) -> Array:

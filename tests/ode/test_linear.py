@@ -234,3 +234,37 @@ def test_one_vector_and_forcings_that_are_complex():
     for method in (ode.exact, ode.LinearExact("action"), ode.radau5):
         with pytest.raises(TypeError, match="b is complex"):
             ode.solve(ode.Linear(A, 1j * x), x, [0.0, 1.0], method=method)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_coefficients_that_are_not_finite_are_refused_when_built(xp, bad):
+    """A solve would say that f is nan, and point to no argument."""
+    A, b = np.eye(2), np.array([0.0, bad])
+    A[1, 0] = bad
+    for send in (lambda v: v, xp.asarray):
+        with pytest.raises(ValueError, match=rf"^A must be finite; A\[1, 0\] is {bad}"):
+            ode.Linear(send(A))
+        with pytest.raises(ValueError, match=rf"^b must be finite; b\[1\] is {bad}"):
+            ode.Linear(send(np.eye(2)), send(b))
+        for linear, where in ((A, "1, 0"), (b, "1")):
+            with pytest.raises(ValueError, match=rf"^linear must be finite; linear\[{where}\] is {bad}"):
+                ode.Semilinear(send(linear), lambda t, x: x)
+        with pytest.raises(ValueError, match=rf"^jacobian must be finite; jacobian\[1, 0\] is {bad}"):
+            ode.WithJacobian(lambda t, x: x, send(A))
+    for kind in (scipy.sparse.csr_array, scipy.sparse.dia_array, scipy.sparse.lil_matrix):
+        with pytest.raises(ValueError, match=rf"^A must be finite; A\[1, 0\] is {bad}"):
+            ode.Linear(kind(A))
+        with pytest.raises(ValueError, match=rf"^linear must be finite; linear\[1, 0\] is {bad}"):
+            ode.Semilinear(kind(A), lambda t, x: x)
+
+
+def test_a_structured_right_hand_side_is_checked_when_built_and_not_at_every_step(monkeypatch):
+    from diffmath.ode import _models
+
+    looks, look = [], _models.check_matrix
+    monkeypatch.setattr(_models, "check_matrix", lambda *a: looks.append(a[0]) or look(*a))
+    for substeps in (2, 20):
+        looks.clear()
+        f = ode.Semilinear(-np.eye(2), lambda t, x: np.cos(x))
+        ode.solve(f, np.ones((1, 2)), [0.0, 1.0], method=ode.etdrk4, substeps=substeps)
+        assert looks == ["linear"]
