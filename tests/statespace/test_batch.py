@@ -94,7 +94,10 @@ def test_backends(xp):
 def test_refusals(xp):
     legs = ss.legs(3, like=xp.empty())
     with pytest.raises(TypeError, match=r"method must be a discretization, .*; got int"):
-        ss.discretize_batch(legs, [0.1], "zoh")
+        ss.discretize_batch(legs, [0.1], 3)
+    for name in ("bilinear", "zoh", "foh", "impulse"):
+        by_name, by_itself = (ss.discretize_batch(legs, [0.1], m) for m in (name, getattr(ss, name)))
+        np.testing.assert_array_equal(xp.numpy(by_name[0]), xp.numpy(by_itself[0]))
     with pytest.raises(ValueError, match="takes a continuous system"):
         ss.discretize_batch(ss.bilinear(legs, 0.1), [0.1])
     with pytest.raises(ValueError, match="dt must be positive; the least is 0"):

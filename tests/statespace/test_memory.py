@@ -294,9 +294,12 @@ def test_refusals():
         with pytest.raises(TypeError, match="takes a StateSpace; got NoneType"):
             call(None)
     with pytest.raises(
-        ValueError, match=r"or its name; got .*did you mean|must be an object of diffmath.statespace"
+        ValueError, match=r"method must be an object of diffmath.statespace or its name.*bilinear"
     ):
-        ss.memorize(legs, u, "bilinear")
+        ss.memorize(legs, u, "bilinaer")
+    with pytest.raises(TypeError, match=r"method must be a discretization, .* got int"):
+        ss.memorize(legs, u, 2)
+    np.testing.assert_array_equal(ss.memorize(legs, u, "zoh"), ss.memorize(legs, u, ss.zoh))
     with pytest.raises(TypeError, match="method must return a discrete StateSpace"):
         ss.memorize(legs, u, lambda system, h: system)
     for every, wanted in ((0, "at least 1; got 0"), (5, "at most the number of samples, 4; got 5")):
