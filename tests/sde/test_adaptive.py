@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 
 import numpy as np
@@ -359,8 +360,9 @@ def test_messages_name_the_rows_of_the_whole_batch():
         sde.solve_adaptive(model, x0[1::2], [0, 1], method=sde.euler_maruyama, key=KEY)
 
 
-def test_a_progress_bar_counts_save_times(capsys):
+def test_a_progress_bar_counts_save_times(capsys, monkeypatch):
     pytest.importorskip("tqdm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     options = {"method": sde.milstein, "key": KEY, "progress": True}
     shown = sde.solve_adaptive(geometric(), np.ones((2, 1)), [0, 0.5, 1], **options)
     assert "milstein" in capsys.readouterr().err
