@@ -28,7 +28,7 @@ from diffmath.sde._motion import motion_of
 from diffmath.sde._named_methods import as_method
 from diffmath.sde._nodes import KeyNodes, PathNodes
 from diffmath.sde._path import BrownianPath
-from diffmath.sde._solve import _source, along, first_row_of
+from diffmath.sde._run_noise import along, first_row_of, source_of
 from diffmath.sde._traced import refuse_traced_run
 
 __all__ = ["solve_adaptive"]
@@ -179,7 +179,7 @@ def solve_adaptive(
     options = _options(
         method, model, controller, (first_step, rtol, atol, max_steps, min_step, max_step), span
     )
-    source = _source(key, path, first_row)
+    source = source_of(key, path, first_row)
     nodes = _nodes(model, x, saved, method, source, first_row, check)
     descent = Descent(model, method, nodes, options, x.shape[0], first_row_of(source, first_row))
     states = [x]

@@ -20,9 +20,10 @@ from diffmath._typing import Array
 from diffmath.sde._edge import prepare
 from diffmath.sde._increment import Increment, chen
 from diffmath.sde._levy import needed_terms
+from diffmath.sde._march import advance_carrying, begin, nonfinite
 from diffmath.sde._method import Method
 from diffmath.sde._named_methods import as_method
-from diffmath.sde._solve import advance_carrying, begin, noise_of, nonfinite
+from diffmath.sde._run_noise import Run, noise_of
 
 __all__ = ["Coupled", "coupled"]
 
@@ -142,7 +143,8 @@ def coupled(
         np.linspace(span[0], span[1], steps * ratio + 1), f"t_span cut into {steps * ratio} steps"
     )
     needed_terms(method.increments, method.name)
-    noise = noise_of(model, x, fine_clock, method, key, check_count("first_row", first_row, 0), check=check)
+    run = Run(model, x, fine_clock, method, key, check_count("first_row", first_row, 0))
+    noise = noise_of(run, check=check)
     fine = coarse = x
     carried = carried_coarse = begin(model, x, float(fine_clock[0]), method)
     for n, group in enumerate(_groups(noise, ratio), start=1):

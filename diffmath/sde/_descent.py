@@ -21,9 +21,9 @@ from diffmath._models import SDE
 from diffmath._typing import Array
 from diffmath.ode._control import PIDController, Tolerance, finite_rows
 from diffmath.ode._failures import Failures, name_rows
+from diffmath.sde._march import advance
 from diffmath.sde._method import Method
 from diffmath.sde._nodes import Indices, Node, take_rows
-from diffmath.sde._solve import advance
 from diffmath.sde._watched import rows_of
 
 __all__ = ["Descent", "Steps"]

@@ -18,7 +18,7 @@ from diffmath.sde._langevin import Langevin
 from diffmath.sde._rows import Rows, take
 from diffmath.sde._watched import Watched, watched
 
-__all__ = ["Prepared", "Probed", "as_sde", "noise_shape", "prepare", "probe"]
+__all__ = ["Prepared", "Probed", "as_sde", "check_state", "noise_shape", "prepare", "probe"]
 
 
 class Prepared(NamedTuple):
@@ -50,6 +50,14 @@ def prepare(
     )
     flat = (x.shape[0], math.prod(rows.state))
     return Prepared(watched(model, rows), x if x.ndim == 2 else array_namespace(x).reshape(x, flat), rows)
+
+
+def check_state(x0: Array) -> Array:
+    """Return `x0` as finite floats of shape (batch, dim)."""
+    x = check_array("x0", x0, min_ndim=2)
+    if x.ndim != 2:
+        raise ValueError(f"x0 must have shape (batch, dim); got {tuple(x.shape)}")
+    return x
 
 
 def as_sde(model: Any, *, plain: bool = True) -> SDE:

@@ -22,9 +22,10 @@ from diffmath._progress import progress_bar
 from diffmath._solution import Solution
 from diffmath._typing import Array
 from diffmath.sde._edge import as_sde, prepare
+from diffmath.sde._march import march, nonfinite
 from diffmath.sde._method import Method
 from diffmath.sde._named_methods import as_method
-from diffmath.sde._solve import march, nonfinite
+from diffmath.sde._run_noise import Run
 
 __all__ = ["ensemble"]
 
@@ -158,7 +159,7 @@ def _run_chunk(
     with _explained(cut_up):
         prepared = prepare(model, initial, parameters, args)
         x, steps = prepared.x, len(clock) - 1
-        run = march(prepared.model, x, clock, method, key, first_row, check=check and first_row == 0)
+        run = march(Run(prepared.model, x, clock, method, key, first_row), check=check and first_row == 0)
         for n, x in run:
             message = nonfinite(x, float(clock[n]), first_row, method.trouble)
             if message:

@@ -18,9 +18,10 @@ from diffmath._devices import on_its_device
 from diffmath._expm import expm
 from diffmath._solution import Solution, finish
 from diffmath._typing import Array
+from diffmath.sde._edge import check_state
 from diffmath.sde._linear import LinearSDE, Matrix
+from diffmath.sde._march import nonfinite
 from diffmath.sde._noise import brownian_increments, row_normals
-from diffmath.sde._solve import check_state, nonfinite
 
 __all__ = ["Transition", "solve_exact", "transition"]
 

@@ -13,10 +13,11 @@ from diffmath._models import SDE
 from diffmath._solution import Solution
 from diffmath._typing import Array
 from diffmath.sde._edge import noise_shape, prepare
+from diffmath.sde._march import advance
 from diffmath.sde._method import Method
 from diffmath.sde._named_methods import as_method
 from diffmath.sde._path import BrownianPath
-from diffmath.sde._solve import advance, along
+from diffmath.sde._run_noise import along
 
 __all__ = ["interpolate"]
 

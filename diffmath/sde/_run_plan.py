@@ -9,8 +9,8 @@ from diffmath._accelerate import accelerated
 from diffmath._arrays import array_namespace
 from diffmath._typing import Array
 from diffmath.sde._bridge import weighted_sums
+from diffmath.sde._instructions import Do, Plan
 from diffmath.sde._noise import row_normals
-from diffmath.sde._plan import Do, Plan
 
 __all__ = ["run_plan"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import all_finite, array_namespace, check_array, host_times, same_kind, to_numpy
-from diffmath._callables import check_part, guarded
+from diffmath._arrays import all_finite, array_namespace, host_times
 from diffmath._counts import check_count
 from diffmath._devices import on_its_device
 from diffmath._flags import check_flag
@@ -20,28 +19,17 @@ from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array
 from diffmath.ode._solve import Events
-from diffmath.sde._declared import check_declared
-from diffmath.sde._edge import Prepared, noise_shape, prepare, probe
+from diffmath.sde._edge import Prepared, prepare
 from diffmath.sde._endings import Endings, bound_events, checked_callback, saved_states
-from diffmath.sde._levy import needed_terms
+from diffmath.sde._march import march, nonfinite
 from diffmath.sde._method import Method
 from diffmath.sde._motion import motion_of
 from diffmath.sde._named_methods import as_method
 from diffmath.sde._path import BrownianPath
-from diffmath.sde._traced import host_like, is_traced_run, refuse_traced_run, traced_solution
+from diffmath.sde._run_noise import Run, first_row_of, host_noise, source_of
+from diffmath.sde._traced import is_traced_run, traced_solution
 
-__all__ = [
-    "advance",
-    "advance_carrying",
-    "along",
-    "begin",
-    "check_state",
-    "first_row_of",
-    "march",
-    "noise_of",
-    "nonfinite",
-    "solve",
-]
+__all__ = ["solve"]
 
 
 @on_its_device
@@ -192,12 +180,12 @@ def solve(
     watched, callback = bound_events(events, parameters, args), checked_callback(callback)
     x = prepared.x
     clock = _refine(saved, substeps)
-    source = _source(key, path, first_row)
+    source = source_of(key, path, first_row)
     motion = motion_of(source, method.increments, clock, first_row)
     if is_traced_run(prepared.model, x, float(clock[0])):
         if watched or callback is not None:
             raise TypeError("events and callback read numbers on the host, which JAX traces: leave them out")
-        noises = _host_noise(prepared.model, x, clock, method, source, first_row)
+        noises = host_noise(Run(prepared.model, x, clock, method, source, first_row))
         traced = traced_solution(prepared, saved, clock, method, noises, substeps)
         return replace(traced, stats={**traced.stats, "motion": motion})
     named, endings = first_row_of(source, first_row), None
@@ -205,7 +193,7 @@ def solve(
         endings = Endings(x, float(clock[0]), watched, callback, prepared.shaped, named)
         x = endings.begin
     settle = None if endings is None else endings.freeze
-    run = march(prepared.model, x, clock, method, source, first_row, check=check, settle=settle)
+    run = march(Run(prepared.model, x, clock, method, source, first_row), check=check, settle=settle)
     bar = progress_bar(run, enabled=progress, description=method.name, total=len(clock) - 1)
     states, steps, message = saved_states(
         bar, x, clock, substeps, endings, lambda x, t: nonfinite(x, t, named, method.trouble)
@@ -234,154 +222,6 @@ def _solution(
     if message:
         endings.fail(method.failure, message)
     return endings.solution(times, prepared.shaped(endings.shown(kept)), stats)
-
-
-def _host_noise(
-    model: SDE,
-    x: Array,
-    clock: npt.NDArray[np.float64],
-    method: Method,
-    source: random.Key | BrownianPath,
-    first_row: int,
-) -> Iterator[Any]:
-    """Do as `noise_of`, with noise of NumPy, and without a look at the numbers of what JAX traces."""
-    method.check(model)
-    shape, like = noise_shape(model, float(clock[0]), x), host_like(x)
-    if isinstance(source, BrownianPath):
-        return along(replace(source, like=like), clock, method, shape, like)
-    path_key = random.fold_in(source, "sde.path")
-    return method.increments(path_key, clock, shape, like=like, first_row=first_row)
-
-
-def _source(key: random.Key | None, path: BrownianPath | None, first_row: int) -> random.Key | BrownianPath:
-    if path is None:
-        if key is None:
-            raise TypeError("key must be a Key; got None: use key=diffmath.random.key(seed), or give a path")
-        return key
-    if not isinstance(path, BrownianPath):
-        raise TypeError(f"path must be a BrownianPath; got {type(path).__name__}")
-    if key is not None or first_row not in (0, path.first_row):
-        raise ValueError("path has its own key and first_row; give it, or key and first_row, but not both")
-    return path
-
-
-def first_row_of(source: random.Key | BrownianPath, first_row: int) -> int:
-    """Return the number of the first row in the whole batch, by which messages name rows."""
-    return source.first_row if isinstance(source, BrownianPath) else first_row
-
-
-def march(
-    model: SDE,
-    x: Array,
-    clock: npt.NDArray[np.float64],
-    method: Method,
-    source: random.Key | BrownianPath,
-    first_row: int = 0,
-    *,
-    check: bool = True,
-    settle: Callable[[Array, Array], Array] | None = None,
-) -> Iterator[tuple[int, Array]]:
-    """Check model and method against the state, then iterate over (n, state at clock[n]) for n = 1, 2, ..."""
-    refuse_traced_run(model, x, float(clock[0]), "these steps are checked on the host")
-    noises = noise_of(model, x, clock, method, source, first_row, check=check)
-    return _steps(model, x, clock, method, noises, settle)
-
-
-def _steps(
-    model: SDE,
-    x: Array,
-    clock: npt.NDArray[np.float64],
-    method: Method,
-    increments: Iterator[Any],
-    settle: Callable[[Array, Array], Array] | None,
-) -> Iterator[tuple[int, Array]]:
-    carried = begin(model, x, float(clock[0]), method)
-    for n, noise in enumerate(increments):
-        t, after = float(clock[n]), float(clock[n + 1])
-        new, carried = advance_carrying(model, x, t, after, method, noise, carried)
-        if not n:
-            check_part(f"a step of {method.name}", new, x)
-        x = new if settle is None else settle(x, new)
-        yield n + 1, x
-
-
-def noise_of(
-    model: SDE,
-    x: Array,
-    clock: npt.NDArray[np.float64],
-    method: Method,
-    source: random.Key | BrownianPath,
-    first_row: int = 0,
-    *,
-    check: bool = True,
-) -> Iterator[Any]:
-    """Check model and method against the state, then iterate over what the steps get as noise."""
-    method.check(model)
-    path_key = None if isinstance(source, BrownianPath) else random.fold_in(source, "sde.path")
-    probed = probe(model, float(clock[0]), x)
-    if check:
-        check_declared(model, float(clock[0]), x, method, probed)
-    shape = probed.shape
-    if isinstance(source, BrownianPath):
-        return along(source, clock, method, shape, x)
-    return method.increments(path_key, clock, shape, like=x, first_row=first_row)
-
-
-def along(
-    path: BrownianPath, clock: npt.NDArray[np.float64], method: Method, shape: tuple[int, int], x: Array
-) -> Iterator[Any]:
-    """Check a path against the state and what the method needs, then iterate over its noise."""
-    needed = needed_terms(method.increments, method.name)
-    if path.shape != shape:
-        raise ValueError(f"path must have shape {shape}, (batch, noise_dim); got {path.shape}")
-    same_kind("x0", x, "path", path.like)
-    if path.like.dtype != x.dtype:
-        raise TypeError(f"path must have the precision of x0, {x.dtype}; got {path.like.dtype}")
-    increments = path.increments(clock, needed)
-    return increments if needed else (increment.W for increment in increments)
-
-
-def advance(model: SDE, x: Array, t: float, after: float, method: Method, noise: Any) -> Array:
-    """Take one step, from t to `after`."""
-    # What is not finite is found and reported by the caller, with the time and the rows.
-    with np.errstate(all="ignore"):
-        return guarded(method.step, f"a step of {method.name}", t, model, t, x, after - t, noise)
-
-
-def begin(model: SDE, x: Array, t: float, method: Method) -> Any:
-    """Return what the first step of a run carries besides the state."""
-    with np.errstate(all="ignore"):
-        return guarded(method.begin, f"a step of {method.name}", t, model, t, x)
-
-
-def advance_carrying(
-    model: SDE, x: Array, t: float, after: float, method: Method, noise: Any, carried: Any
-) -> tuple[Array, Any]:
-    """Take one step of a run, with what it carries; return what the next step carries."""
-    with np.errstate(all="ignore"):
-        role = f"a step of {method.name}"
-        found: tuple[Array, Any] = guarded(
-            method.step_carrying, role, t, model, t, x, after - t, noise, carried
-        )
-        return found
-
-
-def check_state(x0: Array) -> Array:
-    """Return `x0` as finite floats of shape (batch, dim)."""
-    x = check_array("x0", x0, min_ndim=2)
-    if x.ndim != 2:
-        raise ValueError(f"x0 must have shape (batch, dim); got {tuple(x.shape)}")
-    return x
-
-
-def nonfinite(x: Array, t: float, first_row: int, trouble: str) -> str:
-    """Say which rows are not finite at time t, and what that means, or return an empty string."""
-    if all_finite(x):
-        return ""
-    xp = array_namespace(x)
-    rows = np.flatnonzero(~to_numpy(xp.all(xp.isfinite(x), axis=1)))
-    named = ", ".join(str(first_row + row) for row in rows[:3]) + (", ..." if len(rows) > 3 else "")
-    return f"{trouble} at t={t:g} in {len(rows)} of {x.shape[0]} rows ({named})"
 
 
 def _refine(saved: npt.NDArray[np.float64], substeps: int) -> npt.NDArray[np.float64]:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from diffmath import random, reference_only
 from diffmath.sde import BrownianPath
 from diffmath.sde._bridge import split
+from diffmath.sde._instructions import Do
 from diffmath.sde._marks import all_clocks, one_clock
-from diffmath.sde._plan import Do, make_plan
+from diffmath.sde._plan import make_plan
 from diffmath.sde._run_plan import run_plan
 
 KEY = random.key(3)
