@@ -105,7 +105,7 @@ def expm_multiply(
     operator = _Operator(A, x, norm)
     xp, forcing = array_namespace(x), None
     if b is not None:
-        forcing = as_state("b", b, x)
+        forcing = as_state("b", check_array("b", b, allow_complex=True), x)
         if tuple(forcing.shape) != (x.shape[1],):
             raise ValueError(f"b must have shape ({x.shape[1]},); got {tuple(forcing.shape)}")
     longest = _longest(t)
