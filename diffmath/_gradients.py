@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from diffmath._flags import check_flag
 from diffmath._typing import Array
 
 __all__ = ["differentiable", "is_tensor", "keeping_gradients"]
@@ -34,7 +35,7 @@ def keeping_gradients(x: Array, keep: bool) -> AbstractContextManager[Any]:
 
     A graph holds every intermediate result until it is freed: for a sampler, those of all steps.
     """
-    if keep or not is_tensor(x):
+    if check_flag("with_gradient", keep) or not is_tensor(x):
         return nullcontext()
     context: AbstractContextManager[Any] = sys.modules["torch"].no_grad()
     return context

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from diffmath import diffusion, ode, random, sde
+from diffmath import statespace as ss
+from diffmath import testing as dt
 from diffmath._flags import check_flag
 
 KEY = random.key(0)
 X0 = np.ones((2, 1))
+POLES = np.array([-0.5 + 0j])
 MODEL = sde.SDE(lambda t, x: -x, lambda t, x: 0.0 * x + 0.5, noise="additive")
 EULER = {"method": "euler_maruyama", "key": KEY}
 METHODS = [
@@ -27,6 +30,18 @@ CALLS: dict[str, Any] = {
     "ensemble": lambda **flag: sde.ensemble(MODEL, X0, t_span=(0, 1), steps=2, **EULER, **flag),
     "coupled": lambda **flag: sde.coupled(MODEL, X0, t_span=(0, 1), steps=2, **EULER, **flag),
     "ode": lambda **flag: ode.solve(lambda t, x: -x, X0, [0, 1], **flag),
+    "sample": lambda **flag: diffusion.sample(
+        diffusion.vp(), lambda x, t: -x, X0, [1.0, 0.5], method="ddim", **flag
+    ),
+    "modal": lambda **flag: ss.modal(POLES, POLES, POLES, **flag),
+    "diagonal_kernel": lambda **flag: ss.diagonal_kernel(POLES, POLES, 3, dt=1.0, **flag),
+    "stability_function": lambda **flag: ode.trapezoid.tableau.stability_function(**flag),
+    "assert_order": lambda **flag: dt.assert_order(
+        lambda f, t, x, h: x + h * f(t, x), dt.linear_ode(dim=1, seed=0), order=1, **flag
+    ),
+    "assert_strong_order": lambda **flag: dt.assert_strong_order(
+        sde.euler_maruyama, dt.curved_sde(), paths=200, **flag
+    ),
 }
 
 
@@ -34,8 +49,14 @@ CALLS: dict[str, Any] = {
     ("call", "flag"),
     [
         *[(name, "check") for name in ("solve", "solve_adaptive", "ensemble", "coupled")],
-        *[(name, "progress") for name in ("solve", "solve_adaptive", "ensemble", "ode")],
+        *[(name, "progress") for name in ("solve", "solve_adaptive", "ensemble", "ode", "sample")],
         ("ode", "dense"),
+        ("sample", "with_gradient"),
+        ("modal", "pairs"),
+        ("diagonal_kernel", "pairs"),
+        ("stability_function", "embedded"),
+        ("assert_order", "two_sided"),
+        ("assert_strong_order", "two_sided"),
     ],
 )
 def test_a_switch_is_a_bool(call, flag):

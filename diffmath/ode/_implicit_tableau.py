@@ -11,6 +11,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from diffmath._flags import check_flag
 from diffmath.ode._algebraic import Number, as_fraction, number_row
 from diffmath.ode._proof import Conditions, ProvenTableau
 from diffmath.symbolic._butcher import order_conditions
@@ -130,7 +131,7 @@ class ImplicitTableau(ProvenTableau):
         >>> ode.trapezoid.tableau.stability_function()
         ((Fraction(1, 1), Fraction(1, 2)), (Fraction(1, 1), Fraction(-1, 2)))
         """
-        weights = self.b_embedded if embedded else self.b
+        weights = self.b_embedded if check_flag("embedded", embedded) else self.b
         shifted = [[a - b for a, b in zip(row, weights, strict=True)] for row in self.a]
         return _determinant(shifted), _determinant(self.a)
 

@@ -11,6 +11,7 @@ import numpy as np
 from diffmath._arrays import array_namespace, check_array
 from diffmath._counts import check_count
 from diffmath._devices import on_its_device
+from diffmath._flags import check_flag
 from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._diagonal_step import exponents
@@ -88,7 +89,7 @@ def diagonal_kernel(
     array([1.    , 0.3679, 0.1353])
     """
     xp = array_namespace(poles, weights, names=["poles", "weights"])
-    length = check_count("length", length)
+    length, pairs = check_count("length", length), check_flag("pairs", pairs)
     if method not in get_args(DiagonalRule):
         raise ValueError(f"method must be one of {get_args(DiagonalRule)}; got {method!r}")
     poles, weights = (

@@ -9,6 +9,7 @@ import numpy as np
 
 from diffmath._arrays import array_namespace, check_array, to_numpy
 from diffmath._devices import on_its_device
+from diffmath._flags import check_flag
 from diffmath._tracing import all_true
 from diffmath._typing import Array
 from diffmath.statespace._block_diagonal import BlockDiagonal
@@ -75,6 +76,7 @@ def modal(poles: Array, B: Array, C: Array, *, D: Any = 0.0, pairs: bool = True)
     >>> wave.B, wave.C
     (array([1., 0.]), array([ 2., -0.]))
     """
+    check_flag("pairs", pairs)
     given = {"poles": poles, "B": B, "C": C}
     xp = array_namespace(*given.values(), names=list(given))
     poles, B, C = (check_array(name, array, allow_complex=True) for name, array in given.items())

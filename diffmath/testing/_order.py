@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from diffmath._flags import check_flag
 from diffmath._typing import Array, Drift
 from diffmath.testing._floor import measure_floor
 from diffmath.testing._problems import ODEProblem
@@ -109,6 +110,7 @@ def assert_order(
     ...
     """
     _check_arguments(step, problem, order, halvings, tolerance)
+    check_flag("two_sided", two_sided)
     times = np.linspace(*problem.t_span, _CHECKPOINTS + 1)
     exact = [problem.exact(float(t)) for t in times]
     first = (order + 1) / (4 * problem.lipschitz)

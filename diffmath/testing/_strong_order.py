@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from diffmath import random
 from diffmath._counts import check_count
+from diffmath._flags import check_flag
 from diffmath._html import html_report
 from diffmath.sde import Method
 from diffmath.testing._order_table import order_rows, order_table
@@ -206,6 +207,7 @@ def assert_strong_order(
     ...
     """
     _check_kinds(method, problem)
+    check_flag("two_sided", two_sided)
     claimed = _claim(method, problem) if order is None else order
     for name, value in (("order", claimed), ("tolerance", tolerance)):
         if isinstance(value, bool) or not isinstance(value, int | float):
