@@ -173,8 +173,8 @@ def single_state(f: Any, x0: Any) -> Single | None:
     if pair:
         if x0.ndim == 0 or x0.shape[0] != 2:
             raise ValueError(
-                "one state of a Separable has shape (2, n), or (2,) for one position and one momentum; got "
-                f"{tuple(x0.shape)}"
+                "x0, if one state of a Separable, has shape (2, n), or (2,) for one position and one "
+                f"momentum; got {tuple(x0.shape)}"
             )
         return Single(x0[None, ...], (0, ...)) if x0.ndim == 2 else Single(x0[None, :, None], (0, ..., 0))
     return Single(x0[None, ...], (0, ...)) if x0.ndim else Single(x0[None, None], (0, 0))

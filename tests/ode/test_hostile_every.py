@@ -240,6 +240,8 @@ def test_arguments_are_refused_by_name_before_f_is_called(method: Any) -> None:
             (x0.astype("f2"), TypeError),
             (x0.astype(np.longdouble), TypeError),
             (None, TypeError),
+            # A number is one state, but of a position and a momentum there are two.
+            *([(np.array(1.0), ValueError)] if type(method).__name__ == "Splitting" else []),
         ):
             with pytest.raises(error, match="x0"):
                 ode.solve(f, bad, [0.0, 1.0], method=method)

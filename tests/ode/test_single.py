@@ -243,7 +243,7 @@ def test_a_dataclass_of_ones_own_is_a_function_like_any_other():
         (ode.Split(pendulum, lambda t, y: y[:1]), [1.0, 0.0], {"method": "kencarp4"}, ValueError,
          r"^implicit\(t, x\) must return shape \(2,\); got shape \(1,\)"),
         (ode.Separable(lambda t, p: p, lambda t, q: q), [1.0, 0.0, 0.0], {"method": "leapfrog"}, ValueError,
-         r"one state of a Separable has shape \(2, n\), or \(2,\)"),
+         r"x0, if one state of a Separable, has shape \(2, n\), or \(2,\)"),
     ],
 )  # fmt: skip
 def test_messages_speak_of_the_users_own_shapes(f, x0, options, error, message):

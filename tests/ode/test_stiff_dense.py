@@ -212,7 +212,7 @@ def test_what_lands_is_data() -> None:
         ode.solve(STIFF, np.ones((1, 1)), many, method=ode.kvaerno3, max_steps=60)
     read = ode.solve(STIFF, np.ones((1, 1)), many, method=ode.kvaerno3, max_steps=60, rtol=1e-3, save="read")
     assert np.abs(read.x[:, 0, 0] - np.cos(many)).max() < 0.02
-    with pytest.raises(ValueError, match="save must be 'auto', 'land' or 'read'; got 'most'"):
+    with pytest.raises(ValueError, match="save must be 'auto', 'land', 'read' or 'steps'; got 'most'"):
         ode.solve(spin, exact([0.0]), [0.0, 1.0], save="most")  # type: ignore[arg-type]
 
 
