@@ -7,7 +7,11 @@ blocks of steps, each of which hands the nodes that it has begun to the next: ev
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from diffmath import random
 from diffmath._arrays import array_namespace, device
@@ -16,7 +20,7 @@ from diffmath.sde._area import area_normals, join_areas, leaf_area
 from diffmath.sde._bridge import State, divide, split
 from diffmath.sde._marks import Marks, Node
 from diffmath.sde._noise import row_normals
-from diffmath.sde._plan import Name, make_plan, pieces_of
+from diffmath.sde._plan import Keep, Name, Places, make_plan, pieces_of
 from diffmath.sde._recent import Recent
 from diffmath.sde._run_plan import run_plan
 
@@ -26,6 +30,13 @@ _BLOCK = 2**21  # numbers that are drawn ahead of a clock
 _FEWEST, _MOST = 4, 1024  # steps of a block
 
 Draw = Callable[..., Array]
+
+
+class _Drawn(NamedTuple):
+    """Names of nodes, shape (n, 2), and their states, in a list or an array."""
+
+    names: Places
+    states: Any
 
 
 class Forest:
@@ -44,7 +55,7 @@ class Forest:
     levels : int
         Halvings of a cell down to the leaves whose areas are drawn.
     cache : int
-        Nodes kept.
+        Nodes kept of all questions, and again of the last one.
     """
 
     def __init__(
@@ -57,17 +68,42 @@ class Forest:
         self._deepest = marks.level_of(levels)
         xp = array_namespace(like)
         self._none = xp.zeros((0, 3, *shape), dtype=like.dtype, device=device(like))
-        self.nodes = Recent(cache)
+        self.nodes, self._cache = Recent(cache), cache
+        self._lately = self._last = _Drawn(
+            _pairs([]), self._none
+        )  # long nodes; where the last question ended
         self._always = marks.places * 8 // cache  # nodes of this length are few enough to stay
 
     def between(self, low: int, high: int, order: int) -> State:
         """Return the first `order` of (W, H, K) between two places, low < high."""
-        shortest = min(self._always, (high - low) // 4)
-        known = self.nodes.snapshot()
-        increments, kept = self._run((low, high), order, known, lambda node: node.high - node.low >= shortest)
-        for name, state in kept.items():
-            self.nodes.put(name, state)
+        shortest = min(self._always, (high - low) // 2)
+        lately, last = self._lately, self._last  # another thread may replace them
+        known, count = np.concatenate([lately.names, last.names]), len(lately.names)
+
+        def state(row: int) -> Array:
+            if row >= count:
+                return last.states[row - count, ...]
+            low, high = known[row].tolist()
+            self.nodes.get((low, high))  # lately used
+            return lately.states[row]
+
+        keep = Keep(shortest, ends=True)
+        increments, names, kept = self._run((low, high), order, known, state, keep)
+        self._remember(names, kept, shortest)
         return tuple(increments[0, i, ...] for i in range(order))
+
+    def _remember(self, names: Places, states: Array, shortest: int) -> None:
+        """Keep the long nodes; and all, until the next question, which may begin where this one ends."""
+        grown = False
+        for row in np.flatnonzero(names[:, 1] - names[:, 0] >= shortest).tolist():
+            low, high = names[row].tolist()
+            if self.nodes.get((low, high)) is None:  # a copy, which does not hold the others
+                self.nodes.put((low, high), 1.0 * states[row, ...])
+                grown = True
+        self._last = _Drawn(names[-self._cache :], states[-self._cache :, ...])
+        if grown:
+            nodes = {name: state for name, state in self.nodes.snapshot().items() if name[0] != "area"}
+            self._lately = _Drawn(_pairs(nodes), list(nodes.values()))
 
     def along(self, places: Sequence[int], order: int) -> Iterator[State]:
         """Iterate over the same between neighbouring places, ascending, each node being drawn once."""
@@ -77,9 +113,11 @@ class Forest:
         for start in range(0, len(places) - 1, block):
             part = places[start : start + block + 1]
             end = part[-1]
-            keep = _from(end) if end < places[-1] else _nothing
-            increments, kept = self._run(part, order, begun, keep)
-            begun = {name: state for name, state in begun.items() if name[0] >= end} | kept
+            keep = Keep(0, end) if end < places[-1] else Keep(self._marks.places + 1)
+            states = list(begun.values())
+            increments, names, kept = self._run(part, order, _pairs(begun), states.__getitem__, keep)
+            begun = {name: state for name, state in begun.items() if name[0] >= end}
+            begun |= {(low, high): kept[row, ...] for row, (low, high) in enumerate(names.tolist())}
             for n in range(len(part) - 1):
                 yield tuple(increments[n, i, ...] for i in range(order))
 
@@ -121,21 +159,19 @@ class Forest:
         return join_areas(first, second, parts[0][0], parts[1][0])
 
     def _run(
-        self, places: Sequence[int], order: int, known: Mapping[Name, Array], keep: Callable[[Node], bool]
-    ) -> tuple[Array, dict[Name, Array]]:
-        plan, inputs, kept = make_plan(self._marks, self._key, places, order, self._place_length, known, keep)
+        self, places: Sequence[int], order: int, known: Places, state: Callable[[int], Array], keep: Keep
+    ) -> tuple[Array, Places, Array]:
+        """Return the increments, and the names and states of what is kept; `state` of a row of `known`."""
+        plan, inputs, names = make_plan(
+            self._marks, self._key, places, order, self._place_length, known, keep
+        )
         given = self._none
         if inputs:
-            given = array_namespace(given).stack([known[name] for name in inputs])
-            for name in inputs:
-                self.nodes.get(name)  # lately used
-        increments, states = run_plan(given, plan, self._first_row)
-        return increments, {name: states[number, ...] for number, name in enumerate(kept)}
+            given = array_namespace(given).stack([state(row) for row in inputs])
+        increments, kept = run_plan(given, plan, self._first_row)
+        return increments, names, kept
 
 
-def _from(place: int) -> Callable[[Node], bool]:
-    return lambda node: node.low >= place
-
-
-def _nothing(node: Node) -> bool:
-    return False
+def _pairs(nodes: Collection[Name]) -> Places:
+    """Return names as rows of an array."""
+    return np.fromiter(chain.from_iterable(nodes), np.int64, 2 * len(nodes)).reshape(-1, 2)

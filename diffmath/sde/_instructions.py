@@ -76,7 +76,7 @@ def share_registers(lines: list[list[int]], count: int) -> int:
     place, free, most = [-1] * count, list[int](), 0
     for number, line in enumerate(lines):
         kind = line[0]
-        read = {r for r in line[1:3] if r >= 0} if kind != Do.LOAD else set()
+        read = [r for r in dict.fromkeys(line[1:3]) if r >= 0] if kind != Do.LOAD else []
         for column in (3, 4) if kind not in (Do.EMIT, Do.KEEP) else ():
             register = line[column]
             if register < 0 or last[register] < 0:

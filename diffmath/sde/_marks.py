@@ -69,6 +69,11 @@ class Node:
         return self._halves
 
     @property
+    def divided(self) -> bool:
+        """Whether anybody asked for its parts."""
+        return self._halves is not None
+
+    @property
     def share(self) -> float:
         """Length of the left part, of the whole."""
         return (self.middle - self.low) / (self.high - self.low)
@@ -106,19 +111,20 @@ class Marks:
         return self.cells * self.size
 
     @cached_property
-    def _spacings(self) -> tuple[int, ...]:
+    def spacings(self) -> tuple[int, ...]:
+        """Places between the marks of a lattice."""
         return tuple(self.size // count for count in self.counts)
 
     @cached_property
     def _finest(self) -> tuple[int, ...]:
         """Spacings of lattices that hold all others between them."""
-        every = self._spacings
+        every = self.spacings
         return tuple(s for s in every if not any(t < s and s % t == 0 for t in every))
 
     @cached_property
     def resolution(self) -> int:
         """Places between the marks of the finest lattice."""
-        return self._spacings[-1]
+        return self.spacings[-1]
 
     @property
     def shortest(self) -> int:
@@ -127,7 +133,7 @@ class Marks:
 
     def divide(self, low: int, high: int, level: int) -> tuple[int, int]:
         """Return the first mark inside an interval, and its lattice."""
-        spacings = self._spacings
+        spacings = self.spacings
         while level < len(spacings):
             mark = (low // spacings[level] + 1) * spacings[level]
             if mark < high:
@@ -150,12 +156,12 @@ class Marks:
 
     def is_mark(self, place: int, level: int) -> bool:
         """Tell whether a place is a mark of the lattices before `level`."""
-        return place % self.size == 0 or any(place % spacing == 0 for spacing in self._spacings[:level])
+        return place % self.size == 0 or any(place % spacing == 0 for spacing in self.spacings[:level])
 
     def halvings(self, low: int, high: int, level: int) -> int:
         """Return how often an interval can be halved between marks of one lattice before `level`."""
         found = 0
-        for spacing in (self.size, *self._spacings[:level]):
+        for spacing in (self.size, *self.spacings[:level]):
             if low % spacing == high % spacing == 0:
                 parts = (high - low) // spacing
                 found = max(found, (parts & -parts).bit_length() - 1)

@@ -62,7 +62,8 @@ class BrownianPath:
     first_row : int
         Number of the first row in a larger batch.
     cache : int
-        Nodes kept (the least recently used go first), each three times as large as an increment.
+        Nodes kept (the least recently used go first), each three times as large as an increment; and up to
+        as many of the last question, where the next may begin.
 
     Raises
     ------

@@ -8,7 +8,8 @@ earliest mark from left to right, those after it from right to left, so that it 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache, reduce
 from typing import Any
 
@@ -16,53 +17,90 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath.random._philox import MASK, Stream, philox4x32
+from diffmath._accelerate import accelerated
 from diffmath.sde._bridge import VARIANCES, chen_matrices, split
 from diffmath.sde._instructions import Do, Plan, count_entries, share_registers
 from diffmath.sde._marks import Marks, Node
 
-__all__ = ["Name", "make_plan", "pieces_of"]
+__all__ = ["Keep", "Name", "Places", "make_plan", "pieces_of", "write_plan"]
 
 Name = tuple[int, int]
+Places = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float64]
 Part = tuple[int, int, int]  # a register, and its places
 
-_FEW = 12  # keys that are derived sooner one by one
 _NOTHING = np.zeros((2, 3, 6))
 
 
+@dataclass(frozen=True)
+class Keep:
+    """Which nodes of a plan, from `start` on, are kept: those that it draws if they are long, and ends.
+
+    Parameters
+    ----------
+    shortest : int
+        Places of a node that is long.
+    start : int
+        The first place.
+    ends : bool
+        Whether nodes that the plan uses and does not divide are kept, drawn or known: where a question next
+        to these places begins.
+    """
+
+    shortest: int
+    start: int = 0
+    ends: bool = False
+
+    def __call__(self, node: Node, drawn: bool) -> bool:
+        long = drawn and node.high - node.low >= self.shortest
+        return node.low >= self.start and (long or (self.ends and not node.divided))
+
+
 def make_plan(
-    marks: Marks, key: random.Key, places: Sequence[int], order: int, place_length: float,
-    known: Collection[Name], keep: Any,
-) -> tuple[Plan, list[Name], list[Name]]:  # fmt: skip
+    marks: Marks, key: random.Key, places: Sequence[int], order: int, place_length: float, known: Places,
+    keep: Keep,
+) -> tuple[Plan, list[int], Places]:  # fmt: skip
     """Plan the increments between places, ascending.
 
     Parameters
     ----------
     order : int
         How many of (W, H, K) an increment has.
-    known : collection of names
-        Nodes that need not be drawn.
-    keep : callable
-        ``keep(node)``: whether a node that is drawn is to be kept.
+    known : array of int, shape (n, 2)
+        Names of nodes that need not be drawn.
+    keep : Keep
+        What is to be kept.
 
     Returns
     -------
     tuple
-        The plan, the names of its inputs in their order, and of the nodes that it keeps.
+        The plan, the rows of `known` that are its inputs, and the names of the nodes that it keeps.
     """
-    writer = _Writer(marks, key, place_length, known)
-    for number, (before, after) in enumerate(pieces_of(marks, places)):
+    asked = np.array(places, dtype=np.int64)
+    steps, keys, weights, registers, inputs, kept = write_plan(
+        asked, known, marks, key, order, place_length, keep, _split_weights
+    )
+    return Plan(steps, keys, weights, registers, len(places) - 1, order, len(kept)), inputs, kept
+
+
+@accelerated
+def write_plan(
+    places: Places, known: Places, marks: Marks, key: random.Key, order: int, place_length: float, keep: Keep,
+    split_weights: Callable[[float], Weights],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64], Weights, int, list[int], Places]:  # fmt: skip
+    """Return steps, keys, weights and registers of a plan, the rows of its inputs, and what it keeps."""
+    writer = _Writer(marks, key, place_length, known, split_weights)
+    for number, (before, after) in enumerate(pieces_of(marks, places.tolist())):
         first, rest = ([writer.part(node) for node in nodes] for nodes in (before, after))
         sides = [reduce(writer.join, first)]
         if rest:
             sides.append(reduce(lambda right, left: writer.join(left, right), reversed(rest)))
         writer.write(Do.EMIT, a=reduce(writer.join, sides)[0], d=number)
-    inputs = list(writer.inputs)
-    kept = [node for node in writer.made if node.name not in writer.inputs and keep(node)]
+    kept = [node for node, drawn in writer.nodes if keep(node, drawn)]
     for number, node in enumerate(kept):
         writer.write(Do.KEEP, a=writer.register[node.name], d=number)
-    return writer.finish(len(places) - 1, order, len(kept)), inputs, [node.name for node in kept]
+    names = np.array([node.name for node in kept], dtype=np.int64).reshape(-1, 2)
+    return *writer.finish(order), writer.inputs, names
 
 
 def pieces_of(marks: Marks, places: Sequence[int]) -> Iterator[tuple[list[Node], list[Node]]]:
@@ -102,11 +140,16 @@ def _earliest(marks: Marks, found: list[Node], low: int, high: int) -> int:
 class _Writer:
     """Instructions in the making; a node is drawn when it is first wanted."""
 
-    def __init__(self, marks: Marks, key: random.Key, place_length: float, known: Collection[Name]) -> None:
-        self._marks, self._key, self._place_length, self._known = marks, key, place_length, known
+    def __init__(
+        self, marks: Marks, key: random.Key, place_length: float, known: Places,
+        split_weights: Callable[[float], Weights],
+    ) -> None:  # fmt: skip
+        self._marks, self._key, self._place_length = marks, key, place_length
+        self._known = {(low, high): row for row, (low, high) in enumerate(known.tolist())}
+        self._split_weights = split_weights
         self.register: dict[Name, int] = {}
-        self.inputs: dict[Name, int] = {}
-        self.made: list[Node] = []
+        self.inputs: list[int] = []
+        self.nodes: list[tuple[Node, bool]] = []  # in the order of their registers; whether drawn
         self._lines: list[list[int]] = []
         self._weights: list[Any] = []
         self._scales: list[float] = []
@@ -132,8 +175,10 @@ class _Writer:
         while chain[-1].name not in self.register:
             top = chain[-1]
             if top.name in self._known:
-                self.register[top.name], self.inputs[top.name] = self.new(), len(self.inputs)
-                self.write(Do.LOAD, a=self.inputs[top.name], d=self.register[top.name])
+                self.register[top.name] = self.new()
+                self.nodes.append((top, False))
+                self.write(Do.LOAD, a=len(self.inputs), d=self.register[top.name])
+                self.inputs.append(self._known[top.name])
             elif top.above is None:
                 self._draw_cell(top)
             else:
@@ -144,7 +189,7 @@ class _Writer:
 
     def _draw_cell(self, node: Node) -> None:
         self.register[node.name] = self.new()
-        self.made.append(node)
+        self.nodes.append((node, True))
         self._draws.append((len(self._lines), node.low // self._marks.size, 0))
         length = self._place_length * self._marks.size
         self.write(Do.ROOT, d=self.register[node.name], weights=_root_weights(), scale=math.sqrt(length))
@@ -155,11 +200,11 @@ class _Writer:
         fresh = [half for half, register in zip((left, right), registers, strict=True) if register < 0]
         for half in fresh:
             self.register[half.name] = self.new()
-        self.made += fresh
+        self.nodes += [(half, True) for half in fresh]
         self._draws.append((len(self._lines), node.low // self._marks.size, self._marks.number(node)))
         root = math.sqrt(self._place_length * (node.high - node.low))
         d, e = (self.register[half.name] if half in fresh else -1 for half in (left, right))
-        weights = _split_weights(node.share)
+        weights = self._split_weights(node.share)
         self.write(Do.DIVIDE, a=self.register[node.name], d=d, e=e, weights=weights, scale=root)
 
     def part(self, node: Node) -> Part:
@@ -173,29 +218,20 @@ class _Writer:
         self.write(Do.JOIN, a=a, b=b, d=register, weights=weights)
         return register, low, high
 
-    def finish(self, increments: int, order: int, kept: int) -> Plan:
+    def finish(self, order: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64], Weights, int]:
+        """Return steps, keys, weights and the number of registers."""
         count_entries(self._lines, self._count, order)
         registers = share_registers(self._lines, self._count)
         steps = np.array(self._lines, dtype=np.int64)
         weights = np.stack(self._weights)
         weights[..., 3:] *= np.array(self._scales)[:, None, None, None]
-        return Plan(steps, self._keys(len(steps)), weights, registers, increments, order, kept)
+        return steps, self._keys(len(steps)), weights, registers
 
     def _keys(self, lines: int) -> npt.NDArray[np.uint64]:
-        """Derive all keys at once: that of the cell, then that of the node."""
         keys = np.zeros((lines, 2), dtype=np.uint64)
-        if not self._draws:
-            return keys
-        if len(self._draws) < _FEW:
-            for line, cell, number in self._draws:
-                keys[line] = random.fold_in(random.fold_in(self._key, cell), number).words
-            return keys
-        where, cells, numbers = np.array(self._draws, dtype=np.int64).T
-        numbered = {int(cell): random.fold_in(self._key, int(cell)).words for cell in np.unique(cells)}
-        low, high = np.array([numbered[int(cell)] for cell in cells], dtype=np.int64).T
-        counter = (numbers & MASK, numbers >> 32, 0 * numbers, 0 * numbers + int(Stream.FOLD_NUMBER))
-        words = philox4x32(counter, (low, high))
-        keys[where, 0], keys[where, 1] = words[0], words[1]
+        cell_key = cache(lambda cell: random.fold_in(self._key, cell))
+        for line, cell, number in self._draws:
+            keys[line] = random.fold_in(cell_key(cell), number).words
         return keys
 
 

@@ -288,6 +288,14 @@ def test_common_clocks_cost_about_two_draws_a_step(monkeypatch, steps, draws):
     assert count_draws(monkeypatch, lambda: list(brownian().increments(clock))) < draws * steps
 
 
+@pytest.mark.parametrize("turned", [False, True], ids=["forwards", "backwards"])
+def test_a_question_that_begins_where_the_last_one_ended_costs_one_way_down(monkeypatch, turned):
+    """The nodes at the ends of a question are kept until the next: 47 draws a question without."""
+    times = np.sort(np.random.default_rng(2).random(51))[:: -1 if turned else 1]
+    draws = count_draws(monkeypatch, lambda: ask(brownian(), times.tolist()))
+    assert draws < 30 * 50  # some 25 lattices lie below the spacing of the times
+
+
 def test_the_work_does_not_depend_on_the_time_scale(monkeypatch):
     """A peer takes 30 times as long for the same number of steps in a shorter time."""
     counts = {

@@ -12,7 +12,7 @@ from diffmath.sde import BrownianPath
 from diffmath.sde._bridge import split
 from diffmath.sde._instructions import Do
 from diffmath.sde._marks import all_clocks, one_clock
-from diffmath.sde._plan import make_plan
+from diffmath.sde._plan import Keep, make_plan
 from diffmath.sde._run_plan import run_plan
 
 KEY = random.key(3)
@@ -21,7 +21,15 @@ MOTIONS = {"all": all_clocks(), "one": one_clock(3)}
 
 def plan_of(marks, shares, order, keep=False):
     places = sorted({marks.nearest(share * marks.places, 0.0) for share in shares})
-    return make_plan(marks, KEY, places, order, 1.0 / marks.places, {}, lambda node: keep)
+    return make_plan(
+        marks,
+        KEY,
+        places,
+        order,
+        1.0 / marks.places,
+        np.empty((0, 2), np.int64),
+        Keep(0 if keep else marks.places + 1),
+    )
 
 
 @given(
@@ -120,3 +128,39 @@ def test_the_first_division_of_a_cell_is_its_bridge():
     np.testing.assert_allclose(path(0.0, 1.0), W, atol=1e-15)
     np.testing.assert_allclose(path(0.0, 0.5), W / 2 + 1.5 * H + z1[:, 0] / 4, atol=1e-15)
     assert split(0.5).left_noise[0, 0] == 0.25
+
+
+@given(
+    shares=st.lists(st.floats(0, 1), min_size=2, max_size=6, unique_by=lambda share: round(share, 3)),
+    before=st.lists(st.floats(0, 1), min_size=2, max_size=3, unique_by=lambda share: round(share, 3)),
+    motion=st.sampled_from(sorted(MOTIONS)), order=st.integers(1, 3), aligned=st.booleans(),
+    shortest=st.integers(0, 2**36), start=st.integers(0, 2**36), ends=st.booleans(),
+)  # fmt: skip
+def test_the_plan_written_with_integers_is_that_of_the_body(
+    shares, before, motion, order, aligned, shortest, start, ends
+):
+    """Instructions, keys, weights to the last bit, and names; with nodes that another question left."""
+    marks = MOTIONS[motion]
+
+    def places_of(values):
+        if aligned:
+            values = [round(100 * value) / 100 for value in values]
+        return sorted({0, *(marks.nearest(value * marks.places, 0.0) for value in values)})
+
+    def both(places, known, keep):
+        asked = (marks, KEY, places_of(places), order, 1.0 / marks.places, known, keep)
+        got = make_plan(*asked)
+        with reference_only():
+            return got, make_plan(*asked)
+
+    known = np.empty((0, 2), np.int64)
+    for places, keep in ((before, Keep(0, ends=True)), (shares, Keep(shortest, start, ends))):
+        if len(places_of(places)) < 2:
+            return
+        got, expected = both(places, known[::2], keep)
+        assert got[1] == expected[1]
+        np.testing.assert_array_equal(got[2], expected[2])
+        for name in ("steps", "keys", "weights"):
+            np.testing.assert_array_equal(getattr(got[0], name), getattr(expected[0], name))
+        assert (got[0].registers, got[0].kept) == (expected[0].registers, expected[0].kept)
+        known = got[2]

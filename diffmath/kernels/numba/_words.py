@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from diffmath.kernels.numba._vectors import widest_vectors
 
-__all__ = ["LANES", "Words", "compiled", "inlined", "make_words", "philox4x32", "set_counters"]
+__all__ = [
+    "LANES", "Words", "compiled", "inlined", "make_words", "make_words_of_keys", "philox4x32", "set_counters",
+]  # fmt: skip
 
 _MASK = np.uint64(0xFFFFFFFF)
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -63,4 +65,13 @@ def make_words(rows: Words, blocks: Words, stream: Any, k0: Any, k1: Any, words:
     widest_vectors()
     for i in range(LANES):
         a, b, c, d = philox4x32(rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0, k1)
+        words[i], words[LANES + i], words[2 * LANES + i], words[3 * LANES + i] = a, b, c, d
+
+
+@compiled
+def make_words_of_keys(rows: Words, blocks: Words, stream: Any, k0: Words, k1: Words, words: Any) -> None:
+    """Like `make_words`, with a key of its own for every lane."""
+    widest_vectors()
+    for i in range(LANES):
+        a, b, c, d = philox4x32(rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0[i], k1[i])
         words[i], words[LANES + i], words[2 * LANES + i], words[3 * LANES + i] = a, b, c, d

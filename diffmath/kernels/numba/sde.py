@@ -9,14 +9,16 @@ import numpy as np
 
 from diffmath._host_sharing import aligned_empty
 from diffmath.kernels.numba._normals_single import next_normals_53
+from diffmath.kernels.numba._sde_plan import write_plan
 from diffmath.kernels.numba._threads import share_out, shares_of
-from diffmath.kernels.numba._words import LANES, make_words, set_counters
+from diffmath.kernels.numba._words import LANES, make_words, make_words_of_keys, set_counters
 
-__all__ = ["run_plan"]
+__all__ = ["run_plan", "write_plan"]
 
 _LOAD, _ROOT, _DIVIDE, _JOIN, _EMIT, _KEEP = range(6)  # as in the body
 _NORMAL_53 = np.uint64(5)
 _WIDTH = 256  # values at once
+_FEW = LANES  # blocks of an instruction that are drawn with those of the others
 _WORTH = 2**15  # normals that are worth a thread
 
 # Nothing is contracted here: products are rounded before they are added, as in the body.
@@ -64,6 +66,43 @@ def _by_entries(flat: Any, blocks: int, columns: int, rows: int, entries: int, z
 
 
 @_compiled  # type: ignore[untyped-decorator, unused-ignore]
+def _list_draws(steps: Any, keys: Any) -> Any:
+    """Return the key and the entries of every draw."""
+    draws, count = np.empty((len(steps), 3), np.uint64), 0
+    for n in range(len(steps)):
+        if steps[n, 0] == _ROOT or steps[n, 0] == _DIVIDE:
+            draws[count, 0], draws[count, 1] = keys[n, 0], keys[n, 1]
+            draws[count, 2] = max(steps[n, 5], steps[n, 6])
+            count += 1
+    return draws[:count]
+
+
+@_compiled  # type: ignore[untyped-decorator, unused-ignore]
+def _draw_all(draws: Any, columns: int, row: Any, count: int, first: Any, flat: Any, room: Any) -> None:
+    """Draw for all instructions, in lanes that follow each other; numbers of draw n begin at first[n]."""
+    total = np.int64(0)
+    for n in range(len(draws)):
+        first[n] = 2 * total
+        total += (np.int64(draws[n, 2]) * columns + 1) // 2 * count
+    rows, numbers = np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint64)
+    k0, k1 = np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint64)
+    n, i, block = 0, 0, 0
+    for lane in range(0, total, LANES):
+        for j in range(LANES if lane + LANES < total else total - lane):
+            blocks = (np.int64(draws[n, 2]) * columns + 1) // 2
+            rows[j], numbers[j], k0[j], k1[j] = row + np.uint64(i), np.uint64(block), draws[n, 0], draws[n, 1]
+            block += 1
+            if block == blocks:
+                block, i = 0, i + 1
+                if i == count:
+                    i, n = 0, n + 1
+        make_words_of_keys(rows, numbers, _NORMAL_53, k0, k1, room[0])
+        part = flat[2 * lane : 2 * lane + 2 * LANES]
+        # The words that follow are of no use.
+        next_normals_53(room[0], part, rows, numbers, _NORMAL_53, k0[0], k1[0], room[1])
+
+
+@_compiled  # type: ignore[untyped-decorator, unused-ignore]
 def _begin(draws: Any, n: int, columns: int, row: Any, rows: Any, numbers: Any) -> Any:
     """Set the counters to the first blocks of draw n, if there is one; return its key."""
     n = min(n, len(draws) - 1)
@@ -80,7 +119,9 @@ def _run(
     size = tile * columns
     store = np.empty((registers, 3, size), increments.dtype)
     blocks_most = (3 * columns + 1) // 2 * tile
-    flat = np.empty(2 * (blocks_most + LANES), increments.dtype)
+    together = last - first <= tile and (3 * columns + 1) // 2 * (last - first) < _FEW
+    flat = np.empty(2 * (blocks_most * (len(draws) if together else 1) + LANES), increments.dtype)
+    places = np.empty(len(draws), np.int64)
     z = np.empty((3, size), increments.dtype)
     rows, numbers = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64)
     words, following = room[0], room[1]
@@ -88,7 +129,9 @@ def _run(
         high = min(low + tile, last)
         begin, count, row = low * columns, (high - low) * columns, start + np.uint64(low)
         drawn = 0
-        if len(draws):
+        if together:
+            _draw_all(draws, columns, row, high - low, places, flat, room)
+        elif len(draws):
             k0, k1 = _begin(draws, 0, columns, row, rows, numbers)
             make_words(rows, numbers, _NORMAL_53, k0, k1, words)
         for line in range(len(steps)):
@@ -109,7 +152,7 @@ def _run(
                 blocks = (entries * columns + 1) // 2
                 total = blocks * (high - low)
                 k0, k1 = draws[drawn, 0], draws[drawn, 1]
-                for lane in range(0, total, LANES):
+                for lane in range(0, 0 if together else total, LANES):
                     if lane + LANES < total:
                         set_counters(lane + LANES, blocks, row, rows, numbers)
                     else:  # the words that follow are those of the next draw
@@ -117,8 +160,9 @@ def _run(
                     part = flat[2 * lane : 2 * lane + 2 * LANES]
                     next_normals_53(words, part, rows, numbers, _NORMAL_53, k0, k1, following)
                     words, following = following, words
+                mine = flat[places[drawn] :] if together else flat
                 drawn += 1
-                _by_entries(flat, blocks, columns, high - low, entries, z)
+                _by_entries(mine, blocks, columns, high - low, entries, z)
                 x = store[a] if kind == _DIVIDE else z  # a root has weights for normals only
                 if d >= 0:
                     _mix(store[d], steps[line, 5], weights[line, 0], x, z, count)
@@ -130,15 +174,13 @@ def run_plan(inputs: Any, plan: Any, first_row: int) -> tuple[Any, Any]:
     """Twin of `diffmath.sde._run_plan.run_plan`."""
     shape, dtype = inputs.shape[2:], inputs.dtype
     increments = aligned_empty((plan.increments, plan.order, *shape), dtype)
-    kept = np.zeros((plan.kept, 3, *shape), dtype)
+    kept = aligned_empty((plan.kept, 3, *shape), dtype)
     if increments.size == 0:
         return increments, kept
     columns = increments[0, 0].size // shape[0]
     size = increments[0, 0].size
     flat = [np.ascontiguousarray(a).reshape(len(a), a.shape[1], size) for a in (inputs, increments, kept)]
-    drawing = np.flatnonzero((plan.steps[:, 0] == _ROOT) | (plan.steps[:, 0] == _DIVIDE))
-    entries = plan.steps[drawing, 5:].max(axis=1, initial=0)
-    draws = np.column_stack([plan.keys[drawing], entries.astype(np.uint64)])
+    draws = _list_draws(plan.steps, plan.keys)
     tile = max(1, _WIDTH // columns)
     words, start = np.uint32 if dtype == np.float32 else np.uint64, np.uint64(first_row)
 
@@ -148,5 +190,5 @@ def run_plan(inputs: Any, plan: Any, first_row: int) -> tuple[Any, Any]:
             plan.steps, draws, plan.weights, plan.registers, *flat, columns, start, tile, *bounds, room
         )  # fmt: skip
 
-    share_out(work, shares_of(shape[0], tile, _WORTH // (columns * max(1, len(drawing)))))
+    share_out(work, shares_of(shape[0], tile, _WORTH // (columns * max(1, len(draws)))))
     return increments, kept
