@@ -156,7 +156,8 @@ def test_orders_at_the_edge(order):
         )
     for make in (ss.fout, ss.fous, lambda n: ss.foud(n, 0.3)):
         exact = one_by_one(make(order | 1), u, 0.01)
-        np.testing.assert_allclose(ss.memorize(make(order | 1), u, dt=0.01), exact, atol=1e-12)
+        found = ss.memorize(make(order | 1), u, **clock(make(order | 1), 0.01))
+        np.testing.assert_allclose(found, exact, atol=1e-12)
 
 
 @pytest.mark.parametrize("every", [1, 3, 31, 32, 33, 100, 127, 128, 129, 300, 999])
@@ -192,10 +193,10 @@ def test_the_last_state_alone_takes_no_room_for_the_others(name, twins):
         tracemalloc.start()
         try:
             if twins:
-                ss.memorize(system, u, every=samples, dt=1e-3)
+                ss.memorize(system, u, every=samples, **clock(system, 1e-3))
             else:
                 with dm.reference_only():
-                    ss.memorize(system, u, every=samples, dt=1e-3)
+                    ss.memorize(system, u, every=samples, **clock(system, 1e-3))
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -317,10 +318,12 @@ def test_refusals():
             ss.memorize(system, u, state=c, heard=1.0)
         with pytest.raises(ValueError, match=r"state must have shape \(3,\)"):
             ss.memorize(system, u, state=np.ones(4), heard=2)
-        with pytest.raises(ValueError, match="dt must be positive"):
-            ss.memorize(system, u, **clock(system, 0.0))
         with pytest.raises(ValueError, match="state must be finite"):
             ss.memorize(system, u, state=np.array([0.0, np.nan, 0.0]), heard=2)
+    with pytest.raises(ValueError, match="dt must be positive"):
+        ss.memorize(legt, u, dt=0.0)
+    with pytest.raises(ValueError, match="dt must be left out for legs"):
+        ss.memorize(legs, u, dt=1.0)
     with pytest.raises(TypeError, match="method must return a discrete StateSpace"):
         ss.memorize(legt, u, lambda system, h: system)
     with pytest.raises(ValueError, match="needs a system whose states have a meaning"):
