@@ -35,7 +35,10 @@ def test_every_row_gets_its_time(dtype: str, xp: Any) -> None:
     network, x = Recorder(), xp.asarray(X, dtype)
     model = diffusion.batch_time(network)
     diffusion.sample(PROCESS, model, x, TIMES, method="ddim")
-    for t, wanted in zip(network.times, TIMES, strict=False):
+    # Whether JAX traces what a model closes over is seen by one call more, at the first time.
+    looked = [1.0] if xp.name == "jax" else []
+    assert len(network.times) == len(looked) + len(TIMES) - 1
+    for t, wanted in zip(network.times, looked + TIMES[:-1], strict=True):
         assert t.dtype == x.dtype
         np.testing.assert_array_equal(xp.numpy(t), np.full(3, wanted, dtype))
     rows = xp.asarray(np.array([0.1, 0.2, 0.3]), dtype)
