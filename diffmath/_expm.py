@@ -9,13 +9,15 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like, to_numpy
-from diffmath._tracing import all_true
+from diffmath._tracing import all_true, branch, is_traced, scan_loop
 from diffmath._typing import Array
 
 __all__ = ["expm", "integrals"]
 
 # The diagonal Pade approximant [13/13] is exact to float64 for norms up to this (Higham 2005, table 2.3).
 _LARGEST_NORM = 5.371920351148152
+# Under a trace, as many squarings stand in the program.
+_MOST_SQUARINGS = 32
 _PADE = [math.comb(13, j) * math.factorial(26 - j) / math.factorial(26) for j in range(14)]
 
 
@@ -26,14 +28,38 @@ def expm(A: Array) -> Array:
     matrix of a stack has its own scale. The result is not finite where it overflows.
     """
     xp = array_namespace(A)
-    squarings = _squarings(to_numpy(xp.max(xp.sum(xp.abs(A), axis=-2), axis=-1)))
+    norms = xp.max(xp.sum(xp.abs(A), axis=-2), axis=-1)
+    if is_traced(norms):
+        return _traced_expm(A, norms)
+    squarings = _squarings(to_numpy(norms))
     A = A * asarray_like(np.ldexp(1.0, -squarings), A)[..., None, None]
-    odd, even = _pade_parts(A)
-    result = xp.linalg.solve(even - odd, even + odd)
+    result = _pade(A)
     for k in range(int(squarings.max(initial=0))):
         more = xp.asarray(k < squarings, device=compat.device(A))[..., None, None]
         result = xp.where(more, result @ result, result)
     return result
+
+
+def _traced_expm(A: Array, norms: Array) -> Array:
+    """Return exp(A) under a trace of JAX: the program chooses the scale; not finite beyond norms of 2^34."""
+    xp = array_namespace(A)
+    squarings = xp.ceil(xp.log2(xp.where(norms > _LARGEST_NORM, norms, _LARGEST_NORM) / _LARGEST_NORM))
+    more = np.arange(_MOST_SQUARINGS).reshape(-1, *(1,) * A.ndim) < squarings[..., None, None]
+
+    def square(result: Array, chosen: Array) -> tuple[Array, None]:
+        # At a point that no matrix chooses, nothing is computed.
+        squared = branch(xp.any(chosen), lambda: result @ result, lambda: result)
+        return xp.where(chosen, squared, result), None
+
+    A, _ = scan_loop(lambda A, chosen: (xp.where(chosen, 0.5 * A, A), None), A, more)
+    result, _ = scan_loop(square, _pade(A), more)
+    return xp.where(squarings[..., None, None] <= _MOST_SQUARINGS, result, math.nan)
+
+
+def _pade(A: Array) -> Array:
+    """Return the approximant of exp(A), for norms up to `_LARGEST_NORM`."""
+    odd, even = _pade_parts(A)
+    return array_namespace(A).linalg.solve(even - odd, even + odd)
 
 
 def _squarings(norms: Any) -> Any:

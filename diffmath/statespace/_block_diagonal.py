@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays import array_namespace, asarray_like, to_numpy
-from diffmath._tracing import all_true
+from diffmath._tracing import all_true, is_traced
 from diffmath._typing import Array
 from diffmath.statespace._structure import Dense, Structure, Vector, blocks, scaled
 
@@ -107,7 +107,7 @@ class BlockDiagonal(Structure):
         xp = array_namespace(C)
         if self.left is not None and B.ndim == 1 and self._is_aligned(B):
             largest = int(np.argmax(np.abs(self.left)))
-            C, B = C * (float(B[largest]) / float(self.left[largest])), asarray_like(self.left, B)
+            C, B = C * (B[largest] / float(self.left[largest])), asarray_like(self.left, B)
             respond = self._aligned
         else:
             respond = self._general
@@ -132,8 +132,11 @@ class BlockDiagonal(Structure):
         size = asarray_like(np.abs(self.diagonal) + np.abs(self.off), xp.abs(p))
         scale = xp.abs(p[:, None]) + xp.abs(g[:, None]) * size
         scale = xp.where(self._alone(C), scale, scale * scale)
-        sound = to_numpy(xp.all(xp.abs(determinant) > _SINGULAR * scale, axis=-1))
-        if self.left is None or sound.all():
+        found = xp.all(xp.abs(determinant) > _SINGULAR * scale, axis=-1)
+        if self.left is not None and is_traced(found):  # nobody sees which frequencies need it: all take it
+            return Dense(asarray_like(self.entries(), xp.real(C))).resolvent(C, B, p, g)
+        sound = None if self.left is None else to_numpy(found)
+        if sound is None or sound.all():
             x = self._correct(numerator / determinant, determinant, p[:, None], g[:, None])
             return C @ xp.matrix_transpose(x)
         parts, order = [], np.concatenate([np.flatnonzero(sound), np.flatnonzero(~sound)])
@@ -188,8 +191,9 @@ class BlockDiagonal(Structure):
         return xp.take(x, xp.asarray(self.partner, device=compat.device(x)), axis=-1)
 
     def _is_aligned(self, B: Array) -> bool:
-        xp, left = array_namespace(B), asarray_like(self.left, B)
-        largest = int(xp.argmax(xp.abs(left)))
+        if self.left is None or is_traced(B):  # nobody knows: the general resolvent serves any B
+            return False
+        xp, left, largest = array_namespace(B), asarray_like(self.left, B), int(np.argmax(np.abs(self.left)))
         expected = left * (B[largest] / left[largest])
         return all_true(xp.abs(B - expected) <= 8.0 * float(xp.finfo(B.dtype).eps) * xp.abs(expected))
 

@@ -169,7 +169,7 @@ def impulse(system: StateSpace, dt: float) -> StateSpace:
     """
     require_continuous(system, "impulse")
     dt = check_step(dt)
-    if system.C is not None and bool(array_namespace(system.D).any(system.D != 0.0)):
+    if system.C is not None and not all_true(system.D == 0.0):
         raise ValueError(
             "impulse needs D = 0: a direct term has no impulse response to sample; add D afterwards, "
             "impulse(system.with_output(C), dt).with_output(C, D)"

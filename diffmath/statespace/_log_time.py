@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from diffmath._accelerate import accelerated
 from diffmath._arrays import array_namespace, asarray_like
+from diffmath._tracing import is_tracing, refuse_traced, scan_loop
 from diffmath._typing import Array
 from diffmath.statespace._discretize import Discretization
 from diffmath.statespace._measure import Measure
-from diffmath.statespace._scan import linear_recurrence
+from diffmath.statespace._scan import recurrence
 from diffmath.statespace._statespace import StateSpace
 
 __all__ = ["log_time_bilinear", "log_time_dense", "log_time_modes", "log_time_steps"]
@@ -46,7 +47,8 @@ def log_time_bilinear(u: Array, c: Array, beta: float, heard: int, every: int, a
     xp, (samples, channels), order = array_namespace(u), u.shape, c.shape[1]
     none = xp.zeros((0, channels, order), dtype=u.dtype, device=compat.device(u))
     kept = [c[None, ...] if ahead and every == 1 else none]
-    block = _BLOCK * order  # so long that its first and last turns, with idle rows, are few among the others
+    # So long that its first and last turns, with idle rows, are few among the others; under a trace one.
+    block = max(1, samples) if is_tracing(u, c) else _BLOCK * order
     for first in range(0, samples, block):
         states = _sweep_block(c, u[first : min(first + block, samples), :], beta, heard + first)
         c, next_kept = states[-1, ...], -(ahead + first + 1) % every
@@ -64,25 +66,35 @@ def _sweep_block(c: Array, u: Array, beta: float, heard: int) -> Array:
     xp, (samples, channels), order = array_namespace(u), u.shape, c.shape[1]
     n = asarray_like(np.arange(order, dtype=np.float64), u)
     d, r = n + (1.0 + beta), xp.sqrt(2.0 * n + (1.0 + beta))
-    turns, half_steps = samples + order - 1, _half_steps(u, order, heard)
+    turns = samples + order - 1
     idle = xp.zeros((order - 1, channels), dtype=u.dtype, device=compat.device(u))
     arriving = xp.concat([u, idle])
-    e, states = xp.zeros_like(c), []
-    for turn in range(turns):
-        e = xp.concat([arriving[turn, :][:, None], e[:, :-1]], axis=1)
-        a = half_steps[turns - 1 - turn : turns - 1 - turn + order]
+
+    def turn(rows: tuple[Array, Array], inputs: tuple[Array, Array]) -> tuple[tuple[Array, Array], Array]:
+        (c, e), (sample, a) = rows, inputs
+        e = xp.concat([sample[:, None], e[:, :-1]], axis=1)
         scale = 1.0 / (1.0 + a * d)
         c, e = scale * ((1.0 - a * d) * c + 2.0 * a * r * e), scale * ((1.0 - a * n) * e - r * c)
-        states.append(c)
-    by_turn = xp.stack(states)
+        return (c, e), c
+
+    half_steps, rows, found = _half_steps(order, samples, heard), (c, xp.zeros_like(c)), []
+    if is_tracing(u, c):
+        windows = np.lib.stride_tricks.sliding_window_view(half_steps, order)[::-1]
+        by_turn = scan_loop(turn, rows, (arriving, asarray_like(windows, u)))[1]
+    else:
+        half_steps = asarray_like(half_steps, u)
+        for k in range(turns):
+            a = half_steps[turns - 1 - k : turns - 1 - k + order]
+            rows, kept = turn(rows, (arriving[k, :], a))
+            found.append(kept)
+        by_turn = xp.stack(found)
     return xp.stack([by_turn[row : row + samples, :, row] for row in range(order)], axis=-1)
 
 
-def _half_steps(u: Array, order: int, heard: int) -> Array:
+def _half_steps(order: int, samples: int, heard: int) -> npt.NDArray[np.float64]:
     """Return h_k / 2 from the last sample to the first, between zeros: the steps of idle rows."""
     idle = np.zeros(order - 1)
-    half = 0.5 * log_time_steps(heard, u.shape[0])
-    return asarray_like(np.concatenate([idle, half[::-1], idle]), u)
+    return np.concatenate([idle, 0.5 * log_time_steps(heard, samples)[::-1], idle])
 
 
 def log_time_modes(u: Array, c: Array, heard: int, every: int, ahead: int) -> Array:
@@ -105,7 +117,7 @@ def log_time_modes(u: Array, c: Array, heard: int, every: int, ahead: int) -> Ar
     read = asarray_like((vectors[:, upper] * weight).T, u, wide)
     z = xp.reshape(xp.astype(c, wide) @ asarray_like(inverse.T, u, wide), (-1,))
     kept = [c[None, ...]] if ahead and every == 1 else []
-    block = max(1, _NUMBERS // (channels * rates.size))
+    block = max(1, u.shape[0] if is_tracing(u, c) else _NUMBERS // (channels * rates.size))
     for first in range(0, u.shape[0], block):
         part = u[first : min(first + block, u.shape[0]), :]
         a = 0.5 * log_time_steps(heard + first, part.shape[0])[:, None]
@@ -114,7 +126,7 @@ def log_time_modes(u: Array, c: Array, heard: int, every: int, ahead: int) -> Ar
         stays = xp.broadcast_to(stay[:, None, :], (part.shape[0], channels, rates.size))
         b = xp.astype(part, wide)[:, :, None] * hear[:, None, :]
         flat = (part.shape[0], channels * rates.size)
-        states = linear_recurrence(xp.reshape(stays, flat), xp.reshape(b, flat), z)
+        states = recurrence(xp.reshape(stays, flat), xp.reshape(b, flat), z)
         z, next_kept = states[-1, :], -(ahead + first + 1) % every
         if next_kept < part.shape[0]:
             chosen = xp.reshape(states[next_kept::every, :], (-1, channels, rates.size))
@@ -126,6 +138,8 @@ def log_time_dense(
     system: StateSpace, u: Array, c: Array, method: Discretization, heard: int, every: int, ahead: int
 ) -> Array:
     """Return the states kept (rows, channels, order) by dense steps of any method: the definition."""
+    why = "this method forms a matrix for every sample of a scaled measure"
+    refuse_traced("u", why, "use method=statespace.bilinear, or call memorize outside", u, c, system.A)
     xp = array_namespace(u)
     kept = [c] if ahead and every == 1 else []
     for k in range(u.shape[0]):

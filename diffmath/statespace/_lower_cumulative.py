@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from diffmath._arrays import array_namespace, asarray_like
-from diffmath._tracing import all_true
+from diffmath._tracing import all_true, is_traced
 from diffmath._typing import Array
 from diffmath.statespace._structure import Structure, Vector, complexes, scaled
 
@@ -90,7 +90,7 @@ class LowerCumulative(Structure):
 
     def resolvent(self, C: Array, B: Array, p: Array, g: Array) -> Array:
         if B.ndim == 1 and self.p[0] and self._is_aligned(B):
-            return self._cascade(C * (float(B[0]) / float(self.p[0])), p, g)
+            return self._cascade(C * (B[0] / float(self.p[0])), p, g)
         B = B[:, :, None] if B.ndim == 2 else B[:, None]
         total, response = 0.0 * p, 0.0 * p
         for n in range(self.order):
@@ -119,6 +119,8 @@ class LowerCumulative(Structure):
         return complexes(real, imag) / (p + g * float(d[0]))
 
     def _is_aligned(self, B: Array) -> bool:
+        if is_traced(B):  # nobody knows: the sweep serves any B
+            return False
         xp = array_namespace(B)
         p = asarray_like(self.p, B)
         expected = p * (B[0] / p[0])

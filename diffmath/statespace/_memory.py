@@ -117,7 +117,9 @@ def memorize(
     O(n) each, or O(n^2) if they are full matrices.
 
     Beside `u` and the rows kept, memory does not grow with the number of samples, but for a copy of `u` and
-    one number each.
+    one number each. Under a JAX transformation a run is `jax.lax.scan`: its time to compile does not depend
+    on the number of samples, and scaled measures hold all states before they choose the rows to keep. A
+    scaled measure by any other `method` than `bilinear` refuses a tracer by name.
 
     References
     ----------

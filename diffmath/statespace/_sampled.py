@@ -8,6 +8,7 @@ from __future__ import annotations
 import array_api_compat as compat
 
 from diffmath._arrays import all_finite, array_namespace
+from diffmath._tracing import is_tracing, scan_loop
 from diffmath._typing import Array
 
 __all__ = ["sampled_states"]
@@ -24,6 +25,8 @@ def sampled_states(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
     rows = u.shape[0] // every
     if not u.shape[1]:
         return array_namespace(u).zeros((rows, 0, x.shape[1]), dtype=u.dtype, device=compat.device(u))
+    if is_tracing(A, B, u, x):
+        return _traced(A, B, u[: rows * every, :], x, every)
     states = (_sparse if every > _LONGEST else _dense)(A, B, u[: rows * every, :], x, every)
     if not all_finite(states):
         # The powers of A may overflow where the states do not: the recurrence itself is the judge.
@@ -102,6 +105,21 @@ def _rows(u: Array, T: int) -> Array:
     """Return the blocks of a signal one below the other, (blocks * channels, T)."""
     xp, channels = array_namespace(u), u.shape[1]
     return xp.reshape(xp.permute_dims(xp.reshape(u, (-1, T, channels)), (0, 2, 1)), (-1, T))
+
+
+def _traced(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
+    """Return the states under a trace: the recurrence itself, whose program is as short for any signal."""
+    xp = array_namespace(u)
+    turned = xp.matrix_transpose(A)
+
+    def hear(state: Array, sample: Array) -> tuple[Array, None]:
+        return state @ turned + sample[:, None] * B, None
+
+    def keep(state: Array, samples: Array) -> tuple[Array, Array]:
+        state, _ = scan_loop(hear, state, samples)
+        return state, state
+
+    return scan_loop(keep, x, xp.reshape(u, (-1, every, u.shape[1])))[1]
 
 
 def _one_by_one(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:

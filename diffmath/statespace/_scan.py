@@ -13,7 +13,7 @@ from diffmath._tracing import is_tracing, scan_loop
 from diffmath._typing import Array
 from diffmath.statespace._signal import quiet, refuse_overflow
 
-__all__ = ["linear_recurrence", "scan"]
+__all__ = ["recurrence", "scan"]
 
 
 @on_its_device
@@ -94,7 +94,7 @@ def _scan(*given_arrays: Array) -> Array:
     flat = (shape[0], math.prod(shape[1:]))
     x = rest[0] if rest else xp.zeros(shape[1:], dtype=dtype, device=compat.device(b))
     with quiet():
-        states = _recurrence(xp.reshape(a, flat), xp.reshape(b, flat), xp.reshape(x, flat[1:]))
+        states = recurrence(xp.reshape(a, flat), xp.reshape(b, flat), xp.reshape(x, flat[1:]))
         if not all_finite(states):
             # Products of factors may overflow where the states do not: the recurrence itself is the judge.
             states = _one_by_one(xp.reshape(a, flat), xp.reshape(b, flat), xp.reshape(x, flat[1:]))
@@ -102,7 +102,8 @@ def _scan(*given_arrays: Array) -> Array:
     return xp.reshape(states, shape)
 
 
-def _recurrence(a: Array, b: Array, x: Array) -> Array:
+def recurrence(a: Array, b: Array, x: Array) -> Array:
+    """Return all states (samples, channels); under a trace of JAX by its own scan."""
     if not is_tracing(a, b, x):
         return linear_recurrence(a, b, x)
 

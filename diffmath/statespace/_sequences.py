@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays import array_namespace, asarray_like
+from diffmath._tracing import is_traced
 from diffmath._typing import Array
 
 __all__ = ["jacobi", "laguerre", "legendre", "legendre_scales", "waves"]
@@ -70,7 +71,7 @@ def laguerre(s: Array, alpha: float, rate: float) -> Iterator[Array]:
     exponent = (0.5 * rate) * s
     owed = xp.where(exponent > _TALL, exponent - _TALL, xp.zeros_like(s))
     before, value = xp.zeros_like(s), xp.exp(owed - exponent) / math.sqrt(math.gamma(1.0 + alpha))
-    tall = bool(xp.any(owed > 0.0))
+    tall = is_traced(owed) or bool(xp.any(owed > 0.0))
     for n in count():
         yield value * xp.exp(-owed) if tall else value
         below = 1.0 / math.sqrt((n + 1.0) * (n + 1.0 + alpha))

@@ -6,6 +6,7 @@ import array_api_compat as compat
 
 from diffmath._arrays import all_finite, array_namespace, check_array
 from diffmath._devices import on_its_device
+from diffmath._tracing import is_tracing, scan_loop
 from diffmath._typing import Array
 from diffmath.statespace import _blocks
 from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
@@ -49,7 +50,8 @@ def simulate(system: StateSpace, u: Array, *, state: Array | None = None) -> Arr
     -----
     By blocks of T samples, T a power of two near the square root of their number and at most 128: per channel
     O(n + T) for a sample and output, in matrix products, and O(n^2) for a block; before, O(n^3) once. Fewer
-    than 64 samples go one by one, O(n^2) each, and so does a run whose blocks overflow. Carry a run on from
+    than 64 samples go one by one, O(n^2) each, and so do a run whose blocks overflow and one that JAX traces
+    (`jax.lax.scan`). Carry a run on from
     the state that `advance` returns, or go sample by sample with `step`. Equal to ``convolve(u,
     kernel(system, samples))`` to rounding if the state starts at zero; SciPy's ``dlsim`` returns the same
     numbers for the output matrices ``(C A, C B + D)``, because its state lags one sample.
@@ -75,8 +77,9 @@ def simulate(system: StateSpace, u: Array, *, state: Array | None = None) -> Arr
     system = follow(system, channels, "u")
     x = initial_state(system, u, channels, state)
     with quiet():
-        y = _blocks.outputs(system, channels, x) if _pays(channels) else _recur(system, channels, x)
-        if _pays(channels) and not all_finite(y):
+        blocks = _pays(system, channels, x)
+        y = _blocks.outputs(system, channels, x) if blocks else _recur(system, channels, x)
+        if blocks and not all_finite(y):
             # The powers of A may overflow where the states do not: the recurrence itself is the judge.
             y = _recur(system, channels, x)
         y = y + channels[:, :, None] * system.D
@@ -141,19 +144,20 @@ def advance(system: StateSpace, u: Array, *, state: Array | None = None) -> Arra
     system = follow(system, channels, "u")
     x = start = initial_state(system, u, channels, state)
     with quiet():
-        if _pays(channels):
+        blocks = _pays(system, channels, start)
+        if blocks:
             x = _blocks.final_state(system, channels, start)
-        if not _pays(channels) or not all_finite(x):
-            x = start
-            for k in range(channels.shape[0]):
-                x = next_state(system, x, channels[k, :])
+        if not blocks or not all_finite(x):
+            x = _last_state(system, channels, start)
     remedy = "the system is unstable; use fewer samples or a stable A"
     x = refuse_overflow("the state", x[None, ...], remedy, every=channels.shape[0])
     return from_channels(x[0, ...], u, axis=0)
 
 
-def _pays(channels: Array) -> bool:
-    return bool(channels.shape[0] >= _SHORT and channels.shape[1])
+def _pays(system: StateSpace, channels: Array, x: Array) -> bool:
+    long = bool(channels.shape[0] >= _SHORT and channels.shape[1])
+    # Under a trace nobody sees powers of A that overflow, and a scan compiles as fast for any signal.
+    return long and not is_tracing(system.A, channels, x)
 
 
 def next_state(system: StateSpace, x: Array, sample: Array) -> Array:
@@ -165,10 +169,26 @@ def _recur(system: StateSpace, u: Array, x: Array) -> Array:
     """Return the outputs (samples, channels, p) from state `x` (channels, n)."""
     xp = array_namespace(u)
     read, outputs = xp.matrix_transpose(xp.reshape(system.C, (-1, system.order))), []
+
+    def step(state: Array, sample: Array) -> tuple[Array, Array]:
+        state = next_state(system, state, sample)
+        return state, state @ read
+
+    if is_tracing(system.A, u, x):
+        return scan_loop(step, x, u)[1]
+    for k in range(u.shape[0]):
+        x, y = step(x, u[k, :])
+        outputs.append(y)
+    return xp.stack(outputs)
+
+
+def _last_state(system: StateSpace, u: Array, x: Array) -> Array:
+    """Return the state (channels, n) after all samples."""
+    if is_tracing(system.A, u, x):
+        return scan_loop(lambda state, sample: (next_state(system, state, sample), None), x, u)[0]
     for k in range(u.shape[0]):
         x = next_state(system, x, u[k, :])
-        outputs.append(x @ read)
-    return xp.stack(outputs)
+    return x
 
 
 def initial_state(system: StateSpace, u: Array, channels: Array, state: Array | None) -> Array:
