@@ -167,7 +167,9 @@ ode_found = {}  # name -> (steps, errors)
 ordinary = Table(["order", "estimate", "dense output", "stiff order"])
 for name, method in sorted(ode_methods.items(), key=lambda item: item[1].order):
     if math.isfinite(method.order):
-        steps = {1: 64}.get(method.order, 16 if method.order < 6 else 8) * 2 ** np.arange(5)
+        # The last step of kvaerno5 is that of another method, whose error must be small beside the others'.
+        first = {1: 64}.get(method.order, 16 if method.order < 6 else 8) * (2 if name == "kvaerno5" else 1)
+        steps = first * 2 ** np.arange(5)
         ode_found[name] = steps, ode_errors(method, PROBLEMS.get(type(method), PLAIN), steps)
         ordinary.add(name, "order", method.order, ode_order(ode_found[name][1]))
 

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from diffmath import statespace as ss
 
 SEEDS = st.integers(0, 2**16)
-RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def rng():
+    """A generator of each test's own: what it draws must not depend on the tests before it."""
+    return np.random.default_rng(0)
+
+
 SCALE = np.array([1.0, -2.0, 0.5, 3.0, -0.25, 1.5, 0.75])
 
 SYSTEMS = {
@@ -56,8 +63,8 @@ def test_what_is_promised_is_a(build, order):
 
 @STRUCTURED
 @pytest.mark.parametrize("order", [1, 2, 3, 8, 65])
-def test_products_and_solves_are_those_of_dense_algebra(build, order):
-    system, v = build(order), RNG.standard_normal((2, 3, build(order).order))
+def test_products_and_solves_are_those_of_dense_algebra(build, order, rng):
+    system, v = build(order), rng.standard_normal((2, 3, build(order).order))
     n = system.order
     # n eps of the terms that are summed.
     terms = np.max(np.abs(v) @ np.abs(system.A).T)
@@ -68,7 +75,7 @@ def test_products_and_solves_are_those_of_dense_algebra(build, order):
         assert np.max(np.abs(residual)) <= 1e-14 * n * (
             np.max(np.abs(solved)) * (p + g * abs(system.A).max()) + 1
         )
-    p, g = RNG.uniform(0.5, 1.0, (2, 3)), RNG.uniform(0.0, 1.0, (2, 3))
+    p, g = rng.uniform(0.5, 1.0, (2, 3)), rng.uniform(0.0, 1.0, (2, 3))
     one_by_one = [
         [system.structure.solve(float(p[i, j]), float(g[i, j]), v[i, j]) for j in range(3)] for i in range(2)
     ]
@@ -77,12 +84,12 @@ def test_products_and_solves_are_those_of_dense_algebra(build, order):
 
 @STRUCTURED
 @pytest.mark.parametrize("order", [1, 2, 3, 8, 65])
-def test_resolvents_are_those_of_dense_algebra(build, order):
+def test_resolvents_are_those_of_dense_algebra(build, order, rng):
     system = build(order)
     omega = np.concatenate([[0.0], np.geomspace(1e-3, 1e6, 40), 2 * np.pi * np.arange(1.1, 5)])
     p, g = 1j * omega, np.ones_like(omega) + 0j
-    C = RNG.standard_normal((2, system.order))
-    for B in (system.B, RNG.standard_normal(system.order)):
+    C = rng.standard_normal((2, system.order))
+    for B in (system.B, rng.standard_normal(system.order)):
         found, wanted = system.structure.resolvent(C, B, p, g), dense_resolvent(system, C, B, p, g)
         assert relative(found, wanted) <= 1e-12
     # One output row and one frequency grid each, and one input each, are rows of the whole.
@@ -93,10 +100,10 @@ def test_resolvents_are_those_of_dense_algebra(build, order):
     np.testing.assert_allclose(both[1], 2 * found[1], rtol=1e-9, atol=1e-12 * abs(found).max())
 
 
-def test_a_dense_structure_answers_the_same():
+def test_a_dense_structure_answers_the_same(rng):
     A = ss.legt(6).A
     dense = ss.StateSpace(A, np.ones(6)).structure
-    v, p, g = RNG.standard_normal((4, 6)), np.array([1j, 2.0, 1 + 1j]), np.ones(3) + 0j
+    v, p, g = rng.standard_normal((4, 6)), np.array([1j, 2.0, 1 + 1j]), np.ones(3) + 0j
     np.testing.assert_allclose(dense.multiply(v), v @ A.T)
     np.testing.assert_allclose(dense.solve(1.0, 0.5, v), np.linalg.solve(np.eye(6) - A / 2, v.T).T)
     wanted = dense_resolvent(ss.legt(6), v, np.ones(6), p, g)
@@ -110,9 +117,9 @@ def test_a_dense_structure_answers_the_same():
 
 @pytest.mark.parametrize("order", [3, 9, 65])
 @pytest.mark.parametrize("theta", [1.0, 0.3])
-def test_a_fourier_window_has_no_pole_at_its_own_waves(order, theta):
+def test_a_fourier_window_has_no_pole_at_its_own_waves(order, theta, rng):
     """pI - K is singular at p = 2 pi i k / theta, A is not."""
-    system = ss.fout(order, theta).with_output(RNG.standard_normal((2, order)))
+    system = ss.fout(order, theta).with_output(rng.standard_normal((2, order)))
     omega = 2.0 * np.pi / theta * np.arange(-(order // 2), order // 2 + 1)
     found = ss.frequency_response(system, omega)
     wanted = dense_resolvent(system, system.C, system.B, 1j * omega, np.ones_like(omega))
@@ -124,7 +131,7 @@ def test_a_fourier_window_has_no_pole_at_its_own_waves(order, theta):
         )
 
 
-def test_arrays_stay_where_they_are(xp):
+def test_arrays_stay_where_they_are(xp, rng):
     for system in (
         ss.legs(5),
         ss.lagt(5, 0.4),
@@ -134,7 +141,7 @@ def test_arrays_stay_where_they_are(xp):
     ):
         moved = ss.StateSpace(*(xp.asarray(part) for part in (system.A, system.B)))
         structure = moved.structure if isinstance(system.structure, ss.Dense) else system.structure
-        v = RNG.standard_normal((3, 5))
+        v = rng.standard_normal((3, 5))
         for dtype, tolerance in (("float64", 1e-13), ("float32", 1e-5)):
             x = xp.asarray(v, dtype=dtype)
             for found, wanted in (
