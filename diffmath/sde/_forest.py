@@ -69,6 +69,7 @@ class Forest:
         xp = array_namespace(like)
         self._none = xp.zeros((0, 3, *shape), dtype=like.dtype, device=device(like))
         self.nodes, self._cache = Recent(cache), cache
+        self._asked = (-1, -1)  # the places of the last question
         self._lately = self._last = _Drawn(
             _pairs([]), self._none
         )  # long nodes; where the last question ended
@@ -87,7 +88,9 @@ class Forest:
             self.nodes.get((low, high))  # lately used
             return lately.states[row]
 
-        keep = Keep(shortest, ends=True)
+        # A question away from the last one is no sequence: its ends would be kept for nothing.
+        near, self._asked = low in self._asked or high in self._asked, (low, high)
+        keep = Keep(shortest, ends=near)
         increments, names, kept = self._run((low, high), order, known, state, keep)
         self._remember(names, kept, shortest)
         return tuple(increments[0, i, ...] for i in range(order))

@@ -63,7 +63,7 @@ class BrownianPath:
         Number of the first row in a larger batch.
     cache : int
         Nodes kept (the least recently used go first), each three times as large as an increment; and up to
-        as many of the last question, where the next may begin.
+        as many of the last question, if it began or ended where the one before did.
 
     Raises
     ------
