@@ -80,17 +80,16 @@ class _Limit:
             with self._lock:
                 rest = self._start + self._seconds - self._clock()
                 if rest <= 0.0 and not self._ended.is_set():
-                    self._raise(ctypes.py_object(_OutOfTimeError))
+                    error = ctypes.py_object(_OutOfTimeError)
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), error)
                     rest = self._seconds  # again, should SymPy have caught it
 
     def end(self) -> None:
-        """Let nothing be raised any more, and forget what has not arrived."""
+        """Let nothing be raised any more; what was raised before arrives here, at the latest."""
+        # Nothing is ever taken back: CPython 3.11 would look for it at every call from then on, and never
+        # come past the first line of a function that is traced.
         with self._lock:
             self._ended.set()
-            self._raise(None)
-
-    def _raise(self, error: Any) -> None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), error)
 
     def _clock(self) -> float:
         """Return the CPU time of the watched thread, or the time of day where the system keeps none."""

@@ -74,6 +74,9 @@ else:
 assert numbers() == first
 """,
     "Ctrl-C": """
+# A process that a shell starts in the background ignores Ctrl-C, and so do its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 def endless(t, x):
     return np.sin(1e9 * t) + 0 * x
 

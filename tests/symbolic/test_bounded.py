@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -73,3 +75,24 @@ def test_nothing_is_left_behind(monkeypatch):
     while time.monotonic() < deadline and any("watch" in t.name for t in threading.enumerate()):
         time.sleep(0.01)
     assert not [t.name for t in threading.enumerate() if "watch" in t.name]
+
+
+def test_tracing_works_afterwards():
+    """A debugger or a coverage tool sees the functions that follow: none hangs at its first line."""
+    code = """
+import sys, sympy
+from diffmath.symbolic import _bounded
+x = sympy.Symbol("x")
+_bounded.simplified(x)
+_bounded.SECONDS = 0.05
+try:
+    _bounded.bounded(lambda formula: [None for _ in iter(int, 1)], x)
+except ValueError:
+    pass
+seen = []
+sys.settrace(lambda frame, event, argument: seen.append(event))
+(lambda: None)()
+sys.settrace(None)
+assert "call" in seen
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
