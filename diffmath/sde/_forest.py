@@ -103,7 +103,8 @@ class Forest:
             if self.nodes.get((low, high)) is None:  # a copy, which does not hold the others
                 self.nodes.put((low, high), 1.0 * states[row, ...])
                 grown = True
-        self._last = _Drawn(names[-self._cache :], states[-self._cache :, ...])
+        first = max(0, len(names) - self._cache)  # the standard has no slices beyond an axis
+        self._last = _Drawn(names[first:], states[first:, ...])
         if grown:
             nodes = {name: state for name, state in self.nodes.snapshot().items() if name[0] != "area"}
             self._lately = _Drawn(_pairs(nodes), list(nodes.values()))

@@ -383,7 +383,7 @@ def test_it_pickles_without_its_cache():
         (lambda: brownian(terms="A").increment(0.333, 0.5), ValueError, "s must be an end of a leaf"),
         (lambda: brownian().increments([0.0, 0.5, 1.5]), ValueError, "t must lie in"),
         (lambda: chen(1, 2), TypeError, "first must be an Increment; got int"),
-        (lambda: chen(brownian()(0, 1), HOST), TypeError, "second must be an Increment; got ndarray"),
+        (lambda: chen(brownian().increment(0.0, 1.0), HOST), TypeError, "second must be an Increment"),
     ],
 )  # fmt: skip
 def test_refusals(call, error, match):
