@@ -220,3 +220,9 @@ def test_the_norm_is_the_root_mean_square_in_units_of_the_tolerance() -> None:
     )
     np.testing.assert_allclose(norm, [math.sqrt((1.0 + 4.0) / 2), 0.0], rtol=1e-15)
     assert Tolerance(0.1, 0.0).norm(np.zeros((1, 1)), np.zeros((1, 1))) == 0.0  # 0/0 is no error
+
+
+@pytest.mark.parametrize("safety", [0.0, 1.0, 1.5])
+def test_a_safety_that_is_no_fraction_is_refused(safety):
+    with pytest.raises(ValueError, match="safety"):
+        ode.PIDController(safety=safety)
