@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,20 +11,16 @@ from diffmath._arrays import check_array, host_times
 from diffmath._counts import check_count
 from diffmath._typing import Array, Drift
 from diffmath.ode._clocks import Rows
-from diffmath.ode._control import PIController, PIDController, Tolerance, check_number
 from diffmath.ode._dynamics import Dynamics
 from diffmath.ode._fixed import FixedSteps
 from diffmath.ode._method import AdaptiveMethod, Method
 from diffmath.ode._named_methods import check_method
-from diffmath.ode._steps import AdaptiveOptions, AdaptiveSteps
+from diffmath.ode._options import AdaptiveOptions
+from diffmath.ode._steps import AdaptiveSteps
 from diffmath.ode._tableau import Tableau
 from diffmath.ode._traced import refuse_traced_steps
 
-__all__ = ["Batch", "begin", "check_options"]
-
-Batch = Literal["rows", "shared"]
-
-_RTOL, _ATOL, _MAX_STEPS = 1e-6, 1e-9, 10_000
+__all__ = ["begin"]
 
 
 def begin(
@@ -74,46 +69,6 @@ def _save_times(times: Any) -> Rows:
             f"{error}: give a finite end that the solution does not reach, and a terminal event (ode.Event), "
             "or iterate over ode.steps and stop when you like"
         ) from None
-
-
-def check_options(
-    rtol: Any, atol: Any, batch: Batch, controller: PIDController | None,
-    max_steps: int | None, min_step: float | None, *, max_step: float | None, first_step: float | None,
-    single: bool = False,
-) -> AdaptiveOptions:  # fmt: skip
-    """Return the options of adaptive steps, or refuse them; None is the default of each.
-
-    A single state shares its clock with nobody, and is told the time as a number.
-    """
-    options = {
-        "rtol": rtol, "atol": atol, "controller": controller, "max_steps": max_steps, "min_step": min_step,
-        "max_step": max_step, "first_step": first_step,
-    }  # fmt: skip
-    low = 0.0 if min_step is None else check_number("min_step", min_step)
-    high = math.inf if max_step is None else check_number("max_step", max_step)
-    if batch not in get_args(Batch):
-        raise ValueError(f"batch must be 'rows' or 'shared'; got {batch!r}")
-    if not (math.isfinite(low) and low >= 0):
-        raise ValueError(f"min_step must be finite and not negative; got {min_step}")
-    if not high > 0 or high < low:
-        raise ValueError(f"max_step must be positive, and at least min_step={low}; got {max_step}")
-    if first_step is not None and not 0 < check_number("first_step", first_step) <= high:
-        raise ValueError(f"first_step must be positive, and at most max_step={high}; got {first_step}")
-    if not isinstance(controller, PIDController | None):
-        raise TypeError(f"controller must be an ode.PIController; got {type(controller).__name__}")
-    return AdaptiveOptions(
-        tolerance=Tolerance(
-            _RTOL if rtol is None else rtol,
-            _ATOL if atol is None else atol,
-        ),
-        controller=PIController() if controller is None else controller,
-        batch="shared" if single else batch,
-        max_steps=_MAX_STEPS if max_steps is None else min(check_count("max_steps", max_steps), 2**62),
-        min_step=low,
-        max_step=high,
-        first_step=first_step,
-        given=tuple(name for name, value in options.items() if value is not None),
-    )
 
 
 def _refuse_adaptive(method: Any, substeps: int | None, options: AdaptiveOptions, steps: int) -> None:

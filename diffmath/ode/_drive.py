@@ -14,10 +14,11 @@ from diffmath._solution import Solution
 from diffmath._typing import Array
 from diffmath.ode._clocks import Rows
 from diffmath.ode._dense import DenseOutput
-from diffmath.ode._events import Event, Scanner
+from diffmath.ode._events import Event
 from diffmath.ode._failures import advice
 from diffmath.ode._natural import NaturalSteps
 from diffmath.ode._record import Saver
+from diffmath.ode._scanner import Scanner
 from diffmath.ode._step import Step
 
 __all__ = ["drive"]

@@ -20,10 +20,9 @@ from diffmath._solution import Solution
 from diffmath._typing import Array, Drift
 from diffmath.ode._matrices import is_sparse
 from diffmath.ode._models import Linear, Separable
-from diffmath.ode._step import Step
 from diffmath.ode._unbatched import Unbatched
 
-__all__ = ["Single", "SingleStep", "single_state"]
+__all__ = ["Single", "single_state"]
 
 
 @dataclass(frozen=True)
@@ -105,42 +104,6 @@ class _SingleDense:
     def __call__(self, t: Any) -> Array:
         x = self.dense(t)
         return self.single.one(x) if np.ndim(t) == 0 else x[(slice(None), *self.single.index)]
-
-
-class SingleStep:
-    r"""A step of one state: from ``t0`` to ``t``, and the state anywhere in between.
-
-    Attributes
-    ----------
-    t0, t : float
-        Time before and after.
-    x0, x : array, shape (\*state)
-        State before and after.
-
-    Examples
-    --------
-    >>> from diffmath import ode
-    >>> step = next(ode.steps(lambda t, x: -x, 1.0, [0.0, 1.0], first_step=0.25, rtol=1e-3))
-    >>> step, step.at([0.0, 0.5]).round(4)
-    (SingleStep(t: 0 -> 0.25), array([1.    , 0.8825]))
-    """
-
-    __slots__ = ("_single", "_step", "t", "t0", "x", "x0")
-
-    def __init__(self, step: Step, single: Single) -> None:
-        self._step, self._single = step, single
-        self.t0, self.t = float(step.t0[0]), float(step.t[0])
-        self.x0, self.x = single.one(step.x0), single.one(step.x)
-
-    def at(self, theta: Any) -> Array:
-        r"""Return the states at fractions `theta` of the step, shape (\*theta, \*state)."""
-        fractions = np.asarray(theta, dtype=float)
-        flat = fractions.reshape(-1)
-        x = self._single.each(self._step.at(np.zeros(len(flat), dtype=int), flat))
-        return x[0, ...] if fractions.ndim == 0 else x
-
-    def __repr__(self) -> str:
-        return f"SingleStep(t: {self.t0:g} -> {self.t:g})"
 
 
 def single_state(f: Any, x0: Any) -> Single | None:

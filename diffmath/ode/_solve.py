@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -11,13 +11,14 @@ from diffmath._devices import on_its_device
 from diffmath._flags import check_flag
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array, Drift
-from diffmath.ode._arguments import Batch, begin, check_options
+from diffmath.ode._arguments import begin
 from diffmath.ode._classical import dopri5
 from diffmath.ode._control import PIDController
 from diffmath.ode._drive import drive
-from diffmath.ode._events import Event
+from diffmath.ode._events import Events
 from diffmath.ode._fixed import FixedSteps
 from diffmath.ode._method import Method
+from diffmath.ode._options import Batch, check_options
 from diffmath.ode._problem import pose
 from diffmath.ode._steps import AdaptiveSteps
 from diffmath.ode._tableau import Tableau
@@ -26,7 +27,6 @@ from diffmath.ode._traced import is_traced_solve, refuse_options, traced_solutio
 __all__ = ["solve"]
 
 Save = Literal["auto", "land", "read", "steps"]
-Events: TypeAlias = Event | Callable[..., Any] | Sequence[Event | Callable[..., Any]]
 
 
 @on_its_device

@@ -11,12 +11,14 @@ from diffmath._arrays import array_namespace
 from diffmath._devices import each_on_its_device, on_its_device
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array, Drift
-from diffmath.ode._arguments import Batch, begin, check_options
+from diffmath.ode._arguments import begin
 from diffmath.ode._classical import dopri5
 from diffmath.ode._control import PIDController
 from diffmath.ode._method import Method
+from diffmath.ode._options import Batch, check_options
 from diffmath.ode._problem import pose
-from diffmath.ode._single import Single, SingleStep
+from diffmath.ode._single import Single
+from diffmath.ode._single_step import SingleStep
 from diffmath.ode._tableau import Tableau
 
 __all__ = ["steps"]

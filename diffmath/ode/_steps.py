@@ -7,8 +7,7 @@ ended take steps of length zero: they are evaluated where they stopped, and what
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import array_api_compat as compat
 import numpy as np
@@ -19,18 +18,19 @@ from diffmath._solution import Status
 from diffmath._typing import Array, Time
 from diffmath.ode._clocks import BROKEN, SPENT, STUCK, Mask, Rows, advance, plan
 from diffmath.ode._closing import bounded_trier
-from diffmath.ode._control import PIDController, Tolerance, finite_rows, initial_step
+from diffmath.ode._control import finite_rows, initial_step
 from diffmath.ode._diagnosis import blows_up, roughness, spectrum, steps_left
 from diffmath.ode._dynamics import Dynamics
 from diffmath.ode._explicit import ExplicitRungeKutta
 from diffmath.ode._failures import Failures, advice
 from diffmath.ode._jacobian_check import check_derivatives
 from diffmath.ode._method import AdaptiveMethod
+from diffmath.ode._options import AdaptiveOptions
 from diffmath.ode._step import Step
 from diffmath.ode._traced import refuse_traced_steps
 from diffmath.ode._trial import Interpolant, Living, Trial, choose, send
 
-__all__ = ["AdaptiveOptions", "AdaptiveSteps"]
+__all__ = ["AdaptiveSteps"]
 
 _BLOWN, _UNSOLVED = -1, -2
 _REASONS: dict[int, Status] = {
@@ -40,20 +40,6 @@ _REASONS: dict[int, Status] = {
     STUCK: "step_too_small",
     SPENT: "max_steps",
 }
-
-
-@dataclass(frozen=True)
-class AdaptiveOptions:
-    """How to step: tolerances, controller, clocks and caps."""
-
-    tolerance: Tolerance
-    controller: PIDController
-    batch: Literal["rows", "shared"]
-    max_steps: int
-    min_step: float
-    max_step: float
-    first_step: float | None
-    given: tuple[str, ...] = ()  # names of those that the caller gave: fixed steps refuse them
 
 
 class AdaptiveSteps:

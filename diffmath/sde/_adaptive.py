@@ -17,8 +17,8 @@ from diffmath._models import SDE
 from diffmath._progress import progress_bar
 from diffmath._solution import Solution, check_on_failure, finish
 from diffmath._typing import Array
-from diffmath.ode._arguments import check_options
 from diffmath.ode._control import IController, PIDController
+from diffmath.ode._options import check_options
 from diffmath.sde._declared import check_declared
 from diffmath.sde._descent import Descent, Steps
 from diffmath.sde._edge import prepare, probe

@@ -62,7 +62,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "diffmath/sde/_adaptive.py": ("tests/sde/test_adaptive.py", "tests/sde/test_descent.py"),
     "diffmath/sde/_area.py": ("tests/sde/test_area.py", "tests/sde/test_levy.py"),
     "diffmath/sde/_bridge.py": ("tests/sde/test_bridge.py", "tests/sde/test_path.py"),
-    "diffmath/sde/_commutes.py": ("tests/sde/test_commutes.py", "tests/sde/test_milstein.py"),
+    "diffmath/sde/_commutes.py": ("tests/sde/test_declared.py", "tests/sde/test_milstein.py"),
     "diffmath/sde/_descent.py": ("tests/sde/test_descent.py", "tests/sde/test_adaptive.py"),
     "diffmath/sde/_levy.py": ("tests/sde/test_levy.py", "tests/sde/test_area.py"),
 }
@@ -148,6 +148,7 @@ def examine(tree: str, mutants: list[Mutant], deadline: float) -> list[Verdict]:
         if time.time() > deadline:
             break
         verdicts.append(_examine(mutant, limits[mutant.path]))
+        print(json.dumps(asdict(verdicts[-1])), file=sys.stderr, flush=True)
     return verdicts
 
 
@@ -249,7 +250,8 @@ def main() -> int:
     drawn = sample(options.number, options.seed)
     with tempfile.TemporaryDirectory() as folder:
         trees = [copy_of_the_project(Path(folder, str(k))) for k in range(options.workers)]
-        shares = [sorted(drawn[k :: options.workers], key=lambda m: m.path) for k in range(options.workers)]
+        # In the order of the draw, so that what has run by the deadline is a random sample too.
+        shares = [drawn[k :: options.workers] for k in range(options.workers)]
         deadline = start + 60.0 * options.minutes
         with concurrent.futures.ProcessPoolExecutor(options.workers) as pool:
             parts = list(pool.map(examine, trees, shares, [deadline] * options.workers))
