@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from diffmath._accelerate import reference_only
-from diffmath._errors import SolveError
-from diffmath._lazy import lazy_attributes
-from diffmath._solution import Solution
+from diffmath._arrays.accelerate import reference_only
+from diffmath._core.errors import SolveError
+from diffmath._core.lazy import lazy_attributes
+from diffmath._core.solution import Solution
 
 if TYPE_CHECKING:
     from diffmath import data as data

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from diffmath._arrays import to_numpy
+from diffmath._arrays.namespace import to_numpy
 
 # Derandomised so that a failure is a fact about the change, not about the day; nightly explores.
 settings.register_profile(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffmath._arrays import (
+from diffmath._arrays.namespace import (
     array_namespace,
     asarray_like,
     check_array,

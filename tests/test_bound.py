@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diffmath._bound import Structured, bind, check_args, check_parameters, cut
+from diffmath._arrays.bound import Structured, bind, check_args, check_parameters, cut
 
 
 def decay(t, x, parameters, offset):

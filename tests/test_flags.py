@@ -10,7 +10,7 @@ import pytest
 from diffmath import diffusion, ode, random, sde
 from diffmath import statespace as ss
 from diffmath import testing as dt
-from diffmath._flags import check_flag
+from diffmath._core.flags import check_flag
 
 KEY = random.key(0)
 X0 = np.ones((2, 1))

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import diffmath as dm
-from diffmath._accelerate import Accelerated, _find, accelerated
-from diffmath._callables import check_dynamics, check_model, check_result, guarded
-from diffmath._models import SDE
-from diffmath._progress import progress_bar
-from diffmath._solution import Solution, finish
+from diffmath._arrays.accelerate import Accelerated, _find, accelerated
+from diffmath._arrays.callables import check_dynamics, check_model, check_result, guarded
+from diffmath._arrays.models import SDE
+from diffmath._core.progress import progress_bar
+from diffmath._core.solution import Solution, finish
 
 
 def _partial_failure() -> Solution:
@@ -179,7 +179,7 @@ class TestAccelerated:
         def fail(name):
             raise ModuleNotFoundError("no such module", name=missing)
 
-        monkeypatch.setattr("diffmath._accelerate.importlib.import_module", fail)
+        monkeypatch.setattr("diffmath._arrays.accelerate.importlib.import_module", fail)
         find = _find.__wrapped__  # without its memory
         if optional:
             assert find("cuda", "random", "normal_rows") is None
@@ -191,12 +191,12 @@ class TestAccelerated:
         def fail(name):
             raise ImportError("cannot import name 'typo'", name="numba")
 
-        monkeypatch.setattr("diffmath._accelerate.importlib.import_module", fail)
+        monkeypatch.setattr("diffmath._arrays.accelerate.importlib.import_module", fail)
         with pytest.raises(ImportError, match="typo"):
             _find.__wrapped__("numba", "random", "normal_rows")
 
     def test_reference_only_is_scoped(self):
-        from diffmath._accelerate import _reference_only
+        from diffmath._arrays.accelerate import _reference_only
 
         with dm.reference_only():
             assert _reference_only.get()

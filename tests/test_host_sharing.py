@@ -17,9 +17,9 @@ import pytest
 import diffmath as dm
 from diffmath import sde
 from diffmath import statespace as ss
-from diffmath._accelerate import Accelerated
-from diffmath._arrays import to_numpy
-from diffmath._host_sharing import aligned_empty, host_view, lend
+from diffmath._arrays.accelerate import Accelerated
+from diffmath._arrays.host_sharing import aligned_empty, host_view, lend
+from diffmath._arrays.namespace import to_numpy
 from diffmath.random._distributions import normal_rows
 from diffmath.statespace._scan import linear_recurrence
 
@@ -397,7 +397,7 @@ class TestJAX:
             import numpy as np, jax, jax.numpy as jnp
             import diffmath as dm
             from diffmath import statespace as ss
-            from diffmath._host_sharing import lend
+            from diffmath._arrays.host_sharing import lend
 
             key, second = dm.random.key(0), jax.devices()[1]
             like = jax.device_put(np.ones(4, np.float32), second)

@@ -9,7 +9,7 @@ import pytest
 
 from diffmath import Solution, sde, testing
 from diffmath import fokker_planck as fp
-from diffmath._html import html_report
+from diffmath._core.html import html_report
 
 GRID = fp.Grid.uniform((-5, 5), 20)
 MOTION = sde.SDE(lambda t, x: 0.0 * x, lambda t, x: 0.0 * x + 1.0, noise="additive")

@@ -3,7 +3,7 @@
 import pytest
 
 from diffmath import ode, sde
-from diffmath._named import named, names_of
+from diffmath._core.named import named, names_of
 
 
 def _has_order(value):

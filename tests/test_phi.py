@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffmath._phi import matrix_phis, phi, phi1, phis
+from diffmath._arrays.phi import matrix_phis, phi, phi1, phis
 
 
 def _exact(k: int, z: float) -> float:

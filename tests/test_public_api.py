@@ -31,7 +31,7 @@ def test_all_names_exist_and_are_complete(package: str) -> None:
         if not name.startswith("_")
         and (inspect.isfunction(value) or inspect.isclass(value))
         and getattr(value, "__module__", "").startswith("diffmath")
-        and value.__module__ != "diffmath._lazy"
+        and value.__module__ != "diffmath._core.lazy"
     }
     assert defined <= set(module.__all__), defined - set(module.__all__)
 

@@ -5,7 +5,7 @@ import weakref
 
 import numpy as np
 
-from diffmath._step_cache import StepCache
+from diffmath._core.step_cache import StepCache
 
 
 class Model:

@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from diffmath import _arrays
-from diffmath._tracing import all_true, is_traced, is_tracing, refuse_traced
+from diffmath._arrays import namespace as _arrays
+from diffmath._arrays.tracing import all_true, is_traced, is_tracing, refuse_traced
 
 interop = pytest.mark.skipif(not os.environ.get("DIFFMATH_INTEROP"), reason="only with DIFFMATH_INTEROP=1")
 
@@ -26,7 +26,7 @@ def test_nothing_is_traced_without_jax(xp):
 
 def test_the_question_imports_no_framework():
     code = (
-        "import sys, numpy as np; from diffmath._tracing import is_tracing; is_tracing(np.ones(2)); "
+        "import sys, numpy as np; from diffmath._arrays.tracing import is_tracing; is_tracing(np.ones(2)); "
         "sys.exit('jax' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

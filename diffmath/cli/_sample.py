@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import diffusion, plot, random
-from diffmath._named import names_of
+from diffmath._core.named import names_of
 from diffmath.cli._command import JSON_HELP, command_parser, has_bars, print_json
 from diffmath.cli._figure import figure_for
 from diffmath.cli._files import check_folder, check_format, load_points, save_points, write_csv

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from diffmath import data, plot, symbolic
 from diffmath import statespace as ss
-from diffmath._progress import progress_bar
+from diffmath._core.progress import progress_bar
 from diffmath.demo._part import Figure, Part, Settings, save
 
 __all__ = ["remember"]

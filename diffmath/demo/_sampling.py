@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import diffusion, plot, random
-from diffmath._solution import Solution
+from diffmath._core.solution import Solution
 from diffmath.demo._digits import Digits, Sampled
 from diffmath.demo._part import Figure, Part, Settings, save
 

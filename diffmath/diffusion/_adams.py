@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffmath._phi import phi
+from diffmath._arrays.phi import phi
 from diffmath.diffusion._process import Process, log_snr_at
 
 __all__ = ["Step", "adams_step", "adams_weights"]

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays import array_namespace
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.typing import Array
 from diffmath.diffusion._parameters import LOG_2PI, HostArray, frozen, host_parameter, normalise, send
 from diffmath.diffusion._target import Target
 from diffmath.random import Key, fold_in, normal, uniform

@@ -13,12 +13,12 @@ import math
 from collections.abc import Callable
 from typing import Any, Literal
 
-from diffmath._arrays import array_namespace, check_array, device
-from diffmath._callables import check_result, guarded
-from diffmath._devices import on_its_device
-from diffmath._gradients import keeping_gradients
-from diffmath._tracing import refuse_traced
-from diffmath._typing import Array, Score
+from diffmath._arrays.callables import check_result, guarded
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.gradients import keeping_gradients
+from diffmath._arrays.namespace import array_namespace, check_array, device
+from diffmath._arrays.tracing import refuse_traced
+from diffmath._core.typing import Array, Score
 from diffmath.diffusion._model import Model, as_model
 from diffmath.diffusion._process import Process
 from diffmath.diffusion._target import Target

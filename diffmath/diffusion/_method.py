@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from diffmath._counts import check_count
-from diffmath._named import named
+from diffmath._core.counts import check_count
+from diffmath._core.named import named
 from diffmath.diffusion._adams import Step
 from diffmath.diffusion._process import Process
 

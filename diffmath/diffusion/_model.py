@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays import array_namespace
-from diffmath._callables import check_model, check_result
-from diffmath._devices import on_its_device
-from diffmath._gradients import differentiable
-from diffmath._tracing import all_true
-from diffmath._typing import Array, Score, Time
+from diffmath._arrays.callables import check_model, check_result
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.gradients import differentiable
+from diffmath._arrays.namespace import array_namespace
+from diffmath._arrays.tracing import all_true
+from diffmath._core.typing import Array, Score, Time
 from diffmath.diffusion._consistency import matches
 from diffmath.diffusion._network import call_network
 from diffmath.diffusion._parametrisation import (

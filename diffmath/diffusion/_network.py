@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from diffmath._arrays import array_namespace, device
-from diffmath._callables import check_model, guarded
-from diffmath._gradients import is_tensor
-from diffmath._tracing import is_traced
-from diffmath._typing import Array, Score, Time
+from diffmath._arrays.callables import check_model, guarded
+from diffmath._arrays.gradients import is_tensor
+from diffmath._arrays.namespace import array_namespace, device
+from diffmath._arrays.tracing import is_traced
+from diffmath._core.typing import Array, Score, Time
 
 __all__ = ["batch_time", "call_network"]
 

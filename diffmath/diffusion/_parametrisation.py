@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from diffmath._typing import Time
+from diffmath._core.typing import Time
 from diffmath.diffusion._process import Process
 
 __all__ = ["DENOISER", "FLOW", "NOISE", "SCORE", "VELOCITY", "Pair", "Parametrisation"]

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays import array_namespace, check_array, expand_like, same_kind
-from diffmath._devices import on_its_device
-from diffmath._tracing import all_true, is_traced
-from diffmath._typing import Array, Time
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace, check_array, expand_like, same_kind
+from diffmath._arrays.tracing import all_true, is_traced
+from diffmath._core.typing import Array, Time
 from diffmath.diffusion._consistency import check_consistency
 from diffmath.random import Key, fold_in, normal
 

@@ -15,12 +15,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from diffmath._arrays import array_namespace, check_array, host_times, to_numpy
-from diffmath._devices import on_its_device
-from diffmath._gradients import keeping_gradients
-from diffmath._progress import progress_bar
-from diffmath._solution import Solution, check_on_failure, finish
-from diffmath._typing import Array, Score
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.gradients import keeping_gradients
+from diffmath._arrays.namespace import array_namespace, check_array, host_times, to_numpy
+from diffmath._core.progress import progress_bar
+from diffmath._core.solution import Solution, check_on_failure, finish
+from diffmath._core.typing import Array, Score
 from diffmath.diffusion._adams import Step
 from diffmath.diffusion._method import Method, as_method
 from diffmath.diffusion._model import Model, as_model

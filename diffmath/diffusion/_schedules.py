@@ -12,8 +12,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from diffmath._arrays import elementary
-from diffmath._typing import Time
+from diffmath._arrays.namespace import elementary
+from diffmath._core.typing import Time
 from diffmath.diffusion._process import Process
 
 __all__ = ["vp"]

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from diffmath._arrays import array_namespace, check_array, check_host
-from diffmath._devices import on_its_device
-from diffmath._tracing import all_true
-from diffmath._typing import Array, Time
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace, check_array, check_host
+from diffmath._arrays.tracing import all_true
+from diffmath._core.typing import Array, Time
 from diffmath.diffusion._model import Model, from_denoiser, from_score
 from diffmath.diffusion._parameters import HostArray
 from diffmath.diffusion._process import Process, row_times

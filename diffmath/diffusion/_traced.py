@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays import array_namespace, real_dtype
-from diffmath._solution import Solution
-from diffmath._tracing import UNCHECKED, makes_traced, reads_of_the_host, scan_loop
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, real_dtype
+from diffmath._arrays.tracing import UNCHECKED, makes_traced, reads_of_the_host, scan_loop
+from diffmath._core.solution import Solution
+from diffmath._core.typing import Array
 from diffmath.diffusion._adams import Step
 from diffmath.diffusion._model import Model
 from diffmath.diffusion._parametrisation import DENOISER

@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import array_namespace, check_host, to_numpy
-from diffmath._counts import check_count
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, check_host, to_numpy
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array
 from diffmath.fokker_planck._grid import Grid, Vector, check_grid
 from diffmath.fokker_planck._solve import DensitySolution
 from diffmath.fokker_planck._verdict import Cdf, Check, check_level, largest_gap, verdict

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from diffmath._arrays import host_times
-from diffmath._counts import check_count
+from diffmath._arrays.namespace import host_times
+from diffmath._core.counts import check_count
 
 __all__ = ["Boundary", "Grid", "Vector", "check_grid", "check_number", "gaussian"]
 

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._callables import check_result, guarded
-from diffmath._diffusion_shape import full_diffusion
-from diffmath._models import SDE
+from diffmath._arrays.callables import check_result, guarded
+from diffmath._arrays.diffusion_shape import full_diffusion
+from diffmath._arrays.models import SDE
 from diffmath.fokker_planck._edges import refuse_singular_edges
 from diffmath.fokker_planck._grid import Grid, Vector, check_grid, check_number
 from diffmath.sde._edge import as_sde

@@ -10,8 +10,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import check_host
-from diffmath._html import html_report
+from diffmath._arrays.namespace import check_host
+from diffmath._core.html import html_report
 from diffmath.fokker_planck._grid import Vector, check_number
 
 __all__ = ["Cdf", "Check", "UndecidedError", "check_level", "largest_gap", "verdict"]

@@ -11,7 +11,7 @@ its own, so that no row changes another. Explicit methods: `euler`, `midpoint`, 
 over the loop.
 """
 
-from diffmath._lazy import lazy_attributes
+from diffmath._core.lazy import lazy_attributes
 from diffmath.ode._classical import bosh3, dopri5, euler, heun, midpoint, ralston, rk4, tsit5
 from diffmath.ode._control import IController, PIController, PIDController
 from diffmath.ode._events import Event

@@ -13,11 +13,18 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like, check_array, device, real_dtype, to_numpy
-from diffmath._callables import check_result
-from diffmath._counts import check_count
-from diffmath._devices import on_its_device
-from diffmath._typing import Array, Time
+from diffmath._arrays.callables import check_result
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import (
+    array_namespace,
+    asarray_like,
+    check_array,
+    device,
+    real_dtype,
+    to_numpy,
+)
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array, Time
 from diffmath.ode._matrices import as_state
 
 __all__ = ["expm_multiply"]

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from diffmath._arrays import check_array, host_times
-from diffmath._counts import check_count
-from diffmath._typing import Array, Drift
+from diffmath._arrays.namespace import check_array, host_times
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array, Drift
 from diffmath.ode._clocks import Rows
 from diffmath.ode._dynamics import Dynamics
 from diffmath.ode._fixed import FixedSteps

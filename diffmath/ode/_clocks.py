@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._accelerate import accelerated
+from diffmath._arrays.accelerate import accelerated
 
 __all__ = ["BROKEN", "SPENT", "STUCK", "Law", "Mask", "Rows", "advance", "plan"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._typing import Array
+from diffmath._core.typing import Array
 from diffmath.ode._clocks import Mask, Rows
 from diffmath.ode._control import Tolerance
 from diffmath.ode._dynamics import Dynamics

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, to_numpy
-from diffmath._typing import Array, Drift, Time
+from diffmath._arrays.namespace import array_namespace, to_numpy
+from diffmath._core.typing import Array, Drift, Time
 from diffmath.ode._clocks import Law, Rows
 from diffmath.ode._tolerance import Tolerance, check_number
 

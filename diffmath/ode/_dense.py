@@ -10,9 +10,9 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, device
-from diffmath._devices import on_device_of
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_device_of
+from diffmath._arrays.namespace import array_namespace, device
+from diffmath._core.typing import Array
 from diffmath.ode._clocks import Rows
 from diffmath.ode._step import Step
 

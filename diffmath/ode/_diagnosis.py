@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like, expand_like, real_dtype, to_numpy
-from diffmath._typing import Array, Drift, Time
+from diffmath._arrays.namespace import array_namespace, asarray_like, expand_like, real_dtype, to_numpy
+from diffmath._core.typing import Array, Drift, Time
 from diffmath.ode._clocks import Mask, Rows
 
 __all__ = ["Spectrum", "blows_up", "roughness", "spectrum", "steps_left"]

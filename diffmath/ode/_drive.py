@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._callables import callback_stops
-from diffmath._progress import progress_bar
-from diffmath._solution import Solution
-from diffmath._typing import Array
+from diffmath._arrays.callables import callback_stops
+from diffmath._core.progress import progress_bar
+from diffmath._core.solution import Solution
+from diffmath._core.typing import Array
 from diffmath.ode._clocks import Rows
 from diffmath.ode._dense import DenseOutput
 from diffmath.ode._events import Event

@@ -7,11 +7,11 @@ from copy import copy
 from dataclasses import fields
 from typing import Any
 
-from diffmath._arrays import array_namespace, constant
-from diffmath._bound import Structured
-from diffmath._callables import FirstResult, annotate, check_part, check_result, guarded
-from diffmath._tracing import all_true
-from diffmath._typing import Array, Drift, Time
+from diffmath._arrays.bound import Structured
+from diffmath._arrays.callables import FirstResult, annotate, check_part, check_result, guarded
+from diffmath._arrays.namespace import array_namespace, constant
+from diffmath._arrays.tracing import all_true
+from diffmath._core.typing import Array, Drift, Time
 
 __all__ = ["Dynamics"]
 

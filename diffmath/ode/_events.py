@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from diffmath._callables import check_dynamics
-from diffmath._typing import Array, Time
+from diffmath._arrays.callables import check_dynamics
+from diffmath._core.typing import Array, Time
 from diffmath.ode._control import check_number
 
 __all__ = ["Event", "Events", "check_events"]

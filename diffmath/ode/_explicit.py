@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from diffmath._arrays import array_namespace
-from diffmath._typing import Array, Drift, Time
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.typing import Array, Drift, Time
 from diffmath.ode._clocks import Rows
 from diffmath.ode._extension import ContinuousExtension
 from diffmath.ode._one_step import ContinuousMethod

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from diffmath._arrays import array_namespace
-from diffmath._step_cache import StepCache
-from diffmath._typing import Array, Drift, Time
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.step_cache import StepCache
+from diffmath._core.typing import Array, Drift, Time
 from diffmath.ode._exponential_inside import Inside
 from diffmath.ode._exponential_operators import Weights, combine
 from diffmath.ode._exponential_tableau import ExponentialTableau

@@ -15,8 +15,8 @@ from typing import Any
 
 import array_api_compat as compat
 
-from diffmath._arrays import array_namespace, asarray_like, device, expand_like
-from diffmath._typing import Array, Time
+from diffmath._arrays.namespace import array_namespace, asarray_like, device, expand_like
+from diffmath._core.typing import Array, Time
 from diffmath.ode._exponential_operators import Evaluator
 from diffmath.symbolic._phi_sums import phi
 

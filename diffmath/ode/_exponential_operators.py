@@ -11,9 +11,9 @@ from typing import Any
 
 import array_api_compat as compat
 
-from diffmath._arrays import array_namespace, asarray_like, check_array
-from diffmath._phi import matrix_phis, phis
-from diffmath._typing import Array, Time
+from diffmath._arrays.namespace import array_namespace, asarray_like, check_array
+from diffmath._arrays.phi import matrix_phis, phis
+from diffmath._core.typing import Array, Time
 from diffmath.ode._exponential_tableau import ExponentialTableau
 from diffmath.symbolic._phi_sums import PhiSum, phi
 

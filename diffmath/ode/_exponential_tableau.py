@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from diffmath._counts import check_count
+from diffmath._core.counts import check_count
 from diffmath.ode._algebraic import exact_row
 from diffmath.symbolic._exponential_conditions import exponential_conditions
 from diffmath.symbolic._phi_sums import PhiSum, phi

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from diffmath._solution import Solution, Status
+from diffmath._core.solution import Solution, Status
 
 __all__ = ["Failures", "advice", "name_rows"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays import array_namespace
-from diffmath._solution import Status
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.solution import Status
+from diffmath._core.typing import Array
 from diffmath.ode._clocks import Mask, Rows
 from diffmath.ode._closing import bounded_trier
 from diffmath.ode._control import finite_rows

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
-from diffmath._typing import Array, Drift, Time
+from diffmath._core.typing import Array, Drift, Time
 from diffmath.ode._extension import ContinuousExtension
 from diffmath.ode._imex_tableau import AdditiveTableau
 from diffmath.ode._implicit_tableau import floats

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
-from diffmath._arrays import array_namespace
-from diffmath._typing import Array, Drift, Time
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.typing import Array, Drift, Time
 from diffmath.ode._extension import ContinuousExtension
 from diffmath.ode._implicit_tableau import ImplicitTableau, floats
 from diffmath.ode._jacobian import needs_differences

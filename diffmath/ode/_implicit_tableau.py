@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from diffmath._flags import check_flag
+from diffmath._core.flags import check_flag
 from diffmath.ode._algebraic import Number, as_fraction, number_row
 from diffmath.ode._proof import Conditions, ProvenTableau
 from diffmath.symbolic._butcher import order_conditions

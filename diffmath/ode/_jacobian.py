@@ -17,9 +17,9 @@ import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, asarray_like, device, real_dtype
-from diffmath._callables import check_result, guarded
-from diffmath._typing import Array, Drift, Time
+from diffmath._arrays.callables import check_result, guarded
+from diffmath._arrays.namespace import array_namespace, asarray_like, device, real_dtype
+from diffmath._core.typing import Array, Drift, Time
 from diffmath.ode._matrices import as_state, dense, is_sparse
 from diffmath.ode._models import Linear, WithJacobian
 

@@ -15,8 +15,8 @@ import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, asarray_like, real_dtype, to_numpy
-from diffmath._typing import Array, Drift, Time
+from diffmath._arrays.namespace import array_namespace, asarray_like, real_dtype, to_numpy
+from diffmath._core.typing import Array, Drift, Time
 from diffmath.ode._jacobian import flat_size, jacobian, time_derivative
 from diffmath.ode._models import Split, WithJacobian
 

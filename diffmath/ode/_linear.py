@@ -12,11 +12,11 @@ from typing import Any, Literal, get_args
 
 import array_api_compat as compat
 
-from diffmath._arrays import array_namespace, asarray_like, check_array, device, expand_like
-from diffmath._counts import check_count
-from diffmath._phi import matrix_phis
-from diffmath._step_cache import StepCache
-from diffmath._typing import Array, Drift, Time
+from diffmath._arrays.namespace import array_namespace, asarray_like, check_array, device, expand_like
+from diffmath._arrays.phi import matrix_phis
+from diffmath._core.counts import check_count
+from diffmath._core.step_cache import StepCache
+from diffmath._core.typing import Array, Drift, Time
 from diffmath.ode._action import expm_multiply
 from diffmath.ode._models import Linear, structured
 

@@ -7,8 +7,8 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like, check_array
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, asarray_like, check_array
+from diffmath._core.typing import Array
 
 __all__ = ["apply", "as_state", "check_matrix", "dense", "is_sparse"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
-from diffmath._callables import check_result
-from diffmath._typing import Array, Drift, Time
+from diffmath._arrays.callables import check_result
+from diffmath._core.typing import Array, Drift, Time
 
 __all__ = ["AdaptiveMethod", "Method", "check_state", "checked_step_with_error"]
 

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace
-from diffmath._bound import Bindable, Structured
-from diffmath._callables import check_dynamics, check_part
-from diffmath._typing import Array, Drift, Time
+from diffmath._arrays.bound import Bindable, Structured
+from diffmath._arrays.callables import check_dynamics, check_part
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.typing import Array, Drift, Time
 from diffmath.ode._matrices import apply, as_state, check_matrix, dense, is_sparse
 
 __all__ = ["Linear", "Semilinear", "Separable", "Split", "WithJacobian", "structured"]

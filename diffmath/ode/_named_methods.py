@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from diffmath._named import named
+from diffmath._core.named import named
 from diffmath.ode._explicit import ExplicitRungeKutta
 from diffmath.ode._method import Method
 from diffmath.ode._tableau import Tableau

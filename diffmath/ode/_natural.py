@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays import array_namespace, device
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, device
+from diffmath._core.typing import Array
 from diffmath.ode._clocks import Mask, Rows
 from diffmath.ode._step import Step
 

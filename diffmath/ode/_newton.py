@@ -20,9 +20,16 @@ import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, asarray_like, device, expand_like, real_dtype, to_numpy
-from diffmath._counts import check_count
-from diffmath._typing import Array, Drift, Time
+from diffmath._arrays.namespace import (
+    array_namespace,
+    asarray_like,
+    device,
+    expand_like,
+    real_dtype,
+    to_numpy,
+)
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array, Drift, Time
 from diffmath.ode._control import Tolerance, check_number, finite_rows, sound_rows
 from diffmath.ode._jacobian import flat_size, jacobian, per_row
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from diffmath._typing import Array, Drift, Time
+from diffmath._core.typing import Array, Drift, Time
 from diffmath.ode._clocks import Rows
 from diffmath.ode._extension import ContinuousExtension
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from diffmath._counts import check_count
+from diffmath._core.counts import check_count
 from diffmath.ode._control import PIController, PIDController, Tolerance, check_number
 
 __all__ = ["AdaptiveOptions", "Batch", "check_options"]

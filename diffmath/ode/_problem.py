@@ -8,9 +8,9 @@ from typing import Any
 
 import array_api_compat as compat
 
-from diffmath._bound import bind, check_args, check_parameters
-from diffmath._callables import check_dynamics
-from diffmath._typing import Array, Drift
+from diffmath._arrays.bound import bind, check_args, check_parameters
+from diffmath._arrays.callables import check_dynamics
+from diffmath._core.typing import Array, Drift
 from diffmath.ode._events import Event, check_events
 from diffmath.ode._single import Single, single_state
 

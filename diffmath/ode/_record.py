@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, device
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, device
+from diffmath._core.typing import Array
 from diffmath.ode._clocks import Rows
 from diffmath.ode._step import Step
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._typing import Array, Drift, Time
+from diffmath._core.typing import Array, Drift, Time
 from diffmath.ode._algebraic import as_fraction
 from diffmath.ode._clocks import Rows
 from diffmath.ode._extension import ContinuousExtension

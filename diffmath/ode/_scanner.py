@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays import array_namespace, device, to_numpy
-from diffmath._callables import guarded
-from diffmath._typing import Array
+from diffmath._arrays.callables import guarded
+from diffmath._arrays.namespace import array_namespace, device, to_numpy
+from diffmath._core.typing import Array
 from diffmath.ode._clocks import Mask, Rows
 from diffmath.ode._control import finite_rows
 from diffmath.ode._events import Event

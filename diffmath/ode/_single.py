@@ -14,10 +14,10 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import check_array
-from diffmath._bound import Structured
-from diffmath._solution import Solution
-from diffmath._typing import Array, Drift
+from diffmath._arrays.bound import Structured
+from diffmath._arrays.namespace import check_array
+from diffmath._core.solution import Solution
+from diffmath._core.typing import Array, Drift
 from diffmath.ode._matrices import is_sparse
 from diffmath.ode._models import Linear, Separable
 from diffmath.ode._unbatched import Unbatched

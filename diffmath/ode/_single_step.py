@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._typing import Array
+from diffmath._core.typing import Array
 from diffmath.ode._single import Single
 from diffmath.ode._step import Step
 

@@ -7,10 +7,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from diffmath._devices import on_its_device
-from diffmath._flags import check_flag
-from diffmath._solution import Solution, check_on_failure, finish
-from diffmath._typing import Array, Drift
+from diffmath._arrays.devices import on_its_device
+from diffmath._core.flags import check_flag
+from diffmath._core.solution import Solution, check_on_failure, finish
+from diffmath._core.typing import Array, Drift
 from diffmath.ode._arguments import begin
 from diffmath.ode._classical import dopri5
 from diffmath.ode._control import PIDController

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._accelerate import accelerated
+from diffmath._arrays.accelerate import accelerated
 from diffmath.ode._clocks import Rows
 
 __all__ = ["combine", "estimate", "interpolate"]

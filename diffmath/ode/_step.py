@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._devices import on_device_of
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_device_of
+from diffmath._core.typing import Array
 from diffmath.ode._clocks import Mask, Rows
 from diffmath.ode._trial import Interpolant, Trial
 

@@ -12,10 +12,10 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._accelerate import _reference_only
-from diffmath._arrays import array_namespace, real_dtype
-from diffmath._solution import Status
-from diffmath._typing import Array, Time
+from diffmath._arrays.accelerate import _reference_only
+from diffmath._arrays.namespace import array_namespace, real_dtype
+from diffmath._core.solution import Status
+from diffmath._core.typing import Array, Time
 from diffmath.ode._clocks import BROKEN, SPENT, STUCK, Mask, Rows, advance, plan
 from diffmath.ode._closing import bounded_trier
 from diffmath.ode._control import finite_rows, initial_step

@@ -11,8 +11,8 @@ from typing import ClassVar
 
 import array_api_compat as compat
 
-from diffmath._arrays import array_namespace
-from diffmath._typing import Array, Drift, Time
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.typing import Array, Drift, Time
 from diffmath.ode._models import Separable, structured
 from diffmath.ode._one_step import TableauMethod
 from diffmath.ode._symplectic_tableau import SplittingTableau

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from diffmath._counts import check_count
+from diffmath._core.counts import check_count
 from diffmath.ode._algebraic import as_fraction, number_row
 from diffmath.ode._proof import slack_of
 from diffmath.symbolic._symplectic_conditions import splitting_conditions

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
 
-from diffmath._counts import check_count
+from diffmath._core.counts import check_count
 from diffmath.ode._algebraic import Exact, exact_row
 from diffmath.ode._proof import Conditions, ProvenTableau
 from diffmath.symbolic._butcher import order_conditions

@@ -10,8 +10,8 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like, real_dtype, same_kind, to_numpy
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, asarray_like, real_dtype, same_kind, to_numpy
+from diffmath._core.typing import Array
 from diffmath.ode._clocks import Rows
 
 __all__ = ["Tolerance", "check_number"]

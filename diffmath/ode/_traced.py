@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays import array_namespace, real_dtype
-from diffmath._solution import Solution
-from diffmath._tracing import (
+from diffmath._arrays.namespace import array_namespace, real_dtype
+from diffmath._arrays.tracing import (
     UNCHECKED,
     branch,
     common_step,
@@ -21,7 +20,8 @@ from diffmath._tracing import (
     refuse_traced,
     scan_loop,
 )
-from diffmath._typing import Array
+from diffmath._core.solution import Solution
+from diffmath._core.typing import Array
 from diffmath.ode._clocks import Rows
 from diffmath.ode._closing import closing, leaving
 from diffmath.ode._dynamics import Dynamics

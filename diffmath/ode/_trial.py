@@ -14,9 +14,16 @@ from typing import Any, TypeAlias
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._accelerate import _reference_only
-from diffmath._arrays import array_namespace, asarray_like, device, expand_like, real_dtype, to_numpy
-from diffmath._typing import Array, Drift, Time
+from diffmath._arrays.accelerate import _reference_only
+from diffmath._arrays.namespace import (
+    array_namespace,
+    asarray_like,
+    device,
+    expand_like,
+    real_dtype,
+    to_numpy,
+)
+from diffmath._core.typing import Array, Drift, Time
 from diffmath.ode._clocks import Mask, Rows
 from diffmath.ode._control import Tolerance
 from diffmath.ode._explicit import ExplicitRungeKutta

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like, real_dtype, to_numpy
-from diffmath._bound import Bindable, cut
-from diffmath._callables import check_dynamics
-from diffmath._typing import Array, Drift, Time
+from diffmath._arrays.bound import Bindable, cut
+from diffmath._arrays.callables import check_dynamics
+from diffmath._arrays.namespace import array_namespace, asarray_like, real_dtype, to_numpy
+from diffmath._core.typing import Array, Drift, Time
 from diffmath.ode._matrices import dense
 
 __all__ = ["Unbatched", "unbatched"]

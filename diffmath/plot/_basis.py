@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._counts import check_count
+from diffmath._core.counts import check_count
 from diffmath.plot._style import CYCLE, Axes, new_axes, tidy
 
 if TYPE_CHECKING:

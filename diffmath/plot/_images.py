@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from diffmath._typing import Array
+from diffmath._core.typing import Array
 from diffmath.plot._style import COLORS, Axes, host, new_axes, tidy
 
 __all__ = ["checks", "images"]

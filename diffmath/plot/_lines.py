@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._solution import Solution
-from diffmath._typing import Array
+from diffmath._core.solution import Solution
+from diffmath._core.typing import Array
 from diffmath.fokker_planck import DensitySolution
 from diffmath.plot._style import COLORS, CYCLE, Axes, host, new_axes, tidy
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from diffmath._arrays import to_numpy
+from diffmath._arrays.namespace import to_numpy
 
 __all__ = ["COLORS", "CYCLE", "Axes", "host", "new_axes", "new_figure", "tidy"]
 

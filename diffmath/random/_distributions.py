@@ -13,8 +13,9 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._accelerate import Accelerated, accelerated, stand_in
-from diffmath._arrays import (
+from diffmath._arrays.accelerate import Accelerated, accelerated, stand_in
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import (
     array_namespace,
     asarray_like,
     check_precision,
@@ -22,9 +23,8 @@ from diffmath._arrays import (
     is_real_float,
     real_dtype,
 )
-from diffmath._devices import on_its_device
-from diffmath._tracing import is_tracing
-from diffmath._typing import Array
+from diffmath._arrays.tracing import is_tracing
+from diffmath._core.typing import Array
 from diffmath.random._key import Key, check_key, unsigned_64
 from diffmath.random._philox import MASK, Stream, Words, philox4x32, word_arithmetic
 from diffmath.random._transform import box_muller, unit_interval

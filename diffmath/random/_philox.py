@@ -20,8 +20,8 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
-from diffmath._arrays import device
-from diffmath._typing import Array
+from diffmath._arrays.namespace import device
+from diffmath._core.typing import Array
 
 __all__ = ["MASK", "Stream", "Words", "philox4x32", "word_arithmetic"]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import array_api_compat as compat
 
-from diffmath._arrays import constant
-from diffmath._typing import Array
+from diffmath._arrays.namespace import constant
+from diffmath._core.typing import Array
 
 __all__ = ["box_muller", "unit_interval"]
 

@@ -7,8 +7,8 @@ noise of a key refines: N, 2N, 4N, ... steps see the same path, whatever the bat
 
 from typing import TYPE_CHECKING
 
-from diffmath._lazy import lazy_attributes
-from diffmath._models import SDE
+from diffmath._arrays.models import SDE
+from diffmath._core.lazy import lazy_attributes
 from diffmath.sde._adaptive import solve_adaptive
 from diffmath.sde._couple import Coupled, coupled
 from diffmath.sde._ensemble import ensemble

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import array_namespace, host_times
-from diffmath._counts import check_count
-from diffmath._devices import on_its_device
-from diffmath._flags import check_flag
-from diffmath._models import SDE
-from diffmath._progress import progress_bar
-from diffmath._solution import Solution, check_on_failure, finish
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import array_namespace, host_times
+from diffmath._core.counts import check_count
+from diffmath._core.flags import check_flag
+from diffmath._core.progress import progress_bar
+from diffmath._core.solution import Solution, check_on_failure, finish
+from diffmath._core.typing import Array
 from diffmath.ode._control import IController, PIDController
 from diffmath.ode._options import check_options
 from diffmath.sde._declared import check_declared

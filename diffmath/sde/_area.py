@@ -18,8 +18,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from diffmath._arrays import array_namespace, device
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, device
+from diffmath._core.typing import Array
 from diffmath.sde._bridge import State
 
 __all__ = ["antisymmetric", "area_normals", "join_areas", "leaf_area", "resolved_area", "wedge"]

@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._typing import Array
+from diffmath._core.typing import Array
 
 __all__ = ["VARIANCES", "Split", "State", "chen_matrices", "divide", "join", "split", "weighted_sums"]
 

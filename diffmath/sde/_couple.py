@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from diffmath import random
-from diffmath._arrays import host_times
-from diffmath._counts import check_count
-from diffmath._errors import SolveError
-from diffmath._flags import check_flag
-from diffmath._models import SDE
-from diffmath._solution import Solution
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import host_times
+from diffmath._core.counts import check_count
+from diffmath._core.errors import SolveError
+from diffmath._core.flags import check_flag
+from diffmath._core.solution import Solution
+from diffmath._core.typing import Array
 from diffmath.sde._edge import prepare
 from diffmath.sde._increment import Increment, chen
 from diffmath.sde._levy import needed_terms

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from diffmath._models import SDE
-from diffmath._tracing import is_tracing
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE
+from diffmath._arrays.tracing import is_tracing
+from diffmath._core.typing import Array
 from diffmath.sde._commutes import refuse_false_commutativity
 from diffmath.sde._edge import Probed
 from diffmath.sde._langevin import Langevin

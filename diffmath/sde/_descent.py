@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays import array_namespace, device
-from diffmath._callables import check_result, guarded
-from diffmath._models import SDE
-from diffmath._typing import Array
+from diffmath._arrays.callables import check_result, guarded
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import array_namespace, device
+from diffmath._core.typing import Array
 from diffmath.ode._control import PIDController, Tolerance, finite_rows
 from diffmath.ode._failures import Failures, name_rows
 from diffmath.sde._march import advance

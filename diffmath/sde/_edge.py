@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, check_array
-from diffmath._bound import check_args, check_parameters
-from diffmath._callables import check_dynamics, check_result, guarded
-from diffmath._models import SDE
-from diffmath._tracing import all_true
-from diffmath._typing import Array
+from diffmath._arrays.bound import check_args, check_parameters
+from diffmath._arrays.callables import check_dynamics, check_result, guarded
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import array_namespace, check_array
+from diffmath._arrays.tracing import all_true
+from diffmath._core.typing import Array
 from diffmath.sde._langevin import Langevin
 from diffmath.sde._rows import Rows, take
 from diffmath.sde._watched import Watched, watched

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, device, to_numpy
-from diffmath._bound import bind
-from diffmath._callables import callback_stops, guarded
-from diffmath._solution import Solution, Status
-from diffmath._typing import Array
+from diffmath._arrays.bound import bind
+from diffmath._arrays.callables import callback_stops, guarded
+from diffmath._arrays.namespace import array_namespace, device, to_numpy
+from diffmath._core.solution import Solution, Status
+from diffmath._core.typing import Array
 from diffmath.ode._events import Event, check_events
 from diffmath.ode._failures import Failures, advice, name_rows
 from diffmath.sde._rows import take

@@ -11,16 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import array_namespace, check_array, host_times
-from diffmath._bound import check_args, check_parameters, cut
-from diffmath._counts import check_count
-from diffmath._devices import on_its_device
-from diffmath._errors import SolveError
-from diffmath._flags import check_flag
-from diffmath._models import SDE
-from diffmath._progress import progress_bar
-from diffmath._solution import Solution
-from diffmath._typing import Array
+from diffmath._arrays.bound import check_args, check_parameters, cut
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import array_namespace, check_array, host_times
+from diffmath._core.counts import check_count
+from diffmath._core.errors import SolveError
+from diffmath._core.flags import check_flag
+from diffmath._core.progress import progress_bar
+from diffmath._core.solution import Solution
+from diffmath._core.typing import Array
 from diffmath.sde._edge import as_sde, prepare
 from diffmath.sde._march import march, nonfinite
 from diffmath.sde._method import Method

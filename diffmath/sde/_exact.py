@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import array_namespace, asarray_like, host_times
-from diffmath._counts import check_count
-from diffmath._devices import on_its_device
-from diffmath._expm import expm
-from diffmath._solution import Solution, finish
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.expm import expm
+from diffmath._arrays.namespace import array_namespace, asarray_like, host_times
+from diffmath._core.counts import check_count
+from diffmath._core.solution import Solution, finish
+from diffmath._core.typing import Array
 from diffmath.sde._edge import check_state
 from diffmath.sde._linear import LinearSDE, Matrix
 from diffmath.sde._march import nonfinite

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from diffmath import random
-from diffmath._arrays import array_namespace, device
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, device
+from diffmath._core.typing import Array
 from diffmath.sde._area import area_normals, join_areas, leaf_area
 from diffmath.sde._bridge import State, divide, split
 from diffmath.sde._marks import Marks, Node

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from diffmath._arrays import to_numpy
-from diffmath._models import SDE
-from diffmath._solution import Status
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import to_numpy
+from diffmath._core.solution import Status
+from diffmath._core.typing import Array
 from diffmath.ode._models import WithJacobian
 from diffmath.ode._newton import Linearised, Mask, Newton, Stages, linearise
 from diffmath.sde._method import Method

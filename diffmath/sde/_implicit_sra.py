@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays import array_namespace
-from diffmath._models import SDE
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.typing import Array
 from diffmath.ode._newton import Linearised, Newton, linearise
 from diffmath.sde._implicit import ImplicitMethod, check_newton, drift_of, implicit_slope, without
 from diffmath.sde._increment import Increment

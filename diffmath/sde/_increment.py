@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from diffmath._typing import Array
+from diffmath._core.typing import Array
 from diffmath.sde._area import join_areas
 from diffmath.sde._bridge import join
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, host_times
-from diffmath._models import SDE
-from diffmath._solution import Solution
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import array_namespace, host_times
+from diffmath._core.solution import Solution
+from diffmath._core.typing import Array
 from diffmath.sde._edge import noise_shape, prepare
 from diffmath.sde._march import advance
 from diffmath.sde._method import Method

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from diffmath import random
-from diffmath._arrays import array_namespace, asarray_like, check_array, device
-from diffmath._callables import check_dynamics, check_part, check_result
-from diffmath._counts import check_count
-from diffmath._models import SDE, Calculus, Noise
-from diffmath._typing import Array, Diffusion, Drift
+from diffmath._arrays.callables import check_dynamics, check_part, check_result
+from diffmath._arrays.models import SDE, Calculus, Noise
+from diffmath._arrays.namespace import array_namespace, asarray_like, check_array, device
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array, Diffusion, Drift
 
 __all__ = ["Langevin"]
 

@@ -16,9 +16,9 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from diffmath._models import SDE
-from diffmath._phi import phi
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE
+from diffmath._arrays.phi import phi
+from diffmath._core.typing import Array
 from diffmath.sde._increment import Increment
 from diffmath.sde._langevin import Langevin
 from diffmath.sde._levy import levy_increments

@@ -13,9 +13,9 @@ from typing import Any
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import host_times
-from diffmath._counts import check_count
-from diffmath._typing import Array
+from diffmath._arrays.namespace import host_times
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array
 from diffmath.sde._bridge import State
 from diffmath.sde._increment import Increment, change_arrays
 from diffmath.sde._noise import brownian_increments, noise_model, walk

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from diffmath._models import SDE
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE
+from diffmath._core.typing import Array
 from diffmath.sde._increment import Increment
 from diffmath.sde._stages import add, area, needed, rossler_method, weighted
 from diffmath.sde._tableau import StochasticTableau, check_family

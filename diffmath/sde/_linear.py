@@ -8,7 +8,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._models import Calculus
+from diffmath._arrays.models import Calculus
 
 __all__ = ["LinearSDE"]
 

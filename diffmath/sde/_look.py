@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import array_namespace, asarray_like, real_dtype, to_numpy
-from diffmath._models import SDE
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import array_namespace, asarray_like, real_dtype, to_numpy
+from diffmath._core.typing import Array
 from diffmath.sde._edge import Probed
 from diffmath.sde._rows import take
 from diffmath.sde._watched import rows_of

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays import all_finite, array_namespace, to_numpy
-from diffmath._callables import check_part, guarded
-from diffmath._models import SDE
-from diffmath._typing import Array
+from diffmath._arrays.callables import check_part, guarded
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import all_finite, array_namespace, to_numpy
+from diffmath._core.typing import Array
 from diffmath.sde._method import Method
 from diffmath.sde._run_noise import Run, noise_of
 from diffmath.sde._traced import refuse_traced_run

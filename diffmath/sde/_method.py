@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, get_args
 
-from diffmath._counts import check_count
-from diffmath._flags import check_flag
-from diffmath._models import SDE, Calculus, Noise
-from diffmath._solution import Status
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE, Calculus, Noise
+from diffmath._core.counts import check_count
+from diffmath._core.flags import check_flag
+from diffmath._core.solution import Status
+from diffmath._core.typing import Array
 from diffmath.sde._noise import brownian_increments
 
 __all__ = ["Method", "Order"]

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffmath._arrays import array_namespace, device
-from diffmath._models import SDE
-from diffmath._tracing import is_traced
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import array_namespace, device
+from diffmath._arrays.tracing import is_traced
+from diffmath._core.typing import Array
 from diffmath.sde._increment import Increment
 from diffmath.sde._levy import levy_increments
 from diffmath.sde._method import Method

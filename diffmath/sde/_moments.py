@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, asarray_like, check_array, host_times
-from diffmath._counts import check_count
-from diffmath._expm import expm
-from diffmath._typing import Array
+from diffmath._arrays.expm import expm
+from diffmath._arrays.namespace import array_namespace, asarray_like, check_array, host_times
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array
 from diffmath.sde._linear import LinearSDE, Matrix
 
 __all__ = ["Moments", "moments", "raw_moments"]

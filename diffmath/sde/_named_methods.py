@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffmath._named import named
+from diffmath._core.named import named
 from diffmath.sde._method import Method
 
 __all__ = ["as_method"]

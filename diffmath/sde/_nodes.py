@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import array_namespace, device
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, device
+from diffmath._core.typing import Array
 from diffmath.sde._bridge import divide, split
 from diffmath.sde._levy import increment_of
 from diffmath.sde._noise import walk

@@ -21,11 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._accelerate import stand_in
-from diffmath._arrays import array_namespace, device, host_times
-from diffmath._counts import check_count
-from diffmath._devices import each_on_its_device, on_its_device
-from diffmath._typing import Array
+from diffmath._arrays.accelerate import stand_in
+from diffmath._arrays.devices import each_on_its_device, on_its_device
+from diffmath._arrays.namespace import array_namespace, device, host_times
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array
 from diffmath.random._distributions import normal_rows, uniform_rows
 from diffmath.random._philox import Stream
 

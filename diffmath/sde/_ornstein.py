@@ -22,7 +22,7 @@ import math
 from functools import lru_cache
 from typing import NamedTuple
 
-from diffmath._phi import phi
+from diffmath._arrays.phi import phi
 
 __all__ = ["Weights", "conditional_mean", "exact_law"]
 

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import array_namespace, device, host_times, real_dtype
-from diffmath._counts import check_count
-from diffmath._devices import each_on_its_device, on_its_device
-from diffmath._typing import Array
+from diffmath._arrays.devices import each_on_its_device, on_its_device
+from diffmath._arrays.namespace import array_namespace, device, host_times, real_dtype
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array
 from diffmath.sde._forest import Forest
 from diffmath.sde._increment import Increment, change_arrays
 from diffmath.sde._levy import check_terms, increment_of

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._accelerate import accelerated
+from diffmath._arrays.accelerate import accelerated
 from diffmath.sde._bridge import VARIANCES, chen_matrices, split
 from diffmath.sde._instructions import Do, Plan, count_entries, share_registers
 from diffmath.sde._marks import Marks, Node

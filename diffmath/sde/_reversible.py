@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from diffmath._models import SDE
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE
+from diffmath._core.typing import Array
 from diffmath.sde._method import Method
 from diffmath.sde._steppers import against
 

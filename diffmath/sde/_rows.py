@@ -16,11 +16,11 @@ import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, device
-from diffmath._bound import bind
-from diffmath._diffusion_shape import full_diffusion
-from diffmath._models import SDE
-from diffmath._typing import Array
+from diffmath._arrays.bound import bind
+from diffmath._arrays.diffusion_shape import full_diffusion
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import array_namespace, device
+from diffmath._core.typing import Array
 
 __all__ = ["Rows", "fit_of", "take"]
 

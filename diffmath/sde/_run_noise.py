@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import same_kind
-from diffmath._models import SDE
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import same_kind
+from diffmath._core.typing import Array
 from diffmath.sde._declared import check_declared
 from diffmath.sde._edge import noise_shape, probe
 from diffmath.sde._levy import needed_terms

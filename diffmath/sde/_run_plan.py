@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from diffmath import random
-from diffmath._accelerate import accelerated
-from diffmath._arrays import array_namespace
-from diffmath._typing import Array
+from diffmath._arrays.accelerate import accelerated
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.typing import Array
 from diffmath.sde._bridge import weighted_sums
 from diffmath.sde._instructions import Do, Plan
 from diffmath.sde._noise import row_normals

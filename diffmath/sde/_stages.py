@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from diffmath._models import SDE, Calculus
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE, Calculus
+from diffmath._core.typing import Array
 from diffmath.sde._increment import Increment
 from diffmath.sde._levy import levy_increments
 from diffmath.sde._method import Method

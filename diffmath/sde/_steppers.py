@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffmath._arrays import array_namespace, elementary
-from diffmath._models import SDE
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import array_namespace, elementary
+from diffmath._core.typing import Array
 from diffmath.sde._method import Method
 
 __all__ = ["against", "euler_maruyama", "euler_maruyama_step", "root_of"]

@@ -12,8 +12,8 @@ Source: Ruemelin (1982), Numerical treatment of stochastic differential equation
 
 from __future__ import annotations
 
-from diffmath._models import SDE
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE
+from diffmath._core.typing import Array
 from diffmath.sde._method import Method
 from diffmath.sde._steppers import against
 

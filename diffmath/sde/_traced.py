@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays import array_namespace, real_dtype
-from diffmath._models import SDE
-from diffmath._solution import Solution
-from diffmath._tracing import UNCHECKED, common_step, makes_traced, reads_of_the_host, scan_loop
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import array_namespace, real_dtype
+from diffmath._arrays.tracing import UNCHECKED, common_step, makes_traced, reads_of_the_host, scan_loop
+from diffmath._core.solution import Solution
+from diffmath._core.typing import Array
 from diffmath.sde._edge import Prepared
 from diffmath.sde._increment import Increment
 from diffmath.sde._method import Method

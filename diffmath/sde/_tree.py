@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from diffmath import random
-from diffmath._typing import Array
+from diffmath._core.typing import Array
 from diffmath.sde._area import area_normals, leaf_area, resolved_area
 from diffmath.sde._bridge import VARIANCES, State, divide, split
 from diffmath.sde._noise import row_normals

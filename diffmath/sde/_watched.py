@@ -7,9 +7,9 @@ from typing import Any
 
 import array_api_compat as compat
 
-from diffmath._callables import FirstResult
-from diffmath._models import SDE
-from diffmath._typing import Array
+from diffmath._arrays.callables import FirstResult
+from diffmath._arrays.models import SDE
+from diffmath._core.typing import Array
 from diffmath.sde._langevin import Langevin
 from diffmath.sde._rows import Rows, fit_of
 

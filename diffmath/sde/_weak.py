@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from diffmath._arrays import array_namespace, device
-from diffmath._models import SDE
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import array_namespace, device
+from diffmath._core.typing import Array
 from diffmath.sde._method import Method
 from diffmath.sde._stages import add, rossler_method, weighted
 from diffmath.sde._steppers import against, root_of

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import array_namespace, host_times
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, host_times
+from diffmath._core.typing import Array
 from diffmath.sde._area import antisymmetric
 from diffmath.sde._noise import row_uniforms
 

@@ -10,10 +10,10 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like, check_array
-from diffmath._devices import on_its_device
-from diffmath._tracing import all_true
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace, asarray_like, check_array
+from diffmath._arrays.tracing import all_true
+from diffmath._core.typing import Array
 from diffmath.statespace import _matrices
 from diffmath.statespace._measure import Measure
 from diffmath.statespace._sequences import jacobi, laguerre, legendre, legendre_scales, waves

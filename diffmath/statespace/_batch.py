@@ -8,12 +8,12 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like, check_array, to_numpy
-from diffmath._devices import on_its_device
-from diffmath._expm import integrals
-from diffmath._named import named
-from diffmath._tracing import all_true
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.expm import integrals
+from diffmath._arrays.namespace import array_namespace, asarray_like, check_array, to_numpy
+from diffmath._arrays.tracing import all_true
+from diffmath._core.named import named
+from diffmath._core.typing import Array
 from diffmath.statespace._discretize import (
     Discretization,
     backward_euler,

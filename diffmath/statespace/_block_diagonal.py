@@ -9,9 +9,9 @@ import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, asarray_like, to_numpy
-from diffmath._tracing import all_true, is_traced
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, asarray_like, to_numpy
+from diffmath._arrays.tracing import all_true, is_traced
+from diffmath._core.typing import Array
 from diffmath.statespace._structure import Dense, Structure, Vector, blocks, scaled
 
 __all__ = ["BlockDiagonal"]

@@ -10,8 +10,8 @@ import math
 
 import array_api_compat as compat
 
-from diffmath._arrays import array_namespace
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.typing import Array
 from diffmath.statespace._statespace import StateSpace
 
 __all__ = ["final_state", "outputs"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import array_api_compat as compat
 import scipy.fft
 
-from diffmath._arrays import array_namespace, check_array
-from diffmath._devices import on_its_device
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace, check_array
+from diffmath._core.typing import Array
 from diffmath.statespace._signal import as_channels, quiet, refuse_overflow
 
 __all__ = ["convolve"]

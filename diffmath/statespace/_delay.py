@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays import asarray_like
-from diffmath._devices import on_its_device
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import asarray_like
+from diffmath._core.typing import Array
 from diffmath.statespace._hippo import check_parameter, legt
 from diffmath.statespace._statespace import StateSpace
 

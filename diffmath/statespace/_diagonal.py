@@ -8,12 +8,12 @@ from typing import Any, Literal, get_args
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, check_array
-from diffmath._counts import check_count
-from diffmath._devices import on_its_device
-from diffmath._flags import check_flag
-from diffmath._tracing import all_true
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace, check_array
+from diffmath._arrays.tracing import all_true
+from diffmath._core.counts import check_count
+from diffmath._core.flags import check_flag
+from diffmath._core.typing import Array
 from diffmath.statespace._diagonal_step import exponents
 from diffmath.statespace._signal import quiet, refuse_overflow
 from diffmath.statespace._statespace import StateSpace, check_step, require_continuous

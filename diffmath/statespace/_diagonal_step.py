@@ -7,11 +7,11 @@ from typing import Any, Literal, get_args
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, check_array
-from diffmath._devices import on_its_device
-from diffmath._phi import phi1
-from diffmath._tracing import all_true
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace, check_array
+from diffmath._arrays.phi import phi1
+from diffmath._arrays.tracing import all_true
+from diffmath._core.typing import Array
 from diffmath.statespace._signal import quiet
 
 __all__ = ["StepRule", "discretize_diagonal", "exponents"]

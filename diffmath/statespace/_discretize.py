@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeAlias, get_args
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace
-from diffmath._devices import on_its_device
-from diffmath._tracing import all_true
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace
+from diffmath._arrays.tracing import all_true
+from diffmath._core.typing import Array
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import Origin, StateSpace, check_step, require_continuous
 from diffmath.statespace._structure import DENSE

@@ -8,10 +8,10 @@ import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, asarray_like
-from diffmath._devices import on_its_device
-from diffmath._expm import integrals
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.expm import integrals
+from diffmath._arrays.namespace import array_namespace, asarray_like
+from diffmath._core.typing import Array
 from diffmath.statespace._hippo import check_parameter
 from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
 from diffmath.statespace._simulate import initial_state

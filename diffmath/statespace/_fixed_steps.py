@@ -5,9 +5,9 @@ The bodies take the matrix of a step; their compiled twins solve it, O(n), at ev
 
 from __future__ import annotations
 
-from diffmath._accelerate import accelerated
-from diffmath._arrays import asarray_like
-from diffmath._typing import Array
+from diffmath._arrays.accelerate import accelerated
+from diffmath._arrays.namespace import asarray_like
+from diffmath._core.typing import Array
 from diffmath.statespace._discretize import bilinear
 from diffmath.statespace._measure import Measure
 from diffmath.statespace._sampled import sampled_states

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffmath._devices import on_its_device
-from diffmath._flags import check_flag
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._core.flags import check_flag
+from diffmath._core.typing import Array
 from diffmath.statespace._hippo import build, check_order, check_parameter
 from diffmath.statespace._measure import Measure
 from diffmath.statespace._statespace import StateSpace

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like, is_real_float
-from diffmath._counts import check_count
-from diffmath._devices import on_its_device
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace, asarray_like, is_real_float
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array
 from diffmath.statespace._measure import Measure
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace

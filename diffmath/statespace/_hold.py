@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from diffmath._arrays import array_namespace, asarray_like
-from diffmath._devices import on_its_device
-from diffmath._expm import integrals
-from diffmath._tracing import all_true
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.expm import integrals
+from diffmath._arrays.namespace import array_namespace, asarray_like
+from diffmath._arrays.tracing import all_true
+from diffmath._core.typing import Array
 from diffmath.statespace._discretize import Policy, check_policy, lagged, with_last_input
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace, check_step, require_continuous

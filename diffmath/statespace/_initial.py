@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, asarray_like, is_real_float, real_dtype
-from diffmath._counts import check_count
-from diffmath._devices import on_its_device
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace, asarray_like, is_real_float, real_dtype
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array
 from diffmath.statespace._hippo import legs
 from diffmath.statespace._nplr import dplr
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._counts import check_count
-from diffmath._devices import on_its_device
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array
 from diffmath.statespace._hippo import legs
 from diffmath.statespace._initial import send
 from diffmath.statespace._nplr import dplr

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.optimize
 
-from diffmath._arrays import array_namespace, asarray_like
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, asarray_like
+from diffmath._core.typing import Array
 from diffmath.statespace._basis import laguerre_scale
 from diffmath.statespace._measure import Measure
 from diffmath.statespace._sequences import jacobi, laguerre, legendre, legendre_scales, waves

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from diffmath._arrays import array_namespace
-from diffmath._counts import check_count
-from diffmath._devices import on_its_device
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array
 from diffmath.statespace._kernel_spectral import cauchy_kernel, product_kernel
 from diffmath.statespace._signal import quiet, refuse_overflow
 from diffmath.statespace._statespace import StateSpace, require_discrete, require_output

@@ -8,10 +8,10 @@ from typing import Any, Literal, get_args
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like, check_array
-from diffmath._counts import check_count
-from diffmath._devices import on_its_device
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace, asarray_like, check_array
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array
 from diffmath.statespace._batch import discretize_batch
 from diffmath.statespace._discretize import check_alpha, gbt
 from diffmath.statespace._kernel import doubling

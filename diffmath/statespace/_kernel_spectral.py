@@ -8,9 +8,9 @@ from typing import Any
 
 import array_api_compat as compat
 
-from diffmath._arrays import array_namespace
-from diffmath._tracing import refuse_traced
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace
+from diffmath._arrays.tracing import refuse_traced
+from diffmath._core.typing import Array
 from diffmath.statespace._nplr import dplr
 from diffmath.statespace._resolvent import low_rank_resolvent
 from diffmath.statespace._statespace import Origin, StateSpace

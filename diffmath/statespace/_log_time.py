@@ -11,10 +11,10 @@ import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._accelerate import accelerated
-from diffmath._arrays import array_namespace, asarray_like
-from diffmath._tracing import is_tracing, refuse_traced, scan_loop
-from diffmath._typing import Array
+from diffmath._arrays.accelerate import accelerated
+from diffmath._arrays.namespace import array_namespace, asarray_like
+from diffmath._arrays.tracing import is_tracing, refuse_traced, scan_loop
+from diffmath._core.typing import Array
 from diffmath.statespace._discretize import Discretization
 from diffmath.statespace._measure import Measure
 from diffmath.statespace._scan import recurrence

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like
-from diffmath._tracing import all_true, is_traced
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, asarray_like
+from diffmath._arrays.tracing import all_true, is_traced
+from diffmath._core.typing import Array
 from diffmath.statespace._structure import Structure, Vector, complexes, scaled
 
 __all__ = ["LowerCumulative"]

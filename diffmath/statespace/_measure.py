@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, asarray_like
+from diffmath._core.typing import Array
 from diffmath.statespace import _matrices
 from diffmath.statespace._block_diagonal import BlockDiagonal
 from diffmath.statespace._lower_cumulative import LowerCumulative

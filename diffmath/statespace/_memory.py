@@ -8,11 +8,11 @@ from typing import Any
 
 import array_api_compat as compat
 
-from diffmath._accelerate import hosted
-from diffmath._arrays import array_namespace
-from diffmath._counts import check_count
-from diffmath._devices import on_its_device
-from diffmath._typing import Array
+from diffmath._arrays.accelerate import hosted
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array
 from diffmath.statespace._batch import rule_of
 from diffmath.statespace._discretize import Discretization, bilinear
 from diffmath.statespace._fixed_steps import fixed_bilinear

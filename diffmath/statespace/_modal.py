@@ -7,11 +7,11 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, check_array, to_numpy
-from diffmath._devices import on_its_device
-from diffmath._flags import check_flag
-from diffmath._tracing import all_true
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace, check_array, to_numpy
+from diffmath._arrays.tracing import all_true
+from diffmath._core.flags import check_flag
+from diffmath._core.typing import Array
 from diffmath.statespace._block_diagonal import BlockDiagonal
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace

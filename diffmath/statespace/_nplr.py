@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like, to_numpy
-from diffmath._devices import on_its_device
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace, asarray_like, to_numpy
+from diffmath._core.typing import Array
 from diffmath.statespace._statespace import StateSpace, require_continuous
 from diffmath.statespace._structure import widest
 

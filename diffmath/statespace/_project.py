@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from diffmath._arrays import array_namespace
-from diffmath._devices import on_its_device
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.typing import Array
 from diffmath.statespace._integrals import integrate
 from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
 from diffmath.statespace._statespace import StateSpace, require_measure, sample_length

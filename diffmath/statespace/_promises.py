@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import array_api_compat as compat
 
-from diffmath._arrays import array_namespace, asarray_like, check_array
-from diffmath._tracing import all_true, is_traced
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, asarray_like, check_array
+from diffmath._arrays.tracing import all_true, is_traced
+from diffmath._core.typing import Array
 from diffmath.statespace._measure import Measure
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._structure import Dense, Structure

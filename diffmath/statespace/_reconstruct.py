@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffmath._arrays import array_namespace, check_array
-from diffmath._devices import on_its_device
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace, check_array
+from diffmath._core.typing import Array
 from diffmath.statespace._basis import read_rows
 from diffmath.statespace._signal import quiet, refuse_overflow
 from diffmath.statespace._statespace import StateSpace, require_measure

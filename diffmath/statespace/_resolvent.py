@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import array_api_compat as compat
 
-from diffmath._arrays import array_namespace
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.typing import Array
 from diffmath.statespace._nplr import DPLR
 from diffmath.statespace._structure import blocks
 

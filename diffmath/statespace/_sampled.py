@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import array_api_compat as compat
 
-from diffmath._arrays import all_finite, array_namespace
-from diffmath._tracing import is_tracing, scan_loop
-from diffmath._typing import Array
+from diffmath._arrays.namespace import all_finite, array_namespace
+from diffmath._arrays.tracing import is_tracing, scan_loop
+from diffmath._core.typing import Array
 
 __all__ = ["sampled_states"]
 

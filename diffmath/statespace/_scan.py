@@ -6,11 +6,11 @@ import math
 
 import array_api_compat as compat
 
-from diffmath._accelerate import accelerated, hosted
-from diffmath._arrays import all_finite, array_namespace, check_array
-from diffmath._devices import on_its_device
-from diffmath._tracing import is_tracing, scan_loop
-from diffmath._typing import Array
+from diffmath._arrays.accelerate import accelerated, hosted
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import all_finite, array_namespace, check_array
+from diffmath._arrays.tracing import is_tracing, scan_loop
+from diffmath._core.typing import Array
 from diffmath.statespace._signal import quiet, refuse_overflow
 
 __all__ = ["recurrence", "scan"]

@@ -9,9 +9,9 @@ from itertools import count
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, asarray_like
-from diffmath._tracing import is_traced
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, asarray_like
+from diffmath._arrays.tracing import is_traced
+from diffmath._core.typing import Array
 
 __all__ = ["jacobi", "laguerre", "legendre", "legendre_scales", "waves"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import array_api_compat as compat
 
-from diffmath._arrays import all_finite, array_namespace, check_array
-from diffmath._devices import on_its_device
-from diffmath._tracing import is_tracing, scan_loop
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import all_finite, array_namespace, check_array
+from diffmath._arrays.tracing import is_tracing, scan_loop
+from diffmath._core.typing import Array
 from diffmath.statespace import _blocks
 from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
 from diffmath.statespace._statespace import StateSpace, follow, require_discrete, require_output

@@ -9,8 +9,8 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like, check_array, real_dtype, same_kind
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, asarray_like, check_array, real_dtype, same_kind
+from diffmath._core.typing import Array
 from diffmath.statespace._measure import Measure
 from diffmath.statespace._promises import (
     check_direct_term,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from diffmath._arrays import array_namespace, check_array
-from diffmath._devices import on_its_device
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace, check_array
+from diffmath._core.typing import Array
 from diffmath.statespace._block_diagonal import BlockDiagonal
 from diffmath.statespace._signal import as_channels, from_channels, quiet, refuse_overflow
 from diffmath.statespace._simulate import initial_state, next_state

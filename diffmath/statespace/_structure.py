@@ -17,8 +17,8 @@ import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, asarray_like
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, asarray_like
+from diffmath._core.typing import Array
 
 __all__ = ["DENSE", "Dense", "Structure", "Vector", "blocks", "complexes", "scaled", "widest"]
 

@@ -10,10 +10,10 @@ import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, asarray_like, check_array, same_kind, to_numpy
-from diffmath._devices import on_its_device
-from diffmath._tracing import all_true
-from diffmath._typing import Array
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace, asarray_like, check_array, same_kind, to_numpy
+from diffmath._arrays.tracing import all_true
+from diffmath._core.typing import Array
 from diffmath.statespace._hippo import check_order, check_parameter
 from diffmath.statespace._signal import quiet
 from diffmath.statespace._statespace import StateSpace, require_continuous

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, asarray_like
+from diffmath._core.typing import Array
 from diffmath.statespace._structure import Structure, Vector, scaled
 
 __all__ = ["TridiagonalInverse"]

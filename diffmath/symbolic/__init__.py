@@ -8,7 +8,7 @@ floats. SymPy loads when a name that needs it is first used.
 
 from typing import TYPE_CHECKING
 
-from diffmath._lazy import lazy_attributes
+from diffmath._core.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from diffmath.symbolic._butcher import RootedTree as RootedTree

@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Any, TypeAlias
 
-from diffmath._counts import check_count
+from diffmath._core.counts import check_count
 from diffmath.symbolic._phi_sums import ZERO, taylor
 
 __all__ = ["exponential_conditions"]

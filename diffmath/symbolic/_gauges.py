@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import sympy
 
-from diffmath._counts import check_count
+from diffmath._core.counts import check_count
 from diffmath.symbolic._bounded import simplified
 from diffmath.symbolic._exact import exact
 from diffmath.symbolic._hippo import HippoClosure

@@ -19,7 +19,7 @@ from typing import Literal
 import sympy
 from sympy.polys.matrices import DomainMatrix
 
-from diffmath._counts import check_count
+from diffmath._core.counts import check_count
 from diffmath.symbolic._bounded import simplified
 from diffmath.symbolic._ends import close_end, kernels, refuse_ends, square_integrable
 from diffmath.symbolic._orthogonal import (

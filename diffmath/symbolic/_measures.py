@@ -10,7 +10,7 @@ from typing import Any
 
 import sympy
 
-from diffmath._flags import check_flag
+from diffmath._core.flags import check_flag
 from diffmath.symbolic._exact import exact
 from diffmath.symbolic._orthogonal import Measure
 

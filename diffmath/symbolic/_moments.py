@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy
 
-from diffmath._counts import check_count
+from diffmath._core.counts import check_count
 from diffmath.symbolic._operators import generator
 from diffmath.symbolic._sde import SDE
 

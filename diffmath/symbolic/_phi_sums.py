@@ -17,7 +17,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from diffmath._counts import check_count
+from diffmath._core.counts import check_count
 
 __all__ = [
     "Function",

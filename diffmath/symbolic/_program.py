@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like, default_float
-from diffmath._typing import Array, Time
+from diffmath._arrays.namespace import array_namespace, asarray_like, default_float
+from diffmath._core.typing import Array, Time
 
 __all__ = ["ArrayFunction", "Instruction"]
 

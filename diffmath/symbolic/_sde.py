@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 import sympy
 
-from diffmath import _models
-from diffmath._models import Calculus, Noise
+from diffmath._arrays import models as _models
+from diffmath._arrays.models import Calculus, Noise
 from diffmath.symbolic._exact import differentiate, exact, is_zero
 from diffmath.symbolic._lower import lower
 from diffmath.symbolic._sde_arguments import check_diffusion, check_drift, check_symbols, refuse_twins

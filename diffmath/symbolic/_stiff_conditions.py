@@ -14,7 +14,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from diffmath._counts import check_count
+from diffmath._core.counts import check_count
 from diffmath.symbolic._phi_sums import Function, accumulate, frozen, function, phi, product, sum_of_products
 
 __all__ = ["StiffTree", "stiff_order_conditions", "stiff_trees"]

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from diffmath._counts import check_count
+from diffmath._core.counts import check_count
 
 __all__ = ["lyndon_words", "splitting_conditions", "word_coefficient"]
 

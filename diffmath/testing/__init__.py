@@ -8,7 +8,7 @@ nothing: every assertion here is itself tested on methods that it must reject.
 
 from typing import TYPE_CHECKING
 
-from diffmath._lazy import lazy_attributes
+from diffmath._core.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from diffmath.testing import strategies as strategies

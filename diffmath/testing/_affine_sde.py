@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import expm
 
-from diffmath._arrays import array_namespace, asarray_like
-from diffmath._models import SDE, Calculus, Noise
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE, Calculus, Noise
+from diffmath._arrays.namespace import array_namespace, asarray_like
+from diffmath._core.typing import Array
 
 __all__ = ["AffineSDE", "affine_sde"]
 

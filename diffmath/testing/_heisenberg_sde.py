@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays import array_namespace, asarray_like
-from diffmath._models import SDE, Calculus
-from diffmath._typing import Array
+from diffmath._arrays.models import SDE, Calculus
+from diffmath._arrays.namespace import array_namespace, asarray_like
+from diffmath._core.typing import Array
 from diffmath.sde import Increment
 from diffmath.testing._sde_problem import SDEProblem, elapsed, joined
 

@@ -9,8 +9,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._flags import check_flag
-from diffmath._typing import Array, Drift
+from diffmath._core.flags import check_flag
+from diffmath._core.typing import Array, Drift
 from diffmath.testing._floor import measure_floor
 from diffmath.testing._problems import ODEProblem
 

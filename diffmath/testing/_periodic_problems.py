@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._models import Calculus
+from diffmath._arrays.models import Calculus
 from diffmath.testing._periodic_sde import PeriodicSDE
 
 __all__ = ["periodic_sde"]

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import expm
 
-from diffmath._counts import check_count
-from diffmath._models import SDE
+from diffmath._arrays.models import SDE
+from diffmath._core.counts import check_count
 from diffmath.sde import Method
 from diffmath.sde._edge import noise_shape
 from diffmath.testing._outcomes import outcomes_of

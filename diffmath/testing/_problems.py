@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays import array_namespace, asarray_like, elementary
-from diffmath._callables import check_dynamics
-from diffmath._typing import Array, Drift, Time
+from diffmath._arrays.callables import check_dynamics
+from diffmath._arrays.namespace import array_namespace, asarray_like, elementary
+from diffmath._core.typing import Array, Drift, Time
 
 __all__ = ["ODEProblem", "Spectrum", "linear_ode"]
 

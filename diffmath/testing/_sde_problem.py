@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._models import SDE
+from diffmath._arrays.models import SDE
 from diffmath.sde import Increment, chen
 
 __all__ = ["SDEProblem", "elapsed", "gaussian_integral", "joined", "linear_flow"]

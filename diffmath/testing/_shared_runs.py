@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._typing import Array
+from diffmath._core.typing import Array
 from diffmath.sde import Increment, Method, chen, levy_increments
 from diffmath.sde._edge import noise_shape
 from diffmath.sde._levy import needed_terms

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays import to_numpy
-from diffmath._solution import Solution
+from diffmath._arrays.namespace import to_numpy
+from diffmath._core.solution import Solution
 
 __all__ = ["strong_error"]
 

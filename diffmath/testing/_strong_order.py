@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._counts import check_count
-from diffmath._flags import check_flag
-from diffmath._html import html_report
+from diffmath._core.counts import check_count
+from diffmath._core.flags import check_flag
+from diffmath._core.html import html_report
 from diffmath.sde import Method
 from diffmath.testing._order_table import order_rows, order_table
 from diffmath.testing._sde_problem import SDEProblem

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._counts import check_count
-from diffmath._html import html_report
+from diffmath._core.counts import check_count
+from diffmath._core.html import html_report
 from diffmath.sde import Method
 from diffmath.testing._affine_sde import AffineSDE
 from diffmath.testing._order_table import order_rows, order_table

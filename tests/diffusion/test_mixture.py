@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from scipy.stats import kstest, multivariate_normal
 
 from diffmath import diffusion, random
-from diffmath._arrays import default_float
+from diffmath._arrays.namespace import default_float
 
 PROCESS = diffusion.vp()
 MEANS = [[-2.0, 0.0], [2.0, 1.0], [0.5, -1.0]]

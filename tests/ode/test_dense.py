@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from diffmath import ode
-from diffmath._arrays import array_namespace
+from diffmath._arrays.namespace import array_namespace
 
 METHODS = [ode.bosh3, ode.dopri5, ode.tsit5, ode.vern7, ode.dop853]
 named = pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffmath import SolveError, ode
-from diffmath._arrays import array_namespace
+from diffmath._arrays.namespace import array_namespace
 
 BATCHES: list[dict[str, Any]] = [{}, {"batch": "shared"}]
 FOUND_AT = [*BATCHES, {"method": ode.dop853}, {"method": ode.bosh3}, {"method": ode.rk4, "substeps": 400}]

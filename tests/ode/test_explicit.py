@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from diffmath import ode
-from diffmath._arrays import array_namespace
+from diffmath._arrays.namespace import array_namespace
 from diffmath.testing import ODEProblem, assert_order
 
 # Tsitouras' leading error is so small that no halving in float64 shows it: see test_high_order.py.

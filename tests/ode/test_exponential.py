@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffmath import SolveError, ode, symbolic
-from diffmath._phi import phis
+from diffmath._arrays.phi import phis
 from diffmath.ode import _exponential_operators
 from diffmath.symbolic import phi
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from diffmath import SolveError, ode
-from diffmath._arrays import array_namespace
+from diffmath._arrays.namespace import array_namespace
 
 OPTIONS: list[dict[str, Any]] = [{}, {"batch": "shared"}, {"substeps": 4}]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from diffmath import ode
-from diffmath._solution import Status
+from diffmath._core.solution import Status
 
 METHODS = {
     name: method

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from diffmath import SolveError, ode
-from diffmath._solution import Status
+from diffmath._core.solution import Status
 
 METHODS = [ode.bosh3, ode.dopri5, ode.tsit5, ode.vern7, ode.dop853]
 FIXED = [ode.euler, ode.heun, ode.midpoint, ode.ralston, ode.rk4, *METHODS]

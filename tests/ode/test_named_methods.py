@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from diffmath import ode
-from diffmath._named import names_of
+from diffmath._core.named import names_of
 from diffmath.ode._named_methods import _has_step, check_method
 
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from diffmath import SolveError, ode
-from diffmath._named import names_of
+from diffmath._core.named import names_of
 from diffmath.ode._named_methods import _has_step
 
 

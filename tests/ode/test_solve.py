@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from diffmath import ode
-from diffmath._arrays import array_namespace
+from diffmath._arrays.namespace import array_namespace
 from diffmath.testing import ODEProblem
 from diffmath.testing import strategies as dst
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import diffmath as dm
-from diffmath._arrays import to_numpy
+from diffmath._arrays.namespace import to_numpy
 from diffmath.random import fold_in, key, normal, split, uniform
 from diffmath.random._distributions import normal_rows, uniform_rows
 from diffmath.random._philox import Stream

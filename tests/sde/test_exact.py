@@ -7,7 +7,7 @@ import pytest
 import sympy
 
 from diffmath import random, sde, symbolic
-from diffmath._errors import SolveError
+from diffmath._core.errors import SolveError
 from diffmath.sde import _exact
 from diffmath.sde._exact import transition
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.linalg import expm as scipy_expm
 
 from diffmath import statespace as ss
-from diffmath._expm import expm
+from diffmath._arrays.expm import expm
 
 METHODS = {
     "forward_euler": ss.forward_euler,

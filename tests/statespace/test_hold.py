@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffmath import statespace as ss
-from diffmath._expm import expm
+from diffmath._arrays.expm import expm
 
 
 @given(n=st.integers(1, 12), scale=st.floats(0, 50), seed=st.integers(0, 2**32 - 1))
@@ -52,7 +52,7 @@ def test_zoh_policies_are_one_sample_apart():
 @given(rate=st.floats(-5, 2), dt=st.floats(1e-6, 2.0))
 def test_a_scalar_in_closed_form(rate, dt):
     """The phi-functions of the ground floor are the integrals of the holds."""
-    from diffmath._phi import phi
+    from diffmath._arrays.phi import phi
 
     system = ss.StateSpace(np.array([[rate]]), np.ones(1), C=np.ones(1))
     zoh, foh = ss.zoh(system, dt), ss.foh(system, dt)

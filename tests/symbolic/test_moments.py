@@ -7,7 +7,7 @@ import pytest
 import sympy
 
 from diffmath import sde, symbolic
-from diffmath._expm import expm
+from diffmath._arrays.expm import expm
 
 x, y, t, a, b, s = sympy.symbols("x y t a b s")
 

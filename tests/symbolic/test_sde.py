@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sympy import Rational
 
 from diffmath import symbolic
-from diffmath._models import SDE as ArraySDE
+from diffmath._arrays.models import SDE as ArraySDE
 
 x, y, t, a, s = sympy.symbols("x y t a s")
 

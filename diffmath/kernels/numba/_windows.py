@@ -8,7 +8,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from diffmath._host_sharing import aligned_empty
+from diffmath._arrays.host_sharing import aligned_empty
 from diffmath.kernels.numba._channels import SIDE, run_channels
 from diffmath.kernels.numba._vectors import widest_vectors
 

@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from diffmath._host_sharing import aligned_empty
+from diffmath._arrays.host_sharing import aligned_empty
 from diffmath.kernels.numba._normals import make_uniforms
 from diffmath.kernels.numba._normals_single import next_normals_32, next_normals_53
 from diffmath.kernels.numba._threads import share_out

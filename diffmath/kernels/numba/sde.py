@@ -7,7 +7,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from diffmath._host_sharing import aligned_empty
+from diffmath._arrays.host_sharing import aligned_empty
 from diffmath.kernels.numba._normals_single import next_normals_53
 from diffmath.kernels.numba._sde_plan import write_plan
 from diffmath.kernels.numba._threads import share_out, shares_of

@@ -41,7 +41,7 @@ def named(
     Examples
     --------
     >>> from diffmath import ode
-    >>> from diffmath._named import named
+    >>> from diffmath._core.named import named
     >>> is_method = lambda value: hasattr(value, "order")
     >>> named("rk4", "diffmath.ode", is_method) is ode.rk4
     True
@@ -72,7 +72,7 @@ def names_of(package: str, is_one: Callable[[Any], bool]) -> list[str]:
 
     Examples
     --------
-    >>> from diffmath._named import names_of
+    >>> from diffmath._core.named import names_of
     >>> names_of("diffmath.ode", lambda value: getattr(value, "order", None) == 8)
     ['dop853']
     """

@@ -1,7 +1,7 @@
 """The kinds of arrays and callables diffmath speaks, with their contracts in prose.
 
 Two ecosystems, two orders: dynamics take time first, as in SciPy; models take data first, as in every
-diffusion code base. `diffmath._callables` reads the parameter names and refuses a swapped callable.
+diffusion code base. `diffmath._arrays.callables` reads the parameter names and refuses a swapped callable.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from diffmath._callables import check_dynamics
-from diffmath._typing import Diffusion, Drift
+from diffmath._arrays.callables import check_dynamics
+from diffmath._core.typing import Diffusion, Drift
 
 __all__ = ["SDE", "Calculus", "Noise"]
 

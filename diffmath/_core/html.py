@@ -32,7 +32,7 @@ def html_report(title: str, rows: Iterable[tuple[str, Any]], *, note: str = "") 
 
     Examples
     --------
-    >>> from diffmath._html import html_report
+    >>> from diffmath._core.html import html_report
     >>> html_report("a < b", [("steps", 12)])
     '<table><caption>a &lt; b</caption><tr><th>steps</th><td>12</td></tr></table>'
     """

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from diffmath._flags import check_flag
+from diffmath._core.flags import check_flag
 
 __all__ = ["progress_bar"]
 
@@ -45,7 +45,7 @@ def progress_bar(
 
     Examples
     --------
-    >>> from diffmath._progress import progress_bar
+    >>> from diffmath._core.progress import progress_bar
     >>> list(progress_bar(range(3), enabled=False))
     [0, 1, 2]
     """

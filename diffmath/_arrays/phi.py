@@ -13,9 +13,9 @@ import math
 
 import array_api_compat as compat
 
-from diffmath._arrays import array_namespace
-from diffmath._expm import expm
-from diffmath._typing import Array
+from diffmath._arrays.expm import expm
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.typing import Array
 
 __all__ = ["matrix_phis", "phi", "phi1", "phis"]
 

@@ -16,9 +16,9 @@ import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._host_sharing import host_view
-from diffmath._tracing import HostReadError, all_true, is_traced
-from diffmath._typing import Array, Scalar
+from diffmath._arrays.host_sharing import host_view
+from diffmath._arrays.tracing import HostReadError, all_true, is_traced
+from diffmath._core.typing import Array, Scalar
 
 __all__ = [
     "all_finite",
@@ -63,7 +63,7 @@ def array_namespace(*arrays: Array, names: Sequence[str] = ()) -> Any:
     Examples
     --------
     >>> import numpy as np
-    >>> from diffmath._arrays import array_namespace
+    >>> from diffmath._arrays.namespace import array_namespace
     >>> array_namespace(np.zeros(2)).exp(np.zeros(1))
     array([1.])
     """
@@ -180,7 +180,7 @@ def check_array(
     Examples
     --------
     >>> import numpy as np
-    >>> from diffmath._arrays import check_array
+    >>> from diffmath._arrays.namespace import check_array
     >>> check_array("x0", np.array([[1, 2]]), ndim=2)
     array([[1., 2.]])
     """
@@ -254,7 +254,7 @@ def constant(value: float, like: Array, dtype: Any = None) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> from diffmath._arrays import constant
+    >>> from diffmath._arrays.namespace import constant
     >>> constant(0.5, np.ones(2))
     array(0.5)
     """
@@ -273,7 +273,7 @@ def to_numpy(array: Array) -> npt.NDArray[Any]:
     Examples
     --------
     >>> import numpy as np
-    >>> from diffmath._arrays import to_numpy
+    >>> from diffmath._arrays.namespace import to_numpy
     >>> to_numpy(np.ones(2))
     array([1., 1.])
     """
@@ -298,7 +298,7 @@ def check_host(name: str, values: Any, why: str = "") -> None:
 
     Examples
     --------
-    >>> from diffmath._arrays import check_host
+    >>> from diffmath._arrays.namespace import check_host
     >>> check_host("p0", [0.5, 0.5])
     """
     if compat.is_array_api_obj(values) and not compat.is_numpy_array(values):
@@ -324,7 +324,7 @@ def host_times(
 
     Examples
     --------
-    >>> from diffmath._arrays import host_times
+    >>> from diffmath._arrays.namespace import host_times
     >>> host_times([0, 0.5, 1])
     array([0. , 0.5, 1. ])
     """

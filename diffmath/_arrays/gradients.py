@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from diffmath._flags import check_flag
-from diffmath._typing import Array
+from diffmath._core.flags import check_flag
+from diffmath._core.typing import Array
 
 __all__ = ["differentiable", "is_tensor", "keeping_gradients"]
 
@@ -22,7 +22,7 @@ def is_tensor(value: Any) -> bool:
     Examples
     --------
     >>> import numpy as np
-    >>> from diffmath._gradients import is_tensor
+    >>> from diffmath._arrays.gradients import is_tensor
     >>> is_tensor(np.zeros(2))
     False
     """

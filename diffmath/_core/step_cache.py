@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from diffmath._typing import Array, Time
+from diffmath._core.typing import Array, Time
 
 __all__ = ["StepCache"]
 
@@ -25,7 +25,7 @@ class StepCache(Generic[Value]):
     Examples
     --------
     >>> import numpy as np
-    >>> from diffmath._step_cache import StepCache
+    >>> from diffmath._core.step_cache import StepCache
     >>> class Model:
     ...     pass
     >>> cache, model, x, built = StepCache(), Model(), np.ones((1, 1)), []

@@ -21,7 +21,7 @@ def check_flag(name: str, value: Any) -> bool:
 
     Examples
     --------
-    >>> from diffmath._flags import check_flag
+    >>> from diffmath._core.flags import check_flag
     >>> check_flag("progress", True)
     True
     >>> check_flag("progress", "no")

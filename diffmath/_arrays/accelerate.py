@@ -20,9 +20,9 @@ from typing import Any, Generic, ParamSpec, TypeVar
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._errors import SolveError
-from diffmath._host_sharing import Library, lend
-from diffmath._typing import Array
+from diffmath._arrays.host_sharing import Library, lend
+from diffmath._core.errors import SolveError
+from diffmath._core.typing import Array
 
 __all__ = ["Accelerated", "accelerated", "hosted", "reference_only", "stand_in"]
 

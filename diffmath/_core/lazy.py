@@ -23,7 +23,7 @@ def lazy_attributes(
 
     Examples
     --------
-    >>> from diffmath._lazy import lazy_attributes
+    >>> from diffmath._core.lazy import lazy_attributes
     >>> getattr_, dir_ = lazy_attributes("json", {"JSONDecoder": ".decoder", "tool": ""})
     >>> getattr_("JSONDecoder").__name__, dir_()
     ('JSONDecoder', ['JSONDecoder', 'tool'])

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._typing import Array
+from diffmath._core.typing import Array
 
 __all__ = ["Library", "aligned_empty", "host_view", "lend"]
 
@@ -145,7 +145,7 @@ class _Jax:
         return bool(array.device == self._device)
 
     def view(self, array: Array, *, derivative: bool = False) -> HostArray | None:
-        # What follows from a double would be single without x64: `diffmath._arrays` says so.
+        # What follows from a double would be single without x64: `diffmath._arrays.namespace` says so.
         if array.dtype.itemsize > 4 and not self._jax.config.jax_enable_x64:
             return None
         view: HostArray = np.asarray(array)

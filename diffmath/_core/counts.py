@@ -22,7 +22,7 @@ def check_count(name: str, value: Any, minimum: int = 1) -> int:
 
     Examples
     --------
-    >>> from diffmath._counts import check_count
+    >>> from diffmath._core.counts import check_count
     >>> check_count("order", 8)
     8
     >>> check_count("order", 2.0)

@@ -8,9 +8,9 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, asarray_like, to_numpy
-from diffmath._tracing import all_true, branch, is_traced, scan_loop
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, asarray_like, to_numpy
+from diffmath._arrays.tracing import all_true, branch, is_traced, scan_loop
+from diffmath._core.typing import Array
 
 __all__ = ["expm", "integrals"]
 

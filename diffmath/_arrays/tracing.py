@@ -41,7 +41,7 @@ def is_traced(*values: Any) -> bool:
     Examples
     --------
     >>> import numpy as np
-    >>> from diffmath._tracing import is_traced
+    >>> from diffmath._arrays.tracing import is_traced
     >>> is_traced(np.zeros(2), 1.0, None)
     False
     """
@@ -85,7 +85,7 @@ def all_true(mask: Any) -> bool:
     Examples
     --------
     >>> import numpy as np
-    >>> from diffmath._tracing import all_true
+    >>> from diffmath._arrays.tracing import all_true
     >>> all_true(np.array([True, False])), all_true(np.array([], dtype=bool))
     (False, True)
     """
@@ -116,7 +116,7 @@ def common_step(clock: npt.NDArray[np.float64]) -> float | None:
     Examples
     --------
     >>> import numpy as np
-    >>> from diffmath._tracing import common_step
+    >>> from diffmath._arrays.tracing import common_step
     >>> common_step(np.linspace(0, 1, 11)), common_step(np.array([0.0, 0.1, 0.3]))
     (0.1, None)
     """

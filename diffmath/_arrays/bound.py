@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
-from diffmath._arrays import array_namespace
-from diffmath._callables import check_dynamics
-from diffmath._typing import Array, Time
+from diffmath._arrays.callables import check_dynamics
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.typing import Array, Time
 
 __all__ = ["Bindable", "Structured", "bind", "check_args", "check_parameters", "cut"]
 
@@ -90,7 +90,7 @@ def bind(function: Any, parameters: Any = None, args: tuple[Any, ...] = (), role
     Examples
     --------
     >>> import numpy as np
-    >>> from diffmath._bound import bind
+    >>> from diffmath._arrays.bound import bind
     >>> decay = bind(lambda t, x, rate, offset: offset - rate * x, np.array([[1.0], [2.0]]), (0.5,))
     >>> decay(0.0, np.ones((2, 1)))
     array([[-0.5],
@@ -108,7 +108,7 @@ def check_args(args: Any) -> tuple[Any, ...]:
 
     Examples
     --------
-    >>> from diffmath._bound import check_args
+    >>> from diffmath._arrays.bound import check_args
     >>> check_args(0.5)
     Traceback (most recent call last):
         ...
@@ -135,7 +135,7 @@ def check_parameters(parameters: Any, batch: int) -> Any:
     Examples
     --------
     >>> import numpy as np
-    >>> from diffmath._bound import check_parameters
+    >>> from diffmath._arrays.bound import check_parameters
     >>> check_parameters({"rate": np.ones(3)}, 2)
     Traceback (most recent call last):
         ...
@@ -155,7 +155,7 @@ def cut(parameters: Any, rows: slice | int) -> Any:
     Examples
     --------
     >>> import numpy as np
-    >>> from diffmath._bound import cut
+    >>> from diffmath._arrays.bound import cut
     >>> cut({"rate": np.arange(3.0)}, slice(1, 3)), cut(np.arange(6.0).reshape(3, 2), 0)
     ({'rate': array([1., 2.])}, array([0., 1.]))
     """

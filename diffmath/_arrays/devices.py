@@ -31,7 +31,7 @@ def on_device_of(*values: Any) -> AbstractContextManager[Any]:
     Examples
     --------
     >>> import numpy as np
-    >>> from diffmath._devices import on_device_of
+    >>> from diffmath._arrays.devices import on_device_of
     >>> with on_device_of(np.zeros(2)) as device:
     ...     print(device)
     None

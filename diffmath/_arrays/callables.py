@@ -8,9 +8,9 @@ from typing import Any
 
 import array_api_compat as compat
 
-from diffmath._arrays import _library, array_namespace, same_kind
-from diffmath._tracing import all_true, is_traced
-from diffmath._typing import Array
+from diffmath._arrays.namespace import _library, array_namespace, same_kind
+from diffmath._arrays.tracing import all_true, is_traced
+from diffmath._core.typing import Array
 
 __all__ = ["FirstResult", "callback_stops", "check_dynamics", "check_model", "check_part", "check_result"]
 
@@ -25,7 +25,7 @@ def check_dynamics(function: Any, role: str = "drift", *, more: int | None = 0) 
 
     Examples
     --------
-    >>> from diffmath._callables import check_dynamics
+    >>> from diffmath._arrays.callables import check_dynamics
     >>> check_dynamics(lambda x, t: -x)
     Traceback (most recent call last):
         ...
@@ -44,7 +44,7 @@ def check_model(function: Any, role: str = "score") -> None:
 
     Examples
     --------
-    >>> from diffmath._callables import check_model
+    >>> from diffmath._arrays.callables import check_model
     >>> check_model(lambda t, x: -x)
     Traceback (most recent call last):
         ...

@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._errors import SolveError
-from diffmath._html import html_report
-from diffmath._typing import Array
+from diffmath._core.errors import SolveError
+from diffmath._core.html import html_report
+from diffmath._core.typing import Array
 
 __all__ = ["Solution", "Status", "check_on_failure", "finish"]
 

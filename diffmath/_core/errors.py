@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from diffmath._solution import Solution
+    from diffmath._core.solution import Solution
 
 __all__ = ["SolveError"]
 

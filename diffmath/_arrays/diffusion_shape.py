@@ -7,8 +7,8 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays import array_namespace, device
-from diffmath._typing import Array
+from diffmath._arrays.namespace import array_namespace, device
+from diffmath._core.typing import Array
 
 __all__ = ["full_diffusion"]
 
@@ -32,7 +32,7 @@ def full_diffusion(
     Examples
     --------
     >>> import numpy as np
-    >>> from diffmath._diffusion_shape import full_diffusion
+    >>> from diffmath._arrays.diffusion_shape import full_diffusion
     >>> full_diffusion(0.5, np.zeros((2, 3)), "additive")
     array([[0.5, 0.5, 0.5],
            [0.5, 0.5, 0.5]])
