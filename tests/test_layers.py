@@ -127,4 +127,4 @@ def test_the_layer_check_sees_an_upward_import(tmp_path: Path) -> None:
     bad = tmp_path / "bad.py"
     bad.write_text("def f():\n    from diffmath.diffusion import sample\n")
     assert _imports(bad) == {"diffmath.diffusion"}
-    assert _floor("diffmath.diffusion") > _floor("diffmath.ode._solve")
+    assert _floor("diffmath.diffusion") > _floor("diffmath.ode._loop.solve")

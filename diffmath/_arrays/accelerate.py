@@ -60,7 +60,7 @@ class Accelerated(Generic[P, R]):
     def __init__(self, body: Callable[P, R]) -> None:
         functools.update_wrapper(self, body)
         self.reference = body
-        self._package = body.__module__.split(".")[1]
+        self._package = body.__module__.split(".")[1].strip("_")  # of `diffmath._stepping.clocks`: stepping
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         twin = None if _reference_only.get() else self.twin(*args, **kwargs)

@@ -12,18 +12,18 @@ over the loop.
 """
 
 from diffmath._core.lazy import lazy_attributes
-from diffmath.ode._classical import bosh3, dopri5, euler, heun, midpoint, ralston, rk4, tsit5
-from diffmath.ode._control import IController, PIController, PIDController
-from diffmath.ode._events import Event
-from diffmath.ode._explicit import ExplicitRungeKutta
-from diffmath.ode._extension import ContinuousExtension
-from diffmath.ode._method import AdaptiveMethod, Method
-from diffmath.ode._models import Linear, Semilinear, Separable, Split, WithJacobian
-from diffmath.ode._solve import solve
-from diffmath.ode._step import Step
-from diffmath.ode._stepping import steps
-from diffmath.ode._tableau import Tableau
-from diffmath.ode._unbatched import unbatched
+from diffmath._stepping.control import IController, PIController, PIDController
+from diffmath._stepping.events import Event
+from diffmath._stepping.problems import Linear, Semilinear, Separable, Split, WithJacobian
+from diffmath.ode._explicit.classical import bosh3, dopri5, euler, heun, midpoint, ralston, rk4, tsit5
+from diffmath.ode._explicit.explicit import ExplicitRungeKutta
+from diffmath.ode._explicit.method import AdaptiveMethod, Method
+from diffmath.ode._loop.iterate import steps
+from diffmath.ode._loop.solve import solve
+from diffmath.ode._problem.unbatched import unbatched
+from diffmath.ode._steps.step import Step
+from diffmath.ode._tableaux.extension import ContinuousExtension
+from diffmath.ode._tableaux.tableau import Tableau
 
 __all__ = [
     "AdaptiveMethod", "AdditiveRungeKutta", "AdditiveTableau", "ContinuousExtension", "Event",
@@ -40,29 +40,31 @@ __all__ = [
 
 # Proving hundreds of order conditions takes a tenth of a second: on first use.
 _LAZY = {
-    "._linear": ("LinearExact", "exact"),
-    "._action": ("expm_multiply",),
-    "._exponential": ("ExponentialRungeKutta",),
-    "._exponential_methods": ("etd1", "etdrk2", "etdrk3", "etdrk4", "hochbruck_ostermann", "krogstad"),
-    "._exponential_tableau": ("ExponentialTableau",),
-    "._dop853": ("dop853",),
-    "._vern7": ("vern7",),
-    "._implicit": ("ImplicitRungeKutta",),
-    "._implicit_methods": ("implicit_euler", "kvaerno3", "kvaerno5", "radau5", "sdirk2", "trapezoid"),
-    "._implicit_tableau": ("ImplicitTableau",),
-    "._imex": ("AdditiveRungeKutta",),
-    "._imex_methods": ("kencarp3", "kencarp4"),
-    "._imex_tableau": ("AdditiveTableau",),
-    "._rosenbrock": ("Rosenbrock",),
-    "._rosenbrock_methods": ("rodas5p", "rosenbrock23"),
-    "._rosenbrock_tableau": ("RosenbrockTableau",),
-    "._from_sympy": ("from_sympy",),
-    "._newton": ("Newton",),
-    "._symplectic": ("Splitting",),
-    "._symplectic_methods": (
+    "._exponential.linear": ("LinearExact", "exact"),
+    "._exponential.action": ("expm_multiply",),
+    "._exponential.exponential": ("ExponentialRungeKutta",),
+    "._exponential.methods": ("etd1", "etdrk2", "etdrk3", "etdrk4", "hochbruck_ostermann", "krogstad"),
+    "._tableaux.exponential": ("ExponentialTableau",),
+    "._explicit.dop853": ("dop853",),
+    "._explicit.vern7": ("vern7",),
+    "._implicit.implicit": ("ImplicitRungeKutta",),
+    "._implicit.implicit_methods": (
+        "implicit_euler", "kvaerno3", "kvaerno5", "radau5", "sdirk2", "trapezoid",
+    ),
+    "._tableaux.implicit": ("ImplicitTableau",),
+    "._implicit.imex": ("AdditiveRungeKutta",),
+    "._implicit.imex_methods": ("kencarp3", "kencarp4"),
+    "._tableaux.imex": ("AdditiveTableau",),
+    "._implicit.rosenbrock": ("Rosenbrock",),
+    "._implicit.rosenbrock_methods": ("rodas5p", "rosenbrock23"),
+    "._tableaux.rosenbrock": ("RosenbrockTableau",),
+    "._problem.from_sympy": ("from_sympy",),
+    "diffmath._stepping.newton": ("Newton",),
+    "._symplectic.splitting": ("Splitting",),
+    "._symplectic.methods": (
         "leapfrog", "mclachlan2", "mclachlan4", "position_verlet", "yoshida4", "yoshida6",
     ),
-    "._symplectic_tableau": ("SplittingTableau",),
+    "._tableaux.symplectic": ("SplittingTableau",),
 }  # fmt: skip
 __getattr__, _lazy_dir = lazy_attributes(
     __name__, {name: module for module, names in _LAZY.items() for name in names}

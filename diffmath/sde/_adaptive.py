@@ -17,8 +17,8 @@ from diffmath._core.flags import check_flag
 from diffmath._core.progress import progress_bar
 from diffmath._core.solution import Solution, check_on_failure, finish
 from diffmath._core.typing import Array
-from diffmath.ode._control import IController, PIDController
-from diffmath.ode._options import check_options
+from diffmath._stepping.control import IController, PIDController
+from diffmath._stepping.options import check_options
 from diffmath.sde._declared import check_declared
 from diffmath.sde._descent import Descent, Steps
 from diffmath.sde._edge import prepare, probe

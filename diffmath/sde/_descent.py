@@ -19,8 +19,8 @@ from diffmath._arrays.callables import check_result, guarded
 from diffmath._arrays.models import SDE
 from diffmath._arrays.namespace import array_namespace, device
 from diffmath._core.typing import Array
-from diffmath.ode._control import PIDController, Tolerance, finite_rows
-from diffmath.ode._failures import Failures, name_rows
+from diffmath._stepping.control import PIDController, Tolerance, finite_rows
+from diffmath._stepping.failures import Failures, name_rows
 from diffmath.sde._march import advance
 from diffmath.sde._method import Method
 from diffmath.sde._nodes import Indices, Node, take_rows

@@ -17,8 +17,8 @@ from diffmath._arrays.callables import callback_stops, guarded
 from diffmath._arrays.namespace import array_namespace, device, to_numpy
 from diffmath._core.solution import Solution, Status
 from diffmath._core.typing import Array
-from diffmath.ode._events import Event, check_events
-from diffmath.ode._failures import Failures, advice, name_rows
+from diffmath._stepping.events import Event, check_events
+from diffmath._stepping.failures import Failures, advice, name_rows
 from diffmath.sde._rows import take
 
 __all__ = ["Endings", "bound_events", "checked_callback", "saved_states"]

@@ -15,8 +15,8 @@ from diffmath._arrays.models import SDE
 from diffmath._arrays.namespace import to_numpy
 from diffmath._core.solution import Status
 from diffmath._core.typing import Array
-from diffmath.ode._models import WithJacobian
-from diffmath.ode._newton import Linearised, Mask, Newton, Stages, linearise
+from diffmath._stepping.newton import Linearised, Mask, Newton, Stages, linearise
+from diffmath._stepping.problems import WithJacobian
 from diffmath.sde._method import Method
 from diffmath.sde._steppers import against
 

@@ -17,7 +17,7 @@ import numpy as np
 from diffmath._arrays.models import SDE
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array
-from diffmath.ode._newton import Linearised, Newton, linearise
+from diffmath._stepping.newton import Linearised, Newton, linearise
 from diffmath.sde._implicit import ImplicitMethod, check_newton, drift_of, implicit_slope, without
 from diffmath.sde._increment import Increment
 from diffmath.sde._levy import levy_increments

@@ -18,7 +18,7 @@ from diffmath._core.flags import check_flag
 from diffmath._core.progress import progress_bar
 from diffmath._core.solution import Solution, check_on_failure, finish
 from diffmath._core.typing import Array
-from diffmath.ode._events import Events
+from diffmath._stepping.events import Events
 from diffmath.sde._edge import Prepared, prepare
 from diffmath.sde._endings import Endings, bound_events, checked_callback, saved_states
 from diffmath.sde._march import march, nonfinite

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffmath.ode._algebraic import as_fraction, number_row, root_of
+from diffmath.ode._tableaux.algebraic import as_fraction, number_row, root_of
 
 CUBIC = root_of("-1/6", "3/2", -3, 1, near="0.436")
 SMALL = st.fractions(min_value=-5, max_value=5, max_denominator=7)

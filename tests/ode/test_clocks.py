@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffmath import ode
-from diffmath.ode._clocks import BROKEN, SPENT, STUCK, advance, plan
+from diffmath._stepping.clocks import BROKEN, SPENT, STUCK, advance, plan
 
 LAWS = [c.law(4) for c in (ode.IController(), ode.PIController(), ode.PIDController())]
 ERRORS = st.sampled_from([0.0, 1e-300, 1e-9, 1e-3, 0.5, 1.0, 1.0 + 1e-12, 2.0, 1e9, np.inf, np.nan])

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from diffmath import ode
-from diffmath.ode import _closing_methods as more
-from diffmath.ode._closing import closing, nodes
+from diffmath.ode._steps import closing_methods as more
+from diffmath.ode._steps.closing import closing, nodes
 
 METHODS = [
     getattr(ode, name)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from diffmath import ode
-from diffmath.ode._clocks import BROKEN, SPENT, STUCK, advance
-from diffmath.ode._control import Tolerance, initial_step
+from diffmath._stepping.clocks import BROKEN, SPENT, STUCK, advance
+from diffmath._stepping.control import Tolerance, initial_step
 
 BOTH = pytest.mark.parametrize("step", [advance, advance.reference], ids=["kernel", "body"])
 CONTROLLER = ode.PIDController(

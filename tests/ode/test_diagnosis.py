@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from diffmath import ode
-from diffmath.ode._diagnosis import Spectrum, blows_up, roughness, spectrum, steps_left
+from diffmath._stepping.diagnosis import Spectrum, blows_up, roughness, spectrum, steps_left
 
 
 def linear(matrix: Any) -> Any:

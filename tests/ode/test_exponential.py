@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from diffmath import SolveError, ode, symbolic
 from diffmath._arrays.phi import phis
-from diffmath.ode import _exponential_operators
+from diffmath.ode._exponential import operators as _exponential_operators
 from diffmath.symbolic import phi
 
 METHODS = [ode.etd1, ode.etdrk2, ode.etdrk3, ode.etdrk4, ode.krogstad, ode.hochbruck_ostermann]

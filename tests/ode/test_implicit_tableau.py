@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from diffmath import ode
-from diffmath.ode._algebraic import as_fraction
+from diffmath.ode._tableaux.algebraic import as_fraction
 
 METHODS = [ode.implicit_euler, ode.trapezoid, ode.sdirk2, ode.kvaerno3, ode.kvaerno5, ode.radau5]
 ids = [method.name for method in METHODS]

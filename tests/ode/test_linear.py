@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffmath import ode
-from diffmath.ode import _action
+from diffmath.ode._exponential import action as _action
 
 FORMS = [ode.LinearExact("matrix"), ode.LinearExact("action")]
 BY_FORM = {"ids": lambda method: method.form}
@@ -173,7 +173,7 @@ def _backward_error(m, theta):
 
 
 def test_the_exponential_is_formed_once_for_equal_steps(monkeypatch):
-    from diffmath.ode import _linear
+    from diffmath.ode._exponential import linear as _linear
 
     calls, counted = [], _linear.matrix_phis
     monkeypatch.setattr(_linear, "matrix_phis", lambda A, n: calls.append(n) or counted(A, n))
@@ -261,7 +261,7 @@ def test_coefficients_that_are_not_finite_are_refused_when_built(xp, bad):
 
 
 def test_a_structured_right_hand_side_is_checked_when_built_and_not_at_every_step(monkeypatch):
-    from diffmath.ode import _models
+    from diffmath._stepping import problems as _models
 
     looks, look = [], _models.check_matrix
     monkeypatch.setattr(_models, "check_matrix", lambda *a: looks.append(a[0]) or look(*a))

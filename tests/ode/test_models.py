@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from diffmath import ode
-from diffmath.ode._dynamics import Dynamics
-from diffmath.ode._models import structured
+from diffmath._stepping.dynamics import Dynamics
+from diffmath._stepping.problems import structured
 
 RNG = np.random.default_rng(0)
 

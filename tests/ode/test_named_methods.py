@@ -5,7 +5,7 @@ import pytest
 
 from diffmath import ode
 from diffmath._core.named import names_of
-from diffmath.ode._named_methods import _has_step, check_method
+from diffmath.ode._explicit.named_methods import _has_step, check_method
 
 
 @pytest.mark.parametrize("name", names_of("diffmath.ode", _has_step))

@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 
 from diffmath import SolveError, ode
 from diffmath._core.named import names_of
-from diffmath.ode._named_methods import _has_step
+from diffmath.ode._explicit.named_methods import _has_step
 
 
 def pendulum(t, y):

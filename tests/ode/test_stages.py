@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffmath.ode._stages import combine, estimate, interpolate
+from diffmath.ode._explicit.stages import combine, estimate, interpolate
 
 numba = pytest.importorskip("numba")
 

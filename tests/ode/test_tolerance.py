@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from diffmath import ode, reference_only
-from diffmath.ode._stages import estimate
-from diffmath.ode._tolerance import Tolerance
+from diffmath._stepping.tolerance import Tolerance
+from diffmath.ode._explicit.stages import estimate
 
 METHODS = [ode.dopri5, ode.dop853, ode.kvaerno5, ode.radau5, ode.rodas5p]
 named = pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)

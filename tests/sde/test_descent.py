@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from diffmath import random, sde
+from diffmath._stepping.control import Tolerance
 from diffmath.ode import IController
-from diffmath.ode._control import Tolerance
 from diffmath.sde._adaptive import _options
 from diffmath.sde._descent import Descent, Steps
 from diffmath.sde._nodes import KeyNodes

@@ -1,0 +1,325 @@
+r"""The simplified Newton iteration, for all rows of a batch together, each converging or failing on its own.
+
+Stages are unknowns in the form :math:`Z_i = h k_i`, which needs no division by the step:
+
+.. math:: Z_i = h f(t + c_i h,\; x + \textstyle\sum_j a_{ij} Z_j), \qquad
+          (I - h A \otimes J)\, \delta = h f - Z
+
+Source: Hairer & Wanner (1996), Solving Ordinary Differential Equations II, section IV.8.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import array_api_compat as compat
+import numpy as np
+import numpy.typing as npt
+
+from diffmath._arrays.namespace import (
+    array_namespace,
+    asarray_like,
+    device,
+    expand_like,
+    real_dtype,
+    to_numpy,
+)
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array, Drift, Time
+from diffmath._stepping.control import Tolerance, check_number, finite_rows, sound_rows
+from diffmath._stepping.jacobian import flat_size, jacobian, per_row
+
+__all__ = ["Linearised", "Newton", "Stages", "increment", "linearise", "slope_of"]
+
+Rows = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Matrix = tuple[tuple[float, ...], ...]
+
+# Of what the solver tolerates in a step, an iteration may leave this much.
+_SHARE = 0.01
+
+# A component is resolved to the accuracy of at least this fraction of the largest of its row.
+_FLOOR = 1e-3
+
+# An iteration that stops this close to its goal has met round-off, and converged as far as can be: what it
+# leaves is still less than a third of what the solver tolerates.
+_STALLED = 30.0
+
+# No stage is resolved beyond this many units of round-off of the largest component of its row.
+_ROUNDOFF = 4.0
+
+# An iteration that moves a state to this many times its size has run away.
+_FAR = 1e6
+
+# The rate of convergence of one stage is believed of the next, but not below this.
+_BEST_RATE = 1e-6
+
+
+class Linearised:
+    """The matrix h J of every row, and the inverses of ``I - A x h J`` that a step asks for."""
+
+    def __init__(self, hJ: Array, x: Array) -> None:
+        xp, self._sound = array_namespace(x), sound_rows(hJ)
+        # A row that is not finite would spoil the others: libraries refuse the whole batch.
+        self.matrix = xp.where(expand_like(self._sound, hJ), hJ, xp.zeros_like(hJ))
+        self._inverses: dict[Matrix, Array] = {}
+
+    @cached_property
+    def finite(self) -> Mask:
+        """Which rows have a finite matrix, on the host."""
+        return np.asarray(to_numpy(self._sound), dtype=bool)
+
+    def ended(self, x: Array) -> Array:
+        """Return `x`, NaN in the rows without a finite matrix: the solver rejects them."""
+        xp = array_namespace(x)
+        return xp.where(expand_like(self._sound, x), x, xp.full_like(x, math.nan))
+
+    def inverse(self, a: Matrix) -> Array:
+        """Return the inverse of ``I - A x h J``, (batch, s n, s n); NaN in rows where it is singular."""
+        if a not in self._inverses:
+            hJ, size = self.matrix, len(a)
+            xp, n = array_namespace(hJ), hJ.shape[1]
+            rows = [[weight * hJ for weight in row] for row in a]  # numbers, which need no copy to the device
+            blocks = [row[0] if size == 1 else xp.concat(row, axis=2) for row in rows]
+            product = blocks[0] if size == 1 else xp.concat(blocks, axis=1)
+            self._inverses[a] = _inverse(xp.eye(size * n, dtype=hJ.dtype, device=device(hJ)) - product)
+        return self._inverses[a]
+
+    def solve(self, coefficient: float, x: Array) -> Array:
+        """Return ``(I - coefficient h J)^-1 x``."""
+        return _multiply(self.inverse(((coefficient,),)), [x])[0]
+
+
+def linearise(f: Drift, t: Time, x: Array, dt: Time, slope: Array | None) -> Linearised:
+    """Return h J at the start of a step; `slope` is ``f(t, x)`` where it is known."""
+    return Linearised(per_row(dt, x, 3) * jacobian(f, t, x, dt, slope), x)
+
+
+@dataclass
+class Stages:
+    """The scaled slopes Z of a step so far, and how the iterations for them went in every row."""
+
+    slopes: list[Array]
+    failed: Mask
+    rate: Rows  # of convergence: what remains to be corrected, as a fraction of the last correction
+    allowed: Tolerance | None = None  # what the solver tolerates in a step, if it adapts
+    guess: Array | None = None  # where the next iteration begins; off a stiff solution, only 0 is safe
+    unsolved: Mask | None = None  # rows whose iteration failed though all numbers were finite
+    watcher: Any = None  # what counts the calls of f that a row waits for, if anything does
+
+    @classmethod
+    def begin(cls, linear: Linearised, f: Any = None) -> Stages:
+        """No stage yet: only rows without a finite Jacobian have failed. Let the solver behind f see more."""
+        stages = cls([], ~linear.finite, np.ones(len(linear.finite)), getattr(f, "tolerance", None))
+        stages.unsolved = np.zeros_like(stages.failed)
+        if hasattr(f, "unsolved"):
+            f.unsolved = stages.unsolved  # written to as the iterations go
+            stages.watcher = f
+        return stages
+
+    def spare(self, rows: Mask, calls: int) -> None:
+        """Do not count some calls for the rows whose iteration has ended: alone, they would not be made."""
+        if self.watcher is not None:
+            self.watcher.spared = self.watcher.spared + calls * rows
+
+    def ended(self, x: Array) -> Array:
+        """Return `x`, NaN in the rows that failed: the solver rejects them."""
+        return _take(_sent(~self.failed, x), x, array_namespace(x).full_like(x, math.nan))
+
+    def kept(self, slopes: Sequence[Array] | None = None) -> list[Array]:
+        """Return the slopes of all stages, or of what was made of them, NaN in the rows that failed."""
+        return [self.ended(slope) for slope in (self.slopes if slopes is None else slopes)]
+
+
+@dataclass(frozen=True)
+class Newton:
+    r"""How to solve the equations of an implicit step.
+
+    Parameters
+    ----------
+    tolerance : float, optional
+        Accuracy of a stage relative to its state, component by component; components below a thousandth of
+        the largest of their row are resolved to that accuracy of a thousandth of it. By default, in adaptive
+        solves, a hundredth of the error that `rtol` and `atol` allow; otherwise the machine epsilon to the
+        power 2/3 (4e-11 in float64).
+    max_iterations : int, optional
+        A row that needs more has failed. By default 12 in adaptive solves, where a shorter step is cheaper,
+        otherwise 100.
+
+    Notes
+    -----
+    The Jacobian is that of the start of the step. A row has converged when its last correction times
+    :math:`\theta / (1 - \theta)` is within the tolerance, theta being the ratio of its last two corrections;
+    it has failed if theta is above 2 or a number is not finite. Rows that have converged or failed are left
+    as they are, so that a row does not depend on the others.
+
+    References
+    ----------
+    .. [1] Hairer & Wanner (1996), Solving Ordinary Differential Equations II, section IV.8, (8.10).
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from diffmath import ode
+    >>> replace(ode.kvaerno5, newton=ode.Newton(tolerance=1e-14)).newton
+    Newton(tolerance=1e-14, max_iterations=None)
+    """
+
+    tolerance: float | None = None
+    max_iterations: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.tolerance is not None and not 0 < check_number("tolerance", self.tolerance) < 1:
+            raise ValueError(f"tolerance must lie in (0, 1); got {self.tolerance}")
+        if self.max_iterations is not None:
+            check_count("max_iterations", self.max_iterations)
+
+    def solve(
+        self,
+        f: Drift,
+        times: Sequence[Time],
+        bases: Sequence[Array],
+        dt: Time,
+        a: Matrix,
+        linear: Linearised,
+        stages: Stages,
+    ) -> None:
+        """Solve ``Z_i = dt f(times[i], bases[i] + sum_j a[i][j] Z_j)``; append the Z to the stages."""
+        inverse, x = linear.inverse(a), bases[0]
+        z = [array_namespace(x).zeros_like(x) if stages.guess is None else stages.guess] * len(a)
+        rows = _Convergence(~stages.failed, np.maximum(stages.rate**0.8, _BEST_RATE))
+        for _ in range(self.max_iterations or (100 if stages.allowed is None else 12)):
+            if not rows.active.any():
+                break
+            stages.spare(~rows.active, len(times))
+            states = [base + increment(row, z) for base, row in zip(bases, a, strict=True)]
+            residual = [dt * f(t, state) - k for t, state, k in zip(times, states, z, strict=True)]
+            change = _multiply(inverse, residual)
+            moving = _sent(rows.judge(self._distance(stages.allowed, states, change)), x)
+            if stages.unsolved is not None and rows.lost.any():
+                stages.unsolved |= rows.lost & _diverged(bases[-1], states[-1], residual)
+            z = [_take(moving, k + d, k) for k, d in zip(z, change, strict=True)]
+        stages.failed |= rows.broken | rows.active
+        if stages.unsolved is not None:
+            stages.unsolved |= rows.active
+        stages.rate = rows.rate
+        stages.slopes.extend(z)
+        stages.guess = z[-1]
+
+    def _distance(self, allowed: Tolerance | None, states: Sequence[Array], changes: Sequence[Array]) -> Rows:
+        """Return the largest change of every row, in units of what may remain."""
+        worst: Any = 0.0
+        for state, change in zip(states, changes, strict=True):
+            xp, batch = array_namespace(state), state.shape[0]
+            info = xp.finfo(real_dtype(state))
+            d = xp.abs(xp.reshape(change, (batch, flat_size(state))))
+            size = xp.abs(xp.reshape(state, d.shape)) + d  # at first, a state at zero says nothing
+            if allowed is not None and self.tolerance is None:
+                rtol, atol = allowed.flat(state.shape)
+                unit = _SHARE * (rtol * size + atol)
+            else:
+                accuracy = float(info.eps) ** (2 / 3) if self.tolerance is None else self.tolerance
+                unit = accuracy * (size + _FLOOR * _largest(size))
+            unit = xp.maximum(unit, _ROUNDOFF * float(info.eps) * _largest(size))
+            found = _largest(d / (unit + float(info.smallest_normal)))
+            worst = found if isinstance(worst, float) else xp.maximum(worst, found)
+        return to_numpy(worst[:, 0]).astype(np.float64)
+
+
+@dataclass
+class _Convergence:
+    """Which rows of an iteration go on, have converged, or are lost."""
+
+    active: Mask
+    rate: Rows
+    broken: Mask = field(init=False)
+    lost: Mask = field(init=False)  # by the last judgement
+    previous: Rows = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.broken = self.lost = np.zeros_like(self.active)
+        self.previous = np.full(self.active.shape, np.inf)
+
+    def judge(self, distance: Rows) -> Mask:
+        """Return the rows that take the correction of this size; all are done that are not `active` then."""
+        with np.errstate(all="ignore"):  # rows that are done or lost may hold anything
+            theta = distance / self.previous
+            measured = np.where(theta < 1, theta / (1 - theta), np.inf)
+            rate = np.where(np.isfinite(self.previous), measured, self.rate)
+            lost = ~np.isfinite(distance) | (theta > 2)
+            settled = (rate * distance <= 1) | (distance == 0) | ((theta > 0.5) & (distance <= _STALLED))
+        self.lost = self.active & lost & ~settled
+        self.broken = self.broken | self.lost
+        moving = self.active & ~self.broken
+        self.rate = np.where(moving & np.isfinite(rate), rate, self.rate)
+        self.previous = distance
+        self.active = moving & ~settled
+        return moving
+
+
+def slope_of(scaled: Array, dt: Time) -> Array:
+    """Return a slope from ``dt`` times it; zero where the step is (rows that have ended)."""
+    if not compat.is_array_api_obj(dt):
+        return scaled / dt
+    xp = array_namespace(dt)
+    return scaled / xp.where(dt == 0, xp.ones_like(dt), dt)
+
+
+def increment(weights: Sequence[float], slopes: Sequence[Array]) -> Array:
+    """Return the sum of weights times scaled slopes; zero weights cost nothing."""
+    terms = [weight * slope for weight, slope in zip(weights, slopes, strict=False) if weight != 0.0]
+    return sum(terms[1:], start=terms[0]) if terms else 0.0
+
+
+def _diverged(base: Array, state: Array, residual: Sequence[Array]) -> Mask:
+    """Return in which rows an iteration that cannot go on has itself to blame, and not an f that is nan.
+
+    Its numbers are finite, but grow (or the matrix is singular); or it has run away to where f overflows.
+    """
+    finite = np.all([finite_rows(part) for part in residual], axis=0)
+    xp, shape = array_namespace(base), (base.shape[0], flat_size(base))
+    before, after = (to_numpy(_largest(xp.abs(xp.reshape(x, shape))))[:, 0] for x in (base, state))
+    with np.errstate(all="ignore"):
+        return np.asarray(finite | ((before > 0) & ~(after <= _FAR * before)))
+
+
+def _largest(values: Array) -> Array:
+    """Return the largest component of every row, shape (batch, 1)."""
+    xp = array_namespace(values)
+    if not values.shape[1]:
+        return xp.zeros((values.shape[0], 1), dtype=values.dtype, device=device(values))
+    return xp.max(values, axis=1, keepdims=True)
+
+
+def _sent(mask: Mask, like: Array) -> Array | None:
+    """Return a mask where `like` is, or None for all rows, which nobody need send."""
+    return None if mask.all() else asarray_like(mask, like, array_namespace(like).bool)
+
+
+def _take(mask: Array | None, new: Array, old: Array) -> Array:
+    """Return `new` in the rows of the mask (None: in all), `old` in the others."""
+    return new if mask is None else array_namespace(new).where(expand_like(mask, new), new, old)
+
+
+def _multiply(inverse: Array, parts: Sequence[Array]) -> list[Array]:
+    """Return the products of a matrix per row with the rows of `parts` laid end to end, cut up again."""
+    xp, batch = array_namespace(inverse), inverse.shape[0]
+    flat = [xp.reshape(part, (batch, flat_size(part), 1)) for part in parts]
+    n = flat[0].shape[1]
+    product = inverse @ (flat[0] if len(flat) == 1 else xp.concat(flat, axis=1))
+    return [xp.reshape(product[:, i * n : (i + 1) * n, 0], part.shape) for i, part in enumerate(parts)]
+
+
+def _inverse(matrix: Array) -> Array:
+    """Return the inverse of the matrix of every row; NaN where it is singular."""
+    xp = array_namespace(matrix)
+    try:
+        return xp.linalg.inv(matrix)
+    except (ValueError, RuntimeError):  # what libraries raise if any matrix of the batch is singular
+        if matrix.shape[0] == 1:
+            return xp.full_like(matrix, math.nan)
+        return xp.concat([_inverse(matrix[i : i + 1, ...]) for i in range(matrix.shape[0])], axis=0)

@@ -1,0 +1,28 @@
+"""Explicit Runge-Kutta methods, and what all methods share: the interface, one step, names.
+
+Belongs here: explicit families with their coefficients. May import: `_tableaux`, `_stepping`.
+"""
+
+from diffmath.ode._explicit.classical import dopri5
+from diffmath.ode._explicit.explicit import ExplicitRungeKutta
+from diffmath.ode._explicit.method import AdaptiveMethod, Method, check_state, checked_step_with_error
+from diffmath.ode._explicit.named_methods import check_method
+from diffmath.ode._explicit.one_step import ContinuousMethod, StagedMethod, TableauMethod, check_kind
+from diffmath.ode._explicit.stages import combine, estimate, interpolate
+
+__all__ = [
+    "AdaptiveMethod",
+    "ContinuousMethod",
+    "ExplicitRungeKutta",
+    "Method",
+    "StagedMethod",
+    "TableauMethod",
+    "check_kind",
+    "check_method",
+    "check_state",
+    "checked_step_with_error",
+    "combine",
+    "dopri5",
+    "estimate",
+    "interpolate",
+]

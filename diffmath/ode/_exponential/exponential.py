@@ -1,0 +1,205 @@
+"""Step semilinear systems with an exponential Runge-Kutta tableau: phi-functions once for every step size.
+
+Source: Hochbruck & Ostermann (2010), Exponential integrators, Acta Numer. 19, 209-286.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.step_cache import StepCache
+from diffmath._core.typing import Array, Drift, Time
+from diffmath._stepping.problems import Semilinear, structured
+from diffmath.ode._explicit import StagedMethod
+from diffmath.ode._exponential.inside import Inside
+from diffmath.ode._exponential.operators import Weights, combine
+from diffmath.ode._tableaux import ExponentialTableau
+
+__all__ = ["ExponentialRungeKutta"]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ExponentialRungeKutta(StagedMethod):
+    r"""Step an `ode.Semilinear` with an exponential Runge-Kutta tableau; its linear part is exact.
+
+    Parameters
+    ----------
+    tableau : ExponentialTableau
+        Proven coefficients.
+
+    Notes
+    -----
+    For states of shape (batch, n) or (batch, ..., n): L acts on the last axis. No linear system is solved
+    and no step is too long for stability of the linear part; for N = 0 the step is exact.
+
+    Use it where L carries the stiffness, above all if L is diagonal: spectral discretisations of
+    reaction-diffusion, Kuramoto-Sivashinsky or Korteweg-de Vries equations. Where N is stiff too, use an
+    implicit method; where nothing is stiff, `dopri5` is cheaper. An error of stiff order below the classical
+    order is seen where L is stiff and N does not satisfy the boundary conditions: prefer a high `stiff_order`
+    then.
+
+    Cost: ``nfe(1)`` evaluations of N a step, and about stages^2 / 2 products with functions of L. For a
+    diagonal L, phi-functions of n numbers a step size, for a matrix an exponential of a matrix of four times
+    the size at most for every node. They are kept for the last eight step sizes of each right-hand side, so
+    that fixed steps pay once; adaptive steps with ``batch="rows"`` pay once a row and step, which for a large
+    matrix is much: take fixed steps there, or diagonalise L.
+
+    Inside a step, the linear part is exact as well: with the polynomial through the N of the stages that is
+    behind the weights, :math:`x(t + \theta h) = e^{\theta h L} x + h \sum_{ik} w_{ik} \theta^k
+    \varphi_k(\theta h L) N_i`. Its order is proven (`dense_order`). It costs no evaluation, and for every row
+    and time phi-functions as a step does.
+
+    References
+    ----------
+    .. [1] Hochbruck & Ostermann (2010), Acta Numer. 19, 209-286, section 2.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import ode
+    >>> f = ode.Semilinear(np.array([-1.0, -1e6]), lambda t, x: np.cos(x))
+    >>> x = ode.solve(f, np.ones((1, 2)), [0.0, 1.0], method=ode.hochbruck_ostermann, substeps=20).x[-1]
+    >>> f"{x[0, 0]:.6f} {x[0, 1]:.4e}"
+    '0.785938 1.0000e-06'
+    """
+
+    tableau: ExponentialTableau
+
+    tableau_kind: ClassVar[type] = ExponentialTableau
+
+    @property
+    def stiff_order(self) -> int:
+        """Order of accuracy however stiff L is."""
+        return self.tableau.stiff_order
+
+    @property
+    def dense_order(self) -> int:
+        """Order inside a step, by phi-functions of a part of it; 0 if the weights have no such form."""
+        return self.tableau.dense_order
+
+    def nfe(self, steps: int) -> int:
+        """Evaluations of the nonlinear part in `steps` plain steps."""
+        return self.tableau.nfe(steps)
+
+    def step(self, f: Drift, t: Time, x: Array, dt: Time) -> Array:
+        """Advance by one step.
+
+        Parameters
+        ----------
+        f : Semilinear
+            Linear and nonlinear part.
+        t, dt : float
+            Time and step, negative to go backwards; or arrays, one per row, that broadcast against `x`.
+        x : array, shape (batch, ..., n)
+            State at `t`; not modified.
+
+        Returns
+        -------
+        array, shape (batch, ..., n)
+            State at ``t + dt``, in the dtype and on the device of `x`.
+
+        Raises
+        ------
+        TypeError
+            f is not an `ode.Semilinear`, or L is complex and `x` real.
+        ValueError
+            L does not fit the last axis of `x`.
+        """
+        return self.staged_step(f, t, x, dt)[0]
+
+    def staged_step(self, f: Drift, t: Time, x: Array, dt: Time) -> tuple[Array, list[Array]]:
+        """Do as `step`, and return N at all stages besides, for `inside`."""
+        weights, rates = self._stages(f, t, x, dt, self.tableau.nfe(1))
+        return combine(weights.ends[0](x), weights.b, rates), rates
+
+    def step_with_error(
+        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
+    ) -> tuple[Array, Array, None]:
+        """Advance by one step and estimate its error.
+
+        Parameters
+        ----------
+        f, t, x, dt
+            As for `step`.
+        slope : array, optional
+            Not used.
+
+        Returns
+        -------
+        x_new, error : array, shape (batch, ..., n)
+            State at ``t + dt``, and the estimate of its local error.
+        None
+            The slope at the new state is not known.
+
+        Raises
+        ------
+        TypeError
+            The tableau has no error weights.
+        """
+        return *self.step_with_stages(f, t, x, dt, slope)[:2], None
+
+    def step_with_stages(
+        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
+    ) -> tuple[Array, Array, None, list[Array]]:
+        """Do as `step_with_error`, and return N at all stages besides, for `inside`."""
+        self._require_estimate()
+        weights, rates = self._stages(f, t, x, dt, self.tableau.stages)
+        x_new = combine(weights.ends[0](x), weights.b, rates)
+        return x_new, combine(None, weights.b_error, rates), None, rates
+
+    def inside(self, f: Drift, t: Time, x: Array, dt: Time, stages: list[Array] | None) -> Any:
+        """Return the state inside a step: a callable of rows and fractions of the step.
+
+        Parameters
+        ----------
+        f, t, x, dt
+            As for `step`.
+        stages : list of array, or None
+            Those that `step_with_stages` or `staged_step` returned; None makes them anew.
+
+        Returns
+        -------
+        callable
+            ``at(rows, theta)``, shape (pairs, ..., n); every pair costs phi-functions of theta h L.
+
+        Raises
+        ------
+        TypeError
+            The weights have no form that goes on inside the step (`dense_order` is 0).
+        """
+        if not self.dense_order:
+            raise TypeError(f"{self.name} has no continuous extension")
+        if stages is None:
+            _, stages = self.staged_step(f, t, x, dt)
+        return Inside(structured(f, Semilinear, self.name).linear, x, dt, stages, self.tableau.continuation)
+
+    def _stages(self, f: Drift, t: Time, x: Array, dt: Time, count: int) -> tuple[Weights, list[Array]]:
+        model = structured(f, Semilinear, self.name)
+        _check_fit(model.linear, x)
+
+        def build() -> Weights:
+            return Weights.of(self.tableau, model.linear, x, dt)
+
+        # What is kept hangs on the right-hand side of the user, which outlives a step.
+        weights = _CACHE.get(getattr(f, "model", f), self.tableau, dt, x, build)
+        rates = [model.nonlinear(t, x)]
+        for i in range(1, count):
+            onward = weights.stages[i]  # None at the node 0
+            stage = combine(x if onward is None else onward(x), weights.a[i], rates)
+            rates.append(model.nonlinear(t + float(self.tableau.c[i]) * dt, stage))
+        return weights, rates
+
+
+_CACHE: StepCache[Weights] = StepCache()
+
+
+def _check_fit(linear: Array, x: Array) -> None:
+    if linear.shape[0] != x.shape[-1]:
+        raise ValueError(
+            f"linear must fit the last axis of the state; got {tuple(linear.shape)} and {tuple(x.shape)}"
+        )
+    kinds = [array_namespace(value).isdtype(value.dtype, "complex floating") for value in (linear, x)]
+    if kinds == [True, False]:
+        raise TypeError(f"linear is complex ({linear.dtype}); make x0 complex, its dtype is {x.dtype}")

@@ -1,0 +1,68 @@
+"""The natural steps of a solve: where every row was after each step that it took."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from diffmath._arrays.namespace import array_namespace, device
+from diffmath._core.typing import Array
+from diffmath._stepping.clocks import Mask, Rows
+from diffmath.ode._steps import Step
+
+__all__ = ["NaturalSteps"]
+
+
+class NaturalSteps:
+    """Collect steps; call it for their times and states.
+
+    Rows that share a clock share the times, shape (n,). Otherwise each row has its own, shape (n, batch): the
+    j-th entry is that after its j-th step, and rows with fewer steps repeat their last. More than `most`
+    numbers are not kept.
+    """
+
+    def __init__(self, run: Any, x0: Array, most: float = math.inf) -> None:
+        self._shared, self._direction = bool(run.float_time), float(run.direction)
+        self._x = [x0]
+        self._reached = [np.full(x0.shape[0], run.start)]
+        self._accepted: list[Mask] = []
+        self._size: int = math.prod(x0.shape)
+        self._left: float = most - self._size
+
+    @property
+    def complete(self) -> bool:
+        """Whether all steps were kept."""
+        return self._left >= 0
+
+    def add(self, step: Step, reached: Rows, x: Array) -> None:
+        """Keep a step: how far its rows came, and the states there."""
+        self._left -= self._size
+        if not self.complete:
+            self._x, self._reached, self._accepted = self._x[:1], self._reached[:1], []
+        elif step.accepted.any():
+            self._x.append(x)
+            self._reached.append(np.array(reached))
+            self._accepted.append(step.accepted)
+
+    def __call__(self) -> tuple[Rows, Array]:
+        """Return times and states of the steps, those at the start first."""
+        xp = array_namespace(self._x[0])
+        states, times = xp.stack(self._x, axis=0), np.array(self._reached)
+        batch = times.shape[1]
+        accepted = np.concatenate([np.ones((1, batch), dtype=bool), *(row[None] for row in self._accepted)])
+        if self._shared:  # of rows that an event has ended in this step, and others, the others' time
+            ahead = np.where(accepted, self._direction * times, -np.inf).max(axis=1, initial=-np.inf)
+            start = self._direction * times[0].max(initial=-np.inf)
+            return self._direction * np.where(np.isfinite(ahead), ahead, start), states
+        place = np.zeros((int(accepted.sum(axis=0).max(initial=1)), batch), dtype=np.intp)
+        steps, rows = np.nonzero(accepted)
+        place[np.cumsum(accepted, axis=0)[accepted] - 1, rows] = steps
+        place = np.maximum.accumulate(place, axis=0)  # the last step is repeated
+        flat = np.ravel(place * batch + np.arange(batch))
+        states = xp.reshape(states, (-1, *states.shape[2:])) if batch else states
+        index = xp.asarray(flat, device=device(states))
+        found = xp.take(states, index, axis=0) if batch else states[:1, ...]
+        shape = (*place.shape, *self._x[0].shape[1:])
+        return np.take_along_axis(times, place, axis=0), xp.reshape(found, shape)

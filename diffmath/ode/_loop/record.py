@@ -1,0 +1,148 @@
+"""Where a solve puts what it saves: rows arrive at their save times in any order, and leave as one array."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from diffmath._arrays.namespace import array_namespace, device
+from diffmath._core.typing import Array
+from diffmath._stepping.clocks import Rows
+from diffmath.ode._steps import Step
+
+__all__ = ["Recorder", "Saver"]
+
+Indices = npt.NDArray[np.intp]
+
+# Times that differ by as many units in the last place are one: those of events are exact to four.
+_SAME = 8
+
+
+class Recorder:
+    """Collect the rows of x that have reached a save time; assemble them in order at the end.
+
+    Rows are gathered, never scattered: the standard has no indexed assignment, and the work is one copy of
+    what is saved, however the rows are spread over the save times.
+    """
+
+    def __init__(self, times: npt.NDArray[np.float64], x0: Array) -> None:
+        self._times, self._x0 = times, x0
+        self._chunks: list[Array] = []
+        self._place = np.full((len(times), x0.shape[0]), -1, dtype=np.intp)
+        self._count = 0
+        rows = np.arange(x0.shape[0])
+        self.save(x0, rows, np.zeros_like(rows))
+
+    def save(self, x: Array, rows: Indices, times: Indices) -> None:
+        """Save the given rows of `x` at the given save indices; no row twice."""
+        if not len(rows):
+            return
+        xp = array_namespace(x)
+        whole = len(rows) == x.shape[0]
+        self.append(x if whole else xp.take(x, xp.asarray(rows, device=device(x)), axis=0), rows, times)
+
+    def append(self, states: Array, rows: Indices, times: Indices) -> None:
+        """Save states, one for each pair of a row and a save index."""
+        self._chunks.append(states)
+        self._place[times, rows] = self._count + np.arange(len(rows))
+        self._count += len(rows)
+
+    def repeat(self, x: Array, rows: Indices, ends: Rows) -> None:
+        """Let rows that an event has ended keep their states `x` at all later times, the last end included.
+
+        A time is added where they came further than any save time that was reached, rounding apart.
+        """
+        if not len(rows):
+            return
+        reached = int(np.flatnonzero((self._place >= 0).any(axis=1))[-1]) + 1
+        direction = 1.0 if self._times[-1] >= self._times[0] else -1.0
+        last = direction * float((direction * ends[rows]).max())
+        self._times, self._place = self._times[:reached], self._place[:reached]
+        beyond = direction * (last - self._times[-1])
+        if beyond > _SAME * np.spacing(abs(last)):
+            self._times = np.append(self._times, last)
+            self._place = np.append(self._place, np.full((1, x.shape[0]), -1), axis=0)
+        elif beyond > 0:
+            self._place[-1, rows] = -1
+        chosen = np.zeros(x.shape[0], dtype=bool)
+        chosen[rows] = True
+        later = (self._place < 0) & chosen
+        self._place = np.where(later, self._count + np.arange(x.shape[0]), self._place)
+        self._chunks.append(x)
+        self._count += x.shape[0]
+
+    def assemble(self) -> tuple[npt.NDArray[np.float64], Array]:
+        """Return the times that some row reached, and the states there; rows that did not are NaN."""
+        x0, xp = self._x0, array_namespace(self._x0)
+        if x0.shape[0] == 0:
+            return self._times, xp.zeros((len(self._times), *x0.shape), dtype=x0.dtype, device=device(x0))
+        reached = int(np.flatnonzero((self._place >= 0).any(axis=1))[-1]) + 1
+        place = self._place[:reached]
+        chunks = list(self._chunks)
+        if (place < 0).any():
+            chunks.append(xp.full((1, *x0.shape[1:]), math.nan, dtype=x0.dtype, device=device(x0)))
+            place = np.where(place < 0, self._count, place)
+        flat = xp.asarray(np.ravel(place), device=device(x0))
+        x = xp.take(xp.concat(chunks, axis=0), flat, axis=0)
+        return self._times[:reached], xp.reshape(x, (reached, *x0.shape))
+
+
+class Saver:
+    """Save every row at the times asked for, as steps pass them.
+
+    A step that lands on a save time gives its own state; a step that passes one is asked for the state there.
+    With `landing`, steps are made to land: the saver moves the goal of the clocks from one save time to the
+    next.
+    """
+
+    def __init__(self, run: Any, times: Rows, x0: Array, *, landing: bool) -> None:
+        self._run, self._times, self._landing = run, times, landing
+        self._ahead = run.direction * times  # increasing
+        self._target = np.ones(x0.shape[0], dtype=np.intp)  # index of the next save time
+        self._next = self._ahead[np.minimum(self._target, len(times) - 1)]
+        self.recorder = Recorder(times, x0)
+        if landing and len(times) > 1:
+            run.goal = np.full_like(run.goal, times[1])
+
+    def take(self, step: Step, limit: Rows) -> None:
+        """Save what the step passed, for every row up to its `limit`."""
+        reached = self._run.direction * limit
+        passed = step.accepted & (reached >= self._next)
+        if not np.count_nonzero(passed):
+            return
+        due = np.flatnonzero(passed)
+        first, last = self._target[due], np.searchsorted(self._ahead, reached[due], side="right")
+        counts = last - first
+        rows = np.repeat(due, counts)
+        # The save indices of each row in turn: first, first + 1, ..., last - 1.
+        index = (
+            np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
+        )
+        landed = self._times[index] == step.t[rows]
+        self.recorder.save(step.x, rows[landed], index[landed])
+        rows, index = rows[~landed], index[~landed]
+        if len(rows):
+            theta = (self._times[index] - step.t0[rows]) / step.dt[rows]
+            self.recorder.append(step.at(rows, theta), rows, index)
+        self._target[due] = last
+        beyond = last >= len(self._times)
+        self._next[due] = np.where(beyond, np.inf, self._ahead[np.minimum(last, len(self._times) - 1)])
+        if self._landing:
+            self._aim()
+
+    def saved(self) -> tuple[Rows, Array]:
+        """Return the save times that were reached, and the states; events keep the rows that they ended."""
+        failures = self._run.failures.rows.items()
+        ended = np.array([row for row, status in failures if status == "event"], dtype=np.intp)
+        self.recorder.repeat(self._run.x, ended, self._run.reached())
+        return self.recorder.assemble()
+
+    def _aim(self) -> None:
+        goal = self._times[np.minimum(self._target, len(self._times) - 1)]
+        if self._run.per_row:
+            self._run.goal[:] = goal
+        elif self._run.alive.any():
+            self._run.goal[:] = goal[self._run.alive][0]

@@ -1,0 +1,145 @@
+"""Functions of one state as functions of a batch: row by row, each result checked as the user knows it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import array_api_compat as compat
+import numpy as np
+
+from diffmath._arrays.bound import Bindable, cut
+from diffmath._arrays.callables import check_dynamics
+from diffmath._arrays.namespace import array_namespace, asarray_like, real_dtype, to_numpy
+from diffmath._core.typing import Array, Drift, Time
+from diffmath._stepping.matrices import dense
+
+__all__ = ["Unbatched", "unbatched"]
+
+
+@dataclass(frozen=True)
+class Unbatched(Bindable):
+    """A function of one state, called for every row.
+
+    `wanted` is what it must return, of which its caller is told in the words of `role`: the shape of a state,
+    a number, or a Jacobian; None for anything. A number as state is a row of one component.
+    """
+
+    function: Callable[..., Any]
+    role: str = "f(t, x)"
+    wanted: Literal["state", "number", "matrix"] | None = None
+    of_number: bool = False
+    parameters: Any = None
+    args: tuple[Any, ...] = ()
+
+    def bound(self, parameters: Any, args: tuple[Any, ...], role: str) -> Unbatched:
+        """Return it with parameters, of which every row gets its own, and args."""
+        more = len(args) + (parameters is not None)
+        check_dynamics(self.function, role, more=more)
+        return Unbatched(self.function, self.role, self.wanted, self.of_number, parameters, args)
+
+    def __call__(self, t: Time, x: Array) -> Array:
+        batch = x.shape[0]
+        if not batch:  # nobody to ask what shape a result has: that of the state
+            return 0.0 * x
+        one = isinstance(t, int | float) or not t.ndim  # a number, or one that JAX traces
+        times = [t] * batch if one else to_numpy(t).reshape(-1).tolist()
+        values = [self._row(times[i], x, i) for i in range(batch)]
+        xp = array_namespace(x)
+        return values[0][None, ...] if batch == 1 else xp.stack(values, axis=0)
+
+    def _row(self, t: float, x: Array, i: int) -> Array:
+        state = x[i, 0] if self.of_number else x[i, ...]
+        own = () if self.parameters is None else (cut(self.parameters, i),)
+        value = self._as_array(self.function(t, state, *own, *self.args), x)
+        if self.wanted is None:
+            return value
+        size = math.prod(x.shape[1:])
+        shape = {"state": tuple(state.shape), "number": (), "matrix": (size, size)}[self.wanted]
+        if tuple(value.shape) != shape and not math.prod(value.shape) == math.prod(shape) == 1:
+            wanted = f"shape {shape}" if shape else "a number"
+            raise ValueError(f"{self.role} must return {wanted}; got shape {tuple(value.shape)}")
+        inside = {"state": tuple(x.shape[1:]), "number": (), "matrix": (size, size)}[self.wanted]
+        return value if tuple(value.shape) == inside else array_namespace(x).reshape(value, inside)
+
+    def _as_array(self, value: Any, x: Array) -> Array:
+        """Return what the function returned, in the library and precision of the batch."""
+        value = dense(value)
+        if not isinstance(x, np.ndarray):
+            if _is_foreign(value):
+                return value
+            if isinstance(value, list | tuple) and any(map(_holds_foreign, value)):
+                xp = array_namespace(x)
+                return xp.stack([xp.astype(self._as_array(part, x), x.dtype) for part in value], axis=0)
+        elif not isinstance(value, np.ndarray | np.generic | list | float) and _is_foreign(value):
+            return value  # for others to refuse
+        if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
+            array_namespace(value, names=[f"the result of {self.role}"])  # masks and units are refused
+        try:
+            host = np.asarray(value)
+        except ValueError:  # a list of lists of unequal lengths
+            host = np.empty(0, dtype=object)
+        is_event = host.ndim == 0 and self.wanted in (None, "number")
+        real = self.wanted == "number" or not _is_complex(x)
+        if host.dtype.kind not in "biufc" or (host.dtype.kind == "c" and real):
+            like = "real numbers" if is_event else f"numbers like the state, {x.dtype}"
+            kind = "None" if value is None else f"{type(value).__name__} of {host.dtype}"
+            raise TypeError(f"{self.role} must return {like}; got {kind}")
+        dtype = real_dtype(x) if is_event and host.dtype.kind != "c" else x.dtype
+        return np.array(host, dtype=dtype) if isinstance(x, np.ndarray) else asarray_like(host, x, dtype)
+
+
+def unbatched(function: Callable[..., Any]) -> Drift:
+    """Turn a function of one state into one of a batch, row by row.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(t, x)`` of a float and one state, shape (\\*state): a right-hand side, a Jacobian or an
+        event as for scipy.integrate.solve_ivp. It may return a list or a number. Where the solve has
+        `parameters`, it gets those of its row, and `args`.
+
+    Returns
+    -------
+    callable
+        ``f(t, x)`` of a batch, shape (batch, \\*state).
+
+    Raises
+    ------
+    TypeError
+        Not a callable, or one that takes the state first.
+
+    Notes
+    -----
+    Cost: a call of the function for every row, one after the other. A function that is written for the batch
+    is faster by about the number of rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import ode
+    >>> def pendulum(t, y):
+    ...     return [y[1], -np.sin(y[0])]
+    >>> ode.solve(ode.unbatched(pendulum), np.array([[1.0, 0.0], [2.0, 0.0]]), [0.0, 1.0]).x[-1].round(3)
+    array([[ 0.6  , -0.755],
+           [ 1.533, -0.953]])
+    """
+    check_dynamics(function, "f", more=None)
+    return Unbatched(function)
+
+
+def _is_foreign(value: Any) -> bool:
+    return bool(compat.is_array_api_obj(value)) and not compat.is_numpy_array(value)
+
+
+def _holds_foreign(value: Any) -> bool:
+    """Whether a value is, or holds, an array that NumPy may not be able to read."""
+    if isinstance(value, list | tuple):
+        return any(map(_holds_foreign, value))
+    return _is_foreign(value)
+
+
+def _is_complex(x: Array) -> bool:
+    return bool(array_namespace(x).isdtype(x.dtype, "complex floating"))

@@ -1,0 +1,21 @@
+"""How one step is taken: fixed, adaptive or traced; a trial, the step it becomes, the last step of a solve.
+
+Belongs here: iterators over steps. May import: rooms of methods and `_stepping`.
+"""
+
+from diffmath.ode._steps.adaptive import AdaptiveSteps
+from diffmath.ode._steps.fixed import FixedSteps
+from diffmath.ode._steps.step import Step
+from diffmath.ode._steps.traced import is_traced_solve, refuse_options, refuse_traced_steps, traced_solution
+from diffmath.ode._steps.trial import send
+
+__all__ = [
+    "AdaptiveSteps",
+    "FixedSteps",
+    "Step",
+    "is_traced_solve",
+    "refuse_options",
+    "refuse_traced_steps",
+    "send",
+    "traced_solution",
+]

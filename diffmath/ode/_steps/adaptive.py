@@ -1,0 +1,285 @@
+"""Adaptive stepping, one accepted step at a time: every row with its own clock, or all on one.
+
+Time lives on the host in float64, one entry per clock; only the state lives on the device. Rows that have
+ended take steps of length zero: they are evaluated where they stopped, and what they return is ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import array_api_compat as compat
+import numpy as np
+
+from diffmath._arrays.accelerate import _reference_only
+from diffmath._arrays.namespace import array_namespace, real_dtype
+from diffmath._core.solution import Status
+from diffmath._core.typing import Array, Time
+from diffmath._stepping.clocks import BROKEN, SPENT, STUCK, Mask, Rows, advance, plan
+from diffmath._stepping.control import finite_rows, initial_step
+from diffmath._stepping.diagnosis import blows_up, roughness, spectrum, steps_left
+from diffmath._stepping.dynamics import Dynamics
+from diffmath._stepping.failures import Failures, advice
+from diffmath._stepping.jacobian_check import check_derivatives
+from diffmath._stepping.options import AdaptiveOptions
+from diffmath.ode._explicit import AdaptiveMethod, ExplicitRungeKutta
+from diffmath.ode._steps.closing import bounded_trier
+from diffmath.ode._steps.step import Step
+from diffmath.ode._steps.traced import refuse_traced_steps
+from diffmath.ode._steps.trial import Interpolant, Living, Trial, choose, send
+
+__all__ = ["AdaptiveSteps"]
+
+_BLOWN, _UNSOLVED = -1, -2
+_REASONS: dict[int, Status] = {
+    _BLOWN: "blow_up",
+    _UNSOLVED: "newton_failed",
+    BROKEN: "nonfinite",
+    STUCK: "step_too_small",
+    SPENT: "max_steps",
+}
+
+
+class AdaptiveSteps:
+    """The state of an adaptive solve; iterate over it to get its accepted steps.
+
+    `goal` is the time that no clock steps over; whoever iterates may move it on, up to `stop`.
+    """
+
+    def __init__(
+        self,
+        f: Dynamics,
+        x: Array,
+        span: tuple[float, float],
+        method: AdaptiveMethod,
+        options: AdaptiveOptions,
+    ) -> None:
+        xp, batch = array_namespace(x), x.shape[0]
+        clocks = batch if options.batch == "rows" else 1
+        self.f, self.method, self.options, self.batch = f, method, options, batch
+        f.tolerance = options.tolerance
+        self._pristine = x
+        self.x = xp.astype(x, x.dtype, copy=True)
+        if compat.is_numpy_array(x):
+            self.x = np.ascontiguousarray(self.x)
+        self.per_row = options.batch == "rows"
+        self.float_time = not self.per_row
+        self.start, self.stop = span
+        self.direction = 1.0 if self.stop >= self.start else -1.0
+        self.t = np.full(clocks, self.start)
+        self.h = np.zeros(clocks)  # size of the next step, before it is clipped to the goal
+        self.goal = np.full(clocks, self.stop)
+        self.past = np.ones((2, clocks))  # errors of the last two accepted steps
+        self.recovering = np.zeros(clocks, dtype=bool)  # the last trial was rejected
+        self.running = np.full(clocks, self.start != self.stop)
+        self.counts = np.zeros((2, clocks), dtype=np.int64)  # trials, steps
+        self.evaluations = np.zeros(clocks, dtype=np.int64)
+        self.alive = np.full(batch, True)  # rows that no event has ended
+        self._ended_at = np.full(batch, self.start)  # where the others did, if they share a clock
+        self.failures = Failures(batch)
+        f.bounds = min(span), max(span)
+        self._try = bounded_trier(f, method, x, options.tolerance, self.per_row)
+        # A time that comes within this of the last may be rounded to beyond it.
+        self._grain = 8 * float(xp.finfo(real_dtype(x)).eps) * max(map(abs, span))
+        self._q = int(method.embedded_order or 0)
+        self._living = Living()
+
+    def __iter__(self) -> Iterator[Step]:
+        slope: Any = self._begin()
+        move, tell, trial_of = _serve(plan), _serve(advance), self._try
+        law, options = self.options.controller.law(self._q), self.options
+        limits = (options.min_step, options.max_step, self.stop, options.max_steps)
+        clocks, f = len(self.t), self.f
+        while np.count_nonzero(self.running):
+            spent, running = self._spent(), self.running.copy()
+            t0, dt, lands = self.t.copy(), np.empty(clocks), np.empty(clocks, dtype=bool)
+            move(self.t, self.h, self.goal, self.running, self.direction, options.max_step, dt, lands)
+            f.near = bool(np.any(running & (np.abs(self.stop - (self.t + dt)) <= self._grain)))
+            trial = trial_of(self.t, dt, self.x, slope)
+            f.near = True
+            unsolved = f.unsolved
+            error = trial.error if self.per_row else np.atleast_1d(trial.error[self.alive].max())
+            accepted, ended = np.empty(clocks, dtype=bool), np.empty(clocks, dtype=np.int8)
+            moved = tell(
+                self.t, self.h, self.goal, self.running, error, self.past, self.recovering, self.counts, dt,
+                lands, law, limits, accepted, ended,
+            )  # fmt: skip
+            self.evaluations += running * (self._spent() - spent)
+            if moved:
+                x0, slope0 = self.x, slope
+                rows = self._rows(accepted, moved, trial)
+                self.x = trial.x if rows is None else choose(rows, trial.x, x0)
+                if trial.slope is not None and slope is not None:
+                    slope = trial.slope if rows is None else choose(rows, trial.slope, slope)
+                else:
+                    slope = trial.slope if moved == clocks else None
+                yield self._step(trial, t0, dt, accepted, x0, slope0)
+            elif trial.slope is None:
+                slope = None  # as if other rows had moved: what a row costs does not depend on them
+            if np.count_nonzero(ended):
+                self._report(ended, np.abs(dt), unsolved)
+
+    def _spent(self) -> Any:
+        """Calls of f that every row, or the clock that they share, has waited for."""
+        return self.f.calls - self.f.spared if self.per_row else self.f.calls
+
+    def _step(self, trial: Trial, t0: Rows, dt: Rows, accepted: Mask, x0: Array, slope: Any) -> Step:
+        if not self.per_row:
+            t0, dt = np.full(self.batch, t0[0]), np.full(self.batch, dt[0])
+            spans = (t0, dt, np.full(self.batch, self.t[0]))
+            return Step(self, trial, spans, self.alive.copy(), x0, self.x, slope)
+        return Step(self, trial, (t0, dt, self.t.copy()), accepted, x0, self.x, slope)
+
+    def inside(self, step: Step) -> tuple[Interpolant, int]:
+        """Return the state inside a step, and how many evaluations it took."""
+        calls, clocks = self.f.calls, slice(None) if self.per_row else slice(1)
+        trial, slope = step._trial, step._slope
+        found: Interpolant = self._try.inside(trial, step.t0[clocks], step.dt[clocks], step.x0, slope)
+        return found, self.f.calls - calls
+
+    def charge(self, rows: Mask, evaluations: int) -> None:
+        """Count evaluations that were made for some rows, or for the clock that they share."""
+        self.evaluations += evaluations * (rows if self.per_row else rows.any())
+
+    def end(self, rows: Mask, where: tuple[Rows, Array] | None = None) -> None:
+        """Stop rows where they are, or at the times and states of an event."""
+        if where is not None:
+            self.x = choose(rows, where[1], self.x)
+            if self.per_row:
+                self.t[rows] = where[0][rows]
+            else:
+                self._ended_at[rows] = where[0][rows]
+        self.alive &= ~rows
+        self.running &= self.alive if self.per_row else self.alive.any()
+
+    def reached(self) -> Rows:
+        """Return how far every row has come."""
+        return self.t.copy() if self.per_row else np.where(self.alive, self.t[0], self._ended_at)
+
+    def stats(self) -> dict[str, Any]:
+        """Return the work done: per row, or one number for a shared clock."""
+        found = {"steps": self.counts[1], "rejected": self.counts[0] - self.counts[1]}
+        found["evaluations"] = self.evaluations
+        if not self.per_row:
+            found = {name: int(value[0]) for name, value in found.items()}
+        return {**found, "calls": self.f.calls}
+
+    def _begin(self) -> Array:
+        """Evaluate f at the start, stop the rows where it is not finite, and choose the first steps."""
+
+        def send_(values: Rows) -> Time:
+            return send(values, self.x, self.per_row)
+
+        slope = self.f.start(send_(self.t), self.x, self._pristine)
+        refuse_traced_steps("f(t, x)", slope)
+        good = finite_rows(slope)
+        known = self.alive if self.f.whole else finite_rows(self.x)
+        self.failures.add("nonfinite", np.flatnonzero(~known), advice("x0"))
+        self.end(~known)
+        self.failures.add("nonfinite", np.flatnonzero(~good), advice("start", t=self.start))
+        self.running &= good if self.per_row else good[known].all()
+        calls = 1
+        if self.running.any():
+            self.h = self._first_step(slope, send_)
+            calls, first = self.f.calls, send_(self.direction * self.h)
+            check_derivatives(self.f, self.method, send_(self.t), self.x, first, slope)  # no row's own calls
+        self.evaluations += np.where(self.running, calls, 1)  # rows that fail at once need no more
+        return slope
+
+    def _first_step(self, slope: Array, send_: Any) -> Rows:
+        options, longest = self.options, abs(self.stop - self.start)
+        floor = np.maximum(options.min_step, 4 * np.spacing(np.abs(self.t)))
+        if options.first_step is not None:
+            return np.asarray(np.maximum(floor, min(options.first_step, longest)))
+        share = (
+            (lambda values: values)
+            if self.per_row
+            else (lambda values: np.atleast_1d(values[self.alive].min()))
+        )
+        clock = self.t, self.direction, min(longest, options.max_step)
+        found = initial_step(self.f, clock, self.x, slope, self._q + 1, options.tolerance, share, send_)
+        return np.asarray(np.maximum(floor, found))
+
+    def _rows(self, accepted: Mask, moved: int, trial: Trial) -> Mask | Array | None:
+        """Which rows take the new values, by the device's own finding where it has one; None for all."""
+        if moved == len(accepted) and (self.per_row or self.alive.all()):
+            return None
+        if not self.per_row:
+            return self._living(self.alive, trial.x)
+        passed = trial.passed()
+        return accepted if passed is None else passed
+
+    def _report(self, ended: Any, size: Rows, unsolved: Mask | None) -> None:
+        """Record which clocks could not go on: a step rejected at the floor, or all trials spent."""
+        floor = np.maximum(self.options.min_step, 4 * np.spacing(np.abs(self.t)))
+        if unsolved is not None:
+            lost = unsolved if self.per_row else (unsolved & self.alive).any()
+            ended = np.where((ended == BROKEN) & lost, _UNSOLVED, ended)
+        stopped = (ended == BROKEN) | (ended == STUCK) | (ended == _UNSOLVED)
+        reasons = np.where(self._blown(stopped), _BLOWN, ended)
+        for code, status in _REASONS.items():
+            clocks = np.flatnonzero(reasons == code)
+            rows = clocks if self.per_row else np.flatnonzero(self.alive)
+            if not len(clocks) or not len(rows):
+                continue
+            k = int(clocks[0])
+            explicit = isinstance(self.method, ExplicitRungeKutta)
+            cause = self._rough(k, float(size[k])) if code == SPENT else ""
+            if code == SPENT and not cause and (more := self._more(k)):
+                place = {"t": float(self.t[k]), "max_steps": self.options.max_steps}
+                total = self.options.max_steps + more
+                self.failures.add(status, rows, advice("more_steps", more=more, total=total, **place))
+                continue
+            text = advice(
+                status,
+                t=float(self.t[k]),
+                floor=float(floor[k]),
+                max_steps=self.options.max_steps,
+                cause=cause or advice("unknown" if explicit else "tight", order=self._q),
+                other="an implicit method" if explicit else "a method of higher order",
+            )
+            self.failures.add(status, rows, text)
+
+    def _blown(self, clocks: Mask) -> Mask:
+        """Return which of the clocks that stopped did so because a solution blows up."""
+        if not clocks.any():
+            return clocks
+        calls = self.f.calls
+        slope = self.f(send(self.t, self.x, self.per_row), self.x)
+        self.evaluations += clocks * (self.f.calls - calls)
+        found = blows_up(
+            self._pristine,
+            self.x,
+            slope,
+            self.t,
+            self.start,
+            self.direction,
+            self.options.tolerance.largest_atol,
+        )
+        return clocks & (found if self.per_row else (found & self.alive).any())
+
+    def _more(self, clock: int) -> int:
+        """How many more trial steps a clock would take to the end, about; 0 where its steps shrink."""
+        done, remaining = abs(float(self.t[clock]) - self.start), abs(self.stop - float(self.t[clock]))
+        # The step that was planned: the last may have been cut short by a save time.
+        return steps_left(done, remaining, float(self.h[clock]), *map(int, self.counts[:, clock]))
+
+    def _rough(self, clock: int, size: float) -> str:
+        """Say what kept the steps of a clock small. Its calls are nobody's: the message names one row."""
+        if not isinstance(self.method, ExplicitRungeKutta) or self.failures.status not in ("ok", "event"):
+            return ""
+        rows = np.arange(self.batch) == clock if self.per_row else self.alive
+        try:
+            found = spectrum(
+                self.f, send(self.t, self.x, self.per_row), self.x, rows, self.options.tolerance.largest_atol
+            )
+        except Exception:  # noqa: BLE001  f may fail where no step has been: this is only a hint
+            return advice("unknown")
+        return roughness(found, size, abs(self.stop - float(self.t[clock])))
+
+
+def _serve(function: Any) -> Any:
+    """Return the kernel that serves host arrays, or the body."""
+    twin = None if _reference_only.get() else function.twin(np.empty(0))
+    return function.reference if twin is None else twin
