@@ -67,6 +67,8 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "diffmath/sde/_levy.py": ("tests/sde/test_levy.py", "tests/sde/test_area.py"),
 }
 
+KILLED = ("killed", "timeout")
+
 PRELOADED = (
     "numpy", "scipy.linalg", "scipy.sparse", "scipy.special", "scipy.stats", "scipy.integrate", "sympy",
     "numba", "hypothesis", "pytest", "mpmath", "array_api_compat.numpy", "array_api_strict",
@@ -88,7 +90,7 @@ class Verdict:
     """What the tests said of a mutant, and what it changes."""
 
     mutant: Mutant
-    outcome: str  # "killed", "survived", "timeout"
+    outcome: str  # "killed", "survived", "timeout", "untested"
     seconds: float
     change: str
 
@@ -137,17 +139,20 @@ def examine(tree: str, mutants: list[Mutant], deadline: float) -> list[Verdict]:
     )
     for name in PRELOADED:
         __import__(name)
-    limits, verdicts = {}, []
+    limits: dict[str, float | None] = {}
+    verdicts = []
     for mutant in mutants:
         if mutant.path not in limits:
             code, seconds = _tests(mutant.path, 300.0)
+            log = Path("mutation.log").read_text(encoding="utf-8")
             if code != "survived":
-                log = Path("mutation.log").read_text(encoding="utf-8")
-                raise RuntimeError(f"the tests of {mutant.path} fail without a mutant ({code}):\n{log}")
-            limits[mutant.path] = 10.0 + 4.0 * seconds
+                print(f"the tests of {mutant.path} fail without a mutant ({code}):\n{log}", file=sys.stderr)
+            limits[mutant.path] = None if code != "survived" else 10.0 + 4.0 * seconds
         if time.time() > deadline:
             break
-        verdicts.append(_examine(mutant, limits[mutant.path]))
+        limit = limits[mutant.path]
+        broken = Verdict(mutant, "untested", 0.0, "its tests fail without it")
+        verdicts.append(broken if limit is None else _examine(mutant, limit))
         print(json.dumps(asdict(verdicts[-1])), file=sys.stderr, flush=True)
     return verdicts
 
@@ -199,7 +204,9 @@ def _run_tests(path: str) -> None:
         tests = [test for test in TARGETS[path] if Path(test).exists()]
         options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
         # What was imported ahead is not rewritten, which pytest warns of.
-        code = int(pytest.main([*options, "-W", "ignore::pytest.PytestAssertRewriteWarning", path, *tests]))
+        warnings = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        # The file last: pytest would load it a second time before its package is imported.
+        code = int(pytest.main([*options, *warnings, *tests, path]))
     except BaseException:  # noqa: BLE001 (a fork must not return into the loop of its parent)
         traceback.print_exc()
     finally:
@@ -219,12 +226,20 @@ def copy_of_the_project(folder: Path) -> str:
     return str(folder)
 
 
+def read_verdicts(file: Path) -> list[Verdict]:
+    """Return the verdicts that a run has written to its standard error."""
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line[:1] == "{"]
+    return [Verdict(Mutant(**line.pop("mutant")), **line) for line in lines]
+
+
 def report(verdicts: list[Verdict], seconds: float) -> dict[str, Any]:
     """Return the score, by file and in all, and the survivors."""
     ran, killed = Counter(v.mutant.path for v in verdicts), Counter[str]()
     for verdict in verdicts:
-        killed[verdict.mutant.path] += verdict.outcome != "survived"
-    survivors = [{**asdict(v.mutant), "change": v.change} for v in verdicts if v.outcome == "survived"]
+        killed[verdict.mutant.path] += verdict.outcome in KILLED
+    survivors = [
+        {**asdict(v.mutant), "change": v.change} for v in verdicts if v.outcome not in ("killed", "timeout")
+    ]
     return {
         "mutants": len(verdicts),
         "killed": sum(killed.values()),
@@ -244,10 +259,13 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=58.0, help="stop after this long")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--required", type=float, default=0.85, help="least share killed")
+    parser.add_argument("--known", type=Path, default=None, help="verdicts of an earlier run, one a line")
     parser.add_argument("--out", type=Path, default=None, help="write the report as JSON")
     options = parser.parse_args()
     start = time.time()
     drawn = sample(options.number, options.seed)
+    known = [] if options.known is None else read_verdicts(options.known)
+    drawn = [mutant for mutant in drawn if mutant not in {verdict.mutant for verdict in known}]
     with tempfile.TemporaryDirectory() as folder:
         trees = [copy_of_the_project(Path(folder, str(k))) for k in range(options.workers)]
         # In the order of the draw, so that what has run by the deadline is a random sample too.
@@ -255,7 +273,7 @@ def main() -> int:
         deadline = start + 60.0 * options.minutes
         with concurrent.futures.ProcessPoolExecutor(options.workers) as pool:
             parts = list(pool.map(examine, trees, shares, [deadline] * options.workers))
-    result = report([verdict for part in parts for verdict in part], time.time() - start)
+    result = report([*known, *(verdict for part in parts for verdict in part)], time.time() - start)
     text = json.dumps(result, indent=2)
     print(text)
     if options.out is not None:
