@@ -25,7 +25,7 @@ from diffmath._arrays.diffusion_shape import full_diffusion
 from diffmath._arrays.models import SDE
 from diffmath.fokker_planck._edges import refuse_singular_edges
 from diffmath.fokker_planck._grid import Grid, Vector, check_grid, check_number
-from diffmath.sde._edge import as_sde
+from diffmath.sde._model.edge import as_sde
 
 __all__ = ["Rates", "bernoulli", "check_edges", "rates", "stationary"]
 

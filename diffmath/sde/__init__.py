@@ -9,64 +9,69 @@ from typing import TYPE_CHECKING
 
 from diffmath._arrays.models import SDE
 from diffmath._core.lazy import lazy_attributes
-from diffmath.sde._adaptive import solve_adaptive
-from diffmath.sde._couple import Coupled, coupled
-from diffmath.sde._ensemble import ensemble
-from diffmath.sde._exact import solve_exact
-from diffmath.sde._implicit import implicit_euler_maruyama, implicit_milstein, theta_maruyama, theta_milstein
-from diffmath.sde._increment import Increment, chen
-from diffmath.sde._interpolate import interpolate
-from diffmath.sde._langevin import Langevin
-from diffmath.sde._langevin_steps import align, baoab, quicsort, should, ubu
-from diffmath.sde._levy import levy_increments
-from diffmath.sde._linear import LinearSDE
-from diffmath.sde._method import Method, Order
-from diffmath.sde._milstein import (
+from diffmath.sde._brownian.path import BrownianPath
+from diffmath.sde._loop.adaptive import solve_adaptive
+from diffmath.sde._loop.couple import Coupled, coupled
+from diffmath.sde._loop.ensemble import ensemble
+from diffmath.sde._loop.exact import solve_exact
+from diffmath.sde._loop.interpolate import interpolate
+from diffmath.sde._loop.moments import Moments, moments, raw_moments
+from diffmath.sde._loop.solve import solve
+from diffmath.sde._methods.implicit import (
+    implicit_euler_maruyama,
+    implicit_milstein,
+    theta_maruyama,
+    theta_milstein,
+)
+from diffmath.sde._methods.langevin_steps import align, baoab, quicsort, should, ubu
+from diffmath.sde._methods.method import Method, Order
+from diffmath.sde._methods.milstein import (
     derivative_free_milstein,
     derivative_free_milstein_levy,
     milstein,
     milstein_levy,
     milstein_step,
 )
-from diffmath.sde._moments import Moments, moments, raw_moments
-from diffmath.sde._noise import brownian_increments
-from diffmath.sde._path import BrownianPath
-from diffmath.sde._reversible import ReversibleMethod, reversible_heun
-from diffmath.sde._solve import solve
-from diffmath.sde._steppers import euler_maruyama, euler_maruyama_step
-from diffmath.sde._stratonovich import euler_heun, heun, midpoint
-from diffmath.sde._weak_noise import WeakIncrement, weak_increments
+from diffmath.sde._methods.reversible import ReversibleMethod, reversible_heun
+from diffmath.sde._methods.steppers import euler_maruyama, euler_maruyama_step
+from diffmath.sde._methods.stratonovich import euler_heun, heun, midpoint
+from diffmath.sde._model.langevin import Langevin
+from diffmath.sde._model.linear import LinearSDE
+from diffmath.sde._noise.increment import Increment, chen
+from diffmath.sde._noise.levy import levy_increments
+from diffmath.sde._noise.noise import brownian_increments
+from diffmath.sde._noise.weak_noise import WeakIncrement, weak_increments
 
 if TYPE_CHECKING:
-    from diffmath.sde._implicit_sra import ImplicitSRA as ImplicitSRA
-    from diffmath.sde._implicit_sra import skencarp as skencarp
-    from diffmath.sde._levy_steps import AdditiveRungeKutta as AdditiveRungeKutta
-    from diffmath.sde._levy_steps import StratonovichRungeKutta as StratonovichRungeKutta
-    from diffmath.sde._levy_steps import general_shark as general_shark
-    from diffmath.sde._levy_steps import sea as sea
-    from diffmath.sde._levy_steps import shark as shark
-    from diffmath.sde._levy_steps import slow_rk as slow_rk
-    from diffmath.sde._levy_steps import spark as spark
-    from diffmath.sde._sra import SRA as SRA
-    from diffmath.sde._sra import sosra as sosra
-    from diffmath.sde._sra import sra1 as sra1
-    from diffmath.sde._sra import sra2 as sra2
-    from diffmath.sde._sra import sra3 as sra3
-    from diffmath.sde._sri import SRI as SRI
-    from diffmath.sde._sri import sosri as sosri
-    from diffmath.sde._sri import sriw1 as sriw1
-    from diffmath.sde._sri import sriw2 as sriw2
-    from diffmath.sde._tableau import StochasticTableau as StochasticTableau
-    from diffmath.sde._weak import TangXiaoStep as TangXiaoStep
-    from diffmath.sde._weak import WeakStep as WeakStep
-    from diffmath.sde._weak import dri1 as dri1
-    from diffmath.sde._weak import platen_weak2 as platen_weak2
-    from diffmath.sde._weak import w2ito1 as w2ito1
+    from diffmath.sde._srk.implicit_sra import ImplicitSRA as ImplicitSRA
+    from diffmath.sde._srk.implicit_sra import skencarp as skencarp
+    from diffmath.sde._srk.levy_steps import AdditiveRungeKutta as AdditiveRungeKutta
+    from diffmath.sde._srk.levy_steps import StratonovichRungeKutta as StratonovichRungeKutta
+    from diffmath.sde._srk.levy_steps import general_shark as general_shark
+    from diffmath.sde._srk.levy_steps import sea as sea
+    from diffmath.sde._srk.levy_steps import shark as shark
+    from diffmath.sde._srk.levy_steps import slow_rk as slow_rk
+    from diffmath.sde._srk.levy_steps import spark as spark
+    from diffmath.sde._srk.sra import SRA as SRA
+    from diffmath.sde._srk.sra import sosra as sosra
+    from diffmath.sde._srk.sra import sra1 as sra1
+    from diffmath.sde._srk.sra import sra2 as sra2
+    from diffmath.sde._srk.sra import sra3 as sra3
+    from diffmath.sde._srk.sri import SRI as SRI
+    from diffmath.sde._srk.sri import sosri as sosri
+    from diffmath.sde._srk.sri import sriw1 as sriw1
+    from diffmath.sde._srk.sri import sriw2 as sriw2
+    from diffmath.sde._srk.weak import TangXiaoStep as TangXiaoStep
+    from diffmath.sde._srk.weak import WeakStep as WeakStep
+    from diffmath.sde._srk.weak import dri1 as dri1
+    from diffmath.sde._srk.weak import platen_weak2 as platen_weak2
+    from diffmath.sde._srk.weak import w2ito1 as w2ito1
+    from diffmath.sde._tableaux.tableau import StochasticTableau as StochasticTableau
 
 # Methods that are proven when they are built, which takes some milliseconds: on first use.
 _MODULES = {
-    "._implicit_sra": ("ImplicitSRA", "skencarp"),
-    "._levy_steps": (
+    "._srk.implicit_sra": ("ImplicitSRA", "skencarp"),
+    "._srk.levy_steps": (
         "AdditiveRungeKutta",
         "StratonovichRungeKutta",
         "general_shark",
@@ -75,10 +80,10 @@ _MODULES = {
         "slow_rk",
         "spark",
     ),
-    "._sra": ("SRA", "sosra", "sra1", "sra2", "sra3"),
-    "._sri": ("SRI", "sosri", "sriw1", "sriw2"),
-    "._tableau": ("StochasticTableau",),
-    "._weak": ("TangXiaoStep", "WeakStep", "dri1", "platen_weak2", "w2ito1"),
+    "._srk.sra": ("SRA", "sosra", "sra1", "sra2", "sra3"),
+    "._srk.sri": ("SRI", "sosri", "sriw1", "sriw2"),
+    "._tableaux.tableau": ("StochasticTableau",),
+    "._srk.weak": ("TangXiaoStep", "WeakStep", "dri1", "platen_weak2", "w2ito1"),
 }
 
 __all__ = [

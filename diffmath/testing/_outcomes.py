@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath.sde import Increment, Method, WeakIncrement, weak_increments
-from diffmath.sde._levy import needed_terms
+from diffmath.sde._noise.levy import needed_terms
 
 __all__ = ["Outcomes", "outcomes_of"]
 

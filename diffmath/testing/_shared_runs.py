@@ -12,8 +12,8 @@ import numpy.typing as npt
 from diffmath import random
 from diffmath._core.typing import Array
 from diffmath.sde import Increment, Method, chen, levy_increments
-from diffmath.sde._edge import noise_shape
-from diffmath.sde._levy import needed_terms
+from diffmath.sde._model.edge import noise_shape
+from diffmath.sde._noise.levy import needed_terms
 from diffmath.testing._sde_problem import SDEProblem
 
 __all__ = ["squared_errors"]

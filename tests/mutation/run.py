@@ -59,12 +59,12 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "diffmath/_stepping/failures.py": ("tests/ode/test_hostile.py", "tests/ode/test_hostile_explicit.py"),
     "diffmath/_stepping/newton.py": ("tests/ode/test_newton.py", "tests/ode/test_implicit.py"),
     "diffmath/ode/_steps/trial.py": ("tests/ode/test_adaptive.py", "tests/ode/test_hostile_explicit.py"),
-    "diffmath/sde/_adaptive.py": ("tests/sde/test_adaptive.py", "tests/sde/test_descent.py"),
-    "diffmath/sde/_area.py": ("tests/sde/test_area.py", "tests/sde/test_levy.py"),
-    "diffmath/sde/_bridge.py": ("tests/sde/test_bridge.py", "tests/sde/test_path.py"),
-    "diffmath/sde/_commutes.py": ("tests/sde/test_declared.py", "tests/sde/test_milstein.py"),
-    "diffmath/sde/_descent.py": ("tests/sde/test_descent.py", "tests/sde/test_adaptive.py"),
-    "diffmath/sde/_levy.py": ("tests/sde/test_levy.py", "tests/sde/test_area.py"),
+    "diffmath/sde/_loop/adaptive.py": ("tests/sde/test_adaptive.py", "tests/sde/test_descent.py"),
+    "diffmath/sde/_noise/area.py": ("tests/sde/test_area.py", "tests/sde/test_levy.py"),
+    "diffmath/sde/_noise/bridge.py": ("tests/sde/test_bridge.py", "tests/sde/test_path.py"),
+    "diffmath/sde/_model/commutes.py": ("tests/sde/test_declared.py", "tests/sde/test_milstein.py"),
+    "diffmath/sde/_loop/descent.py": ("tests/sde/test_descent.py", "tests/sde/test_adaptive.py"),
+    "diffmath/sde/_noise/levy.py": ("tests/sde/test_levy.py", "tests/sde/test_area.py"),
 }
 
 KILLED = ("killed", "timeout")

@@ -10,8 +10,8 @@ import pytest
 
 from diffmath import random
 from diffmath.sde import Increment, chen, levy_increments
-from diffmath.sde._area import area_normals, leaf_area, resolved_area, wedge
-from diffmath.sde._bridge import VARIANCES
+from diffmath.sde._noise.area import area_normals, leaf_area, resolved_area, wedge
+from diffmath.sde._noise.bridge import VARIANCES
 
 HOST = np.empty(0)
 TAIL = (252, 36)  # variances h^2 / 252 of zeta_3 squared, h^2 / 36

@@ -10,7 +10,7 @@ import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffmath.sde._bridge import VARIANCES, chen_matrices, divide, join, split
+from diffmath.sde._noise.bridge import VARIANCES, chen_matrices, divide, join, split
 
 R, U, X = sp.symbols("r u x", positive=True)
 RATIOS = [1e-6, 0.01, 0.25, 0.3, 0.5, 0.7, 0.999, 1 - 1e-6]

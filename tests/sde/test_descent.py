@@ -8,9 +8,9 @@ import pytest
 from diffmath import random, sde
 from diffmath._stepping.control import Tolerance
 from diffmath.ode import IController
-from diffmath.sde._adaptive import _options
-from diffmath.sde._descent import Descent, Steps
-from diffmath.sde._nodes import KeyNodes
+from diffmath.sde._brownian.nodes import KeyNodes
+from diffmath.sde._loop.adaptive import _options
+from diffmath.sde._loop.descent import Descent, Steps
 
 KEY = random.key(4)
 MOTION = sde.SDE(lambda t, x: 0.0 * x, lambda t, x: 0.0 * x + 1.0, noise="additive")

@@ -8,8 +8,8 @@ import sympy
 
 from diffmath import random, sde, symbolic
 from diffmath._core.errors import SolveError
-from diffmath.sde import _exact
-from diffmath.sde._exact import transition
+from diffmath.sde._loop import exact as _exact
+from diffmath.sde._loop.exact import transition
 
 KEY = random.key(4)
 

@@ -10,7 +10,7 @@ import pytest
 from scipy import linalg
 
 from diffmath import SolveError, ode, random, sde, testing
-from diffmath.sde._implicit_sra import skencarp_coefficients
+from diffmath.sde._srk.implicit_sra import skencarp_coefficients
 
 KEY = random.key(23)
 METHOD = sde.skencarp

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from diffmath import random
 from diffmath.sde import brownian_increments, chen, levy_increments
-from diffmath.sde._levy import needed_terms
+from diffmath.sde._noise.levy import needed_terms
 
 HOST = np.empty(0)
 

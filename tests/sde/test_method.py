@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from diffmath import random, sde
-from diffmath.sde._levy import levy_increments
+from diffmath.sde._noise.levy import levy_increments
 from diffmath.testing import affine_sde
 
 

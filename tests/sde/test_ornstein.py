@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffmath.sde._ornstein import Weights, conditional_mean, exact_law
+from diffmath.sde._methods.ornstein import Weights, conditional_mean, exact_law
 
 mp = mpmath.mp.clone()
 mp.dps = 40

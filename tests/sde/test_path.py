@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from diffmath import random, reference_only
 from diffmath.random._distributions import normal_rows
-from diffmath.sde import BrownianPath, _forest, chen, levy_increments
+from diffmath.sde import BrownianPath, chen, levy_increments
+from diffmath.sde._brownian import forest as _forest
 
 HOST = np.empty(0)
 TERMS = {"": "W", "H": "WH", "HK": "WHK"}

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from diffmath import random, reference_only
 from diffmath.sde import BrownianPath
-from diffmath.sde._bridge import split
-from diffmath.sde._instructions import Do
-from diffmath.sde._marks import all_clocks, one_clock
-from diffmath.sde._plan import Keep, make_plan
-from diffmath.sde._run_plan import run_plan
+from diffmath.sde._brownian.instructions import Do
+from diffmath.sde._brownian.marks import all_clocks, one_clock
+from diffmath.sde._brownian.plan import Keep, make_plan
+from diffmath.sde._brownian.run_plan import run_plan
+from diffmath.sde._noise.bridge import split
 
 KEY = random.key(3)
 MOTIONS = {"all": all_clocks(), "one": one_clock(3)}

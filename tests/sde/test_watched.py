@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from diffmath.sde._watched import Watched
+from diffmath.sde._model.watched import Watched
 
 X = np.ones((3, 2))
 

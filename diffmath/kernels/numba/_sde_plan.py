@@ -1,6 +1,6 @@
 """The plan of a Brownian path, written with integers: nodes are rows of a table, not objects.
 
-The readable body, `diffmath.sde._plan.write_plan`, says what is done; the plans are equal.
+The readable body, `diffmath.sde._brownian.plan.write_plan`, says what is done; the plans are equal.
 """
 
 from __future__ import annotations
@@ -268,7 +268,7 @@ def write_plan(
     places: Any, known: Any, marks: Any, key: Any, order: int, place_length: float, keep: Any,
     split_weights: Any,
 ) -> Any:  # fmt: skip
-    """Twin of `diffmath.sde._plan.write_plan`."""
+    """Twin of `diffmath.sde._brownian.plan.write_plan`."""
     k0, k1 = (np.uint64(word) for word in key.words)
     while True:
         *plan, inputs, kept, missing = _plan(

@@ -171,7 +171,7 @@ def _run(
 
 
 def run_plan(inputs: Any, plan: Any, first_row: int) -> tuple[Any, Any]:
-    """Twin of `diffmath.sde._run_plan.run_plan`."""
+    """Twin of `diffmath.sde._brownian.run_plan.run_plan`."""
     shape, dtype = inputs.shape[2:], inputs.dtype
     increments = aligned_empty((plan.increments, plan.order, *shape), dtype)
     kept = aligned_empty((plan.kept, 3, *shape), dtype)

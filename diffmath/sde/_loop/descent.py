@@ -1,0 +1,222 @@
+"""How rows go through the tree of steps: try a node, keep it where the error is small, halve it elsewhere.
+
+Depth first, from left to right: after a step, a row is offered the largest node that begins there. All rows
+at a node share its times, which stay floats; a row leaves the others as soon as it needs other steps, and
+what it does depends on nothing but itself. Every end of a step that was tried is an end of steps that are
+taken: what a decision knew of the path, the solution knows (Foster & Jelincic, arXiv:2311.14201, "no skip").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from diffmath._arrays.callables import check_result, guarded
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import array_namespace, device
+from diffmath._core.typing import Array
+from diffmath._stepping.control import PIDController, Tolerance, finite_rows
+from diffmath._stepping.failures import Failures, name_rows
+from diffmath.sde._brownian import Indices, Node, take_rows
+from diffmath.sde._loop.march import advance
+from diffmath.sde._methods import Method
+from diffmath.sde._model import rows_of
+
+__all__ = ["Descent", "Steps"]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How to step: tolerances, controller, caps; `exponent` is that of the local error in the step."""
+
+    tolerance: Tolerance
+    controller: PIDController
+    exponent: float
+    max_steps: int
+    first_step: float
+    max_step: float
+    min_step: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Merge:
+    """Rows that are done with a node wait here for those that go through its halves."""
+
+    settled: Array
+    order: Indices
+
+
+class Descent:
+    """The rows of a solve: their next steps, their work, and which of them have stopped."""
+
+    def __init__(
+        self, model: SDE, method: Method, nodes: Any, options: Steps, batch: int, first_row: int = 0
+    ) -> None:
+        self._model, self._method, self._nodes, self._options = model, method, nodes, options
+        self._first_row, self._rows = first_row, rows_of(model)
+        self._doubling = method.step_with_error is None
+        self._wanted = np.full(batch, options.first_step)
+        self._past = np.ones(batch)
+        self.alive = np.ones(batch, dtype=bool)
+        self._trials, self._steps = np.zeros((2, batch), dtype=np.int64)
+        self._calls = 0
+        self.failures = Failures(batch)
+
+    def cross(self, node: Node, x: Array) -> Array:
+        """Take all rows from the beginning of a node to its end; those that stop become nan."""
+        tasks: list[Any] = [node]
+        while tasks:
+            task = tasks.pop()
+            if isinstance(task, _Merge):
+                x = _ordered([task.settled, x], task.order)
+            else:
+                x, more = self._visit(task, x)
+                tasks += more
+        return x
+
+    def stats(self) -> dict[str, Any]:
+        """Return the work done, per row, and the steps evaluated for groups of rows."""
+        evaluations = self._trials * (3 if self._doubling else 1) * self._method.evaluations
+        rejected = self._trials - self._steps
+        return {"steps": self._steps, "rejected": rejected, "evaluations": evaluations, "calls": self._calls}
+
+    def _visit(self, node: Node, x: Array) -> tuple[Array, list[Any]]:
+        """Try a node with the rows whose steps are as long; others and rejected ones go to its halves."""
+        rows, h, options = node.rows, node.length, self._options
+        # Half steps need the halves, and their halves if the node is rejected.
+        divisible = node.depth + (2 if self._doubling else 1) <= node.deepest and h / 2 >= options.min_step
+        fits = h <= np.minimum(self._wanted[rows], options.max_step) * (1 + 1e-9)
+        go = self.alive[rows] & (fits | (not divisible))
+        spent = go & (self._trials[rows] >= options.max_steps)
+        self._stop("max_steps", rows[spent], node)
+        go &= ~spent
+        tried = np.flatnonzero(go)
+        alive = self.alive[rows]
+        if not alive.any():
+            return _nans(x, len(rows)), []
+        parts = self._nodes.halves(node) if self._doubling else None
+        accepted, x_new = self._try(node, x, parts, tried, divisible)
+        settled = np.concatenate([np.flatnonzero(~self.alive[rows]), tried[accepted]])
+        done = [_nans(x, len(settled) - int(accepted.sum())), take_rows(x_new, np.flatnonzero(accepted))]
+        rest = np.setdiff1d(np.arange(len(rows)), settled)
+        order = np.argsort(np.concatenate([settled, rest]), kind="stable")
+        if not len(rest):
+            return _ordered(done, order), []
+        parts = self._nodes.halves(node) if parts is None else parts
+        right, left = (node.half(side, rows[rest], take_rows(parts[side], rest)) for side in (1, 0))
+        kept = array_namespace(x).concat(done, axis=0)
+        return take_rows(x, rest), [_Merge(kept, order), right, left]
+
+    def _try(self, node: Node, x: Array, parts: Any, tried: Indices, divisible: bool) -> tuple[Any, Array]:
+        """Take the step with some rows of the node; return which of them were accepted, and all states."""
+        if not len(tried):
+            return np.zeros(0, dtype=bool), _nans(x, 0)
+        rows, before = node.rows[tried], take_rows(x, tried)
+        state = take_rows(node.state, tried)
+        with self._called_on(rows):
+            x_new, change = self._step(node, before, state, take_rows(parts, tried))
+        options = self._options
+        with np.errstate(all="ignore"):
+            norm = options.tolerance.norm(change, before, x_new)
+        error = np.where(finite_rows(x_new), norm, np.nan)
+        accepted, finite = error <= 1, np.isfinite(error)
+        self._trials[rows] += 1
+        self._steps[rows] += accepted
+        known = np.where(finite, error, 1.0)
+        factor = options.controller.factor(known, self._past[rows], options.exponent - 1)  # type: ignore[arg-type]
+        h = node.length
+        # A node may be shorter than the step that was planned: an error that small confirms the plan.
+        longer = np.where(
+            factor >= options.controller.max_factor, np.maximum(self._wanted[rows], h * factor), h * factor
+        )
+        shorter = h * np.where(finite, np.minimum(factor, 0.5), 0.5)
+        self._wanted[rows] = np.where(accepted, longer, shorter)
+        self._past[rows] = np.where(accepted, known, self._past[rows])
+        if not divisible:
+            self._stop("nonfinite", rows[~finite], node)
+            self._stop("step_too_small", rows[finite & ~accepted], node)
+        return accepted, x_new
+
+    @contextmanager
+    def _called_on(self, rows: Indices) -> Iterator[None]:
+        """Give the callables the parameters of these rows; an error is told that they are some of all."""
+        if self._rows is not None:
+            self._rows.choose(rows)
+        try:
+            yield
+        except (TypeError, ValueError, IndexError, RuntimeError) as error:
+            if len(rows) < len(self.alive):
+                error.add_note(_SOME_ROWS)
+            raise
+
+    def _step(self, node: Node, x: Array, state: Any, parts: Any) -> tuple[Array, Array]:
+        """Return the states after a node, and an estimate of their error."""
+        method, model = self._method, self._model
+        a, mid, b = (node.time(k) for k in range(3))
+        noise = self._nodes.noise(state, b - a)
+        if method.step_with_error is not None:
+            self._calls += 1
+            role = f"a step of {method.name}"
+            with np.errstate(all="ignore"):
+                found = guarded(method.step_with_error, role, a, model, a, x, b - a, noise)
+            if not isinstance(found, tuple) or len(found) != 2:
+                raise TypeError(f"step_with_error must return (x_new, error); got {type(found).__name__}")
+            return self._checked(found[0], x), self._checked(found[1], x)
+        self._calls += 3
+        whole = self._checked(advance(model, x, a, b, method, noise), x)
+        half = self._checked(advance(model, x, a, mid, method, self._nodes.noise(parts[0], mid - a)), x)
+        fine = self._checked(advance(model, half, mid, b, method, self._nodes.noise(parts[1], b - mid)), x)
+        with np.errstate(all="ignore"):
+            return fine, fine - whole
+
+    def _checked(self, result: Any, x: Array) -> Array:
+        return check_result(f"{self._method.name}, called on some of the rows,", result, x)
+
+    def _stop(self, status: Any, rows: Indices, node: Node) -> None:
+        place: dict[str, Any] = {"t": node.time(0), "h": node.length, "max_steps": self._options.max_steps}
+        place |= {"trouble": self._method.trouble, "remedy": self._method.remedy}
+        ending = self._method.failure if status == "nonfinite" else status
+        # By their numbers in the whole batch, of which this may be a chunk.
+        whole = -1 if self._first_row else len(self.alive)
+        named = name_rows([self._first_row + int(row) for row in rows], whole)
+        self.failures.add(ending, rows, _ADVICE[status].format(rows=named, **place))
+        self.alive[rows] = False
+
+
+def _ordered(pieces: list[Array], order: Indices) -> Array:
+    xp = array_namespace(pieces[0])
+    filled = [piece for piece in pieces if piece.shape[0]] or pieces[:1]
+    whole = filled[0] if len(filled) == 1 else xp.concat(filled, axis=0)
+    if np.array_equal(order, np.arange(len(order))):
+        return whole
+    return xp.take(whole, xp.asarray(order, device=device(whole)), axis=0)
+
+
+def _nans(x: Array, count: int) -> Array:
+    return array_namespace(x).full((count, *x.shape[1:]), np.nan, dtype=x.dtype, device=device(x))
+
+
+_SOME_ROWS = (
+    "solve_adaptive calls drift and diffusion on some of the rows: arrays of one row for each row of x0 "
+    "belong into parameters=, as in drift(t, x, parameters)"
+)
+
+_ADVICE = {
+    "nonfinite": (
+        "{trouble} just after t={t:g} in {rows}, however small the step: the solution may explode, or leave "
+        "the domain of drift or diffusion; stop before that time, or {remedy}"
+    ),
+    "step_too_small": (
+        "the step fell to its floor {h:.3g} at t={t:.15g} in {rows}: the drift may be stiff or jump there; "
+        "loosen rtol and atol, lower min_step, use an implicit method (sde.implicit_milstein), or, with "
+        "path=, a path of more levels"
+    ),
+    "max_steps": (
+        "max_steps={max_steps} trial steps are spent at t={t:g} in {rows}: loosen rtol and atol, raise "
+        "max_steps, or use a method of higher order, or an implicit one (sde.implicit_milstein)"
+    ),
+}

@@ -1,0 +1,203 @@
+"""How rows of a solve with fixed steps end before its last time: events at the ends of steps, a bad start.
+
+A path has no polynomial inside a step to be read off, so an event is where a step ends on the other side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from diffmath._arrays.bound import bind
+from diffmath._arrays.callables import callback_stops, guarded
+from diffmath._arrays.namespace import array_namespace, device, to_numpy
+from diffmath._core.solution import Solution, Status
+from diffmath._core.typing import Array
+from diffmath._stepping.events import Event, check_events
+from diffmath._stepping.failures import Failures, advice, name_rows
+from diffmath.sde._model import take
+
+__all__ = ["Endings", "bound_events", "checked_callback", "saved_states"]
+
+Rows = npt.NDArray[np.float64]
+
+
+class Endings:
+    """The rows that go on, and where the others ended."""
+
+    def __init__(
+        self,
+        x: Array,
+        t: float,
+        events: tuple[Event, ...],
+        callback: Callable[[float, Array], Any] | None,
+        shaped: Callable[[Array], Array],
+        first_row: int,
+    ) -> None:
+        self._events, self._callback, self._shaped, self._first_row = events, callback, shaped, first_row
+        xp, batch = array_namespace(x), x.shape[0]
+        self._bad = ~to_numpy(xp.all(xp.isfinite(x), axis=1))
+        self.alive, self.failures = ~self._bad, Failures(batch)
+        self._t_end = np.full(batch, t)
+        self._found: list[tuple[int, Any, float, Array]] = []  # event, rows, time, states
+        self._counts = np.zeros((len(events), batch), dtype=int)
+        self.begin = x
+        if self._bad.any():
+            # In their place, a row that drift and diffusion can be asked at.
+            place = np.where(self._bad, int(np.argmin(self._bad)), np.arange(batch))
+            self.begin = xp.take(x, xp.asarray(place, device=device(x)), axis=0)
+            rows = np.flatnonzero(self._bad)
+            named = name_rows([first_row + int(row) for row in rows], -1)
+            self.failures.add("nonfinite", rows, advice("x0").replace("{rows}", named))
+        self._mask = self._on_device(self.alive)
+        self._values = self._at(t, self.begin)
+
+    def freeze(self, before: Array, after: Array) -> Array:
+        """Return the states after a step, of rows that have ended those before."""
+        return after if self.alive.all() else array_namespace(after).where(self._mask, after, before)
+
+    def look(self, t: float, x: Array) -> bool:
+        """Look for events at the end of a step, and tell the callback; return whether the solve ends."""
+        values = self._at(t, x)
+        going = self.alive.copy()
+        self._t_end[going] = t
+        for i, event in enumerate(self._events):
+            happened = going & _changed(self._values[i], values[i], event.direction)
+            rows = np.flatnonzero(happened)
+            if len(rows):
+                self._found.append((i, rows, t, self._shaped(take(x, rows))))
+            self._counts[i] += happened
+            last = int(event.terminal or 0)
+            if last:
+                self._end("event", happened & (self._counts[i] >= last), advice("event"))
+        unknown = self.alive & np.isnan(values).any(axis=0)
+        self._end("nonfinite", unknown, _UNKNOWN.format(t=t, rows="{rows}"))
+        self._values = values
+        if self._callback is not None and callback_stops(self._callback(t, self._lent(x))):
+            self.failures.add("user_stop", np.flatnonzero(self.alive), advice("user_stop", t=t))
+            return True
+        return not self.alive.any()
+
+    def shown(self, states: Array) -> Array:
+        """Return saved states, (times, batch, n), with nan in the rows that were nan or inf at the start."""
+        if not self._bad.any():
+            return states
+        xp = array_namespace(states)
+        nan = xp.full(states.shape, float("nan"), dtype=states.dtype, device=device(states))
+        return xp.where(self._on_device(self._bad)[None, ...], nan, states)
+
+    def solution(self, t: Rows, x: Array, stats: dict[str, Any]) -> Solution:
+        """Return what was saved, with how the rows ended."""
+        more: dict[str, Any] = {"t_end": self._t_end.copy()}
+        if self._events:
+            more["t_events"], more["x_events"] = self._results(x)
+        return self.failures.solution((t, x), stats, True, **more)
+
+    def fail(self, status: Status, message: str) -> None:
+        """Note that the rows that went on ended together, for a reason of their method."""
+        self.failures.add(status, np.flatnonzero(self.alive), message)
+
+    def ended_by_events(self) -> bool:
+        """Whether no row goes on, and the last ones ended by events."""
+        return not self.alive.any() and self.failures.status != "user_stop"
+
+    def _results(self, x: Array) -> tuple[Any, Any]:
+        xp, batch = array_namespace(x), len(self.alive)
+        empty = xp.zeros((0, *x.shape[2:]), dtype=x.dtype, device=device(x))
+        times: list[list[list[float]]] = [[[] for _ in range(batch)] for _ in self._events]
+        states: list[list[list[Array]]] = [[[] for _ in range(batch)] for _ in self._events]
+        for event, rows, t, found in self._found:
+            for place, row in enumerate(rows):
+                times[event][row].append(t)
+                states[event][row].append(found[place, ...])
+        return (
+            tuple(tuple(np.array(row, dtype=float) for row in event) for event in times),
+            tuple(tuple(xp.stack(row) if row else empty for row in event) for event in states),
+        )
+
+    def _at(self, t: float, x: Array) -> Rows:
+        """Return all events, one number per row."""
+        found, batch = np.zeros((len(self._events), x.shape[0])), x.shape[0]
+        for i, event in enumerate(self._events):
+            with np.errstate(all="ignore"):
+                value = guarded(event.function, "event(t, x)", t, t, self._lent(x))
+            shape = getattr(value, "shape", type(value).__name__)
+            if shape != (batch,):
+                raise ValueError(f"event(t, x) must return shape ({batch},), one number per row; got {shape}")
+            host = to_numpy(value)
+            if host.dtype.kind not in "biuf":
+                raise TypeError(f"event(t, x) must return real numbers; got dtype {host.dtype}")
+            found[i] = 2.0 * host - 1.0 if host.dtype.kind == "b" else host  # a condition: from -1 to 1
+        return found
+
+    def _lent(self, x: Array) -> Array:
+        """Return a copy for the user: what is done to it does not change the path."""
+        return self._shaped(array_namespace(x).asarray(x, copy=True))
+
+    def _end(self, status: Any, rows: npt.NDArray[np.bool_], message: str) -> None:
+        ended = np.flatnonzero(rows & self.alive)
+        if len(ended):
+            whole = -1 if self._first_row else len(self.alive)
+            named = name_rows([self._first_row + int(row) for row in ended], whole)
+            self.failures.add(status, ended, message.replace("{rows}", named))
+            self.alive[ended] = False
+            self._mask = self._on_device(self.alive)
+
+    def _on_device(self, mask: npt.NDArray[np.bool_]) -> Array:
+        return array_namespace(self.begin).asarray(mask.copy(), device=device(self.begin))[:, None]
+
+
+def saved_states(
+    run: Iterable[tuple[int, Array]],
+    x: Array,
+    clock: Rows,
+    substeps: int,
+    endings: Endings | None,
+    trouble: Callable[[Array, float], str],
+) -> tuple[list[Array], int, str]:
+    """Return the states at every `substeps`-th step and at a last event, the steps, and what failed."""
+    states, steps = [x], 0
+    for n, x in run:
+        t = float(clock[n])
+        message = trouble(x, t)
+        if message:
+            return states, steps, message
+        steps = n
+        done = endings is not None and endings.look(t, x)
+        if n % substeps == 0 or (done and endings is not None and endings.ended_by_events()):
+            states.append(x)
+        if done:
+            break
+    return states, steps, ""
+
+
+def bound_events(events: Any, parameters: Any, args: tuple[Any, ...]) -> tuple[Event, ...]:
+    """Return events as functions of (t, x)."""
+    return tuple(
+        replace(event, function=bind(event.function, parameters, args, "event"))
+        for event in check_events(events)
+    )
+
+
+def checked_callback(callback: Any) -> Callable[[float, Array], Any] | None:
+    """Return a callback, or refuse what is none."""
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be a callable(t, x); got {type(callback).__name__}")
+    found: Callable[[float, Array], Any] | None = callback
+    return found
+
+
+_UNKNOWN = (
+    "event(t, x) is nan at t={t:.10g} in {rows}: let it return a number wherever the path goes, beyond the "
+    "edge of its domain one of the right sign"
+)
+
+
+def _changed(before: Rows, after: Rows, direction: float) -> npt.NDArray[np.bool_]:
+    """Whether a number came to zero or to the other side; not from zero, nor from or to nan."""
+    sides = np.sign(before) * np.sign(after)
+    return np.asarray((before != 0) & (sides <= 0) & ((after - before) * np.sign(direction) >= 0))

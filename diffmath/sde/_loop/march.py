@@ -1,0 +1,75 @@
+"""The steps of a run on a fixed clock, one after the other, and what a state that is not finite means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from diffmath._arrays.callables import check_part, guarded
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import all_finite, array_namespace, to_numpy
+from diffmath._core.typing import Array
+from diffmath.sde._loop.run_noise import Run, noise_of
+from diffmath.sde._loop.traced import refuse_traced_run
+from diffmath.sde._methods import Method
+
+__all__ = ["advance", "advance_carrying", "begin", "march", "nonfinite"]
+
+
+def march(
+    run: Run, *, check: bool = True, settle: Callable[[Array, Array], Array] | None = None
+) -> Iterator[tuple[int, Array]]:
+    """Check model and method against the state, then iterate over (n, state at clock[n]) for n = 1, 2, ..."""
+    refuse_traced_run(run.model, run.x, float(run.clock[0]), "these steps are checked on the host")
+    return _steps(run, noise_of(run, check=check), settle)
+
+
+def _steps(
+    run: Run, increments: Iterator[Any], settle: Callable[[Array, Array], Array] | None
+) -> Iterator[tuple[int, Array]]:
+    model, x, clock, method = run[:4]
+    carried = begin(model, x, float(clock[0]), method)
+    for n, noise in enumerate(increments):
+        t, after = float(clock[n]), float(clock[n + 1])
+        new, carried = advance_carrying(model, x, t, after, method, noise, carried)
+        if not n:
+            check_part(f"a step of {method.name}", new, x)
+        x = new if settle is None else settle(x, new)
+        yield n + 1, x
+
+
+def advance(model: SDE, x: Array, t: float, after: float, method: Method, noise: Any) -> Array:
+    """Take one step, from t to `after`."""
+    # What is not finite is found and reported by the caller, with the time and the rows.
+    with np.errstate(all="ignore"):
+        return guarded(method.step, f"a step of {method.name}", t, model, t, x, after - t, noise)
+
+
+def begin(model: SDE, x: Array, t: float, method: Method) -> Any:
+    """Return what the first step of a run carries besides the state."""
+    with np.errstate(all="ignore"):
+        return guarded(method.begin, f"a step of {method.name}", t, model, t, x)
+
+
+def advance_carrying(
+    model: SDE, x: Array, t: float, after: float, method: Method, noise: Any, carried: Any
+) -> tuple[Array, Any]:
+    """Take one step of a run, with what it carries; return what the next step carries."""
+    with np.errstate(all="ignore"):
+        role = f"a step of {method.name}"
+        found: tuple[Array, Any] = guarded(
+            method.step_carrying, role, t, model, t, x, after - t, noise, carried
+        )
+        return found
+
+
+def nonfinite(x: Array, t: float, first_row: int, trouble: str) -> str:
+    """Say which rows are not finite at time t, and what that means, or return an empty string."""
+    if all_finite(x):
+        return ""
+    xp = array_namespace(x)
+    rows = np.flatnonzero(~to_numpy(xp.all(xp.isfinite(x), axis=1)))
+    named = ", ".join(str(first_row + row) for row in rows[:3]) + (", ..." if len(rows) > 3 else "")
+    return f"{trouble} at t={t:g} in {len(rows)} of {x.shape[0]} rows ({named})"

@@ -1,0 +1,21 @@
+"""Methods without a tableau: Maruyama, Milstein, Heun, implicit and Langevin; their interface and names.
+
+Belongs here: steps as pure functions of (model, t, x, dt, increment). May import: `_model`, `_noise`.
+"""
+
+from diffmath.sde._methods.implicit import ImplicitMethod, check_newton, drift_of, implicit_slope, without
+from diffmath.sde._methods.method import Method
+from diffmath.sde._methods.named_methods import as_method
+from diffmath.sde._methods.steppers import against, root_of
+
+__all__ = [
+    "ImplicitMethod",
+    "Method",
+    "against",
+    "as_method",
+    "check_newton",
+    "drift_of",
+    "implicit_slope",
+    "root_of",
+    "without",
+]

@@ -1,0 +1,229 @@
+r"""Is a model what it is declared to be? Looked at once where a solve begins, by at most four calls.
+
+.. math:: \text{additive: } \partial_k g = 0, \qquad \text{diagonal: } \partial_k g_i = 0 \; (k \ne i), \qquad
+          \text{the derivative: } g(x + \delta) - g(x - \delta) = 2\, g'(x)\, \delta + O(\delta^3)
+
+A method relies on it without a word: with a false declaration its order falls, or its limit is wrong. A
+symbolic SDE is proven; callables can only be asked at points.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from diffmath._arrays.models import SDE
+from diffmath._arrays.tracing import is_tracing
+from diffmath._core.typing import Array
+from diffmath.sde._model.commutes import refuse_false_commutativity
+from diffmath.sde._model.edge import Probed
+from diffmath.sde._model.langevin import Langevin
+from diffmath.sde._model.look import CannotAskError, Host, Look
+
+__all__ = ["check_declared"]
+
+# A change of g by less than this many units in the last place of the largest entry of its row is rounding.
+_GRAINS = 16.0
+
+# A change is what calls at equal points do not show, by this factor.
+_NOISE = 8.0
+
+# A derivative that is off by less than this share of the change is not refused: networks of low precision
+# are differentiated no better.
+_SHARE = 0.05
+
+# Differences over a short and a long step that disagree by more than this share tell nothing.
+_AGREE = 0.25
+
+# If fewer of the entries than this have a slope, none is judged: it may be there by chance.
+_RESOLVED = 0.75
+
+_SKIP = "check=False skips this look"
+
+
+def check_declared(model: SDE, t: float, x: Array, method: Any, probed: Probed) -> None:
+    """Refuse a declaration that is false at the first rows, if the method relies on it.
+
+    Raises
+    ------
+    ValueError
+        Noise that is declared additive, diagonal or commutative and is not, or a wrong derivative.
+    """
+    if 0 in x.shape or isinstance(model, Langevin) or is_tracing(x, probed.g):
+        return
+    for whole in (False, True):
+        look = Look(model, t, x, probed, whole=whole)
+        try:
+            with np.errstate(all="ignore"):  # what is not finite tells nothing
+                _check(look, method)
+        except CannotAskError:
+            continue
+        return
+
+
+def _check(look: Look, method: Any) -> None:
+    noise = look.model.noise
+    if noise == "additive":
+        _check_additive(look)
+        return
+    if noise == "diagonal" and _relies(method, noise) and look.x.shape[1] > 1:
+        _check_diagonal(look)
+    if look.derivative is not None and method.needs_derivative:
+        _check_derivative(look, look.derivative)
+    if noise == "commutative" and _relies(method, noise):
+        refuse_false_commutativity(look)
+
+
+def _relies(method: Any, noise: str) -> bool:
+    """Whether a method does better with this noise than with general noise; weak methods all do."""
+    strong, _ = method.orders[noise]
+    return strong is None or strong != method.orders.get("general", (None,))[0]
+
+
+def _moved(look: Look, tag: str) -> Host:
+    """Return points an eighth to a half away in every component, to either side.
+
+    In every second row, of itself; in the others, of 1: a state may begin far below its scale. Moves may be
+    as long as they like, since what does not depend on a component does not see it.
+    """
+    normals = look.normals(tag, look.x.shape[1])
+    size = look.size.copy()
+    size[1::2] = np.maximum(size[1::2], 1.0)
+    return look.x + np.sign(normals) * (0.125 + 0.375 * np.abs(np.tanh(normals))) * size
+
+
+def _differs(look: Look, one: Host, other: Host) -> Host:
+    """Return where two diffusions differ by more than half the digits, in units of what is allowed."""
+    entries = tuple(range(1, one.ndim))
+    size = np.maximum(np.abs(one), np.abs(other))
+    allowed = np.sqrt(look.eps) * size + _GRAINS * look.eps * size.max(axis=entries, keepdims=True)
+    change = np.abs(one - other)
+    seen = np.isfinite(change) & (change > allowed)
+    return np.where(seen, change / np.where(allowed > 0, allowed, 1.0), 0.0)
+
+
+def _beyond_noise(look: Look, change: Host) -> Host:
+    """Return which changes two calls at the same points do not show: one more call."""
+    noise = _differs(look, look.g, look.at(look.x)).max(initial=0.0)
+    return np.asarray(change > max(1.0, _NOISE * noise))
+
+
+def _check_additive(look: Look) -> None:
+    moved = look.at(_moved(look, "additive"))
+    change = _differs(look, look.g, moved)
+    if not change.any() or not (bad := _beyond_noise(look, change)).any():
+        return
+    place = tuple(np.argwhere(bad)[0])
+    raise ValueError(
+        f"noise is declared additive, but the diffusion changes with the state: near the initial state of "
+        f"row {look.name(place[0])} (t={look.t:g}) from {look.g[place]:.5g} to {moved[place]:.5g}. Declare "
+        f"it 'diagonal', 'scalar', 'commutative' or 'general'; {_SKIP}"
+    )
+
+
+def _check_diagonal(look: Look) -> None:
+    """Move some components, and then the others: those that stay must keep their g."""
+    first, after = _halves(look), _moved(look, "diagonal")
+    some, all_ = look.at(np.where(first, after, look.x)), look.at(after)
+    change = np.where(first, _differs(look, some, all_), _differs(look, look.g, some))
+    if not change.any() or not (bad := _beyond_noise(look, change)).any():
+        return
+    row, i = (int(k) for k in np.argwhere(bad)[0])
+    before, now = (some, all_) if first[row, i] else (look.g, some)
+    raise ValueError(
+        f"noise is declared diagonal, but component {i} of the diffusion changes with other components of "
+        f"the state: near the initial state of row {look.name(row)} (t={look.t:g}) from {before[row, i]:.5g} "
+        f"to {now[row, i]:.5g}. Declare it 'general' with a matrix per row, (batch, dim, dim), zero off the "
+        f"diagonal, or use a method that does not rely on it (sde.euler_maruyama); {_SKIP}"
+    )
+
+
+def _halves(look: Look) -> Host:
+    """Return half of the components for every row, any two apart in one of the rows (up to 256 of them)."""
+    rows, n = look.x.shape
+    halves: Host = np.argsort(look.normals("halves", n), axis=1) < n // 2
+    for row in range(min(rows, (n - 1).bit_length())):
+        halves[row] = (np.arange(n) >> row) & 1
+    return halves
+
+
+def _check_derivative(look: Look, derivative: Host) -> None:
+    """Compare with central differences: over short steps, and over long ones before anything is refused."""
+    direction, trials = _along_noise(look), list[_Trial]()
+    suspect: Any = True
+    for power in (1 / 3, 1 / 4):
+        trials.append(_Trial.of(look, derivative, look.eps**power, direction))
+        suspect = suspect & trials[-1].wrong
+        if not suspect.any():
+            return
+    slopes, floors = (
+        [trial.central / trial.length for trial in trials],
+        sum(t.floor / t.length for t in trials),
+    )
+    suspect &= np.abs(slopes[0] - slopes[1]) <= _AGREE * np.maximum(*np.abs(slopes)) + floors
+    # What is wrong in one row of many may be noise that looks like a slope by chance.
+    suspect &= suspect.sum(axis=0) >= trials[0].judged.sum(axis=0) / 2
+    if not suspect.any():
+        return
+    place = tuple(np.argwhere(suspect)[0])
+    inside = tuple(int(k) for k in place[1:])
+    raise ValueError(
+        f"diffusion_derivative(t, x) does not fit the diffusion: near the initial state of row "
+        f"{look.name(place[0])} (t={look.t:g}), over a small change of x, entry "
+        f"{inside if len(inside) > 1 else inside[0]} of the diffusion changes by "
+        f"{trials[0].central[place]:.5g}, but the derivative says {trials[0].predicted[place]:.5g}. Correct "
+        f"it, let symbolic.SDE(...).lower() derive it, or use sde.derivative_free_milstein; {_SKIP}"
+    )
+
+
+class _Trial(NamedTuple):
+    """A central difference: its length, the change seen and predicted, what is round-off, what is wrong."""
+
+    length: float
+    central: Host
+    predicted: Host
+    floor: Host
+    judged: Host
+    wrong: Host
+
+    @classmethod
+    def of(cls, look: Look, derivative: Host, length: float, direction: Host) -> _Trial:
+        step = (look.x + (length * direction).astype(look.x.dtype)) - look.x  # as the points represent it
+        after, before = look.at(look.x + step), look.at(look.x - step)
+        central, crooked = (after - before) / 2, np.abs(after - 2 * look.g + before)
+        sides = np.maximum(np.abs(after - look.g), np.abs(before - look.g))
+        predicted, parts = _predicted(derivative, step), _predicted(np.abs(derivative), np.abs(step))
+        entries = tuple(range(1, look.g.ndim))
+        floor = 4 * _GRAINS * look.eps * np.abs(look.g).max(axis=entries, keepdims=True)
+        resolved, known = crooked <= sides / 2 + floor, np.isfinite(crooked)  # no kink, no jump, no noise
+        if not known.any() or resolved[known].mean() < _RESOLVED:
+            none = np.zeros(central.shape, dtype=bool)
+            return cls(length, central, predicted, floor, none, none)
+        off = np.abs(central - predicted) - crooked - floor - 4 * np.median(crooked[known])
+        judged = resolved & np.isfinite(off) & (np.maximum(np.abs(central), parts) > 0)
+        wrong = judged & (off > _SHARE * np.maximum(np.abs(central), parts))
+        return cls(length, central, predicted, floor, judged, wrong)
+
+
+def _along_noise(look: Look) -> Host:
+    """Return where a step moves the state: along the noise, since no method asks for g' anywhere else."""
+    if look.model.noise == "diagonal":
+        normals = look.normals("derivative", look.x.shape[1])
+        share = np.sign(normals) * (0.5 + 0.5 * np.abs(np.tanh(normals)))
+        return np.where(look.g != 0, share * look.size, 0.0)
+    along = look.g
+    if along.ndim == 3:
+        along = np.einsum("bdj,bj->bd", along, look.normals("derivative", along.shape[2]))
+    largest = np.abs(along).max(axis=1, keepdims=True)
+    size = np.abs(look.x).max(axis=1, keepdims=True)
+    return np.asarray(np.where(size > 0, size, 1.0) * along / np.where(largest > 0, largest, 1.0))
+
+
+def _predicted(derivative: Host, step: Host) -> Host:
+    """Return the change of g over a step: elementwise, or the last axis against it."""
+    if derivative.ndim == step.ndim:
+        derivative, step = derivative[..., None], step[..., None]
+        return np.asarray((derivative * step)[..., 0])
+    found: Host = np.einsum("b...k,bk->b...", derivative, step)
+    return found

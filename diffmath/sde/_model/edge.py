@@ -1,0 +1,197 @@
+"""The public edge of the SDE solvers: what is checked once, before the first step."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import array_api_compat as compat
+import numpy as np
+
+from diffmath._arrays.bound import check_args, check_parameters
+from diffmath._arrays.callables import check_dynamics, check_result, guarded
+from diffmath._arrays.models import SDE
+from diffmath._arrays.namespace import array_namespace, check_array
+from diffmath._arrays.tracing import all_true
+from diffmath._core.typing import Array
+from diffmath.sde._model.langevin import Langevin
+from diffmath.sde._model.rows import Rows, take
+from diffmath.sde._model.watched import Watched, watched
+
+__all__ = ["Prepared", "Probed", "as_sde", "check_state", "noise_shape", "prepare", "probe"]
+
+
+class Prepared(NamedTuple):
+    r"""A model and its initial states, as the solvers step them: rows of shape (batch, n)."""
+
+    model: SDE
+    x: Array
+    rows: Rows
+
+    def shaped(self, x: Array) -> Array:
+        r"""Return states (..., batch, n) in the shape that the user gave, (..., batch, \*state)."""
+        if len(self.rows.state) == 1:
+            return x
+        return array_namespace(x).reshape(x, (*x.shape[:-1], *self.rows.state))
+
+
+def prepare(
+    model: Any, x0: Array, parameters: Any = None, args: Any = (), *, some_rows: bool = False
+) -> Prepared:
+    r"""Check the initial states, (batch, \*state), and bind the callables of a model to their parameters."""
+    model = as_sde(model, plain=False)
+    x = check_array("x0", x0, min_ndim=2, some_rows=some_rows)
+    if x.ndim > 2 and isinstance(model, Langevin):
+        raise ValueError(f"x0 of a Langevin must have shape (batch, 2 n); got {tuple(x.shape)}")
+    rows = Rows(
+        tuple(x.shape[1:]),
+        None if parameters is None else check_parameters(parameters, x.shape[0]),
+        check_args(args),
+    )
+    flat = (x.shape[0], math.prod(rows.state))
+    return Prepared(watched(model, rows), x if x.ndim == 2 else array_namespace(x).reshape(x, flat), rows)
+
+
+def check_state(x0: Array) -> Array:
+    """Return `x0` as finite floats of shape (batch, dim)."""
+    x = check_array("x0", x0, min_ndim=2)
+    if x.ndim != 2:
+        raise ValueError(f"x0 must have shape (batch, dim); got {tuple(x.shape)}")
+    return x
+
+
+def as_sde(model: Any, *, plain: bool = True) -> SDE:
+    """Return an SDE of callables, lowering a symbolic one; `plain` refuses callables of more than (t, x)."""
+    if not isinstance(model, SDE):
+        lowered = model.lower() if callable(getattr(model, "lower", None)) else None
+        if not isinstance(lowered, SDE):
+            raise TypeError(f"model must be an sde.SDE or a symbolic.SDE; got {type(model).__name__}")
+        return lowered
+    if plain:
+        for role in ("drift", "diffusion"):
+            check_dynamics(getattr(model, role), role)
+    return model
+
+
+class Probed(NamedTuple):
+    """The shape of an increment, and what the diffusion and its derivative returned at the initial states."""
+
+    shape: tuple[int, int]
+    g: Array
+    derivative: Array | None
+
+
+def noise_shape(model: SDE, t: float, x: Array) -> tuple[int, int]:
+    """Return the shape of an increment of a model, checked as by `probe`."""
+    return probe(model, t, x).shape
+
+
+def probe(model: SDE, t: float, x: Array) -> Probed:
+    """Call drift and diffusion once, check what they return, and tell the shape of an increment.
+
+    Raises
+    ------
+    TypeError
+        A result of another library, or that would change its dtype; a state modified in place.
+    ValueError
+        A result of the wrong shape for the declared noise.
+    """
+    _probe("drift", model.drift, t, x, tuple(x.shape))
+    matrix = model.noise in ("commutative", "general")
+    g = _probe("diffusion", model.diffusion, t, x, None)
+    _refuse_two_readings(model, t, x)
+    motions = {"diagonal": x.shape[1], "scalar": 1}.get(model.noise)
+    if model.noise_dim is not None and motions is not None and model.noise_dim != motions:
+        raise ValueError(
+            f"noise_dim must be {motions} for {model.noise} noise of {x.shape[1]} components, or None; got "
+            f"{model.noise_dim}: a matrix per row is noise='general'"
+        )
+    if g.ndim == 3 and model.noise in ("diagonal", "scalar"):
+        raise ValueError(
+            f"diffusion(t, x) of {model.noise} noise must return shape {tuple(x.shape)}; got "
+            f"{tuple(g.shape)}: a matrix per row is noise='general' (or 'commutative', 'additive')"
+        )
+    if matrix or g.ndim == 3:
+        width = model.noise_dim or (g.shape[2] if g.ndim == 3 else x.shape[1])
+        check_result("diffusion(t, x)", g, x, (*x.shape, width))
+        return Probed((x.shape[0], width), g, _probe_derivative(model, t, x, (*g.shape, x.shape[1])))
+    check_result("diffusion(t, x)", g, x)
+    tail = x.shape if model.noise == "diagonal" else (*x.shape, x.shape[1])
+    width = 1 if model.noise == "scalar" else x.shape[1]
+    return Probed((x.shape[0], width), g, _probe_derivative(model, t, x, tail))
+
+
+def _refuse_two_readings(model: SDE, t: float, x: Array) -> None:
+    """Refuse a diffusion whose first axis could be the rows or the state: asked with another number of rows.
+
+    A matrix (dim, noise_dim) for all rows and a vector (batch, dim) for each look the same if there are as
+    many rows as components. One more call, in that case only.
+    """
+    g, batch = model.diffusion, x.shape[0]
+    if not isinstance(g, Watched) or g.rows is None or batch < 2 or batch != g.rows.state[0]:
+        return
+    found = g.shape_returned
+    if not found or found[0] != batch or len(found) > 1 + len(g.rows.state):
+        return
+    # More rows than a few, or fewer than many: a number that does not broadcast against `batch`.
+    number = batch + 1 if batch < 8 else 7
+    again = _shape_on(g, t, x, np.arange(number) % batch)
+    follows = again is None or again[0] != batch  # a closure over one array per row raises: it is per row
+    elementwise = model.noise in ("diagonal", "scalar") or (
+        model.noise == "additive" and model.noise_dim is None
+    )
+    per_row = elementwise and len(found) == 1 + len(g.rows.state)
+    if follows != per_row:
+        means = "one row each" if follows else "the same for all rows"
+        advice = (
+            "give the same for all rows a first axis of 1, and arrays of one row each as parameters="
+            if not follows
+            else "a number per row has shape (batch, 1), of all its components"
+            if elementwise
+            else "a matrix per row has shape (batch, dim, noise_dim); elementwise noise is 'diagonal'"
+        )
+        raise ValueError(
+            f"diffusion(t, x) of {model.noise} noise returns shape {found} for {batch} rows of {batch} "
+            f"components, {means}, which that shape does not stand for: {advice}"
+        )
+
+
+def _shape_on(g: Watched, t: float, x: Array, rows: Any) -> tuple[int, ...] | None:
+    """Return the shape that a diffusion returns for some rows, or None if it cannot be called on them."""
+    assert g.rows is not None
+    g.rows.choose(rows)
+    try:
+        with np.errstate(all="ignore"):
+            return tuple(g.raw(t, take(x, rows)).shape)
+    except Exception:  # noqa: BLE001  whatever a function does with arrays that do not fit
+        return None
+    finally:
+        g.rows.choose(None)
+
+
+def _probe_derivative(model: SDE, t: float, x: Array, shape: tuple[int, ...]) -> Array | None:
+    if model.diffusion_derivative is None or model.noise == "additive":
+        return None
+    return _probe("diffusion_derivative", model.diffusion_derivative, t, x, tuple(shape))
+
+
+def _probe(role: str, function: Any, t: float, x: Array, shape: tuple[int, ...] | None) -> Array:
+    lent = 1.0 * x  # a copy that torch can differentiate: the user's own array stays as it is
+    with np.errstate(all="ignore"):  # what is not finite is found after the step, and reported
+        result = guarded(function, role, t, t, lent)
+    call = f"{role}(t, x)"
+    if not compat.is_array_api_obj(result):
+        wanted = tuple(x.shape) if shape is None else shape
+        raise TypeError(
+            f"{call} must return an array of shape {wanted}, of the library and dtype of the state; got "
+            f"{type(result).__name__}"
+        )
+    check_result(call, result, x, getattr(result, "shape", None) if shape is None else shape)
+    if not all_true(lent == x):
+        raise TypeError(f"{role} must not modify its state x; it did at t={t!r}: work on a copy")
+    if result.dtype != x.dtype:
+        raise TypeError(
+            f"{call} must keep the precision of the state, {x.dtype}; got {result.dtype}: create its "
+            "constants with dtype=x.dtype, or convert the initial state"
+        )
+    return result

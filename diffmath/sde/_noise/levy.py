@@ -1,0 +1,141 @@
+r"""Increments with Levy areas that refine: N, 2N, 4N, ... steps of one key see one path, its areas included.
+
+The index tree is that of `brownian_increments`; a node holds (W, H, K) and is divided by the exact bridge of
+all three, at the ratio that the clock has there. Chen's relation of two fine increments is the coarse one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from diffmath import random
+from diffmath._arrays.namespace import host_times
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array
+from diffmath.sde._noise.bridge import State
+from diffmath.sde._noise.increment import Increment, change_arrays
+from diffmath.sde._noise.noise import brownian_increments, noise_model, walk
+from diffmath.sde._noise.tree import Tree
+
+__all__ = ["LevyIncrements", "check_terms", "increment_of", "levy_increments", "needed_terms"]
+
+
+def levy_increments(terms: str, *, levels: int = 0) -> LevyIncrements:
+    r"""Return what a `Method` takes as `increments`: W and the Levy areas that it asks for.
+
+    Parameters
+    ----------
+    terms : str
+        Letters of "HKA": "H" space-time, "K" space-time-time, "A" the areas of pairs. H comes with all.
+    levels : int
+        For "A", the halvings of each cell of the tree down to which areas are resolved: a clock of
+        ``odd * 2**k`` steps combines ``2**(levels - k)`` areas per step by Chen's relation, so that clocks
+        with k up to `levels` share their areas.
+
+    Returns
+    -------
+    callable
+        ``(key, clock, shape, *, like, first_row=0) -> iterator of Increment``, as `brownian_increments`. It
+        compares, hashes and pickles.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `terms` without a letter, with another one, or twice the same; `levels` not an int from 0 to 24.
+
+    Notes
+    -----
+    *What is shared.* W, H and K of N, 2N, 4N, ... steps belong to one path, for clocks of any spacing that
+    nest; which terms are asked for does not matter. It is another path than that of `brownian_increments`,
+    whose tree knows W alone. Areas A are shared down to `levels`, where nodes below a step are cut in its
+    middle; finer steps draw theirs given (W, H, K), with the right law but independently of what coarser
+    clocks drew.
+
+    *Cost.* Three normals per step, row and Brownian motion. With "A", ``2**(levels - k)`` as many, and
+    d (d + 1) / 2 for the area of d motions.
+
+    References
+    ----------
+    .. [1] Foster, Oberhauser & Lyons (2020), An optimal polynomial approximation of Brownian motion, SIAM J.
+       Numer. Anal. 58, 1393-1421.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import diffmath as dm
+    >>> from diffmath import sde
+    >>> draw, key = sde.levy_increments("H"), dm.random.key(0)
+    >>> coarse = list(draw(key, np.linspace(0, 1, 3), (5, 1), like=np.empty(0)))
+    >>> fine = list(draw(key, np.linspace(0, 1, 5), (5, 1), like=np.empty(0)))
+    >>> bool(np.allclose(coarse[0].H, sde.chen(fine[0], fine[1]).H))
+    True
+    """
+    check_terms(terms)
+    if not terms:
+        raise ValueError('terms must be letters of "HKA"; got "": use brownian_increments for W alone')
+    if check_count("levels", levels, 0) > 24:
+        raise ValueError(f"levels must be at most 24, an area of 2**24 leaves; got {levels}")
+    return LevyIncrements(terms, levels)
+
+
+@dataclass(frozen=True)
+class LevyIncrements:
+    """The callable that `levy_increments` returns."""
+
+    terms: str
+    levels: int = 0
+
+    def __call__(
+        self,
+        key: random.Key,
+        clock: npt.ArrayLike,
+        shape: tuple[int, ...],
+        *,
+        like: Array,
+        dtype: Any = None,
+        first_row: int = 0,
+    ) -> Iterator[Increment]:
+        times = host_times(clock, "clock")
+        model, wrap = noise_model(like, dtype)
+        tree = Tree(shape, model, None, first_row, areas="A" in self.terms)
+        path_key = random.fold_in(key, "sde.levy")
+        return self._iterate(tree, times, walk(path_key, times, tree.root, tree.halve), wrap)
+
+    def _iterate(
+        self, tree: Tree, times: Any, steps: Any, wrap: Callable[[Array], Array]
+    ) -> Iterator[Increment]:
+        for state, cell_key, node, n in steps:
+            dt = float(times[n + 1] - times[n])
+            depth = max(0, self.levels - node.bit_length() + 1)
+            A = tree.area(cell_key, state, abs(dt), node, depth) if "A" in self.terms else None
+            yield change_arrays(increment_of(dt, state, A, self.terms), wrap)
+
+
+def increment_of(dt: float, state: State, A: Array | None, terms: str) -> Increment:
+    """Keep of a state what `terms` ask for, and H, without which Chen's relation would not close."""
+    W, H, K = (*state, None, None)[:3]
+    return Increment(dt, W, H if terms else None, K if "K" in terms else None, A)
+
+
+def check_terms(terms: str) -> None:
+    """Refuse what is not a string of different letters of "HKA"."""
+    if not isinstance(terms, str):
+        raise TypeError(f"terms must be a str; got {type(terms).__name__}")
+    if set(terms) - set("HKA") or len(set(terms)) < len(terms):
+        raise ValueError(f'terms must be letters of "HKA", each once; got {terms!r}')
+
+
+def needed_terms(increments: Any, method: str) -> str:
+    """Tell the terms that a method's increments carry; refuse noise that no Brownian path can supply."""
+    if increments is brownian_increments:
+        return ""
+    if isinstance(increments, LevyIncrements):
+        return increments.terms
+    raise ValueError(
+        f"{method} draws noise of its own kind, not that of a path: use a method whose increments are "
+        "brownian_increments or levy_increments(...)"
+    )

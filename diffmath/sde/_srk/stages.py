@@ -1,0 +1,115 @@
+"""What the stages of every stochastic Runge-Kutta method are made of: weighted sums of evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from diffmath._arrays.models import SDE, Calculus
+from diffmath._core.typing import Array
+from diffmath.sde._methods import Method, against
+from diffmath.sde._noise import Increment, levy_increments
+from diffmath.sde._tableaux import StochasticTableau
+
+__all__ = ["Estimated", "add", "additive_noise", "area", "needed", "rossler_method", "weighted"]
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """The step of a method with its error estimate; unlike a bound method, it compares and pickles."""
+
+    step: Any
+
+    def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: Any) -> tuple[Array, Array]:
+        """Return the new state and an estimate of its error."""
+        new, error = self.step.with_error(model, t, x, dt, noise)
+        return new, error
+
+
+def weighted(weights: Sequence[float], values: Sequence[Array | None]) -> Array | None:
+    """Return the sum of weights times values, None if all weights are zero: zeros cost nothing."""
+    total = None
+    for weight, value in zip(weights, values, strict=False):
+        if weight != 0.0 and value is not None:
+            term = value if weight == 1.0 else weight * value
+            total = term if total is None else total + term
+    return total
+
+
+def needed(*rows: Sequence[float]) -> tuple[bool, ...]:
+    """Tell for every stage whether any of these rows of weights uses it."""
+    return tuple(any(column) for column in zip(*rows, strict=True))
+
+
+def add(x: Array, dt: float, slope: Array | None, g: Array | None, noise: Array) -> Array:
+    """Return x + dt slope + g noise, without what is None."""
+    moved = x if slope is None else x + dt * slope
+    return moved if g is None else moved + against(g, noise)
+
+
+def area(noise: Any) -> Array:
+    """Return the space-time Levy area of an increment, or say how to get it."""
+    if not isinstance(noise, Increment) or noise.H is None:
+        raise TypeError(
+            f"the noise must be an Increment with H; got {noise!r}: set increments=levy_increments('H')"
+        )
+    return noise.H
+
+
+def additive_noise(
+    model: SDE, t: float, x: Array, dt: float, noise: Increment, c: Mapping[str, Any]
+) -> tuple[list[Array | None], Array]:
+    """Return g at the time of every stage that is used, each node once, and I_10 / h."""
+    H = area(noise)
+    used = needed(*c["B0"], c["beta1"], c["beta2"])
+    nodes = {node for node, is_used in zip(c["c1"], used, strict=True) if is_used}
+    g = {node: model.diffusion(t + node * dt, x) for node in nodes}
+    return [g.get(node) for node in c["c1"]], 0.5 * noise.W + H
+
+
+def rossler_method(
+    step: Any,
+    name: str,
+    orders: Mapping[str, tuple[float | None, float | None]],
+    *,
+    deterministic_order: int,
+    reference: str,
+    tolerance: str = "0",
+    calculi: tuple[Calculus, ...] = ("ito",),
+    increments: Any = None,
+    order: str = "3/2",
+    **coefficients: Any,
+) -> Method:
+    """Return the method with these coefficients: prove the tableau, count its evaluations, set its noise."""
+    tableau = StochasticTableau(
+        name=name,
+        family=step.family,
+        coefficients=coefficients,
+        deterministic_order=deterministic_order,
+        tolerance=tolerance,
+        reference=reference,
+        order=order,
+    )
+    taken = step(tableau)
+    has_estimate = step.family in ("sra", "sri") or "alpha_embedded" in tableau.coefficients
+    return Method(
+        name=name,
+        step=taken,
+        orders=orders,
+        calculi=calculi,
+        reference=reference,
+        evaluations=_drift_evaluations(tableau),
+        increments=increments or levy_increments("H"),
+        step_with_error=Estimated(taken) if has_estimate else None,
+    )
+
+
+def _drift_evaluations(tableau: StochasticTableau) -> int:
+    """Count the stages at which the drift is used and is not that of the state itself."""
+    c = tableau.floats
+    used = needed(*c["A0"], *c.get("A1", ()), c["alpha"])
+    rows = zip(*(c[name] for name in ("A0", "B0", "BW", "BH") if name in c), strict=True)
+    moved = [any(map(any, row)) for row in rows]
+    still = any(u and not m for u, m in zip(used, moved, strict=True))
+    return still + sum(u and m for u, m in zip(used, moved, strict=True))
