@@ -21,7 +21,7 @@ from diffmath._arrays.accelerate import Accelerated
 from diffmath._arrays.host_sharing import aligned_empty, host_view, lend
 from diffmath._arrays.namespace import to_numpy
 from diffmath.random._distributions import normal_rows
-from diffmath.statespace._scan import linear_recurrence
+from diffmath.statespace._recurrence.scan import linear_recurrence
 
 INTEROP = bool(os.environ.get("DIFFMATH_INTEROP"))
 interop = pytest.mark.skipif(not INTEROP, reason="frameworks are tested in interop")

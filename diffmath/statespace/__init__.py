@@ -9,36 +9,36 @@ and `simulate_events` any system over samples at irregular times. `s4d_lin` and 
 models start, `modal` makes a `StateSpace` of one; `delay` is a delay line.
 """
 
-from diffmath.statespace._basis import basis
-from diffmath.statespace._batch import discretize_batch
-from diffmath.statespace._block_diagonal import BlockDiagonal
-from diffmath.statespace._convolution import convolve
-from diffmath.statespace._delay import delay
-from diffmath.statespace._diagonal import diagonal_kernel, diagonalize
-from diffmath.statespace._diagonal_step import discretize_diagonal
-from diffmath.statespace._discretize import backward_euler, bilinear, forward_euler, gbt
-from diffmath.statespace._events import simulate_events
-from diffmath.statespace._fourier import foud, fous, fout
-from diffmath.statespace._frequency import frequency_response
-from diffmath.statespace._hippo import jacs, lagt, legs, legt
-from diffmath.statespace._hold import foh, impulse, zoh
-from diffmath.statespace._initial import s4d_inv, s4d_legs, s4d_lin, s4d_real
-from diffmath.statespace._initial_blocks import s5_blocks
-from diffmath.statespace._kernel import kernel, kernel_method
-from diffmath.statespace._kernel_bank import kernel_bank
-from diffmath.statespace._lower_cumulative import LowerCumulative
-from diffmath.statespace._memory import memorize
-from diffmath.statespace._modal import modal
-from diffmath.statespace._nplr import DPLR, NPLR, dplr, nplr
-from diffmath.statespace._project import project
-from diffmath.statespace._reconstruct import reconstruct
-from diffmath.statespace._scan import scan
-from diffmath.statespace._simulate import advance, simulate
-from diffmath.statespace._statespace import StateSpace
-from diffmath.statespace._step import step
-from diffmath.statespace._structure import Dense
-from diffmath.statespace._transform import change_gauge, jacobi_gauge, tilt
-from diffmath.statespace._tridiagonal_inverse import TridiagonalInverse
+from diffmath.statespace._diagonal.diagonal import diagonal_kernel, diagonalize
+from diffmath.statespace._diagonal.diagonal_step import discretize_diagonal
+from diffmath.statespace._discretize.batch import discretize_batch
+from diffmath.statespace._discretize.discretize import backward_euler, bilinear, forward_euler, gbt
+from diffmath.statespace._discretize.hold import foh, impulse, zoh
+from diffmath.statespace._hippo.delay import delay
+from diffmath.statespace._hippo.fourier import foud, fous, fout
+from diffmath.statespace._hippo.hippo import jacs, lagt, legs, legt
+from diffmath.statespace._hippo.initial import s4d_inv, s4d_legs, s4d_lin, s4d_real
+from diffmath.statespace._hippo.initial_blocks import s5_blocks
+from diffmath.statespace._hippo.transform import change_gauge, jacobi_gauge, tilt
+from diffmath.statespace._kernel.bank import kernel_bank
+from diffmath.statespace._kernel.convolution import convolve
+from diffmath.statespace._kernel.kernel import kernel, kernel_method
+from diffmath.statespace._memory.basis import basis
+from diffmath.statespace._memory.memory import memorize
+from diffmath.statespace._memory.project import project
+from diffmath.statespace._memory.reconstruct import reconstruct
+from diffmath.statespace._recurrence.events import simulate_events
+from diffmath.statespace._recurrence.scan import scan
+from diffmath.statespace._recurrence.simulate import advance, simulate
+from diffmath.statespace._recurrence.step import step
+from diffmath.statespace._structure.block_diagonal import BlockDiagonal
+from diffmath.statespace._structure.lower_cumulative import LowerCumulative
+from diffmath.statespace._structure.structure import Dense
+from diffmath.statespace._structure.tridiagonal_inverse import TridiagonalInverse
+from diffmath.statespace._system.frequency import frequency_response
+from diffmath.statespace._system.modal import modal
+from diffmath.statespace._system.nplr import DPLR, NPLR, dplr, nplr
+from diffmath.statespace._system.statespace import StateSpace
 
 __all__ = [
     "DPLR",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import diffmath as dm
 from diffmath import statespace as ss
-from diffmath.statespace import _fixed_steps
+from diffmath.statespace._memory import fixed_steps as _fixed_steps
 
 N = 7
 SYSTEMS = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diffmath import statespace as ss
-from diffmath.statespace import _statespace as module
+from diffmath.statespace._system import statespace as module
 
 EPS = float(np.finfo(np.float32).eps)
 

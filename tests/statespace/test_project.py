@@ -13,7 +13,7 @@ import scipy.special
 from numpy.polynomial.legendre import Legendre
 
 from diffmath import statespace as ss
-from diffmath.statespace._integrals import _reach
+from diffmath.statespace._memory.integrals import _reach
 
 
 def clock(system, dt):

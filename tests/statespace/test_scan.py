@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import diffmath as dm
 from diffmath import statespace as ss
-from diffmath.statespace._scan import linear_recurrence
+from diffmath.statespace._recurrence.scan import linear_recurrence
 
 
 def definition(a, b, x=0.0):

@@ -1,0 +1,10 @@
+"""From continuous to discrete time: schemes and holds, for one system and for a batch of steps.
+
+Belongs here: discretization. May import: `_structure`, `_system`.
+"""
+
+from diffmath.statespace._discretize.batch import discretize_batch, rule_of
+from diffmath.statespace._discretize.discretize import Discretization, bilinear, check_alpha, gbt
+from diffmath.statespace._discretize.widened import widened
+
+__all__ = ["Discretization", "bilinear", "check_alpha", "discretize_batch", "gbt", "rule_of", "widened"]

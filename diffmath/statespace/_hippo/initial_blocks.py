@@ -1,0 +1,80 @@
+"""Where S5 starts: normal parts of HiPPO-LegS, side by side, each pair of conjugates by its upper half."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from diffmath._arrays.devices import on_its_device
+from diffmath._core.counts import check_count
+from diffmath._core.typing import Array
+from diffmath.statespace._hippo.hippo import legs
+from diffmath.statespace._hippo.initial import send
+from diffmath.statespace._system import dplr
+
+__all__ = ["s5_blocks"]
+
+
+@on_its_device
+def s5_blocks(
+    order: int, blocks: int, *, like: Array | None = None, dtype: Any = None
+) -> tuple[Array, Array]:
+    r"""Return the start of S5: several normal parts of HiPPO-LegS, side by side, and their eigenvectors.
+
+    .. math:: \operatorname{diag}(N_m, \ldots, N_m)\, V = V \operatorname{diag}(\lambda), \qquad
+        N_m = A_{LegS} + P P^\mathsf{T}, \quad m = N / J
+
+    Parameters
+    ----------
+    order : int
+        Number of real states N.
+    blocks : int
+        Number of blocks J, each of the even order N / J.
+    like : array, optional
+        Array that gives the library, the device and the precision; NumPy float64 by default.
+    dtype : dtype, optional
+        float32 or float64 of that library, for complex64 or complex128 results.
+
+    Returns
+    -------
+    poles : array, shape (order / 2,)
+        Complex, block by block, the fastest of a block first; each stands for itself and its conjugate.
+    V : array, shape (order, order / 2)
+        Their eigenvectors, orthonormal columns, zero outside of their block.
+
+    Raises
+    ------
+    TypeError
+        `order` or `blocks` is not an integer, or `dtype` not a real floating type.
+    ValueError
+        `blocks` does not cut `order` into even parts.
+
+    Notes
+    -----
+    For a real input matrix B (N, inputs) and a real output matrix C (outputs, N) the modes see
+    :math:`V^* B` and :math:`C V`, and :math:`y = 2\,\mathrm{Re}(C V x)`: S5 draws B and C at random. The
+    phases of the columns are free; here the input of LegS meets each with a positive number. The S5 code
+    keeps the lower half of the conjugates, which is the same model.
+
+    References
+    ----------
+    .. [1] Smith, Warrington & Linderman (2023), Simplified State Space Layers for Sequence Modeling,
+       appendix B.1.
+
+    Examples
+    --------
+    >>> from diffmath import statespace as ss
+    >>> poles, V = ss.s5_blocks(8, 2)
+    >>> poles.imag.round(3), V.shape
+    (array([4.603, 0.557, 4.603, 0.557]), (8, 4))
+    """
+    order, blocks = check_count("order", order), check_count("blocks", blocks)
+    if order % (2 * blocks):
+        raise ValueError(f"order must be a multiple of 2 blocks = {2 * blocks}; got {order}")
+    m = order // blocks
+    modes = dplr(legs(m))
+    upper = slice(None, m // 2 - 1, -1)
+    columns = modes.V[:, upper] * np.exp(1j * np.angle(modes.B[upper]))
+    V = np.kron(np.eye(blocks), columns)
+    return send(np.tile(modes.eigenvalues[upper], blocks), like, dtype), send(V, like, dtype)

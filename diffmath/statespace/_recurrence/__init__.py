@@ -1,0 +1,9 @@
+"""The recurrence: one step, a whole signal, a parallel scan, events at irregular times.
+
+Belongs here: state in, state out. May import: `_structure`, `_system`, `_discretize`, `_hippo`.
+"""
+
+from diffmath.statespace._recurrence.scan import recurrence
+from diffmath.statespace._recurrence.simulate import initial_state
+
+__all__ = ["initial_state", "recurrence"]

@@ -1,0 +1,121 @@
+"""What a state-space model promises when it is built: shapes, a structure, a measure and an origin."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import array_api_compat as compat
+
+from diffmath._arrays.namespace import array_namespace, asarray_like, check_array
+from diffmath._arrays.tracing import all_true, is_traced
+from diffmath._core.typing import Array
+from diffmath.statespace._structure import Dense, Measure, Structure, quiet
+
+if TYPE_CHECKING:
+    from diffmath.statespace._system.statespace import StateSpace
+
+__all__ = ["check_direct_term", "check_matrices", "check_measure", "check_origin", "check_structure"]
+
+
+def check_matrices(A: Array, B: Array, C: Array | None) -> tuple[Array, Array, Array | None]:
+    given = {"A": A, "B": B} if C is None else {"A": A, "B": B, "C": C}
+    xp = array_namespace(*given.values(), names=list(given))
+    checked = [check_array(name, array) for name, array in given.items()]
+    dtype = xp.result_type(*checked)
+    A, B, *rest = (xp.astype(array, dtype, copy=False) for array in checked)
+    if A.ndim != 2 or A.shape[0] != A.shape[1] or not A.shape[0]:
+        raise ValueError(f"A must be square, shape (n, n); got {tuple(A.shape)}")
+    n = A.shape[0]
+    if tuple(B.shape) != (n,):
+        raise ValueError(f"B must be a vector, shape ({n},) to fit A; got {tuple(B.shape)}")
+    if rest and (rest[0].ndim not in (1, 2) or rest[0].shape[-1] != n):
+        raise ValueError(f"C must have shape ({n},) or (p, {n}) to fit A; got {tuple(rest[0].shape)}")
+    return A, B, rest[0] if rest else None
+
+
+def check_direct_term(D: Any, C: Array | None) -> Any:
+    """Return D as an array with one value per output, or 0.0 where there is no output."""
+    if C is None:
+        if isinstance(D, float | int) and D == 0:
+            return 0.0
+        raise ValueError("D needs an output C: give both, system.with_output(C, D)")
+    if isinstance(D, float | int):
+        if not math.isfinite(D):
+            raise ValueError(f"D must be finite; got {D}")
+        return array_namespace(C).full(C.shape[:-1], D, dtype=C.dtype, device=compat.device(C))
+    xp = array_namespace(C, D, names=["C", "D"])
+    D = check_array("D", D)
+    if tuple(D.shape) != tuple(C.shape[:-1]):
+        raise ValueError(f"D must have shape {tuple(C.shape[:-1])} to fit C; got {tuple(D.shape)}")
+    return xp.astype(D, C.dtype, copy=False)
+
+
+def check_structure(system: StateSpace) -> None:
+    structure = system.structure
+    if not isinstance(structure, Structure):
+        raise TypeError(
+            f"structure must be a Structure, such as statespace.LowerCumulative; got {structure!r}: leave it "
+            "out for a dense system"
+        )
+    if isinstance(structure, Dense):
+        if structure.A is not system.A:
+            object.__setattr__(system, "structure", Dense(system.A))
+        return
+    if structure.order != system.order:
+        raise ValueError(f"structure must have order {system.order} like A; got {structure.order}")
+    _compare(system.A, structure.entries(), "A", f"structure {structure.name!r}", "leave structure out")
+
+
+def check_measure(system: StateSpace) -> None:
+    if system.measure is None:
+        return
+    if not isinstance(system.measure, Measure):
+        raise TypeError(f"measure must come from a builder; got {type(system.measure).__name__}")
+    if system.dt is not None:
+        raise ValueError(f"measure belongs to continuous systems; got dt={system.dt}")
+    for name, expected in zip("AB", system.measure.matrices(system.order), strict=True):
+        given = f"measure {str(system.measure)!r}"
+        remedy = f"build it with statespace.{system.measure.name}, or pass measure=None"
+        _compare(getattr(system, name), expected, name, given, remedy, slack=system.measure.slack)
+
+
+def _compare(array: Array, expected: Any, name: str, what: str, remedy: str, *, slack: float = 1.0) -> None:
+    """Refuse entries that are not those expected, up to the rounding of a few roots and quotients.
+
+    `slack` is how much more than that of the largest entry the rounding may be. Traced entries are believed.
+    """
+    if is_traced(array):
+        return
+    xp, wanted = array_namespace(array), asarray_like(expected, array)
+    eps = float(xp.finfo(array.dtype).eps)
+    tolerance = 16.0 * eps * xp.abs(wanted) + slack * eps * float(xp.max(xp.abs(wanted)))
+    if not all_true(xp.abs(array - wanted) <= tolerance):
+        raise ValueError(f"{name} does not have {what}: {remedy}")
+
+
+def check_origin(system: StateSpace) -> None:
+    """Compare A and B with the step of the origin, on one vector of the state space: O(n^2)."""
+    if system.origin is None:
+        return
+    source, alpha, dt = system.origin.system, system.origin.alpha, system.dt
+    if dt is None or source.order != system.order:
+        raise ValueError("origin belongs to a discrete system of the same order: pass origin=None")
+    xp = array_namespace(system.A, source.A, names=["A", "origin.system.A"])
+    dtype = source.A.dtype
+    A, B = xp.astype(system.A, dtype, copy=False), xp.astype(system.B, dtype, copy=False)
+    probe = xp.cos(xp.arange(system.order, dtype=dtype, device=compat.device(A)))
+    stepped = xp.stack([A @ probe, B], axis=1)
+    with quiet():
+        moved = source.A @ probe
+        rates = xp.abs(source.A) @ xp.abs(stepped)
+        residual = stepped - (alpha * dt) * (source.A @ stepped)
+        residual = residual - xp.stack([probe + ((1.0 - alpha) * dt) * moved, dt * source.B], axis=1)
+        # Backward stability: the step was found to a few n eps of the terms that its equation sums.
+        terms = 1.0 + dt * (rates + (xp.abs(source.A) @ xp.abs(probe) + xp.abs(source.B))[:, None])
+        if is_traced(residual):
+            return
+        scale = float(xp.max(terms + xp.abs(stepped)))
+        error = float(xp.max(xp.abs(residual)))
+    if not error <= 64.0 * system.order * float(xp.finfo(dtype).eps) * scale:
+        raise ValueError("A and B are not the step of the origin: pass origin=None, or step it with gbt")
