@@ -7,12 +7,11 @@ times (`log_snr_times`). `GaussianMixture` and `EmpiricalData` are targets whose
 are exact at every time: oracles for samplers, your own included.
 """
 
-from diffmath.diffusion._adams import Step
-from diffmath.diffusion._empirical import EmpiricalData
-from diffmath.diffusion._grids import log_snr_times, uniform_times
-from diffmath.diffusion._likelihood import log_likelihood
-from diffmath.diffusion._method import Method
-from diffmath.diffusion._methods import (
+from diffmath.diffusion._loop.likelihood import log_likelihood
+from diffmath.diffusion._loop.sample import sample, trajectory
+from diffmath.diffusion._methods.adams import Step
+from diffmath.diffusion._methods.method import Method
+from diffmath.diffusion._methods.methods import (
     DDIM,
     DPMpp2M,
     SDEDPMpp2M,
@@ -21,13 +20,21 @@ from diffmath.diffusion._methods import (
     euler_maruyama,
     sde_dpmpp_2m,
 )
-from diffmath.diffusion._mixture import GaussianMixture
-from diffmath.diffusion._model import Model, from_denoiser, from_flow, from_noise, from_score, from_velocity
-from diffmath.diffusion._network import batch_time
-from diffmath.diffusion._process import Process
-from diffmath.diffusion._sample import sample, trajectory
-from diffmath.diffusion._schedules import vp
-from diffmath.diffusion._target import Target
+from diffmath.diffusion._model.model import (
+    Model,
+    from_denoiser,
+    from_flow,
+    from_noise,
+    from_score,
+    from_velocity,
+)
+from diffmath.diffusion._model.network import batch_time
+from diffmath.diffusion._process.grids import log_snr_times, uniform_times
+from diffmath.diffusion._process.process import Process
+from diffmath.diffusion._process.schedules import vp
+from diffmath.diffusion._targets.empirical import EmpiricalData
+from diffmath.diffusion._targets.mixture import GaussianMixture
+from diffmath.diffusion._targets.target import Target
 
 __all__ = [
     "DDIM",

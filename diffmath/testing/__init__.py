@@ -12,40 +12,40 @@ from diffmath._core.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from diffmath.testing import strategies as strategies
-    from diffmath.testing._affine_sde import AffineSDE as AffineSDE
-    from diffmath.testing._affine_sde import affine_sde as affine_sde
-    from diffmath.testing._heisenberg_sde import heisenberg_sde as heisenberg_sde
-    from diffmath.testing._order import assert_order as assert_order
-    from diffmath.testing._periodic_problems import periodic_sde as periodic_sde
-    from diffmath.testing._periodic_sde import PeriodicSDE as PeriodicSDE
-    from diffmath.testing._problems import ODEProblem as ODEProblem
-    from diffmath.testing._problems import linear_ode as linear_ode
-    from diffmath.testing._sde_problem import SDEProblem as SDEProblem
-    from diffmath.testing._sde_problems import curved_sde as curved_sde
-    from diffmath.testing._sde_problems import geometric_sde as geometric_sde
-    from diffmath.testing._sde_problems import linear_sde as linear_sde
-    from diffmath.testing._sde_problems import logistic_sde as logistic_sde
-    from diffmath.testing._strong_error import strong_error as strong_error
-    from diffmath.testing._strong_order import StrongOrder as StrongOrder
-    from diffmath.testing._strong_order import assert_strong_order as assert_strong_order
-    from diffmath.testing._strong_order import measure_strong_order as measure_strong_order
-    from diffmath.testing._weak_order import WeakOrder as WeakOrder
-    from diffmath.testing._weak_order import assert_weak_order as assert_weak_order
-    from diffmath.testing._weak_order import measure_weak_order as measure_weak_order
+    from diffmath.testing._orders.order import assert_order as assert_order
+    from diffmath.testing._orders.strong_error import strong_error as strong_error
+    from diffmath.testing._orders.strong_order import StrongOrder as StrongOrder
+    from diffmath.testing._orders.strong_order import assert_strong_order as assert_strong_order
+    from diffmath.testing._orders.strong_order import measure_strong_order as measure_strong_order
+    from diffmath.testing._orders.weak_order import WeakOrder as WeakOrder
+    from diffmath.testing._orders.weak_order import assert_weak_order as assert_weak_order
+    from diffmath.testing._orders.weak_order import measure_weak_order as measure_weak_order
+    from diffmath.testing._problems.affine_sde import AffineSDE as AffineSDE
+    from diffmath.testing._problems.affine_sde import affine_sde as affine_sde
+    from diffmath.testing._problems.heisenberg_sde import heisenberg_sde as heisenberg_sde
+    from diffmath.testing._problems.periodic_problems import periodic_sde as periodic_sde
+    from diffmath.testing._problems.periodic_sde import PeriodicSDE as PeriodicSDE
+    from diffmath.testing._problems.problems import ODEProblem as ODEProblem
+    from diffmath.testing._problems.problems import linear_ode as linear_ode
+    from diffmath.testing._problems.sde_problem import SDEProblem as SDEProblem
+    from diffmath.testing._problems.sde_problems import curved_sde as curved_sde
+    from diffmath.testing._problems.sde_problems import geometric_sde as geometric_sde
+    from diffmath.testing._problems.sde_problems import linear_sde as linear_sde
+    from diffmath.testing._problems.sde_problems import logistic_sde as logistic_sde
 
 _MODULES = {
     "": ("strategies",),
-    "._affine_sde": ("AffineSDE", "affine_sde"),
-    "._heisenberg_sde": ("heisenberg_sde",),
-    "._order": ("assert_order",),
-    "._periodic_problems": ("periodic_sde",),
-    "._periodic_sde": ("PeriodicSDE",),
-    "._problems": ("ODEProblem", "linear_ode"),
-    "._sde_problem": ("SDEProblem",),
-    "._sde_problems": ("curved_sde", "geometric_sde", "linear_sde", "logistic_sde"),
-    "._weak_order": ("WeakOrder", "assert_weak_order", "measure_weak_order"),
-    "._strong_error": ("strong_error",),
-    "._strong_order": ("StrongOrder", "assert_strong_order", "measure_strong_order"),
+    "._problems.affine_sde": ("AffineSDE", "affine_sde"),
+    "._problems.heisenberg_sde": ("heisenberg_sde",),
+    "._orders.order": ("assert_order",),
+    "._problems.periodic_problems": ("periodic_sde",),
+    "._problems.periodic_sde": ("PeriodicSDE",),
+    "._problems.problems": ("ODEProblem", "linear_ode"),
+    "._problems.sde_problem": ("SDEProblem",),
+    "._problems.sde_problems": ("curved_sde", "geometric_sde", "linear_sde", "logistic_sde"),
+    "._orders.weak_order": ("WeakOrder", "assert_weak_order", "measure_weak_order"),
+    "._orders.strong_error": ("strong_error",),
+    "._orders.strong_order": ("StrongOrder", "assert_strong_order", "measure_strong_order"),
 }
 __all__ = [
     "AffineSDE", "ODEProblem", "PeriodicSDE", "SDEProblem", "StrongOrder", "WeakOrder", "affine_sde",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from diffmath import diffusion
-from diffmath.diffusion._adams import adams_step, adams_weights
+from diffmath.diffusion._methods.adams import adams_step, adams_weights
 
 PROCESS = diffusion.vp()
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from diffmath import diffusion
-from diffmath.diffusion._consistency import _derivative, matches
+from diffmath.diffusion._process.consistency import _derivative, matches
 
 PROCESS = diffusion.vp()
 

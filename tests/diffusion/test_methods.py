@@ -18,7 +18,7 @@ import pytest
 from scipy.optimize import brentq
 
 from diffmath import diffusion, random
-from diffmath.diffusion import _sample
+from diffmath.diffusion._loop import sample as _sample
 
 PROCESS = diffusion.vp()
 MIXTURE = diffusion.GaussianMixture([0.4, 0.6], [[-1.0], [1.5]], [0.4, 0.2])
@@ -135,7 +135,7 @@ def test_strong_order_on_one_brownian_path(method: diffusion.Method) -> None:
 
 
 def test_ddim_is_the_first_order_kernel_and_eta_one_the_ancestral_sampler() -> None:
-    from diffmath.diffusion._adams import adams_step
+    from diffmath.diffusion._methods.adams import adams_step
 
     times = [0.9, 0.6, 0.3]
     for n in range(2):

@@ -137,7 +137,7 @@ def test_two_points_are_denoised_by_tanh() -> None:
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from diffmath.diffusion import _target
+    from diffmath.diffusion._targets import target as _target
 
     x = np.linspace(-3, 3, 50).reshape(25, 2)
     t = np.linspace(0.1, 1.0, 25)

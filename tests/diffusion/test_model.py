@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffmath import diffusion
-from diffmath.diffusion._model import as_model
+from diffmath.diffusion._model.model import as_model
 
 PROCESS = diffusion.vp()
 KINDS = ("score", "denoiser", "noise", "velocity", "flow")

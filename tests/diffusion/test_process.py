@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffmath import diffusion, random
-from diffmath.diffusion._consistency import matches
+from diffmath.diffusion._process.consistency import matches
 
 KEY = random.key(7)
 

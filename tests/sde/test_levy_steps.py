@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffmath import random, sde
-from diffmath.symbolic._levy_conditions import Additive, Stratonovich
-from diffmath.symbolic._levy_integrals import moment
-from diffmath.symbolic._srk_conditions import residuals
-from diffmath.symbolic._strong_conditions import noise_sees_time_alone
-from diffmath.symbolic._weak_conditions import generate
+from diffmath.symbolic._conditions.levy_conditions import Additive, Stratonovich
+from diffmath.symbolic._conditions.levy_integrals import moment
+from diffmath.symbolic._conditions.srk_conditions import residuals
+from diffmath.symbolic._conditions.strong_conditions import noise_sees_time_alone
+from diffmath.symbolic._conditions.weak_conditions import generate
 from diffmath.testing import assert_strong_order, curved_sde, heisenberg_sde, linear_sde, logistic_sde
 
 ADDITIVE = [sde.sea, sde.shark]

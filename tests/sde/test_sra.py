@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from diffmath import random, sde
-from diffmath.symbolic._ito_words import expectation, product
-from diffmath.symbolic._srk_conditions import residuals
-from diffmath.symbolic._strong_conditions import Sra, noise_sees_time_alone
-from diffmath.symbolic._weak_conditions import generate
+from diffmath.symbolic._conditions.ito_words import expectation, product
+from diffmath.symbolic._conditions.srk_conditions import residuals
+from diffmath.symbolic._conditions.strong_conditions import Sra, noise_sees_time_alone
+from diffmath.symbolic._conditions.weak_conditions import generate
 from diffmath.testing import assert_strong_order, linear_sde, logistic_sde
 
 METHODS = [sde.sra1, sde.sra2, sde.sra3, sde.sosra]

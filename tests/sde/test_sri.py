@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from diffmath import random, sde
-from diffmath.symbolic._ito_words import expectation, product
-from diffmath.symbolic._srk_conditions import residuals
-from diffmath.symbolic._strong_conditions import Sri
-from diffmath.symbolic._weak_conditions import _compare, expand
+from diffmath.symbolic._conditions.ito_words import expectation, product
+from diffmath.symbolic._conditions.srk_conditions import residuals
+from diffmath.symbolic._conditions.strong_conditions import Sri
+from diffmath.symbolic._conditions.weak_conditions import _compare, expand
 from diffmath.testing import assert_strong_order, curved_sde, geometric_sde
 
 METHODS = [sde.sriw1, sde.sriw2, sde.sosri]

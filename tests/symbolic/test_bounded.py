@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sympy
 
-from diffmath.symbolic import _bounded
-from diffmath.symbolic._bounded import bounded, simplified
+from diffmath.symbolic._exact import time_limit as _bounded
+from diffmath.symbolic._exact.time_limit import bounded, simplified
 
 x = sympy.Symbol("x")
 

@@ -10,7 +10,12 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffmath.symbolic._butcher import RootedTree, elementary_weight, order_conditions, rooted_trees
+from diffmath.symbolic._conditions.butcher import (
+    RootedTree,
+    elementary_weight,
+    order_conditions,
+    rooted_trees,
+)
 
 HALF, SIXTH = Fraction(1, 2), Fraction(1, 6)
 RK4 = (

@@ -6,8 +6,15 @@ from fractions import Fraction
 
 import pytest
 
-from diffmath.symbolic._coloured_trees import colourings, exact_weight, forests, name, noise_nodes, trees
-from diffmath.symbolic._ito_words import expectation
+from diffmath.symbolic._conditions.coloured_trees import (
+    colourings,
+    exact_weight,
+    forests,
+    name,
+    noise_nodes,
+    trees,
+)
+from diffmath.symbolic._conditions.ito_words import expectation
 
 A, B = (0, ()), (1, ())
 

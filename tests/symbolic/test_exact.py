@@ -10,7 +10,7 @@ import pytest
 import sympy
 
 from diffmath import symbolic
-from diffmath.symbolic._exact import differentiate, exact, is_zero
+from diffmath.symbolic._exact.exact import differentiate, exact, is_zero
 
 x, y = sympy.symbols("x y")
 

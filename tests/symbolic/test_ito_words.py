@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffmath.symbolic._ito_words import expectation, integrate, product
+from diffmath.symbolic._conditions.ito_words import expectation, integrate, product
 
 WORDS = st.lists(st.integers(0, 2), max_size=3).map(lambda letters: {tuple(letters): Fraction(1)})
 W = {(1,): Fraction(1)}

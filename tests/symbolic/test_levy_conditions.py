@@ -9,14 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffmath.symbolic import (
-    _levy_integrals,
-    additive_noise_conditions,
-    sra_conditions,
-    stratonovich_conditions,
-)
-from diffmath.symbolic._ito_words import expectation, product
-from diffmath.symbolic._levy_integrals import moment
+from diffmath.symbolic import additive_noise_conditions, sra_conditions, stratonovich_conditions
+from diffmath.symbolic._conditions import levy_integrals as _levy_integrals
+from diffmath.symbolic._conditions.ito_words import expectation, product
+from diffmath.symbolic._conditions.levy_integrals import moment
 
 F = Fraction
 HALF = F(1, 2)

@@ -8,7 +8,7 @@ import pytest
 import sympy
 
 from diffmath import symbolic
-from diffmath.symbolic._orthogonal import _beta_integral, coefficients, inner_products, variable
+from diffmath.symbolic._hippo.orthogonal import _beta_integral, coefficients, inner_products, variable
 
 
 def _measure(**changes: Any) -> symbolic.Measure:

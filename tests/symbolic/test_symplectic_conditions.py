@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffmath import symbolic
-from diffmath.symbolic._symplectic_conditions import word_coefficient
+from diffmath.symbolic._conditions.symplectic_conditions import word_coefficient
 
 SHARES = st.fractions(-2, 2, max_denominator=6)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from diffmath.symbolic import square_root, weak_conditions
-from diffmath.symbolic._srk_conditions import _formula, residuals
-from diffmath.symbolic._weak_conditions import Ri, _pair, _ri, generate
+from diffmath.symbolic._conditions.srk_conditions import _formula, residuals
+from diffmath.symbolic._conditions.weak_conditions import Ri, _pair, _ri, generate
 
 F = Fraction
 

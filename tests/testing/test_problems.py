@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 
 from diffmath.testing import ODEProblem, linear_ode
 from diffmath.testing import strategies as dst
-from diffmath.testing._problems import Spectrum
+from diffmath.testing._problems.problems import Spectrum
 
 
 @pytest.mark.parametrize("spectrum", get_args(Spectrum))

@@ -13,9 +13,9 @@ from typing import Any
 
 from diffmath._core.counts import check_count
 from diffmath.ode._tableaux.algebraic import exact_row
-from diffmath.symbolic._exponential_conditions import exponential_conditions
-from diffmath.symbolic._phi_sums import PhiSum, phi
-from diffmath.symbolic._stiff_conditions import stiff_order_conditions
+from diffmath.symbolic._conditions.exponential_conditions import exponential_conditions
+from diffmath.symbolic._conditions.phi_sums import PhiSum, phi
+from diffmath.symbolic._conditions.stiff_conditions import stiff_order_conditions
 
 __all__ = ["ExponentialTableau"]
 

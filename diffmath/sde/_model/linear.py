@@ -158,7 +158,7 @@ def _real(name: str, value: Any, ndim: int | None) -> Matrix:
 
 def _affine(equation: Any, entries: Any, role: str) -> tuple[Matrix, Matrix]:
     """Return matrix and constant of formulas, or refuse those that are not proven to be affine."""
-    from diffmath.symbolic._exact import differentiate, is_zero
+    from diffmath.symbolic._exact.exact import differentiate, is_zero
 
     origin = dict.fromkeys(equation.state, 0)
     matrix, constant = [], []

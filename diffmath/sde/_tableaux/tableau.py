@@ -14,10 +14,10 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from diffmath.sde._tableaux.coefficients import exact_coefficients
-from diffmath.symbolic._butcher import order_conditions
-from diffmath.symbolic._levy_conditions import additive_noise_conditions, stratonovich_conditions
-from diffmath.symbolic._strong_conditions import sra_conditions, sri_conditions
-from diffmath.symbolic._weak_conditions import tang_xiao_conditions, weak_conditions
+from diffmath.symbolic._conditions.butcher import order_conditions
+from diffmath.symbolic._conditions.levy_conditions import additive_noise_conditions, stratonovich_conditions
+from diffmath.symbolic._conditions.strong_conditions import sra_conditions, sri_conditions
+from diffmath.symbolic._conditions.weak_conditions import tang_xiao_conditions, weak_conditions
 
 __all__ = ["StochasticTableau", "check_family"]
 

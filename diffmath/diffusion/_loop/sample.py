@@ -1,0 +1,315 @@
+r"""Run a sampler: from noise to data, or (deterministic methods) from data to noise.
+
+.. math:: x_{n+1} = \mathrm{decay}_n\,x_n + \sum_j \mathrm{weight}_{nj}\,D(x_{n-j}, t_{n-j})
+   + \mathrm{noise}_n\,z_n
+
+The coefficients are the method's, computed on the host before the first evaluation; each step is one model
+evaluation and one fused expression on the device.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.gradients import keeping_gradients
+from diffmath._arrays.namespace import array_namespace, check_array, host_times, to_numpy
+from diffmath._core.progress import progress_bar
+from diffmath._core.solution import Solution, check_on_failure, finish
+from diffmath._core.typing import Array, Score
+from diffmath.diffusion._loop.traced import host_standin, is_traced_run, refuse_callback, traced_solution
+from diffmath.diffusion._methods import Method, Step, as_method
+from diffmath.diffusion._model import Model, as_model
+from diffmath.diffusion._process import Process
+from diffmath.random import Key, fold_in
+from diffmath.sde import brownian_increments
+
+__all__ = ["sample", "trajectory"]
+
+Callback = Callable[[int, float, Array, Array], None]
+OnFailure = Literal["raise", "return"]
+
+
+@on_its_device
+def sample(
+    process: Process,
+    model: Model | Score,
+    x_T: Array,
+    times: Any,
+    *,
+    method: Method | str,
+    key: Key | None = None,
+    progress: bool = False,
+    callback: Callback | None = None,
+    with_gradient: bool = False,
+    on_failure: OnFailure = "raise",
+) -> Array:
+    r"""Carry samples of the prior at ``times[0]`` to samples at ``times[-1]``.
+
+    Parameters
+    ----------
+    process : Process
+        The noising process.
+    model : Model or callable
+        What `from_score`, `from_denoiser`, `from_noise`, ... return; a plain callable is a score,
+        ``score(x, t)``, shape (batch, \*state) -> (batch, \*state).
+    x_T : array, shape (batch, \*state)
+        The state at ``times[0]``, for instance from `Process.sample_prior`.
+    times : sequence of float, shape (steps + 1,)
+        Host times in [0, t_max], decreasing; a deterministic method also runs them increasing (encoding).
+        The model is never evaluated at the last one, which may be 0.
+    method : Method or str
+        `ddim`, `dpmpp_2m`, `sde_dpmpp_2m`, `euler_maruyama`, the name of one of them, or your own.
+    key : Key, optional
+        Needed by a stochastic method (domain "diffusion.sample"). Equal keys give one Brownian path, whatever
+        the number of steps and the batch size.
+    progress : bool
+        Show a progress bar.
+    callback : callable, optional
+        ``callback(n, t, x, denoised)`` after each evaluation: step, time, state and denoised data there.
+    with_gradient : bool
+        Let PyTorch keep the graph of all steps, to differentiate the result in `x_T` or in the parameters of
+        the model; off, nothing of it is kept. Other libraries keep no graph.
+    on_failure : {"raise", "return"}
+        What to do when a state is not finite; "return" gives an array that is NaN throughout (`trajectory`
+        gives the valid states).
+
+    Returns
+    -------
+    array, shape (batch, \*state)
+        The state at ``times[-1]``, in the dtype and on the device of `x_T`.
+
+    Raises
+    ------
+    TypeError
+        A swapped callable, a missing key, a method that is not one, arrays of two libraries or devices; a
+        network that cannot use the state (a PyTorch network, and a NumPy state) or a float for t, with the
+        remedy.
+    ValueError
+        Bad shapes, values or times; a model made for another process.
+    SolveError
+        The model returned a value that is not finite: the message names the time and the rows, `solution`
+        ends with the last finite state.
+
+    Notes
+    -----
+    JAX (`jit`, `vmap`, `grad`) traces a run: the steps are one ``lax.scan``, the model gets `t` as a traced
+    number, no value is checked, and coefficients and noise are made on the host and enter as constants: the
+    numbers are those of an eager run. So all lanes of a `vmap` over `x_T` see the same noise; give one batch
+    of all rows instead for noise of their own.
+
+    Order and cost are the method's: ``method.order``, ``method.nfe(steps)``. Exceptions of the model pass
+    through with the time attached as a note. The model gets `t` as a Python float; `batch_time` adapts a
+    network that wants one time per row.
+
+    References
+    ----------
+    .. [1] Song et al. (2021), arXiv:2011.13456.
+    .. [2] Lu et al. (2022), arXiv:2211.01095.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import diffusion
+    >>> process = diffusion.vp()
+    >>> point = diffusion.EmpiricalData([[2.0, 1.0]], bandwidth=0.0)
+    >>> times = np.append(diffusion.log_snr_times(process, 5), 0.0)
+    >>> diffusion.sample(process, point.score(process), np.zeros((1, 2)), times, method=diffusion.dpmpp_2m)
+    array([[2., 1.]])
+    """
+    check_on_failure(on_failure)
+    with keeping_gradients(x_T, with_gradient):
+        solution = _run(process, model, x_T, times, method, key, progress, callback, keep=False)
+    finish(solution, on_failure)
+    last = solution.x[-1, ...]
+    return last if solution.success else array_namespace(last).full_like(last, math.nan)
+
+
+@on_its_device
+def trajectory(
+    process: Process,
+    model: Model | Score,
+    x_T: Array,
+    times: Any,
+    *,
+    method: Method | str,
+    key: Key | None = None,
+    progress: bool = False,
+    callback: Callback | None = None,
+    with_gradient: bool = False,
+    on_failure: OnFailure = "raise",
+) -> Solution:
+    r"""Sample as `sample` does, and keep the state at every time.
+
+    Parameters are those of `sample`.
+
+    Returns
+    -------
+    Solution
+        ``x`` of shape (steps + 1, batch, \*state), ``x[0]`` being `x_T`. With ``on_failure="return"`` a run
+        that met a value that is not finite ends, with status "nonfinite", at its last finite state.
+
+    Raises
+    ------
+    TypeError, ValueError, SolveError
+        As `sample`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import diffusion
+    >>> process = diffusion.vp()
+    >>> times = diffusion.log_snr_times(process, 5)
+    >>> diffusion.trajectory(process, lambda x, t: -x, np.zeros((3, 2)), times, method=diffusion.ddim)
+    Solution(ok, t: 1 -> 0.001 (6 times), x: (6, 3, 2) float64, evaluations=5, steps=5)
+    """
+    check_on_failure(on_failure)
+    with keeping_gradients(x_T, with_gradient):
+        solution = _run(process, model, x_T, times, method, key, progress, callback, keep=True)
+    return finish(solution, on_failure)
+
+
+def _run(
+    process: Process,
+    model: Model | Score,
+    x: Array,
+    times: Any,
+    method: Method | str,
+    key: Key | None,
+    progress: bool,
+    callback: Callback | None,
+    *,
+    keep: bool,
+) -> Solution:
+    model = as_model(model, process)
+    x = check_array("x_T", x, min_ndim=2)
+    method = as_method(method)
+    grid = _check_times(process, times, method)
+    plan = [_checked_step(process, grid, n, method) for n in range(len(grid) - 1)]
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be a callable; got {type(callback).__name__}")
+    if is_traced_run(model, x, grid[0]):
+        refuse_callback(callback)
+        noises = _noises(process, grid, plan, method, key, host_standin(x))
+        return traced_solution(model, x, grid, plan, noises, keep=keep)
+    noises = _noises(process, grid, plan, method, key, x)
+    xp = array_namespace(x)
+    kept: list[Array] = [x]
+    history: list[Array] = []
+    depth = max(len(step.weights) for step in plan)
+    for n in progress_bar(range(len(plan)), enabled=progress, description=method.name):
+        step, t = plan[n], grid[n]
+        # The first evaluation is watched: a model that works in place would corrupt the state unseen.
+        before = xp.astype(x, x.dtype, copy=True) if n == 0 else x
+        denoised = xp.astype(model.denoiser(x, t), x.dtype, copy=False)
+        if n == 0 and not bool(xp.all(before == x)):
+            raise TypeError(f"{model.kind.name}(x, t) modified its argument x: return a new array")
+        if callback is not None:
+            callback(n, t, x, denoised)
+        history = [denoised, *history[: depth - 1]]
+        new = _advance(step, x, history, next(noises, None))
+        if not bool(xp.all(xp.isfinite(new))):
+            message = _complaint(method, grid, n, denoised, new)
+            return _solution(xp, grid[: n + 1], kept, keep, n, "nonfinite", message)
+        x = new
+        if not keep:
+            kept.clear()
+        kept.append(x)
+    return _solution(xp, grid, kept, keep, len(plan))
+
+
+def _advance(step: Step, x: Array, history: list[Array], noise: Array | None) -> Array:
+    # An overflow is not a warning here: the caller checks the state and raises.
+    with np.errstate(over="ignore", invalid="ignore"):
+        new = step.decay * x
+        for weight, denoised in zip(step.weights, history, strict=False):
+            new = new + weight * denoised
+        return new if noise is None else new + noise
+
+
+def _solution(
+    xp: Any,
+    grid: list[float],
+    kept: list[Array],
+    keep: bool,
+    steps: int,
+    status: Any = "ok",
+    message: str = "",
+) -> Solution:
+    t = np.asarray(grid if keep else grid[-1:])
+    evaluations = steps + (status != "ok")
+    stats = {"evaluations": evaluations, "steps": steps}
+    return Solution(t=t, x=xp.stack(kept), status=status, message=message, stats=stats)
+
+
+def _check_times(process: Process, times: Any, method: Method) -> list[float]:
+    grid = [float(t) for t in host_times(times)]
+    if min(grid) < 0 or max(grid) > process.t_max:
+        raise ValueError(f"times must lie in [0, t_max={process.t_max:g}]; got {grid[0]:g} ... {grid[-1]:g}")
+    if grid[0] < grid[-1] and method.needs_key:
+        raise ValueError(
+            f"{method.name} runs from noise to data: times must decrease; got {grid[0]:g} -> {grid[-1]:g}"
+        )
+    if process.marginal(grid[0])[1] == 0:
+        raise ValueError(
+            f"times must start where sigma > 0; sigma is 0 at times[0]={grid[0]:g}: "
+            f"start at t_min={process.t_min:g}"
+        )
+    return grid
+
+
+def _checked_step(process: Process, grid: list[float], n: int, method: Method) -> Step:
+    step = method.step(process, grid, n)
+    if not isinstance(step, Step):
+        raise TypeError(f"{method.name}.step must return a diffusion.Step; got {type(step).__name__}")
+    if len(step.weights) > n + 1:
+        raise ValueError(
+            f"{method.name}: step {n} weighs {len(step.weights)} evaluations, but only {n + 1} exist by then"
+        )
+    if not all(map(math.isfinite, (step.decay, *step.weights, step.noise))):
+        raise ValueError(f"{method.name}: the coefficients of step {n} must be finite; got {step}")
+    if step.noise and method.clock is None:
+        raise ValueError(f"{method.name}: step {n} has noise, so the method needs a clock")
+    return step
+
+
+def _noises(
+    process: Process, grid: list[float], plan: Sequence[Step], method: Method, key: Key | None, x: Array
+) -> Iterator[Array]:
+    """Yield the noise of each step: unit increments of one Brownian path, times the step's deviation."""
+    if method.clock is None:
+        return iter(())
+    if key is None:
+        raise TypeError(f"{method.name} is stochastic; pass key=dm.random.key(0)")
+    clock = np.asarray(method.clock(process, grid))
+    noisy = max((n + 1 for n, step in enumerate(plan) if step.noise), default=0)
+    if not noisy < len(clock) <= len(grid) and noisy:
+        raise ValueError(
+            f"{method.name}: its clock must have one value per time, {len(grid)} (less those of last steps "
+            f"without noise); got {len(clock)}"
+        )
+    if len(clock) < 2:
+        return iter(())
+    clock = host_times(clock, name=f"the clock of {method.name}")
+    increments = brownian_increments(fold_in(key, "diffusion.sample"), clock, tuple(x.shape), like=x)
+    return (step.noise / math.sqrt(gap) * dW for step, gap, dW in zip(plan, np.diff(clock), increments))
+
+
+def _complaint(method: Method, grid: list[float], n: int, denoised: Array, new: Array) -> str:
+    """Say what is not finite, where, and in which rows."""
+    xp = array_namespace(denoised)
+    by_model = not bool(xp.all(xp.isfinite(denoised)))
+    guilty = xp.isfinite(denoised if by_model else new)
+    good = xp.all(xp.reshape(guilty, (guilty.shape[0], -1)), axis=1)
+    bad = np.flatnonzero(~to_numpy(good))
+    rows = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
+    where = f"at t={grid[n]:g} (step {n} of {len(grid) - 1}), in {len(bad)} of {len(good)} rows: {rows}"
+    if by_model:
+        return (
+            f"the model returned a value that is not finite {where}; the states up to that time are attached"
+        )
+    return f"the step of {method.name} overflowed {where}; take smaller steps or a float64 state"

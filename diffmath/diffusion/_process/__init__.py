@@ -1,0 +1,30 @@
+"""The noising process: alpha and sigma, schedules, grids of times, parametrisations.
+
+Belongs here: what is known without a model or data. May import: floor 0, `random`.
+"""
+
+from diffmath.diffusion._process.consistency import matches
+from diffmath.diffusion._process.parametrisation import (
+    DENOISER,
+    FLOW,
+    NOISE,
+    SCORE,
+    VELOCITY,
+    Pair,
+    Parametrisation,
+)
+from diffmath.diffusion._process.process import Process, log_snr_at, row_times
+
+__all__ = [
+    "DENOISER",
+    "FLOW",
+    "NOISE",
+    "Pair",
+    "Parametrisation",
+    "Process",
+    "SCORE",
+    "VELOCITY",
+    "log_snr_at",
+    "matches",
+    "row_times",
+]

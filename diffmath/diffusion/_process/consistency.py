@@ -1,0 +1,57 @@
+"""Whether the functions of a noising process agree, with one another and with those of another process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from diffmath.diffusion._process.process import Process
+
+__all__ = ["check_consistency", "matches"]
+
+
+def check_consistency(process: Process) -> None:
+    """Refuse f, g2, log_snr or time_of_log_snr that contradict alpha and sigma."""
+    h = 1e-4 * (process.t_max - process.t_min)
+    for t in _probe_times(process):
+        (alpha, sigma), (f, g2) = process.marginal(t), process.coefficients(t)
+        if not (alpha > 0 and sigma > 0):
+            raise ValueError(
+                f"alpha and sigma must be positive inside (t_min, t_max); at t={t:g}: {alpha}, {sigma}"
+            )
+        # Logarithms, because schedules are often geometric.
+        d_alpha = _derivative(lambda s: math.log(process.marginal(s)[0]), t, h)
+        d_sigma = _derivative(lambda s: math.log(process.marginal(s)[1]), t, h)
+        lam = float(process.log_snr(t))
+        _agree("f", "alpha'/alpha", t, f, d_alpha, 1 / process.t_max)
+        _agree("g2", "(sigma^2)' - 2 f sigma^2", t, g2, 2 * (d_sigma - f) * sigma**2, abs(f) * sigma**2)
+        _agree("log_snr", "log(alpha/sigma)", t, lam, math.log(alpha / sigma), 1.0)
+        _agree("time_of_log_snr(log_snr(t))", "t", t, float(process.time_of_log_snr(lam)), t, 0.0)
+
+
+def matches(a: Process, b: Process) -> bool:
+    """Whether two processes have the same marginals (two calls of `vp()` do)."""
+    return a is b or all(
+        math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)
+        for t in _probe_times(a)
+        for left, right in zip(a.marginal(t), b.marginal(t), strict=True)
+    )
+
+
+def _probe_times(process: Process) -> list[float]:
+    span = process.t_max - process.t_min
+    return [process.t_min + q * span for q in (0.1, 0.3, 0.5, 0.7, 0.9)]
+
+
+def _derivative(function: Callable[[float], float], t: float, h: float) -> float:
+    near = function(t + h) - function(t - h)
+    far = function(t + 2 * h) - function(t - 2 * h)
+    return (8 * near - far) / (12 * h)
+
+
+def _agree(name: str, formula: str, t: float, value: float, wanted: float, scale: float) -> None:
+    # 1e-5: the difference quotient is good to about 1e-8, a wrong factor of a schedule is off by percents.
+    if not abs(value - wanted) <= 1e-5 * (abs(wanted) + scale):
+        raise ValueError(f"{name} must equal {formula}; at t={t:g} it is {value:.6g} instead of {wanted:.6g}")

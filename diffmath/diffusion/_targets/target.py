@@ -1,0 +1,299 @@
+r"""What every exact target shares: score and denoiser at all times, density, samples, projections.
+
+A target knows :math:`p_0` well enough to give, in closed form, everything about
+:math:`x_t = \alpha_t x_0 + \sigma_t \varepsilon`. It is the oracle that samplers are tested against.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr
+
+from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.namespace import array_namespace, check_array, check_host
+from diffmath._arrays.tracing import all_true
+from diffmath._core.typing import Array, Time
+from diffmath.diffusion._model import Model, from_denoiser, from_score
+from diffmath.diffusion._process import Process, row_times
+from diffmath.diffusion._targets.parameters import HostArray
+from diffmath.random import Key, fold_in
+
+__all__ = ["Posterior", "Target"]
+
+# Numbers held at once by one evaluation: 2^22 float64 are 32 MiB; larger batches are cut into chunks of rows.
+CHUNK = 1 << 22
+
+Quantity = Literal["score", "denoiser", "divergence", "denoiser_divergence", "log_density"]
+
+
+class Posterior(Protocol):
+    """What a target can say about rows x at one (alpha, sigma)."""
+
+    def log_density(self) -> Array: ...
+    def score(self) -> Array: ...
+    def denoiser(self) -> Array: ...
+    def divergence(self) -> Array: ...
+
+
+class Target(ABC):
+    """A data distribution whose noised marginals are known in closed form.
+
+    `GaussianMixture` and `EmpiricalData` are targets: each has `dim`, `mean` and `covariance` on the host,
+    and the methods below. The base class of both, for ``isinstance`` and annotations.
+
+    Examples
+    --------
+    >>> from diffmath import diffusion
+    >>> isinstance(diffusion.EmpiricalData([[0.0], [1.0]], bandwidth=0.1), diffusion.Target)
+    True
+    """
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """Dimension of the data."""
+
+    @property
+    @abstractmethod
+    def mean(self) -> HostArray:
+        """Mean of the data, shape (dim,), on the host."""
+
+    @property
+    @abstractmethod
+    def covariance(self) -> HostArray:
+        """Covariance of the data, shape (dim, dim), on the host."""
+
+    @property
+    @abstractmethod
+    def _width(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def _smooth(self) -> bool:
+        """Whether the data themselves (sigma = 0) have a density."""
+
+    @abstractmethod
+    def _posterior(self, x: Array, alpha: Any, sigma: Any) -> Posterior: ...
+
+    @abstractmethod
+    def _sample_data(self, key: Key, n: int, like: Array) -> Array: ...
+
+    @abstractmethod
+    def _projected_components(self, direction: HostArray) -> tuple[HostArray, HostArray, HostArray]:
+        """Weights, means and variances of direction . x_0, one per component."""
+
+    def score(self, process: Process) -> Model:
+        r"""Return the exact score ``score(x, t)`` :math:`= \nabla \log p_t(x)`, a `Model`.
+
+        Its ``divergence(x, t)`` is exact too (the trace of the Hessian of log p_t, shape (batch,)).
+        `t` is a float or one time per row, shape (batch,) or (batch, 1).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from diffmath import diffusion
+        >>> normal = diffusion.GaussianMixture([1.0], [[0.0]], [1.0])
+        >>> normal.score(diffusion.vp())(np.full((1, 1), 0.5), 0.3)
+        array([[-0.5]])
+        """
+        return from_score(_Exact(self, process, "score", "divergence"), process)
+
+    def denoiser(self, process: Process) -> Model:
+        r"""Return the exact denoiser ``denoiser(x, t)`` :math:`= E[x_0 \mid x_t = x]`, a `Model`.
+
+        Its ``divergence(x, t)`` is exact: :math:`(\alpha/\sigma^2)\,\mathrm{tr\,Cov}[x_0 \mid x_t = x]`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from diffmath import diffusion
+        >>> point = diffusion.EmpiricalData([[3.0]], bandwidth=0.0)
+        >>> point.denoiser(diffusion.vp())(np.zeros((1, 1)), 0.3)
+        array([[3.]])
+        """
+        return from_denoiser(_Exact(self, process, "denoiser", "denoiser_divergence"), process)
+
+    @on_its_device
+    def log_density(self, x: Array, process: Process | None = None, t: Time = 0.0) -> Array:
+        r"""Return :math:`\log p_t(x)`; without a process, the log-density of the data.
+
+        Parameters
+        ----------
+        x : array, shape (batch, dim)
+        process : Process, optional
+        t : float or array, shape (batch,)
+
+        Returns
+        -------
+        array, shape (batch,)
+
+        Raises
+        ------
+        ValueError
+            Where there is no density (point masses at sigma = 0), or its logarithm overflows.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from diffmath import diffusion
+        >>> diffusion.GaussianMixture([1.0], [[0.0]], [1.0]).log_density(np.zeros((1, 1))).round(4)
+        array([-0.9189])
+        """
+        value = self._evaluate("log_density", check_array("x", x, ndim=2), process, t)
+        xp = array_namespace(value)
+        if not all_true(xp.isfinite(value)):
+            raise ValueError(
+                f"the log-density at x overflows {value.dtype}: scale x down, or take a larger t"
+            )
+        return value
+
+    @on_its_device
+    def sample(
+        self, key: Key, n: int, *, like: Array, process: Process | None = None, t: float = 0.0
+    ) -> Array:
+        r"""Draw `n` points of the data, or of their noised marginal at `t`.
+
+        Parameters
+        ----------
+        key : Key
+            The domain "diffusion.target" is folded in.
+        n : int
+        like : array
+            Any array of the library, device and dtype wanted.
+        process : Process, optional
+            With `t`, noises the points.
+        t : float
+
+        Returns
+        -------
+        array, shape (n, dim)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from diffmath import diffusion, random
+        >>> point = diffusion.EmpiricalData([[3.0]], bandwidth=0.0)
+        >>> point.sample(random.key(0), 2, like=np.empty(0))
+        array([[3.], [3.]])
+        """
+        key = fold_in(key, "diffusion.target")
+        x0 = self._sample_data(key, n, like)
+        return x0 if process is None else process.perturb(x0, t, key=key)
+
+    def projected_cdf(
+        self, direction: npt.ArrayLike, process: Process | None = None, t: float = 0.0
+    ) -> Callable[[npt.ArrayLike], HostArray]:
+        r"""Return the exact CDF of :math:`u \cdot x_t`, for one-dimensional tests of samples.
+
+        Parameters
+        ----------
+        direction : array_like, shape (dim,)
+            The vector u, not necessarily of unit length.
+        process : Process, optional
+        t : float
+
+        Returns
+        -------
+        callable
+            ``cdf(z)`` on host values of any shape.
+
+        Raises
+        ------
+        TypeError
+            A direction, or the values given to the CDF, on a device.
+        ValueError
+            A direction of another shape, or not finite.
+
+        Examples
+        --------
+        >>> from diffmath import diffusion
+        >>> diffusion.GaussianMixture([1.0], [[0.0, 5.0]], [1.0]).projected_cdf([1.0, 0.0])(0.0)
+        array(0.5)
+        """
+        check_host("direction", direction)
+        u = np.asarray(direction, dtype=np.float64)
+        if u.shape != (self.dim,) or not np.all(np.isfinite(u)):
+            raise ValueError(f"direction must be a finite vector of shape ({self.dim},); got shape {u.shape}")
+        alpha, sigma = (1.0, 0.0) if process is None else process.marginal(float(t))
+        weights, means, variances = self._projected_components(u)
+        deviations = np.sqrt(alpha**2 * variances + sigma**2 * (u @ u))
+        return _MixtureCDF(weights, alpha * means, deviations)
+
+    @on_its_device
+    def _evaluate(self, quantity: Quantity, x: Array, process: Process | None, t: Time) -> Array:
+        xp = array_namespace(x, names=["x"])
+        if x.ndim != 2 or x.shape[1] != self.dim:
+            raise ValueError(f"x must have shape (batch, {self.dim}); got {tuple(x.shape)}")
+        alpha, sigma = (1.0, 0.0) if process is None else process.marginal(row_times(t, x))
+        if not self._smooth and _any_zero(sigma):
+            raise ValueError(
+                f"{self!r} has no density or score at sigma=0 (t={t}): its data are point masses; "
+                "take t > 0 or a positive bandwidth or covariance"
+            )
+        step = max(1, CHUNK // self._width)
+        chunks = [slice(i, min(i + step, x.shape[0])) for i in range(0, max(1, x.shape[0]), step)]
+        # Squares of huge states overflow and far weights underflow; a sampler reports what is not finite.
+        with np.errstate(all="ignore"):
+            parts = [
+                self._quantity(quantity, x[rows, :], _rows(alpha, rows), _rows(sigma, rows))
+                for rows in chunks
+            ]
+        return parts[0] if len(parts) == 1 else xp.concat(parts, axis=0)
+
+    def _quantity(self, quantity: Quantity, x: Array, alpha: Any, sigma: Any) -> Array:
+        posterior = self._posterior(x, alpha, sigma)
+        if quantity == "denoiser_divergence":
+            ratio = [value if isinstance(value, float) else value[:, 0] for value in (alpha, sigma)]
+            return (self.dim + ratio[1] ** 2 * posterior.divergence()) / ratio[0]
+        return getattr(posterior, quantity)()
+
+
+@dataclass(frozen=True)
+class _Exact:
+    """``score(x, t)`` or ``denoiser(x, t)`` of a target under a process, with its exact divergence."""
+
+    target: Target
+    process: Process
+    value: Quantity
+    trace: Quantity
+
+    def __call__(self, x: Array, t: Time) -> Array:
+        return self.target._evaluate(self.value, x, self.process, t)
+
+    def divergence(self, x: Array, t: Time) -> Array:
+        return self.target._evaluate(self.trace, x, self.process, t)
+
+
+@dataclass(frozen=True)
+class _MixtureCDF:
+    """CDF of a one-dimensional Gaussian mixture; a component without width is a step."""
+
+    weights: HostArray
+    means: HostArray
+    deviations: HostArray
+
+    def __call__(self, z: npt.ArrayLike) -> HostArray:
+        check_host("z", z)
+        values = np.asarray(z, dtype=np.float64)
+        total = np.zeros(values.size)
+        flat, step = values.ravel(), max(1, CHUNK // len(self.weights))
+        for i in range(0, values.size, step):
+            gap = flat[i : i + step, None] - self.means
+            width = self.deviations > 0
+            smooth = ndtr(gap / np.where(width, self.deviations, 1.0))
+            total[i : i + step] = np.where(width, smooth, gap >= 0) @ self.weights
+        return total.reshape(values.shape)
+
+
+def _any_zero(sigma: Any) -> bool:
+    return sigma == 0 if isinstance(sigma, float) else not all_true(sigma != 0)
+
+
+def _rows(value: Any, rows: slice) -> Any:
+    return value if isinstance(value, float) else value[rows, :]
