@@ -134,7 +134,7 @@ class TestAccelerated:
         double_in_random = Accelerated(double.reference)
         double_in_random._package = "nowhere"
         assert double_in_random(np.ones(1))[0] == 2.0
-        assert double_in_random.twin(np.ones(1)) is None
+        assert double_in_random.kernel_for(np.ones(1)) is None
 
     @pytest.mark.parametrize("hidden", [("numba", "llvmlite"), ("numba",), ("llvmlite",)], ids="+".join)
     def test_without_an_engine_everything_runs(self, hidden):
@@ -154,7 +154,7 @@ class TestAccelerated:
             from diffmath.random._distributions import normal_rows
 
             z = dm.random.normal(dm.random.key(0), (3, 2), like=np.empty(0))
-            assert normal_rows.twin(np.empty(0), (0, 0), (0, 3), 2, 5) is None
+            assert normal_rows.kernel_for(np.empty(0), (0, 0), (0, 3), 2, 5) is None
             ss.memorize(ss.legs(4), z[:, 0])
             model = sde.SDE(lambda t, x: -x, lambda t, x: 0.1 + 0.0 * x)
             sde.solve(model, z, [0.0, 0.5, 1.0], method=sde.euler_maruyama, key=dm.random.key(1))
@@ -194,16 +194,6 @@ class TestAccelerated:
         monkeypatch.setattr("diffmath._arrays.accelerate.importlib.import_module", fail)
         with pytest.raises(ImportError, match="typo"):
             _find.__wrapped__("numba", "random", "normal_rows")
-
-    def test_reference_only_is_scoped(self):
-        from diffmath._arrays.accelerate import _reference_only
-
-        with dm.reference_only():
-            assert _reference_only.get()
-            with dm.reference_only():
-                pass
-            assert _reference_only.get()
-        assert not _reference_only.get()
 
 
 class TestProgress:

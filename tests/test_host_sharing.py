@@ -77,7 +77,7 @@ def _cases():
 @pytest.mark.parametrize(("name", "function", "arrays"), list(_cases()), ids=[case[0] for case in _cases()])
 def test_the_bits_are_those_of_numpy(send, name, function, arrays, monkeypatch):
     expected = function(*arrays)
-    monkeypatch.setattr(Accelerated, "__call__", lambda self, *given: self.twin(*given)(*given))
+    monkeypatch.setattr(Accelerated, "__call__", lambda self, *given: self.kernel_for(*given)(*given))
     lent = [send(values) for values in arrays]
     found = function(*lent)
     assert type(found) is type(lent[0])
@@ -113,7 +113,7 @@ def test_noise_is_made_on_the_host(send, first_row, monkeypatch):
         return parts + [part for found in areas for part in (found.W, found.H, found.K, found.A)]
 
     expected = noise(host)
-    monkeypatch.setattr(Accelerated, "__call__", lambda self, *given: self.twin(*given)(*given))
+    monkeypatch.setattr(Accelerated, "__call__", lambda self, *given: self.kernel_for(*given)(*given))
     wrapped, wrap = [], _library(like).wrap
     monkeypatch.setattr(_library(like), "wrap", lambda *given: wrapped.append(1) or wrap(*given))
     for part, values in zip(noise(like), expected, strict=True):
@@ -144,9 +144,9 @@ def test_noise_passes_gradients(send):
 def test_reference_only_leaves_the_kernels_alone(send, monkeypatch):
     like = send(np.empty(0))
     arguments = (like, (7, 2), (0, 20), 4, 5)
-    assert normal_rows.twin(*arguments) is not None
+    assert normal_rows.kernel_for(*arguments) is not None
     body = normal_rows.reference(*arguments)
-    monkeypatch.setattr(Accelerated, "twin", None)
+    monkeypatch.setattr("diffmath._arrays.accelerate._find", None)
     with dm.reference_only():
         np.testing.assert_array_equal(to_numpy(normal_rows(*arguments)), to_numpy(body))
     # As on NumPy: the kernel's polynomials are within a few ulp of the library's functions.

@@ -63,11 +63,16 @@ class Accelerated(Generic[P, R]):
         self._package = body.__module__.split(".")[1].strip("_")  # of `diffmath._stepping.clocks`: stepping
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        twin = None if _reference_only.get() else self.twin(*args, **kwargs)
-        return self.reference(*args, **kwargs) if twin is None else twin(*args, **kwargs)
+        kernel = self.kernel_for(*args, **kwargs)
+        return self.reference(*args, **kwargs) if kernel is None else kernel(*args, **kwargs)
 
-    def twin(self, *args: Any, **kwargs: Any) -> Callable[P, R] | None:
-        """Return the kernel that would serve these arguments, or None."""
+    def kernel_for(self, *args: Any, **kwargs: Any) -> Callable[P, R] | None:
+        """Return the kernel that serves arrays like these, or None; None inside `reference_only`.
+
+        Arguments that are no arrays are ignored. A loop asks once and calls the kernel many times.
+        """
+        if _reference_only.get():
+            return None
         arrays = [a for a in (*args, *kwargs.values()) if type(a) not in _PLAIN and _is_array(a)]
         if not arrays:
             return None
@@ -88,10 +93,9 @@ def stand_in(function: Accelerated[..., Any], like: Array) -> tuple[Array, Calla
     A NumPy array where the kernel of `function` serves `like` by way of NumPy views: a run of small steps
     between kernels need not go through PyTorch or JAX, whose every call costs more. Elsewhere `like` itself.
     """
-    plain = type(like) is np.ndarray or _reference_only.get()
-    twin = None if plain else function.twin(like)
-    if isinstance(twin, _Sharing):
-        return twin.stand_in(like)
+    kernel = None if type(like) is np.ndarray else function.kernel_for(like)
+    if isinstance(kernel, _Sharing):
+        return kernel.stand_in(like)
     return like, lambda result: result
 
 
@@ -101,15 +105,15 @@ def hosted(kernel: Accelerated[..., Any], body: Callable[..., Array], *arrays: A
     For a function around a kernel, whose checks and reshapes cost PyTorch and JAX more than NumPy. Floating
     arrays of one dtype only: the libraries promote others by rules of their own.
     """
-    if type(arrays[0]) is np.ndarray or _reference_only.get() or not all(map(_is_array, arrays)):
+    if type(arrays[0]) is np.ndarray or not all(map(_is_array, arrays)):
         return body(*arrays)
-    twin = kernel.twin(*arrays)
-    if not isinstance(twin, _Sharing) or not twin.floating:
+    found = kernel.kernel_for(*arrays)
+    if not isinstance(found, _Sharing) or not found.floating:
         return body(*arrays)
     try:
-        return twin.wrapped(body(*twin.views))
+        return found.wrapped(body(*found.views))
     except SolveError as error:
-        solution = replace(error.solution, x=twin.wrapped(error.solution.x))
+        solution = replace(error.solution, x=found.wrapped(error.solution.x))
         raise SolveError(str(error), solution) from None
 
 

@@ -351,7 +351,7 @@ def test_the_twin_equals_the_reference(columns: int, dtype: str) -> None:
     for rows in ((0, 1), (3, 200), (2**32 - 100, 2**32 + 100)):
         for stream in (Stream.NORMAL_53, Stream.NORMAL_32):
             arguments = (np.empty(0, dtype), (7, 2**32 - 5), rows, columns, stream)
-            assert normal_rows.twin(*arguments) is not None
+            assert normal_rows.kernel_for(*arguments) is not None
             # 4 ulp at most were seen in 1e6; the float32 reference rounds at every step.
             np.testing.assert_array_max_ulp(normal_rows(*arguments), normal_rows.reference(*arguments), 6)
         arguments = (np.empty(0), (7, 2**32 - 5), rows, columns, Stream.UNIFORM)

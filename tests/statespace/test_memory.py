@@ -164,7 +164,7 @@ def test_equivariance_is_bitwise():
 
 def test_the_twin_is_the_one_that_runs():
     arguments = np.ones((3, 1)), np.ones((1, 2)), 0.0, 1, 1, 0
-    twin = log_time_bilinear.twin(*arguments)
+    twin = log_time_bilinear.kernel_for(*arguments)
     assert twin is not None
     assert twin.__module__ == "diffmath.kernels.numba.statespace"
     with dm.reference_only():

@@ -176,7 +176,7 @@ def test_the_twins_are_those_that_run():
         (_fixed_steps.fourier_window, (u, c, 0.1, 2.0, 1)),
         (_fixed_steps.laguerre_decay, (u, c, 0.1, 1.0, 1)),
     ):
-        twin = function.twin(*arguments)
+        twin = function.kernel_for(*arguments)
         assert twin is not None
         assert twin.__module__.startswith("diffmath.kernels.numba")
 

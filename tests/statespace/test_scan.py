@@ -43,7 +43,7 @@ def test_twin_blocks_and_definition_agree(samples, channels, is_complex, seed):
 
 def test_the_twin_is_the_one_that_runs():
     ones = np.ones((3, 1))
-    twin = linear_recurrence.twin(ones, ones, ones[0])
+    twin = linear_recurrence.kernel_for(ones, ones, ones[0])
     assert twin is not None
     assert twin.__module__ == "diffmath.kernels.numba.statespace"
 

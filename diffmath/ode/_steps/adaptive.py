@@ -12,7 +12,6 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays.accelerate import _reference_only
 from diffmath._arrays.namespace import array_namespace, real_dtype
 from diffmath._core.solution import Status
 from diffmath._core.typing import Array, Time
@@ -281,5 +280,4 @@ class AdaptiveSteps:
 
 def _serve(function: Any) -> Any:
     """Return the kernel that serves host arrays, or the body."""
-    twin = None if _reference_only.get() else function.twin(np.empty(0))
-    return function.reference if twin is None else twin
+    return function.kernel_for(np.empty(0)) or function.reference

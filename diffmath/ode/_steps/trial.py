@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays.accelerate import _reference_only
 from diffmath._arrays.namespace import (
     array_namespace,
     asarray_like,
@@ -200,8 +199,8 @@ class _OnTheHost:
         self._low = np.array(tableau.b_error_low or (), dtype=float)
         self._c = np.array(tableau.c, dtype=float)[:, None]
         self._extension = method.extension
-        self._combine: Any = combine.twin(self._b)
-        self._estimate: Any = estimate.twin(self._b)
+        self._combine: Any = combine.kernel_for(self._b)
+        self._estimate: Any = estimate.kernel_for(self._b)
 
     def __call__(self, t: Rows, dt: Rows, x: Array, slope: Any) -> Trial:
         f, merge = self._f, self._combine
@@ -248,7 +247,7 @@ class _OnTheHost:
 
 def _kernels(x: Array) -> bool:
     """Whether kernels serve these arrays, here and now."""
-    return not _reference_only.get() and combine.twin(x) is not None
+    return combine.kernel_for(x) is not None
 
 
 def trier(f: Drift, method: Method, x: Array, tolerance: Tolerance | None, per_row: bool) -> Any:
