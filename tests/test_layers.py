@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,10 +30,17 @@ def _floor(module: str) -> int:
     return FLOORS.get(part, 0)
 
 
-def _imports(path: Path) -> set[str]:
+@cache
+def _tree(path: Path) -> ast.Module:
+    """The syntax tree of a file, parsed once for all tests."""
+    return ast.parse(path.read_text())
+
+
+@cache
+def _imports(path: Path) -> frozenset[str]:
     """Modules of diffmath that a file imports, also inside functions, but not under TYPE_CHECKING."""
     found: set[str] = set()
-    tree = ast.parse(path.read_text())
+    tree = _tree(path)
     hidden = {
         id(node)
         for block in ast.walk(tree)
@@ -47,7 +55,7 @@ def _imports(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names if alias.name.startswith("diffmath")}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("diffmath"):
             found |= _resolve(node)
-    return found
+    return frozenset(found)
 
 
 def _resolve(node: ast.ImportFrom) -> set[str]:
@@ -76,10 +84,15 @@ def test_a_file_imports_lower_floors_only(path: Path) -> None:
 def test_no_import_cycles() -> None:
     graph = {_module(path): _imports(path) for path in FILES}
 
+    without_cycle: set[str] = set()
+
     def visit(module: str, trail: tuple[str, ...]) -> None:
         assert module not in trail, " -> ".join((*trail, module))
-        for imported in graph.get(module, set()) - {"diffmath"}:
+        if module in without_cycle:
+            return
+        for imported in graph.get(module, frozenset()) - {"diffmath"}:
             visit(imported, (*trail, module))
+        without_cycle.add(module)
 
     for module in graph:
         visit(module, ())
@@ -94,7 +107,7 @@ def test_nobody_imports_a_kernel() -> None:
 def test_files_and_functions_stay_readable(path: Path) -> None:
     source = path.read_text()
     assert len(source.splitlines()) <= 400
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.FunctionDef):
             body = [
                 s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
@@ -110,8 +123,7 @@ FORBIDDEN_CALLS = {"eval", "exec", "sympify", "parse_expr", "print"}
 @pytest.mark.parametrize("path", FILES, ids=_module)
 def test_no_forbidden_calls(path: Path) -> None:
     """No evaluation of text, no global random state, no stray printing outside the command line."""
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func)
             if name == "print" and _floor(_module(path)) >= 6:
