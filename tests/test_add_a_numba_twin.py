@@ -1,4 +1,4 @@
-"""The recipe "add a numba twin" of CONTRIBUTING, carried out: a body, a kernel of its name, and their test."""
+"""The recipe "add a numba twin", carried out: a body, a kernel of the same name, and their test."""
 
 from __future__ import annotations
 
