@@ -1,9 +1,12 @@
-"""The architecture as a test: dependencies point one way, files stay small, kernels stay hidden."""
+"""The architecture as a test: floors, rooms and public names bound what a file imports; files stay small."""
 
 from __future__ import annotations
 
 import ast
-from functools import cache
+import functools
+import importlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,34 +15,65 @@ import diffmath
 
 ROOT = Path(diffmath.__file__).parent
 
-# A sub-package may import those on lower floors only. `symbolic` stands below `ode` because tableaux are
-# validated by its rooted trees, which need no SymPy.
+# Every package, and its floor. A file imports other packages of lower floors only, by their public names; the
+# shared floors it imports by file. `symbolic` stands below `ode`: its order conditions need no SymPy.
 FLOORS = {
-    "random": 0, "data": 0, "symbolic": 1, "statespace": 2, "ode": 2, "sde": 3,
-    "diffusion": 4, "fokker_planck": 4, "testing": 5, "plot": 5, "demo": 6, "cli": 7, "__main__": 8,
+    "_core": 0, "_arrays": 1, "random": 2, "data": 2, "_stepping": 3, "symbolic": 3, "statespace": 4,
+    "ode": 4, "sde": 5, "diffusion": 6, "fokker_planck": 7, "testing": 8, "plot": 8, "demo": 9, "cli": 10,
+    "__main__": 11,
+}  # fmt: skip
+SHARED = {"_core", "_arrays", "_stepping"}
+
+# The rooms of a package, from the lowest to the highest: a file imports lower rooms of its package only.
+ROOMS = {
+    "ode": (
+        "_problem", "_tableaux", "_explicit", "_symplectic", "_implicit", "_exponential", "_steps", "_loop",
+    ),
+    "sde": ("_model", "_noise", "_brownian", "_tableaux", "_methods", "_srk", "_loop"),
+    "statespace": (
+        "_structure", "_system", "_hippo", "_discretize", "_diagonal", "_kernel", "_recurrence", "_memory",
+    ),
+    "symbolic": ("_conditions", "_exact", "_hippo", "_lowering", "_operators"),
+    "diffusion": ("_process", "_model", "_targets", "_methods", "_loop"),
+    "testing": ("_problems", "_orders"),
+}  # fmt: skip
+# Imports of another package's private files that are still to be made public.
+PENDING = {
+    "cli._sample", "fokker_planck._scheme", "fokker_planck._solve", "sde._model.linear", "sde._noise.noise",
+    "statespace._memory.basis", "statespace._recurrence.simulate", "testing._orders.shared_runs",
+    "testing._problems.outcomes", "testing._problems.periodic_sde",
 }  # fmt: skip
 FILES = sorted(p for p in ROOT.rglob("*.py") if "kernels" not in p.parts)
+Import = tuple[str, str]  # module, name
 
 
 def _module(path: Path) -> str:
     return ".".join(["diffmath", *path.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__")
 
 
-def _floor(module: str) -> int:
-    part = module.split(".")[1] if "." in module else ""
-    return FLOORS.get(part, 0)
-
-
-@cache
+@functools.cache
 def _tree(path: Path) -> ast.Module:
-    """The syntax tree of a file, parsed once for all tests."""
-    return ast.parse(path.read_text())
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
-@cache
-def _imports(path: Path) -> frozenset[str]:
-    """Modules of diffmath that a file imports, also inside functions, but not under TYPE_CHECKING."""
-    found: set[str] = set()
+def _package(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def _room(module: str) -> str:
+    """The room of a module, or ""."""
+    parts = module.split(".")
+    return parts[2] if len(parts) > 2 and parts[2] in ROOMS.get(parts[1], ()) else ""
+
+
+def _is_module(module: str) -> bool:
+    place = ROOT.joinpath(*module.split(".")[1:])
+    return place.is_dir() or place.with_suffix(".py").exists()
+
+
+def _imports(path: Path) -> list[Import]:
+    """What a file imports of diffmath, also inside functions, but not under TYPE_CHECKING."""
+    found: list[Import] = []
     tree = _tree(path)
     hidden = {
         id(node)
@@ -52,55 +86,142 @@ def _imports(path: Path) -> frozenset[str]:
         if id(node) in hidden:
             continue
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names if alias.name.startswith("diffmath")}
+            found += [(alias.name, "") for alias in node.names if alias.name.startswith("diffmath")]
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("diffmath"):
-            found |= _resolve(node)
-    return frozenset(found)
+            found += [_resolved(str(node.module), alias.name) for alias in node.names]
+    return found
 
 
-def _resolve(node: ast.ImportFrom) -> set[str]:
-    """`from diffmath.ode import x` imports diffmath.ode; `from diffmath import ode` imports diffmath.ode."""
-    base = Path(*str(node.module).split(".")[1:]) if "." in str(node.module) else Path()
-    names = set()
-    for alias in node.names:
-        target = ROOT / base / alias.name
-        is_module = target.is_dir() or target.with_suffix(".py").exists()
-        names.add(f"{node.module}.{alias.name}" if is_module else str(node.module))
-    return names
+def _resolved(module: str, name: str) -> Import:
+    """`from diffmath import ode` imports diffmath.ode; `from diffmath.ode import solve` the name of it."""
+    inside = f"{module}.{name}"
+    return (inside, "") if _is_module(inside) and not _exports(module, name) else (module, name)
+
+
+def _exports(module: str, name: str) -> bool:
+    """Whether a package or a room has this name in its `__all__`."""
+    place = ROOT.joinpath(*module.split(".")[1:], "__init__.py")
+    return module != "diffmath" and place.exists() and name in _all(place)
+
+
+@functools.cache
+def _all(init: Path) -> frozenset[str]:
+    module = importlib.import_module(_module(init))
+    return frozenset(getattr(module, "__all__", ()))
+
+
+def _fault(module: str, imported: Import) -> str | None:
+    """Why a file may not import this, or None."""
+    target, name = imported
+    own, other = _package(module), _package(target)
+    if not other or module == "diffmath":
+        return None
+    if own != other:
+        if FLOORS[other] >= FLOORS[own]:
+            return "not on a lower floor"
+        private = other not in SHARED and (target.count(".") > 1 or (name and not _exports(target, name)))
+        return "not a public name of another package" if private else None
+    mine, theirs = _room(module), _room(target)
+    if mine == theirs or module == f"diffmath.{own}":
+        return None
+    if not theirs:
+        return None if not mine else "a room imports no loose file of its package"
+    if mine and ROOMS[own].index(theirs) >= ROOMS[own].index(mine):
+        return "not a lower room"
+    public = target == f"diffmath.{own}.{theirs}" and _exports(target, name)
+    return None if public else "not in the `__all__` of the room"
 
 
 @pytest.mark.parametrize("path", FILES, ids=_module)
-def test_a_file_imports_lower_floors_only(path: Path) -> None:
+def test_a_file_imports_lower_floors_lower_rooms_and_public_names(path: Path) -> None:
     module = _module(path)
-    own = module.split(".")[1] if "." in module else ""
-    for imported in _imports(path):
-        other = imported.split(".")[1] if "." in imported else ""
-        if other == own or module == "diffmath":
-            continue
-        same_floor_zero = _floor(module) == 0 and _floor(imported) == 0
-        assert _floor(imported) < _floor(module) or same_floor_zero, f"{module} imports {imported}"
+    faults = [f"{module} imports {i[0]} {i[1]}: {why}" for i in _imports(path) if (why := _fault(module, i))]
+    assert module.removeprefix("diffmath.") in PENDING or not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize(
+    ("module", "imported", "why"),
+    [
+        ("diffmath.ode._loop.solve", ("diffmath.diffusion", "sample"), "not on a lower floor"),
+        ("diffmath.sde._loop.solve", ("diffmath.ode._loop.solve", "solve"), "not a public name"),
+        ("diffmath.sde._loop.solve", ("diffmath.ode", "unheard_of"), "not a public name"),
+        ("diffmath.ode._tableaux.proof", ("diffmath.ode._explicit", "Method"), "not a lower room"),
+        ("diffmath.ode._loop.solve", ("diffmath.ode._tableaux.proof", "prove"), "not in the `__all__`"),
+    ],
+)
+def test_the_layer_check_sees_each_fault(module: str, imported: Import, why: str) -> None:
+    assert why in str(_fault(module, imported))
+
+
+def test_the_layer_check_sees_an_import_hidden_in_a_function(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.py"
+    bad.write_text("def f():\n    from diffmath.diffusion import sample\n")
+    assert _imports(bad) == [("diffmath.diffusion", "sample")]
+
+
+def test_every_package_has_a_floor_and_every_room_a_place() -> None:
+    packages = {p.name for p in ROOT.iterdir() if p.is_dir() and (p / "__init__.py").exists()} - {"kernels"}
+    assert packages | {"__main__"} == set(FLOORS)
+    assert {p.name for p in ROOT.glob("*.py")} == {"__init__.py", "__main__.py"}
+    for package, rooms in ROOMS.items():
+        loose = {p.stem for p in (ROOT / package).glob("*.py")} - {"__init__"}
+        folders = {p.name for p in (ROOT / package).iterdir() if (p / "__init__.py").exists()}
+        assert folders == set(rooms), package
+        assert all(not name.startswith("_") for name in loose), loose
+
+
+@pytest.mark.parametrize("room", [f"{package}/{room}" for package in ROOMS for room in ROOMS[package]])
+def test_a_room_has_two_to_fourteen_files_and_says_what_belongs_in_it(room: str) -> None:
+    files = {p.stem for p in (ROOT / room).glob("*.py")} - {"__init__"}
+    assert 2 <= len(files) <= 14, sorted(files)
+    assert not any(name.startswith("_") for name in files)
+    text = ast.get_docstring(_tree(ROOT / room / "__init__.py")) or ""
+    assert "Belongs here: " in text, room
+    allowed = text.partition("May import: ")[2]
+    package = room.split("/")[0]
+    used = {_room(t) for f in files for t, _ in _imports(ROOT / room / f"{f}.py") if _package(t) == package}
+    for other in used - {room.split("/")[1], ""}:
+        assert f"`{other}`" in allowed or "other room" in allowed, f"{room} says not that it imports {other}"
 
 
 def test_no_import_cycles() -> None:
-    graph = {_module(path): _imports(path) for path in FILES}
-
-    without_cycle: set[str] = set()
+    graph = {_module(path): {target for target, _ in _imports(path)} for path in FILES}
+    done: set[str] = set()
 
     def visit(module: str, trail: tuple[str, ...]) -> None:
         assert module not in trail, " -> ".join((*trail, module))
-        if module in without_cycle:
+        if module in done:
             return
-        for imported in graph.get(module, frozenset()) - {"diffmath"}:
+        # The package itself stands for its public names, which lower floors define.
+        for imported in graph.get(module, set()) - {"diffmath"}:
             visit(imported, (*trail, module))
-        without_cycle.add(module)
+        done.add(module)
 
     for module in graph:
         visit(module, ())
 
 
+def test_functions_are_not_replaced_by_the_modules_that_define_them() -> None:
+    """`ode.solve` stays a function when each module of diffmath has been imported, twice."""
+    code = """
+import importlib, inspect, pkgutil
+import diffmath
+names = [m.name for m in pkgutil.walk_packages(diffmath.__path__, "diffmath.") if "kernels" not in m.name]
+packages = [importlib.import_module(f"diffmath.{p}") for p in diffmath._SUB_PACKAGES]
+for name in names:
+    if not name.endswith(("__main__", "strategies")):
+        importlib.import_module(name)
+for package in packages * 2:
+    for name in package.__all__:
+        value = getattr(package, name)
+        assert not inspect.ismodule(value) or name == "strategies", f"{package.__name__}.{name} is a module"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_nobody_imports_a_kernel() -> None:
     for path in FILES:
-        assert not any("kernels" in name for name in _imports(path)), _module(path)
+        assert not any("kernels" in target for target, _ in _imports(path)), _module(path)
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=_module)
@@ -123,20 +244,13 @@ FORBIDDEN_CALLS = {"eval", "exec", "sympify", "parse_expr", "print"}
 @pytest.mark.parametrize("path", FILES, ids=_module)
 def test_no_forbidden_calls(path: Path) -> None:
     """No evaluation of text, no global random state, no stray printing outside the command line."""
-    for node in ast.walk(_tree(path)):
+    tree = _tree(path)
+    for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func)
-            if name == "print" and _floor(_module(path)) >= 6:
+            if name == "print" and FLOORS.get(_package(_module(path)), 0) >= FLOORS["demo"]:
                 continue
             assert name not in FORBIDDEN_CALLS, f"{name} at line {node.lineno}"
             assert not name.startswith(("np.random.", "numpy.random.")), f"{name} at line {node.lineno}"
         if isinstance(node, ast.ExceptHandler):
             assert node.type is not None, f"bare except at line {node.lineno}"
-
-
-def test_the_layer_check_sees_an_upward_import(tmp_path: Path) -> None:
-    """The checker itself must reject: an upward import, hidden in a function, is found."""
-    bad = tmp_path / "bad.py"
-    bad.write_text("def f():\n    from diffmath.diffusion import sample\n")
-    assert _imports(bad) == {"diffmath.diffusion"}
-    assert _floor("diffmath.diffusion") > _floor("diffmath.ode._loop.solve")

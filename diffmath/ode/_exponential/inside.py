@@ -18,7 +18,7 @@ import array_api_compat as compat
 from diffmath._arrays.namespace import array_namespace, asarray_like, device, expand_like
 from diffmath._core.typing import Array, Time
 from diffmath.ode._exponential.operators import Evaluator
-from diffmath.symbolic._conditions.phi_sums import phi
+from diffmath.symbolic import phi
 
 __all__ = ["Inside"]
 

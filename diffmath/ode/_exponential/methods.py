@@ -6,7 +6,7 @@ from typing import Any
 
 from diffmath.ode._exponential.exponential import ExponentialRungeKutta
 from diffmath.ode._tableaux import ExponentialTableau
-from diffmath.symbolic._conditions.phi_sums import phi
+from diffmath.symbolic import phi
 
 __all__ = ["etd1", "etdrk2", "etdrk3", "etdrk4", "hochbruck_ostermann", "krogstad"]
 

@@ -15,7 +15,7 @@ from diffmath._arrays.namespace import array_namespace, asarray_like, check_arra
 from diffmath._arrays.phi import matrix_phis, phis
 from diffmath._core.typing import Array, Time
 from diffmath.ode._tableaux import ExponentialTableau
-from diffmath.symbolic._conditions.phi_sums import PhiSum, phi
+from diffmath.symbolic import PhiSum, phi
 
 __all__ = ["Evaluator", "Operator", "Weights", "combine"]
 

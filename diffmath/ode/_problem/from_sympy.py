@@ -9,7 +9,7 @@ import numpy as np
 import sympy
 
 from diffmath._stepping.problems import WithJacobian
-from diffmath.symbolic._lowering.lower import lower
+from diffmath.symbolic import lower
 
 __all__ = ["from_sympy"]
 

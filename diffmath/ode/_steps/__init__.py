@@ -1,6 +1,6 @@
 """How one step is taken: fixed, adaptive or traced; a trial, the step it becomes, the last step of a solve.
 
-Belongs here: iterators over steps. May import: rooms of methods and `_stepping`.
+Belongs here: iterators over steps. May import: every other room but `_loop`, and `_stepping`.
 """
 
 from diffmath.ode._steps.adaptive import AdaptiveSteps

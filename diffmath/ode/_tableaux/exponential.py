@@ -13,9 +13,7 @@ from typing import Any
 
 from diffmath._core.counts import check_count
 from diffmath.ode._tableaux.algebraic import exact_row
-from diffmath.symbolic._conditions.exponential_conditions import exponential_conditions
-from diffmath.symbolic._conditions.phi_sums import PhiSum, phi
-from diffmath.symbolic._conditions.stiff_conditions import stiff_order_conditions
+from diffmath.symbolic import PhiSum, exponential_conditions, phi, stiff_order_conditions
 
 __all__ = ["ExponentialTableau"]
 

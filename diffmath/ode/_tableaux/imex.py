@@ -13,7 +13,7 @@ from typing import Any
 from diffmath.ode._tableaux.algebraic import Number, as_fraction, number_row
 from diffmath.ode._tableaux.implicit import number_square
 from diffmath.ode._tableaux.proof import Conditions, ProvenTableau
-from diffmath.symbolic._conditions.mixed_conditions import additive_conditions
+from diffmath.symbolic import additive_conditions
 
 __all__ = ["AdditiveTableau"]
 

@@ -14,7 +14,7 @@ from typing import Any
 from diffmath._core.flags import check_flag
 from diffmath.ode._tableaux.algebraic import Number, as_fraction, number_row
 from diffmath.ode._tableaux.proof import Conditions, ProvenTableau
-from diffmath.symbolic._conditions.butcher import order_conditions
+from diffmath.symbolic import order_conditions
 
 __all__ = ["ImplicitTableau", "floats", "number_square"]
 

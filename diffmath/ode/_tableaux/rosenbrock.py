@@ -14,7 +14,7 @@ from typing import Any
 from diffmath.ode._tableaux.algebraic import Number, as_fraction, number_row
 from diffmath.ode._tableaux.implicit import number_square
 from diffmath.ode._tableaux.proof import Conditions, ProvenTableau
-from diffmath.symbolic._conditions.mixed_conditions import rosenbrock_conditions
+from diffmath.symbolic import rosenbrock_conditions
 
 __all__ = ["RosenbrockTableau", "from_transformed"]
 

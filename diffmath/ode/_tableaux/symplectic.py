@@ -14,7 +14,7 @@ from typing import Any
 from diffmath._core.counts import check_count
 from diffmath.ode._tableaux.algebraic import as_fraction, number_row
 from diffmath.ode._tableaux.proof import slack_of
-from diffmath.symbolic._conditions.symplectic_conditions import splitting_conditions
+from diffmath.symbolic import splitting_conditions
 
 __all__ = ["SplittingTableau"]
 

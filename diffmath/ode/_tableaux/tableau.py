@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from diffmath._core.counts import check_count
 from diffmath.ode._tableaux.algebraic import Exact, exact_row
 from diffmath.ode._tableaux.proof import Conditions, ProvenTableau
-from diffmath.symbolic._conditions.butcher import order_conditions
+from diffmath.symbolic import order_conditions
 
 __all__ = ["Tableau", "difference", "residuals"]
 

@@ -15,7 +15,7 @@ from diffmath._core.typing import Array
 from diffmath.sde._noise import Increment
 from diffmath.sde._srk.stages import add, area, needed, rossler_method, weighted
 from diffmath.sde._tableaux import StochasticTableau, check_family
-from diffmath.symbolic._conditions.surds import square_root
+from diffmath.symbolic import square_root
 
 __all__ = [
     "AdditiveRungeKutta", "StratonovichRungeKutta", "general_shark", "sea", "shark", "slow_rk", "spark",

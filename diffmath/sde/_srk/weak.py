@@ -22,7 +22,7 @@ from diffmath.sde._methods import Method, against, root_of
 from diffmath.sde._noise import WeakIncrement, weak_increments
 from diffmath.sde._srk.stages import add, rossler_method, weighted
 from diffmath.sde._tableaux import StochasticTableau, check_family
-from diffmath.symbolic._conditions.surds import square_root
+from diffmath.symbolic import square_root
 
 __all__ = ["TangXiaoStep", "WeakStep", "dri1", "platen_weak2", "w2ito1"]
 

@@ -8,7 +8,7 @@ from numbers import Rational
 from types import MappingProxyType
 from typing import Any
 
-from diffmath.symbolic._conditions.surds import Surd
+from diffmath.symbolic import Surd
 
 __all__ = ["exact_coefficients"]
 

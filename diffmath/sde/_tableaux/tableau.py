@@ -14,10 +14,15 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from diffmath.sde._tableaux.coefficients import exact_coefficients
-from diffmath.symbolic._conditions.butcher import order_conditions
-from diffmath.symbolic._conditions.levy_conditions import additive_noise_conditions, stratonovich_conditions
-from diffmath.symbolic._conditions.strong_conditions import sra_conditions, sri_conditions
-from diffmath.symbolic._conditions.weak_conditions import tang_xiao_conditions, weak_conditions
+from diffmath.symbolic import (
+    additive_noise_conditions,
+    order_conditions,
+    sra_conditions,
+    sri_conditions,
+    stratonovich_conditions,
+    tang_xiao_conditions,
+    weak_conditions,
+)
 
 __all__ = ["StochasticTableau", "check_family"]
 
