@@ -66,7 +66,14 @@ if TYPE_CHECKING:
     from diffmath.sde._srk.weak import dri1 as dri1
     from diffmath.sde._srk.weak import platen_weak2 as platen_weak2
     from diffmath.sde._srk.weak import w2ito1 as w2ito1
+    from diffmath.sde._tableaux.levy import AdditiveNoiseTableau as AdditiveNoiseTableau
+    from diffmath.sde._tableaux.levy import StratonovichTableau as StratonovichTableau
+    from diffmath.sde._tableaux.strong import ImplicitSRATableau as ImplicitSRATableau
+    from diffmath.sde._tableaux.strong import SRATableau as SRATableau
+    from diffmath.sde._tableaux.strong import SRITableau as SRITableau
     from diffmath.sde._tableaux.tableau import StochasticTableau as StochasticTableau
+    from diffmath.sde._tableaux.weak import TangXiaoTableau as TangXiaoTableau
+    from diffmath.sde._tableaux.weak import WeakTableau as WeakTableau
 
 # Methods that are proven when they are built, which takes some milliseconds: on first use.
 _MODULES = {
@@ -82,21 +89,26 @@ _MODULES = {
     ),
     "._srk.sra": ("SRA", "sosra", "sra1", "sra2", "sra3"),
     "._srk.sri": ("SRI", "sosri", "sriw1", "sriw2"),
+    "._tableaux.levy": ("AdditiveNoiseTableau", "StratonovichTableau"),
+    "._tableaux.strong": ("ImplicitSRATableau", "SRATableau", "SRITableau"),
     "._tableaux.tableau": ("StochasticTableau",),
+    "._tableaux.weak": ("TangXiaoTableau", "WeakTableau"),
     "._srk.weak": ("TangXiaoStep", "WeakStep", "dri1", "platen_weak2", "w2ito1"),
 }
 
 __all__ = [
-    "AdditiveRungeKutta", "BrownianPath", "Coupled", "ImplicitSRA", "Increment", "Langevin", "LinearSDE",
-    "Method", "Moments", "Order", "ReversibleMethod", "SDE", "SRA", "SRI", "StochasticTableau",
-    "StratonovichRungeKutta", "TangXiaoStep", "WeakIncrement", "WeakStep", "align", "baoab",
-    "brownian_increments", "chen", "coupled", "derivative_free_milstein", "derivative_free_milstein_levy",
-    "dri1", "ensemble", "euler_heun", "euler_maruyama", "euler_maruyama_step", "general_shark", "heun",
-    "implicit_euler_maruyama", "implicit_milstein", "interpolate", "levy_increments", "midpoint",
-    "milstein", "milstein_levy", "milstein_step", "moments", "platen_weak2", "quicsort", "raw_moments",
-    "reversible_heun", "sea", "shark", "should", "skencarp", "slow_rk", "solve", "solve_adaptive",
-    "solve_exact", "sosra", "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2", "theta_maruyama",
-    "theta_milstein", "ubu", "w2ito1", "weak_increments",
+    "AdditiveNoiseTableau", "AdditiveRungeKutta", "BrownianPath", "Coupled", "ImplicitSRA",
+    "ImplicitSRATableau", "Increment", "Langevin", "LinearSDE", "Method", "Moments", "Order",
+    "ReversibleMethod", "SDE", "SRA", "SRATableau", "SRI", "SRITableau", "StochasticTableau",
+    "StratonovichRungeKutta", "StratonovichTableau", "TangXiaoStep", "TangXiaoTableau", "WeakIncrement",
+    "WeakStep", "WeakTableau", "align", "baoab", "brownian_increments", "chen", "coupled",
+    "derivative_free_milstein", "derivative_free_milstein_levy", "dri1", "ensemble", "euler_heun",
+    "euler_maruyama", "euler_maruyama_step", "general_shark", "heun", "implicit_euler_maruyama",
+    "implicit_milstein", "interpolate", "levy_increments", "midpoint", "milstein", "milstein_levy",
+    "milstein_step", "moments", "platen_weak2", "quicsort", "raw_moments", "reversible_heun", "sea",
+    "shark", "should", "skencarp", "slow_rk", "solve", "solve_adaptive", "solve_exact", "sosra",
+    "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2", "theta_maruyama", "theta_milstein",
+    "ubu", "w2ito1", "weak_increments",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(

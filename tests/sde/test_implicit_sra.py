@@ -18,9 +18,8 @@ TABLEAU = METHOD.step.tableau
 
 
 def built(coefficients):
-    return sde.StochasticTableau(
+    return sde.ImplicitSRATableau(
         name="mine",
-        family="implicit_sra",
         coefficients=coefficients,
         deterministic_order=3,
         tolerance="1e-80",
@@ -57,9 +56,9 @@ def test_wrong_coefficients_are_refused():
         built({**right, "beta2": [-1, 0, 0, 1]})
     with pytest.raises(ValueError, match=r"alpha.A\(c\) = 1/6 fails|alpha.A0\(e\) = 1/2 fails"):
         built({**right, "A0": [[], ["1/2", "1/2"], *right["A0"][2:]]})
-    with pytest.raises(ValueError, match=r"A0 must be lower triangular: .*'implicit_sra'"):
+    with pytest.raises(ValueError, match=r"A0 must be lower triangular: .*sde.ImplicitSRATableau"):
         built({**right, "A0": [[0, 1], *right["A0"][1:]]})
-    with pytest.raises(TypeError, match="family 'implicit_sra'"):
+    with pytest.raises(TypeError, match=r"must be of type sde.ImplicitSRATableau"):
         sde.ImplicitSRA(sde.sra1.step.tableau)
     with pytest.raises(TypeError, match=r"newton must be an ode.Newton"):
         sde.ImplicitSRA(TABLEAU, newton=None)

@@ -78,9 +78,8 @@ def test_a_wrong_sign_of_the_area_is_not_built(method):
     tableau = method.step.tableau
     wrong = dict(tableau.coefficients) | {"betaH": tuple(-1 * b for b in tableau.coefficients["betaH"])}
     with pytest.raises(ValueError, match=r"wrong claims strong order .*, but .* fails: residual"):
-        sde.StochasticTableau(
+        sde.StratonovichTableau(
             name="wrong",
-            family="stratonovich",
             coefficients=wrong,
             deterministic_order=2,
             order=tableau.order,
@@ -91,17 +90,13 @@ def test_half_an_order_more_is_not_built():
     for method in (sde.spark, sde.general_shark, sde.sea):
         tableau = method.step.tableau
         with pytest.raises(ValueError, match="more claims strong order 3/2"):
-            sde.StochasticTableau(
-                name="more", family=tableau.family, coefficients=tableau.coefficients, deterministic_order=1
-            )
+            type(tableau)(name="more", coefficients=tableau.coefficients, deterministic_order=1)
 
 
 def test_a_wrong_embedded_solution_is_not_built():
     coefficients = dict(sde.shark.step.tableau.coefficients) | {"alpha_embedded": [1, 1]}
     with pytest.raises(ValueError, match=r"claims embedded strong order 1, but 1 in a: alpha.e = 1 fails"):
-        sde.StochasticTableau(
-            name="wrong", family="additive", coefficients=coefficients, deterministic_order=2
-        )
+        sde.AdditiveNoiseTableau(name="wrong", coefficients=coefficients, deterministic_order=2)
 
 
 def test_weak_order_two_for_additive_noise_is_proven():

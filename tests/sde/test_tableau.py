@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -20,10 +21,9 @@ SRA1 = {
 }  # fmt: skip
 
 
-def build(family="sra", order=2, tolerance=0, **changes):
-    return sde.StochasticTableau(
+def build(order=2, tolerance=0, **changes):
+    return sde.SRATableau(
         name="mine",
-        family=family,
         coefficients={k: v for k, v in (SRA1 | changes).items() if v is not None},
         deterministic_order=order,
         tolerance=tolerance,
@@ -50,9 +50,8 @@ def test_deterministic_order_is_claimed_fully(method):
     """One order more is refused."""
     tableau = method.step.tableau
     with pytest.raises(ValueError, match=r"claims deterministic order \d, but .* fails: residual"):
-        sde.StochasticTableau(
+        type(tableau)(
             name="more",
-            family=tableau.family,
             coefficients=tableau.coefficients,
             deterministic_order=tableau.deterministic_order + 1,
             tolerance=tableau.tolerance,
@@ -66,9 +65,8 @@ def test_printed_decimals_are_not_exact(name):
     residuals = [abs(float(residual)) for _, residual in tableau.conditions()]
     assert 1e-17 < max(residuals) < 1e-14
     with pytest.raises(ValueError, match="fails: residual"):
-        sde.StochasticTableau(
+        type(tableau)(
             name="exact",
-            family=tableau.family,
             coefficients=tableau.coefficients,
             deterministic_order=2,
         )
@@ -80,13 +78,12 @@ def test_printed_decimals_are_not_exact(name):
         ({"beta2": [1, -1]}, r"mine claims strong order 3/2 for additive noise, but beta2.c1 = -1 fails"),
         ({"B0": [[], ["1/2"]]}, r"alpha.B0\(e\) = 1 fails: residual -2/3"),
         ({"order": 3}, r"mine claims deterministic order 3, but .* fails"),
-        ({"family": "srk"}, r"family must be one of \('sra', .*'weak'.*got 'srk'"),
-        ({"beta3": [0, 0]}, r"missing: none, unknown: \['beta3'\]"),
+        ({"beta3": [0, 0]}, r"of SRATableau are .*; missing: none, unknown: \['beta3'\]"),
         ({"c1": None}, r"missing: \['c1'\], unknown: none"),
         ({"beta1": [1]}, "beta1 must have 2 entries like alpha; got 1"),
         ({"A0": [[]]}, "A0 must have 2 rows like alpha; got 1"),
         ({"A0": [[], ["3/4", 0, 0]]}, "A0 must have at most 2 entries in a row; got 3"),
-        ({"A0": [["1/4"], ["1/2"]]}, "A0 must be strictly lower triangular: of implicit methods"),
+        ({"A0": [["1/4"], ["1/2"]]}, r"A0 must be strictly lower triangular: .* sde.ImplicitSRATableau"),
         ({"alpha": ["one", "2/3"]}, "alpha must hold numbers such as 1 or \"1/3\"; got 'one'"),
     ],
 )  # fmt: skip
@@ -111,9 +108,9 @@ def test_roots_are_welcome():
 
 
 def test_a_step_refuses_another_family():
-    with pytest.raises(TypeError, match="tableau must be a StochasticTableau of the family 'sri'; got Stoch"):
+    with pytest.raises(TypeError, match=r"tableau must be of type sde.SRITableau; got SRATableau\(sra1"):
         sde.SRI(sde.sra1.step.tableau)
-    with pytest.raises(TypeError, match="of the family 'sra'; got 3"):
+    with pytest.raises(TypeError, match=r"tableau must be of type sde.SRATableau; got 3"):
         sde.SRA(3)
 
 
@@ -122,7 +119,9 @@ def test_methods_pickle_and_hash(method):
     again = pickle.loads(pickle.dumps(method))
     assert again == method
     assert hash(again) == hash(method)
-    assert repr(method.step.tableau).startswith(f"StochasticTableau({method.name}, strong order 3/2")
+    assert repr(method.step.tableau).startswith(
+        f"{type(method.step).__name__}Tableau({method.name}, strong order 3/2"
+    )
 
 
 @pytest.mark.parametrize("method", [*METHODS, sde.shark, sde.spark], ids=lambda m: m.name)
@@ -138,6 +137,37 @@ def test_methods_with_an_estimate_return_the_state_of_their_step(method):
 
 def test_methods_without_an_estimate_have_none():
     assert all(method.step_with_error is None for method in (sde.sea, sde.general_shark, sde.slow_rk))
+
+
+def test_orders_that_a_family_cannot_prove_are_refused():
+    tableau = sde.sra1.step.tableau
+    with pytest.raises(ValueError, match=r"order of a SRATableau must be 3/2; got 2"):
+        replace(tableau, order=2)
+    with pytest.raises(ValueError, match=r"order of a AdditiveNoiseTableau must be 1 or 3/2; got 2"):
+        replace(sde.sea.step.tableau, order=2)
+    assert replace(sde.shark.step.tableau, order=None).order == Fraction(3, 2)
+
+
+def test_a_family_is_one_class():
+    """Euler-Maruyama as a family of its own: a layout, a claim and its conditions."""
+
+    @dataclass(frozen=True, kw_only=True, repr=False)
+    class EulerTableau(sde.StochasticTableau):
+        layout = sde.SRATableau.layout._replace(vectors=("alpha", "beta"), matrices=("A0",))
+        provable = (Fraction(1, 2),)
+        claim = "strong order {}"
+
+        def conditions(self):
+            return [("beta.e = 1", sum(self.coefficients["beta"]) - 1)]
+
+    coefficients = {"alpha": [1], "beta": [1]}
+    tableau = EulerTableau(name="euler", coefficients=coefficients, deterministic_order=1)
+    assert repr(tableau) == "EulerTableau(euler, strong order 1/2, 1 stage)"
+    assert not tableau.has_estimate
+    with pytest.raises(ValueError, match=r"wrong claims strong order 1/2, but beta.e = 1 fails: residual 1"):
+        replace(tableau, name="wrong", coefficients={"alpha": [1], "beta": [2]})
+    with pytest.raises(TypeError, match="abstract"):
+        sde.StochasticTableau(name="none", coefficients=coefficients, deterministic_order=1)
 
 
 def test_import_does_not_prove_anything():

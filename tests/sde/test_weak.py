@@ -177,9 +177,9 @@ def test_refusals():
         sde.solve(heisenberg_sde().model, x0, [0, 1.0], method=sde.w2ito1, path=path)
     with pytest.raises(ValueError, match="noise of its own kind"):
         sde.coupled(heisenberg_sde().model, x0, t_span=(0, 1), steps=4, method=sde.dri1, key=dm.random.key(0))
-    with pytest.raises(TypeError, match="of the family 'tang_xiao'"):
+    with pytest.raises(TypeError, match=r"of type sde.TangXiaoTableau"):
         sde.TangXiaoStep(sde.dri1.step.tableau)
-    with pytest.raises(TypeError, match="of the family 'weak'"):
+    with pytest.raises(TypeError, match=r"of type sde.WeakTableau"):
         sde.WeakStep(sde.w2ito1.step.tableau)
 
 

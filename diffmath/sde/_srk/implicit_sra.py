@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,14 +20,14 @@ from diffmath._core.typing import Array
 from diffmath._stepping.newton import Linearised, Newton, linearise
 from diffmath.sde._methods import ImplicitMethod, check_newton, drift_of, implicit_slope, without
 from diffmath.sde._noise import Increment, levy_increments
-from diffmath.sde._srk.stages import add, additive_noise, weighted
-from diffmath.sde._tableaux import StochasticTableau, check_family
+from diffmath.sde._srk.stages import TableauStep, add, additive_noise, weighted
+from diffmath.sde._tableaux import ImplicitSRATableau, StochasticTableau
 
 __all__ = ["ImplicitSRA", "skencarp"]
 
 
 @dataclass(frozen=True, repr=False)
-class ImplicitSRA:
+class ImplicitSRA(TableauStep):
     r"""The step of an SRA method with implicit drift stages, for stiff drifts with additive noise.
 
     .. math::
@@ -39,8 +39,8 @@ class ImplicitSRA:
 
     Parameters
     ----------
-    tableau : StochasticTableau
-        Of the family "implicit_sra".
+    tableau : ImplicitSRATableau
+        Its coefficients.
     newton : ode.Newton
         How the equations of the stages are solved.
 
@@ -81,11 +81,12 @@ class ImplicitSRA:
     True
     """
 
-    tableau: StochasticTableau
+    family: ClassVar[type[StochasticTableau]] = ImplicitSRATableau
+
     newton: Newton = field(default_factory=Newton)
 
     def __post_init__(self) -> None:
-        check_family(self.tableau, "implicit_sra")
+        super().__post_init__()
         check_newton(self.newton)
 
     def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> Array:
@@ -127,9 +128,6 @@ class ImplicitSRA:
         zero = array_namespace(x).zeros_like(x)
         noise_part = add(zero, 1.0, None, weighted(c["beta2"], g), time_integral)
         return without(failed, moved + noise_part), slopes, noise_part, linear
-
-    def __repr__(self) -> str:
-        return f"ImplicitSRA({self.tableau.name})"
 
 
 # Irrational coefficients are rounded to 90 digits; all conditions then hold to 1e-80.
@@ -176,9 +174,8 @@ def _root(value: Fraction) -> Fraction:
 
 
 _STEP = ImplicitSRA(
-    StochasticTableau(
+    ImplicitSRATableau(
         name="skencarp",
-        family="implicit_sra",
         coefficients=skencarp_coefficients(),
         deterministic_order=3,
         tolerance="1e-80",

@@ -13,8 +13,8 @@ from typing import ClassVar
 from diffmath._arrays.models import SDE
 from diffmath._core.typing import Array
 from diffmath.sde._noise import Increment
-from diffmath.sde._srk.stages import add, area, needed, rossler_method, weighted
-from diffmath.sde._tableaux import StochasticTableau, check_family
+from diffmath.sde._srk.stages import TableauStep, add, area, needed, tableau_method, weighted
+from diffmath.sde._tableaux import AdditiveNoiseTableau, StochasticTableau, StratonovichTableau
 from diffmath.symbolic import square_root
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, repr=False)
-class AdditiveRungeKutta:
+class AdditiveRungeKutta(TableauStep):
     r"""The step of a Runge-Kutta method for additive noise, driven by (W, H).
 
     .. math::
@@ -34,8 +34,8 @@ class AdditiveRungeKutta:
 
     Parameters
     ----------
-    tableau : StochasticTableau
-        Of the family "additive".
+    tableau : AdditiveNoiseTableau
+        Its coefficients.
 
     Notes
     -----
@@ -61,12 +61,7 @@ class AdditiveRungeKutta:
     array([[0.285]])
     """
 
-    family: ClassVar[str] = "additive"
-
-    tableau: StochasticTableau
-
-    def __post_init__(self) -> None:
-        check_family(self.tableau, self.family)
+    family: ClassVar[type[StochasticTableau]] = AdditiveNoiseTableau
 
     def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> Array:
         """Return the state at ``t + dt``, like `x` of shape (batch, dim)."""
@@ -94,12 +89,9 @@ class AdditiveRungeKutta:
         kick = add(x, dt, None, weighted(c["betaW"], g), noise.W)
         return slopes, add(kick, dt, None, weighted(c["betaH"], g), H)
 
-    def __repr__(self) -> str:
-        return f"AdditiveRungeKutta({self.tableau.name})"
-
 
 @dataclass(frozen=True, repr=False)
-class StratonovichRungeKutta:
+class StratonovichRungeKutta(TableauStep):
     r"""The step of a Runge-Kutta method for Stratonovich noise, driven by (W, H).
 
     .. math::
@@ -110,8 +102,8 @@ class StratonovichRungeKutta:
 
     Parameters
     ----------
-    tableau : StochasticTableau
-        Of the family "stratonovich".
+    tableau : StratonovichTableau
+        Its coefficients.
 
     Notes
     -----
@@ -138,12 +130,7 @@ class StratonovichRungeKutta:
     array([[1.1051708...]])
     """
 
-    family: ClassVar[str] = "stratonovich"
-
-    tableau: StochasticTableau
-
-    def __post_init__(self) -> None:
-        check_family(self.tableau, self.family)
+    family: ClassVar[type[StochasticTableau]] = StratonovichTableau
 
     def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> Array:
         """Return the state at ``t + dt``, like `x` of shape (batch, dim)."""
@@ -180,14 +167,11 @@ class StratonovichRungeKutta:
             g.append(model.diffusion(time, state) if diffusion_used else None)
         return slopes, g
 
-    def __repr__(self) -> str:
-        return f"StratonovichRungeKutta({self.tableau.name})"
-
 
 _SPLITTING = "Foster, dos Reis & Strange (2024), SIAM J. Numer. Anal. 62, 500-532, equation ({})"
 
 # The diffusion is seen at the middle of the step, as the drift is: nothing changes for constant noise.
-sea = rossler_method(
+sea = tableau_method(
     AdditiveRungeKutta, "sea", {"additive": (1.0, 1.0)}, deterministic_order=1, order="1",
     reference=_SPLITTING.format("5.8"),
     alpha=[1], c0=["1/2"], c1=["1/2"],
@@ -195,7 +179,7 @@ sea = rossler_method(
     betaW=[1], betaH=[0],
 )  # fmt: skip
 
-shark = rossler_method(
+shark = tableau_method(
     AdditiveRungeKutta, "shark", {"additive": (1.5, 2.0)}, deterministic_order=2,
     reference=_SPLITTING.format("6.1"),
     alpha=["2/5", "3/5"], alpha_embedded=[1, 0], c1=[0, 1],
@@ -208,7 +192,7 @@ shark = rossler_method(
 _COMMUTING = ("diagonal", "scalar", "commutative")
 _ORDERS = {"additive": (1.5, 2.0), **dict.fromkeys(_COMMUTING, (1.0, 1.0)), "general": (0.5, 1.0)}
 
-general_shark = rossler_method(
+general_shark = tableau_method(
     StratonovichRungeKutta, "general_shark", _ORDERS, deterministic_order=2, order="1",
     calculi=("stratonovich",), reference=_SPLITTING.format("6.1"),
     alpha=[0, "2/5", "3/5"],
@@ -220,7 +204,7 @@ general_shark = rossler_method(
 
 _OUTER, _INNER = (3 - square_root(3)) / 6, square_root(3) / 3
 
-spark = rossler_method(
+spark = tableau_method(
     StratonovichRungeKutta, "spark", _ORDERS, deterministic_order=2, order="1",
     calculi=("stratonovich",), reference="Foster & Jelincic (2023), arXiv:2311.14201, definition 1.6",
     alpha=[_OUTER, _INNER, _OUTER], alpha_embedded=["1/2", 0, "1/2"],
@@ -230,7 +214,7 @@ spark = rossler_method(
     betaW=[_OUTER, _INNER, _OUTER], betaW_embedded=["1/2", 0, "1/2"], betaH=[1, 0, -1],
 )  # fmt: skip
 
-slow_rk = rossler_method(
+slow_rk = tableau_method(
     StratonovichRungeKutta, "slow_rk",
     {"additive": (1.5, 2.0), **dict.fromkeys(_COMMUTING, (1.5, 1.5)), "general": (0.5, 1.0)},
     deterministic_order=2, order="3/2",

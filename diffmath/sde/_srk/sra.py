@@ -12,14 +12,14 @@ from typing import ClassVar
 from diffmath._arrays.models import SDE
 from diffmath._core.typing import Array
 from diffmath.sde._noise import Increment
-from diffmath.sde._srk.stages import add, additive_noise, rossler_method, weighted
-from diffmath.sde._tableaux import StochasticTableau, check_family
+from diffmath.sde._srk.stages import TableauStep, add, additive_noise, tableau_method, weighted
+from diffmath.sde._tableaux import SRATableau, StochasticTableau
 
 __all__ = ["SRA", "sosra", "sra1", "sra2", "sra3"]
 
 
 @dataclass(frozen=True, repr=False)
-class SRA:
+class SRA(TableauStep):
     r"""The step of an SRA method, for additive noise.
 
     .. math::
@@ -31,8 +31,8 @@ class SRA:
 
     Parameters
     ----------
-    tableau : StochasticTableau
-        Of the family "sra".
+    tableau : SRATableau
+        Its coefficients.
 
     Notes
     -----
@@ -59,12 +59,7 @@ class SRA:
     array([[0.3]])
     """
 
-    family: ClassVar[str] = "sra"
-
-    tableau: StochasticTableau
-
-    def __post_init__(self) -> None:
-        check_family(self.tableau, self.family)
+    family: ClassVar[type[StochasticTableau]] = SRATableau
 
     def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> Array:
         """Return the state at ``t + dt``, like `x` of shape (batch, dim)."""
@@ -95,15 +90,12 @@ class SRA:
             slopes.append(model.drift(t + c0 * dt, state))
         return slopes, g, time_integral
 
-    def __repr__(self) -> str:
-        return f"SRA({self.tableau.name})"
-
 
 _ORDERS = {"additive": (1.5, 2.0)}
 
 _ROESSLER = "Roessler (2010), SIAM J. Numer. Anal. 48, 922-952, table 6"
 
-sra1 = rossler_method(
+sra1 = tableau_method(
     SRA, "sra1", _ORDERS, deterministic_order=2, reference=_ROESSLER,
     alpha=["1/3", "2/3"],
     A0=[[], ["3/4"]],
@@ -113,7 +105,7 @@ sra1 = rossler_method(
     beta2=[-1, 1],
 )  # fmt: skip
 
-sra2 = rossler_method(
+sra2 = tableau_method(
     SRA, "sra2", _ORDERS, deterministic_order=2, reference=_ROESSLER,
     alpha=["1/3", "2/3"],
     A0=[[], ["3/4"]],
@@ -123,7 +115,7 @@ sra2 = rossler_method(
     beta2=["3/2", "-3/2"],
 )  # fmt: skip
 
-sra3 = rossler_method(
+sra3 = tableau_method(
     SRA, "sra3", _ORDERS, deterministic_order=3, reference=_ROESSLER,
     alpha=["1/6", "1/6", "2/3"],
     A0=[[], [1], ["1/4", "1/4"]],
@@ -136,7 +128,7 @@ sra3 = rossler_method(
 _OPTIMIZED = "Rackauckas & Nie (2020), Stability-optimized high order methods, IEEE HPEC, decimals as printed"
 
 # Printed to 16 digits, with coefficients up to 18: the conditions hold to 1e-14.
-sosra = rossler_method(
+sosra = tableau_method(
     SRA, "sosra", _ORDERS, deterministic_order=2, reference=_OPTIMIZED, tolerance="1e-14",
     alpha=["0.2889874966892885", "0.6859880440839937", "0.025024459226717772"],
     A0=[[], ["0.6923962376159507"], ["-3.1609142252828395", "4.1609142252828395"]],

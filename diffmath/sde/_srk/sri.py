@@ -14,14 +14,14 @@ from diffmath._arrays.models import SDE
 from diffmath._core.typing import Array
 from diffmath.sde._methods import root_of
 from diffmath.sde._noise import Increment
-from diffmath.sde._srk.stages import add, area, needed, rossler_method, weighted
-from diffmath.sde._tableaux import StochasticTableau, check_family
+from diffmath.sde._srk.stages import TableauStep, add, area, needed, tableau_method, weighted
+from diffmath.sde._tableaux import SRITableau, StochasticTableau
 
 __all__ = ["SRI", "sosri", "sriw1", "sriw2"]
 
 
 @dataclass(frozen=True, repr=False)
-class SRI:
+class SRI(TableauStep):
     r"""The step of an SRI method, for diagonal or scalar Ito noise.
 
     .. math::
@@ -37,8 +37,8 @@ class SRI:
 
     Parameters
     ----------
-    tableau : StochasticTableau
-        Of the family "sri".
+    tableau : SRITableau
+        Its coefficients.
 
     Notes
     -----
@@ -64,12 +64,7 @@ class SRI:
     array([[1.09966...]])
     """
 
-    family: ClassVar[str] = "sri"
-
-    tableau: StochasticTableau
-
-    def __post_init__(self) -> None:
-        check_family(self.tableau, self.family)
+    family: ClassVar[type[StochasticTableau]] = SRITableau
 
     def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> Array:
         """Return the state at ``t + dt``, like `x` of shape (batch, dim)."""
@@ -136,16 +131,13 @@ class SRI:
         diffusions = needed(*c["B0"], *c["B1"], *(c[f"beta{k}"] for k in range(1, 5)))
         return list(zip(drifts, diffusions, strict=True))
 
-    def __repr__(self) -> str:
-        return f"SRI({self.tableau.name})"
-
 
 # Weak order 2 would need E W b(b,b,b) = 0, of size h^{5/2}, which no method here has: tests/sde/test_sri.py.
 _ORDERS = {"diagonal": (1.5, 1.5), "scalar": (1.5, 1.5)}
 
 _ROESSLER = "Roessler (2010), SIAM J. Numer. Anal. 48, 922-952, table 7"
 
-sriw1 = rossler_method(
+sriw1 = tableau_method(
     SRI, "sriw1", _ORDERS, deterministic_order=2, reference=_ROESSLER,
     alpha=["1/3", "2/3", 0, 0],
     A0=[[], ["3/4"], [], []],
@@ -158,7 +150,7 @@ sriw1 = rossler_method(
     beta4=[-2, "5/3", "-2/3", 1],
 )  # fmt: skip
 
-sriw2 = rossler_method(
+sriw2 = tableau_method(
     SRI, "sriw2", _ORDERS, deterministic_order=3, reference=_ROESSLER,
     alpha=["1/6", "1/6", "2/3", 0],
     A0=[[], [1], ["1/4", "1/4"], []],
@@ -174,7 +166,7 @@ sriw2 = rossler_method(
 _OPTIMIZED = "Rackauckas & Nie (2020), Stability-optimized high order methods, IEEE HPEC, decimals as printed"
 
 # Printed to 16 digits: the conditions hold to 1e-14.
-sosri = rossler_method(
+sosri = tableau_method(
     SRI, "sosri", _ORDERS, deterministic_order=2, reference=_OPTIMIZED, tolerance="1e-14",
     alpha=["1.140099274172029", "-0.6401334255743456", "0.4736296532772559", "0.026404498125060714"],
     A0=[

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from fractions import Fraction
+from typing import Any, ClassVar
 
 from diffmath._arrays.models import SDE, Calculus
 from diffmath._core.typing import Array
@@ -12,7 +13,32 @@ from diffmath.sde._methods import Method, against
 from diffmath.sde._noise import Increment, levy_increments
 from diffmath.sde._tableaux import StochasticTableau
 
-__all__ = ["Estimated", "add", "additive_noise", "area", "needed", "rossler_method", "weighted"]
+__all__ = [
+    "Estimated",
+    "TableauStep",
+    "add",
+    "additive_noise",
+    "area",
+    "needed",
+    "tableau_method",
+    "weighted",
+]
+
+
+@dataclass(frozen=True, repr=False)
+class TableauStep:
+    """A step that is its tableau: what the steps of all families share."""
+
+    family: ClassVar[type[StochasticTableau]]
+
+    tableau: StochasticTableau
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.tableau, self.family):
+            raise TypeError(f"tableau must be of type sde.{self.family.__name__}; got {self.tableau!r}")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.tableau.name})"
 
 
 @dataclass(frozen=True)
@@ -68,8 +94,8 @@ def additive_noise(
     return [g.get(node) for node in c["c1"]], 0.5 * noise.W + H
 
 
-def rossler_method(
-    step: Any,
+def tableau_method(
+    step: type[TableauStep],
     name: str,
     orders: Mapping[str, tuple[float | None, float | None]],
     *,
@@ -78,21 +104,19 @@ def rossler_method(
     tolerance: str = "0",
     calculi: tuple[Calculus, ...] = ("ito",),
     increments: Any = None,
-    order: str = "3/2",
+    order: str | Fraction | None = None,
     **coefficients: Any,
 ) -> Method:
     """Return the method with these coefficients: prove the tableau, count its evaluations, set its noise."""
-    tableau = StochasticTableau(
+    tableau = step.family(
         name=name,
-        family=step.family,
         coefficients=coefficients,
         deterministic_order=deterministic_order,
         tolerance=tolerance,
         reference=reference,
         order=order,
     )
-    taken = step(tableau)
-    has_estimate = step.family in ("sra", "sri") or "alpha_embedded" in tableau.coefficients
+    taken: Any = step(tableau)
     return Method(
         name=name,
         step=taken,
@@ -101,7 +125,7 @@ def rossler_method(
         reference=reference,
         evaluations=_drift_evaluations(tableau),
         increments=increments or levy_increments("H"),
-        step_with_error=Estimated(taken) if has_estimate else None,
+        step_with_error=Estimated(taken) if tableau.has_estimate else None,
     )
 
 

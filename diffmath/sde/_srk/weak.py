@@ -20,21 +20,21 @@ from diffmath._arrays.namespace import array_namespace, device
 from diffmath._core.typing import Array
 from diffmath.sde._methods import Method, against, root_of
 from diffmath.sde._noise import WeakIncrement, weak_increments
-from diffmath.sde._srk.stages import add, rossler_method, weighted
-from diffmath.sde._tableaux import StochasticTableau, check_family
+from diffmath.sde._srk.stages import TableauStep, add, tableau_method, weighted
+from diffmath.sde._tableaux import StochasticTableau, TangXiaoTableau, WeakTableau
 from diffmath.symbolic import square_root
 
 __all__ = ["TangXiaoStep", "WeakStep", "dri1", "platen_weak2", "w2ito1"]
 
 
 @dataclass(frozen=True, repr=False)
-class WeakStep:
+class WeakStep(TableauStep):
     r"""The step of a weak method of Roessler's family; the formulas are those of `symbolic.weak_conditions`.
 
     Parameters
     ----------
-    tableau : StochasticTableau
-        Of the family "weak".
+    tableau : WeakTableau
+        Its coefficients.
 
     Notes
     -----
@@ -52,12 +52,7 @@ class WeakStep:
     WeakStep(dri1)
     """
 
-    family: ClassVar[str] = "weak"
-
-    tableau: StochasticTableau
-
-    def __post_init__(self) -> None:
-        check_family(self.tableau, self.family)
+    family: ClassVar[type[StochasticTableau]] = WeakTableau
 
     def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: WeakIncrement) -> Array:
         """Return the state at ``t + dt``, like `x` of shape (batch, dim)."""
@@ -75,18 +70,15 @@ class WeakStep:
         moved = add(moved, dt, None, weighted(c["beta3"], last), W)
         return add(moved, dt, None, weighted(c["beta4"], last), 0.0 * W + root_of(h))
 
-    def __repr__(self) -> str:
-        return f"WeakStep({self.tableau.name})"
-
 
 @dataclass(frozen=True, repr=False)
-class TangXiaoStep:
+class TangXiaoStep(TableauStep):
     r"""The step of a weak method of Tang & Xiao's family; see `symbolic.tang_xiao_conditions`.
 
     Parameters
     ----------
-    tableau : StochasticTableau
-        Of the family "tang_xiao".
+    tableau : TangXiaoTableau
+        Its coefficients.
 
     Notes
     -----
@@ -104,12 +96,7 @@ class TangXiaoStep:
     TangXiaoStep(w2ito1)
     """
 
-    family: ClassVar[str] = "tang_xiao"
-
-    tableau: StochasticTableau
-
-    def __post_init__(self) -> None:
-        check_family(self.tableau, self.family)
+    family: ClassVar[type[StochasticTableau]] = TangXiaoTableau
 
     def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: WeakIncrement) -> Array:
         """Return the state at ``t + dt``, like `x` of shape (batch, dim)."""
@@ -118,9 +105,6 @@ class TangXiaoStep:
         moved = add(x, dt, weighted(c["alpha"], slopes), weighted(c["beta0"], columns), W)
         squared = (W * W - h) * (sign * (0.5 / root_of(h)))
         return add(moved, dt, None, weighted(c["beta1"], columns), squared)
-
-    def __repr__(self) -> str:
-        return f"TangXiaoStep({self.tableau.name})"
 
 
 def _stages(
@@ -193,7 +177,7 @@ _ANY = dict.fromkeys(("additive", "diagonal", "scalar", "commutative", "general"
 def _dri1() -> Method:
     r38, r221 = square_root("38/491"), square_root("221/4955")
     b2 = [square_root("1105/991") * -1 * 214 / 513, r221 * -491 / 513, r221 * -491 / 513]
-    return rossler_method(
+    return tableau_method(
         WeakStep, "dri1", _ANY, deterministic_order=3, increments=weak_increments,
         reference="Debrabant & Roessler (2009), Appl. Numer. Math. 59, 582-594, scheme DRI1",
         alpha=["1/6", "2/3", "1/6"],
@@ -211,7 +195,7 @@ def _dri1() -> Method:
 
 dri1 = _dri1()
 
-w2ito1 = rossler_method(
+w2ito1 = tableau_method(
     TangXiaoStep, "w2ito1", _ANY, deterministic_order=3, increments=weak_increments,
     reference="Tang & Xiao (2017), BIT 57, 241-260, scheme W2Ito1; a sign of its own for every pair",
     alpha=["1/6", "2/3", "1/6"],

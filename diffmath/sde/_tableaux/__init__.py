@@ -1,8 +1,21 @@
-"""Stochastic tableaux, and the order conditions that they must satisfy to exist.
+"""Stochastic tableaux, a class per family, and the order conditions they must satisfy to exist.
 
-Belongs here: exact coefficients. May import: `symbolic`.
+Belongs here: exact coefficients. A new family is one class: its layout, its claim, its conditions. May
+import: `symbolic`.
 """
 
-from diffmath.sde._tableaux.tableau import StochasticTableau, check_family
+from diffmath.sde._tableaux.levy import AdditiveNoiseTableau, StratonovichTableau
+from diffmath.sde._tableaux.strong import ImplicitSRATableau, SRATableau, SRITableau
+from diffmath.sde._tableaux.tableau import StochasticTableau
+from diffmath.sde._tableaux.weak import TangXiaoTableau, WeakTableau
 
-__all__ = ["StochasticTableau", "check_family"]
+__all__ = [
+    "AdditiveNoiseTableau",
+    "ImplicitSRATableau",
+    "SRATableau",
+    "SRITableau",
+    "StochasticTableau",
+    "StratonovichTableau",
+    "TangXiaoTableau",
+    "WeakTableau",
+]

@@ -1,4 +1,4 @@
-"""Which coefficients the families of stochastic Runge-Kutta methods have, and of which shapes, exactly."""
+"""Coefficients of stochastic Runge-Kutta methods as exact numbers of full shape."""
 
 from __future__ import annotations
 
@@ -6,68 +6,65 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from numbers import Rational
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from diffmath.symbolic import Surd
 
-__all__ = ["exact_coefficients"]
-
-_VECTORS = {
-    "sra": ("alpha", "beta1", "beta2", "c1"),
-    "implicit_sra": ("alpha", "beta1", "beta2", "c1"),
-    "sri": ("alpha", "beta1", "beta2", "beta3", "beta4"),
-    "weak": ("alpha", "beta1", "beta2", "beta3", "beta4"),
-    "tang_xiao": ("alpha", "beta0", "beta1"),
-    "additive": ("alpha", "betaW", "betaH", "c1"),
-    "stratonovich": ("alpha", "betaW", "betaH"),
-}
-# Weights of an embedded solution and, for methods of order 1, other times for the drift.
-_OPTIONAL = {"additive": ("alpha_embedded", "c0"), "stratonovich": ("alpha_embedded", "betaW_embedded")}
-_NODES = ("betaW", "betaH", "c1")  # of the family "additive", one per evaluation of the diffusion
-_MATRICES = {
-    "sra": ("A0", "B0"),
-    "implicit_sra": ("A0", "B0"),
-    "sri": ("A0", "B0", "A1", "B1"),
-    "weak": ("A0", "B0", "A1", "B1", "A2", "B2"),
-    "tang_xiao": ("A0", "B0", "A1", "B1", "B2"),
-    "additive": ("A0", "BW", "BH"),
-    "stratonovich": ("A0", "BW", "BH"),
-}
+__all__ = ["Layout", "exact_coefficients"]
 
 
-def exact_coefficients(family: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+class Layout(NamedTuple):
+    """Names and shapes of the coefficients of one family.
+
+    `vectors` are required; a matrix that is left out is zero. Sizes follow `alpha`, one entry per stage;
+    those `at_nodes` follow `c1`, one entry per evaluation of the diffusion. A matrix is strictly lower
+    triangular unless it is in `diagonal` (lower triangular) or `full`.
+    """
+
+    vectors: tuple[str, ...]
+    matrices: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    at_nodes: tuple[str, ...] = ()
+    diagonal: tuple[str, ...] = ()
+    full: tuple[str, ...] = ()
+
+
+def exact_coefficients(family: str, layout: Layout, given: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the coefficients of a family as exact numbers of full shape, or refuse names and shapes."""
-    vectors, matrices, optional = _VECTORS[family], _MATRICES[family], _OPTIONAL.get(family, ())
-    missing, unknown = set(vectors) - set(given), set(given) - {*vectors, *matrices, *optional}
+    required, every = set(layout.vectors), {*layout.vectors, *layout.matrices, *layout.optional}
+    missing, unknown = required - set(given), set(given) - every
     if missing or unknown:
         raise ValueError(
-            f"coefficients of the family {family!r} are {(*vectors, *matrices)}; missing: "
+            f"the coefficients of {family} are {(*layout.vectors, *layout.matrices)}; missing: "
             f"{sorted(missing) or 'none'}, unknown: {sorted(unknown) or 'none'}"
         )
     stages = len(given["alpha"])
-    # The evaluations of an additive diffusion are known before the stages, and may be more or fewer.
-    nodes = len(given["c1"]) if family == "additive" else stages
     result: dict[str, Any] = {}
-    for name in (*vectors, *(name for name in optional if name in given)):
-        size, like = (nodes, "c1") if family == "additive" and name in _NODES else (stages, "alpha")
+    for name in (*layout.vectors, *(name for name in layout.optional if name in given)):
+        like = "c1" if name in layout.at_nodes else "alpha"
+        size = len(given[like])
         result[name] = _exact_row(name, given[name], size)
         if len(given[name]) != size:
             raise ValueError(f"{name} must have {size} entries like {like}; got {len(given[name])}")
-    for name in matrices:
+    for name in layout.matrices:
         rows = given.get(name, [[]] * stages)
         if len(rows) != stages:
             raise ValueError(f"{name} must have {stages} rows like alpha; got {len(rows)}")
-        result[name] = tuple(_exact_row(name, row, stages if name == "A0" else nodes) for row in rows)
-        # The last stages, B2 of the weak family, may use all evaluations of the others.
-        known = (family, name) == ("weak", "B2") or (family == "additive" and name != "A0")
-        diagonal = family == "implicit_sra" and name == "A0"
-        if not known and any(v != 0 for i, row in enumerate(result[name]) for v in row[i + diagonal :]):
-            shape = "lower triangular" if diagonal else "strictly lower triangular"
-            raise ValueError(
-                f"{name} must be {shape}: of implicit methods, only those of the family 'implicit_sra' are "
-                "stepped, one stage after the other"
-            )
+        width = len(given["c1"]) if name in layout.at_nodes else stages
+        result[name] = tuple(_exact_row(name, row, width) for row in rows)
+        if name not in layout.full:
+            _check_triangular(name, result[name], diagonal=name in layout.diagonal)
     return MappingProxyType(result)
+
+
+def _check_triangular(name: str, rows: Sequence[Sequence[Any]], *, diagonal: bool) -> None:
+    """Refuse entries above the diagonal, and on it unless it is allowed."""
+    if any(v != 0 for i, row in enumerate(rows) for v in row[i + diagonal :]):
+        shape = "lower triangular" if diagonal else "strictly lower triangular"
+        raise ValueError(
+            f"{name} must be {shape}: of implicit methods, only those of sde.ImplicitSRATableau can be "
+            "stepped, one stage after the other"
+        )
 
 
 def _exact_row(name: str, row: Sequence[Any], stages: int) -> tuple[Fraction | Surd, ...]:
