@@ -15,16 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays.namespace import array_namespace, to_numpy
+from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array, Drift, Time
 from diffmath._stepping.clocks import Law, Rows
-from diffmath._stepping.tolerance import Tolerance, check_number
+from diffmath._stepping.tolerance import Tolerance
 
 __all__ = [
     "IController",
     "PIController",
     "PIDController",
     "Tolerance",
-    "check_number",
     "finite_rows",
     "initial_step",
     "sound_rows",

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from diffmath._arrays.callables import check_dynamics
+from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array, Time
-from diffmath._stepping.control import check_number
 
 __all__ = ["Event", "Events", "check_events"]
 

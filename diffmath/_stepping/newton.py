@@ -29,8 +29,9 @@ from diffmath._arrays.namespace import (
     to_numpy,
 )
 from diffmath._core.counts import check_count
+from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array, Drift, Time
-from diffmath._stepping.control import Tolerance, check_number, finite_rows, sound_rows
+from diffmath._stepping.control import Tolerance, finite_rows, sound_rows
 from diffmath._stepping.jacobian import flat_size, jacobian, per_row
 
 __all__ = ["Linearised", "Newton", "Stages", "increment", "linearise", "slope_of"]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from diffmath._core.counts import check_count
-from diffmath._stepping.control import PIController, PIDController, Tolerance, check_number
+from diffmath._core.numbers import check_number
+from diffmath._stepping.control import PIController, PIDController, Tolerance
 
 __all__ = ["AdaptiveOptions", "Batch", "check_options"]
 

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays.namespace import array_namespace, asarray_like, real_dtype, same_kind, to_numpy
+from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array
 from diffmath._stepping.clocks import Rows
 
-__all__ = ["Tolerance", "check_number"]
-
-
-def check_number(name: str, value: Any) -> float:
-    """Return a real number, NumPy's included, as a float, or refuse it by `name`."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number; got {type(value).__name__}")
-    return float(value)
+__all__ = ["Tolerance"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -12,8 +11,9 @@ from scipy.special import ndtr
 
 from diffmath._arrays.namespace import host_times
 from diffmath._core.counts import check_count
+from diffmath._core.numbers import check_number
 
-__all__ = ["Boundary", "Grid", "Vector", "check_grid", "check_number", "gaussian"]
+__all__ = ["Boundary", "Grid", "Vector", "check_grid", "gaussian"]
 
 Boundary = Literal["reflecting", "absorbing"]
 Vector: TypeAlias = npt.NDArray[np.float64]
@@ -146,13 +146,6 @@ def check_grid(grid: Any) -> Grid:
     if not isinstance(grid, Grid):
         raise TypeError(f"grid must be a Grid; got {type(grid).__name__}: make one with Grid.uniform")
     return grid
-
-
-def check_number(name: str, value: Any) -> float:
-    """Return a real number as a float, or refuse it by name."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a real number; got {type(value).__name__}")
-    return float(value)
 
 
 def gaussian(grid: Grid, mean: float, std: float) -> Vector:

@@ -23,8 +23,9 @@ from diffmath._arrays.models import SDE
 from diffmath._arrays.namespace import check_host, host_times
 from diffmath._core.counts import check_count
 from diffmath._core.html import html_report
+from diffmath._core.numbers import check_number
 from diffmath._core.solution import Status, check_on_failure, finish
-from diffmath.fokker_planck._grid import Grid, Vector, check_grid, check_number
+from diffmath.fokker_planck._grid import Grid, Vector, check_grid
 from diffmath.fokker_planck._scheme import Rates, check_edges, rates
 from diffmath.sde._model.edge import as_sde
 

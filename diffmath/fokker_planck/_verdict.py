@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from diffmath._arrays.namespace import check_host
 from diffmath._core.html import html_report
-from diffmath.fokker_planck._grid import Vector, check_number
+from diffmath._core.numbers import check_number
+from diffmath.fokker_planck._grid import Vector
 
 __all__ = ["Cdf", "Check", "UndecidedError", "check_level", "largest_gap", "verdict"]
 

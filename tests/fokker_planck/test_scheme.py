@@ -161,7 +161,7 @@ def test_refusals(model, boundary, match):
 
 @pytest.mark.parametrize(
     ("options", "match"),
-    [({"grid": 3}, "grid must be a Grid; got int"), ({"t": "now"}, "t must be a real number; got str")],
+    [({"grid": 3}, "grid must be a Grid; got int"), ({"t": "now"}, "t must be a number; got str")],
 )
 def test_arguments_of_the_wrong_kind_are_refused(options, match):
     with pytest.raises(TypeError, match=match):

@@ -305,7 +305,7 @@ def test_peclet_numbers_are_reported():
         ({"times": [0.0]}, ValueError, "times must be a vector of at least 2"),
         ({"times": [0.0, 1.0, 0.5]}, ValueError, "times must be strictly monotone"),
         ({"tolerance": 0.0}, ValueError, "tolerance must be between 0 and 1; got 0"),
-        ({"tolerance": "small"}, TypeError, "tolerance must be a real number; got str"),
+        ({"tolerance": "small"}, TypeError, "tolerance must be a number; got str"),
         ({"grid": None}, TypeError, "grid must be a Grid; got NoneType"),
         ({"tolerance": np.nan}, ValueError, "tolerance must be between 0 and 1"),
         ({"steps": 0}, ValueError, "steps must be at least 1"),

@@ -20,6 +20,7 @@ from diffmath import random
 from diffmath._arrays.devices import each_on_its_device, on_its_device
 from diffmath._arrays.namespace import array_namespace, device, host_times, real_dtype
 from diffmath._core.counts import check_count
+from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array
 from diffmath.sde._brownian.forest import Forest
 from diffmath.sde._brownian.marks import Marks, all_clocks, one_clock
@@ -263,9 +264,7 @@ class BrownianPath:
         return first, last
 
     def _place(self, name: str, time: float) -> int:
-        if isinstance(time, bool) or not isinstance(time, int | float | np.integer | np.floating):
-            raise TypeError(f"{name} must be a number; got {type(time).__name__}")
-        share = (float(time) - self.t0) / (self.t1 - self.t0) * self._marks.places
+        share = (check_number(name, time) - self.t0) / (self.t1 - self.t0) * self._marks.places
         place = self._marks.nearest(share, self._slack) if math.isfinite(share) else -1
         if not 0 <= place <= self._marks.places:
             raise ValueError(f"{name} must lie in [t0, t1] = [{self.t0!r}, {self.t1!r}]; got {time!r}")

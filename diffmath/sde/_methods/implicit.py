@@ -13,6 +13,7 @@ import numpy as np
 
 from diffmath._arrays.models import SDE
 from diffmath._arrays.namespace import to_numpy
+from diffmath._core.numbers import check_number
 from diffmath._core.solution import Status
 from diffmath._core.typing import Array
 from diffmath._stepping.newton import Linearised, Mask, Newton, Stages, linearise
@@ -250,11 +251,10 @@ def drift_of(model: SDE) -> Any:
 
 
 def _checked_theta(theta: Any) -> float:
-    if isinstance(theta, bool) or not isinstance(theta, int | float):
-        raise TypeError(f"theta must be a number in (0, 2]; got {type(theta).__name__}")
-    if not 0 < theta <= 2:
+    number = check_number("theta", theta)
+    if not 0 < number <= 2:
         raise ValueError(f"theta must lie in (0, 2], 1 for the implicit Euler method; got {theta}")
-    return float(theta)
+    return number
 
 
 def check_newton(newton: Any) -> Newton:

@@ -14,6 +14,7 @@ from diffmath._arrays.callables import check_dynamics, check_part, check_result
 from diffmath._arrays.models import SDE, Calculus, Noise
 from diffmath._arrays.namespace import array_namespace, asarray_like, check_array, device
 from diffmath._core.counts import check_count
+from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array, Diffusion, Drift
 
 __all__ = ["Langevin"]
@@ -209,9 +210,7 @@ class Langevin(SDE):
 
 
 def _number(name: str, value: Any, bound: str = ">= 0") -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
-        raise TypeError(f"{name} must be a number; got {type(value).__name__}")
-    number = float(value)
+    number = check_number(name, value)
     if not math.isfinite(number) or number < 0 or (bound == "> 0" and number == 0):
         raise ValueError(f"{name} must be finite and {bound}; got {value!r}")
     return number

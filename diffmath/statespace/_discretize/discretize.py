@@ -13,6 +13,7 @@ import numpy as np
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace
 from diffmath._arrays.tracing import all_true
+from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array
 from diffmath.statespace._structure import DENSE, quiet
 from diffmath.statespace._system import Origin, StateSpace, check_step, require_continuous
@@ -283,11 +284,10 @@ def check_policy(policy: Any) -> None:
 
 
 def check_alpha(alpha: Any) -> float:
-    if isinstance(alpha, bool) or not isinstance(alpha, float | int | np.floating | np.integer):
-        raise TypeError(f"alpha must be a number; got {type(alpha).__name__}")
-    if not 0.0 <= alpha <= 1.0:
+    number = check_number("alpha", alpha)
+    if not 0.0 <= number <= 1.0:
         raise ValueError(f"alpha must be in [0, 1]; got {alpha}")
-    return float(alpha)
+    return number
 
 
 def _solve(matrix: Array, sides: Array, step: float) -> Any:

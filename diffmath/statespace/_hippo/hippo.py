@@ -10,6 +10,7 @@ import numpy as np
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace, asarray_like, is_real_float
 from diffmath._core.counts import check_count
+from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array
 from diffmath.statespace._structure import Measure, quiet
 from diffmath.statespace._system import StateSpace
@@ -288,11 +289,10 @@ def check_parameter(
     below: float = math.inf,
 ) -> float:
     """Return a parameter as a Python float, or refuse what is not a number inside the bounds."""
-    if isinstance(value, bool) or not isinstance(value, float | int | np.floating | np.integer):
-        raise TypeError(f"{name} must be a number; got {type(value).__name__}")
-    if not (above < value < below and value >= at_least):
+    number = check_number(name, value)
+    if not (above < number < below and number >= at_least):
         limits = {"greater than": above, "at least": at_least, "less than": below}
         bounds = [f"{words} {bound:g}" for words, bound in limits.items() if abs(bound) < math.inf]
         required = " and ".join(bounds) or "finite"
         raise ValueError(f"{name} must be {required}; got {value}")
-    return float(value)
+    return number

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import array_api_compat as compat
-import numpy as np
 
 from diffmath._arrays.namespace import array_namespace, asarray_like, check_array, real_dtype, same_kind
+from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array
 from diffmath.statespace._structure import DENSE, Dense, Measure, Structure, quiet
 from diffmath.statespace._system.promises import (
@@ -170,11 +170,10 @@ class StateSpace:
 
 def check_step(dt: Any) -> float:
     """Return a step as a Python float, or refuse it."""
-    if isinstance(dt, bool) or not isinstance(dt, float | int | np.floating | np.integer):
-        raise TypeError(f"dt must be a number; got {type(dt).__name__}")
-    if not (math.isfinite(dt) and dt > 0):
+    number = check_number("dt", dt)
+    if not (math.isfinite(number) and number > 0):
         raise ValueError(f"dt must be positive and finite; got {dt}")
-    return float(dt)
+    return number
 
 
 def sample_length(measure: Measure, dt: float | None) -> float:

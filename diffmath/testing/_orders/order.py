@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath._core.flags import check_flag
+from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array, Drift
 from diffmath.testing._orders.floor import measure_floor
 from diffmath.testing._problems import ODEProblem
@@ -201,7 +202,6 @@ def _check_arguments(step: Step, problem: ODEProblem, order: int, halvings: int,
             raise ValueError(f"{name} must be at least {least}; got {value}")
     if order > _MAX_ORDER:
         raise ValueError(f"order must be at most {_MAX_ORDER}: float64 leaves too few halvings; got {order}")
-    if isinstance(tolerance, bool) or not isinstance(tolerance, int | float):
-        raise TypeError(f"tolerance must be a number; got {type(tolerance).__name__}")
+    check_number("tolerance", tolerance)
     if not 0 < tolerance < 1:
         raise ValueError(f"tolerance must lie in (0, 1); got {tolerance}")

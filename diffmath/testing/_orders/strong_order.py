@@ -12,6 +12,7 @@ from diffmath import random
 from diffmath._core.counts import check_count
 from diffmath._core.flags import check_flag
 from diffmath._core.html import html_report
+from diffmath._core.numbers import check_number
 from diffmath.sde import Method
 from diffmath.testing._orders.order_table import order_rows, order_table
 from diffmath.testing._orders.shared_runs import squared_errors
@@ -210,8 +211,7 @@ def assert_strong_order(
     check_flag("two_sided", two_sided)
     claimed = _claim(method, problem) if order is None else order
     for name, value in (("order", claimed), ("tolerance", tolerance)):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise TypeError(f"{name} must be a number; got {type(value).__name__}")
+        check_number(name, value)
     if not 0 < tolerance < 1:
         raise ValueError(f"tolerance must lie in (0, 1); got {tolerance}")
     found = measure_strong_order(method, problem, paths=paths, steps=steps, halvings=halvings, key=key)
