@@ -92,6 +92,8 @@ def test_complex_and_half_precision_are_refused():
 def test_wrong_dimension_is_refused():
     with pytest.raises(ValueError, match=r"A must have 2 dimensions; got shape \(3,\)"):
         check_array("A", np.zeros(3), ndim=2)
+    with pytest.raises(ValueError, match=r"u must have 1 dimension; got shape \(3, 1\)"):
+        check_array("u", np.zeros((3, 1)), ndim=1)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +104,7 @@ def test_wrong_dimension_is_refused():
         ([1.0, 1.0], r"times\[0\]=1.0 and times\[1\]=1.0"),
         ([0.0, math.nan], r"must be finite; times\[1\] is nan"),
         ([0.0], "at least 2 times"),
+        ([-1e308, 0.0, 1e308], r"must span what float64 holds; got -1e\+308 to 1e\+308"),
         ([[0.0, 1.0]], r"vector .* got shape \(1, 2\)"),
     ],
 )

@@ -85,6 +85,7 @@ def test_parameters_have_the_rows_of_the_batch(xp):
     [
         ({"k": 2.0}, r"parameters\['k'\] must have one row .* got a number: give constants in args="),
         (np.float64(2.0), "got a number"),
+        (np.array(2.0), "got a number"),
         ({"k": [1.0, 2.0]}, r"parameters\['k'\] must be an array .*got list"),
         ({"k": {"a": np.ones(2)}}, r"parameters\['k'\] must be an array; got dict: give one flat mapping"),
         ("text", "parameters must be an array"),

@@ -193,3 +193,9 @@ def test_phis_of_numbers_elements_and_matrices_agree() -> None:
     for k, (elements, matrix) in enumerate(zip(phis(z, 3), matrix_phis(np.diag(z), 3), strict=True)):
         np.testing.assert_allclose(elements, [phi(k, v) for v in z], rtol=4e-15)
         np.testing.assert_allclose(np.diag(matrix), elements, rtol=2e-14)  # a few squarings
+
+
+@pytest.mark.parametrize("count", range(5))
+def test_phis_are_all_from_zero_to_the_count(count: int) -> None:
+    found = phis(np.array([-0.5, 3.0]), count)
+    assert [float(value[0]) for value in found] == pytest.approx([phi(k, -0.5) for k in range(count + 1)])

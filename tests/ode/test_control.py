@@ -226,3 +226,30 @@ def test_the_norm_is_the_root_mean_square_in_units_of_the_tolerance() -> None:
 def test_a_safety_that_is_no_fraction_is_refused(safety):
     with pytest.raises(ValueError, match="safety"):
         ode.PIDController(safety=safety)
+
+
+@pytest.mark.parametrize("factor", [0.0, -0.1, 1.0, np.nan])
+def test_a_least_factor_that_is_no_fraction_is_refused(factor: float) -> None:
+    with pytest.raises(ValueError, match="min_factor"):
+        ode.PIController(min_factor=factor)
+
+
+def test_a_slope_that_says_nothing_is_not_trusted() -> None:
+    """Far below the tolerance in the longest step (1e-5), a slope is no measure of time; just above, it is.
+
+    x' = s with x = 1, rtol = 1e-3: d0 = 1e3, d1 = 1e3 s. Trusted, the unit is min(1 / s, 100) = 100 as well,
+    so that the probe of 0.01 or 1e-6 units tells the two apart.
+    """
+    probes: list[float] = []
+
+    def f(s: float) -> Any:
+        def slope(t: Any, x: Any) -> Any:
+            probes.append(float(t))
+            return np.full_like(x, s)
+
+        return slope
+
+    for s, share in ((0.9e-10, 1e-6), (1.1e-10, 0.01)):
+        probes.clear()
+        guess(f(s), 1.0)
+        assert probes[-1] == pytest.approx(share * 100)

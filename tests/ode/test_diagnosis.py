@@ -192,3 +192,20 @@ def test_steps_that_shrink_are_promised_nothing() -> None:
 
     found = ode.solve(sliding, np.array([[0.5]]), [0.0, 100.0], max_steps=60, on_failure="return")
     assert "steady" not in found.message
+
+
+def test_a_complex_system_has_the_spectrum_of_its_matrix() -> None:
+    """The products of complex vectors are conjugate: a quotient in their place gives another eigenvalue."""
+    matrix = np.array([[2.0 + 1.0j, 0.5], [0.3j, -5.0 + 3.0j]])
+    values = np.linalg.eigvals(matrix)
+    largest = values[np.abs(values).argmax()]
+    found = estimate(matrix, [[1.0 + 0.5j, -0.7 + 2.0j]])
+    assert found.radius == pytest.approx(abs(largest), rel=1e-2)  # (2.4 / 5.8)^9 = 4e-4 remains
+    assert found.real == pytest.approx(largest.real, rel=1e-2)
+
+
+@pytest.mark.parametrize(("remaining", "more"), [(0.5, 1), (1.0, 2), (10.0, 11), (123.0, 130)])
+def test_steps_left_are_rounded_up_to_two_digits(remaining: float, more: int) -> None:
+    """Ten steps of 1, ten trials: `remaining` more, with the margin, rounded up."""
+    found = steps_left(10.0, remaining, 1.0, 10, 10)
+    assert more <= found <= 1.5 * more + 1

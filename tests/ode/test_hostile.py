@@ -11,6 +11,7 @@ import pytest
 
 from diffmath import SolveError, ode
 from diffmath._arrays.namespace import array_namespace
+from diffmath._stepping.failures import name_rows
 
 OPTIONS: list[dict[str, Any]] = [{}, {"batch": "shared"}, {"substeps": 4}]
 
@@ -397,3 +398,14 @@ def test_numbers_of_numpy_are_numbers_and_controllers_are_checked() -> None:
         ode.PIController(safety="a")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="integral must be finite; got nan"):
         ode.PIController(integral=math.nan)
+
+
+@pytest.mark.parametrize(
+    ("rows", "batch", "text"),
+    [
+        ([0], 1, "row 0"), ([0, 1, 2], 3, "all rows"), ([2], 5, "row 2"), ([1, 2], 5, "rows 1, 2"),
+        ([0, 1, 2, 3, 5], 9, "rows 0, 1, 2, 3, 5"), ([0, 1, 2, 3, 5, 8], 9, "rows 0, 1, 2, 3, 5, ..."),
+    ],
+)  # fmt: skip
+def test_rows_are_named_up_to_five(rows, batch, text):
+    assert name_rows(rows, batch) == text

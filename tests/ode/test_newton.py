@@ -153,3 +153,14 @@ def test_the_rate_of_a_stage_is_believed_of_the_next_to_the_power_of_0_8(rate):
 def test_a_rate_is_never_believed_below_a_millionth():
     assert _iterations(1e-30, 0.99e6) == 1
     assert _iterations(1e-30, 1.01e6) == 2
+
+
+@pytest.mark.parametrize("method", [ode.implicit_euler, ode.trapezoid])
+def test_fixed_steps_solve_their_equation_to_two_thirds_of_the_digits(method):
+    """x' = -x^3 in one step of 1/2: the iteration goes on until changes are below eps^(2/3) = 4e-11."""
+    x0, dt = 1.5, 0.5
+    x1 = float(
+        ode.solve(lambda t, x: -(x**3), np.array([[x0]]), [0.0, dt], method=method, substeps=1).x[-1, 0, 0]
+    )
+    slope = -(x1**3) if method is ode.implicit_euler else -(x0**3 + x1**3) / 2
+    assert abs(x1 - x0 - dt * slope) < 1e-9  # the last change, and what a rate of 0.9 adds

@@ -387,3 +387,16 @@ def test_steps_go_down_to_the_shortest_interval_of_the_path(times):
     while floor >= 2 * path.shortest * (1 + 1 / 32):  # times are rounded
         floor /= 2
     assert f"fell to its floor {floor:.3g} at" in stuck.message
+
+
+def test_the_origin_of_time_does_not_matter():
+    """Drift and diffusion do not depend on t: the states on (0, 1) and (8, 9) are equal."""
+    model = sde.SDE(lambda t, x: np.sin(x), lambda t, x: 0.5 + 0.1 * np.cos(x), noise="diagonal")
+    for method in (sde.sriw1, sde.derivative_free_milstein):
+        first, later = (
+            sde.solve_adaptive(
+                model, np.ones((3, 1)), [t0, t0 + 1.0], method=method, key=random.key(4), rtol=1e-3
+            ).x[-1]
+            for t0 in (0.0, 8.0)
+        )
+        assert np.array_equal(first, later)

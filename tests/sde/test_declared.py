@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -349,3 +350,23 @@ def test_the_problems_of_the_library_pass(xp):
             for method in ("derivative_free_milstein", "dri1" if calculus == "ito" else "heun"):
                 assert solve(model, x0, method).success
     assert solve(heisenberg_sde().model, np.full((3, 3), 0.4), sde.euler_maruyama).success
+
+
+@pytest.mark.parametrize("length", [1e-3, 1.0, 1e3])
+def test_proportional_columns_commute_whatever_their_length(length):
+    """Columns h and 3 h, h = length (2 + sin x): differences of a step in x, not in the column, agree."""
+    h = lambda x: length * (2 + np.sin(x))  # noqa: E731
+    model = columns_model(h, lambda x: 3 * h(x))
+    assert solve(model, np.array([[0.4], [300.0]]), sde.derivative_free_milstein).success
+
+
+@pytest.mark.parametrize("length", [1e-3, 1.0, 1e3])
+def test_the_message_tells_the_bracket(length):
+    """Columns (1, 0) and (0, sin x0), times `length`: the bracket is length^2 cos x0 = 0.921 length^2."""
+    one, zero = (lambda x: length + 0 * x[:, 0]), (lambda x: 0 * x[:, 0])
+    model = columns_model(
+        lambda x: np.stack([one(x), zero(x)], axis=1),
+        lambda x: np.stack([zero(x), length * np.sin(x[:, 0])], axis=1),
+    )
+    with pytest.raises(ValueError, match=re.escape(f"their bracket is {0.921061 * length**2:.3g}")):
+        solve(model, np.array([[0.4, 1.0]]), sde.derivative_free_milstein)
