@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from diffmath._core.solution import Solution, Status
+import numpy as np
 
-__all__ = ["Failures", "advice", "name_rows"]
+from diffmath._arrays.namespace import all_finite
+from diffmath._core.solution import Solution, Status
+from diffmath._core.typing import Array
+from diffmath._stepping.control import finite_rows
+
+__all__ = ["Failures", "advice", "name_rows", "nonfinite_rows"]
 
 
 @dataclass
 class Failures:
-    """Which rows stopped, why, and where; the first to stop gives the solution its status and message."""
+    """Which rows stopped, why, and where; the first to stop gives the solution its status and message.
+
+    `first_row` is the number of the first row in the whole batch, of which these rows may be a chunk.
+    """
 
     batch: int
     status: Status = "ok"
     message: str = ""
     rows: dict[int, Status] = field(default_factory=dict)
+    first_row: int = 0
 
     def add(self, status: Status, rows: Iterable[int], message: str) -> None:
         """Record that `rows` stopped, if they had not already; `message` may name them as ``{rows}``."""
         stopped = [row for row in map(int, rows) if row not in self.rows]
         if stopped and self.status in ("ok", "event"):
-            self.status, self.message = status, message.replace("{rows}", name_rows(stopped, self.batch))
+            named = name_rows(stopped, self.batch, self.first_row)
+            self.status, self.message = status, message.replace("{rows}", named)
         self.rows.update(dict.fromkeys(stopped, status))
 
     def solution(self, saved: tuple[Any, Any], stats: dict[str, Any], per_row: bool, **more: Any) -> Solution:
@@ -94,11 +104,22 @@ _ADVICE = {
 }
 
 
-def name_rows(rows: list[int], batch: int) -> str:
-    """Say which rows of a batch are meant."""
-    if len(rows) == batch:
-        return "row 0" if batch == 1 else "all rows"
+def nonfinite_rows(x: Array, first_row: int = 0) -> str:
+    """Say which rows of the states x, (batch, ...), hold nan or inf; an empty string if none does.
+
+    Costs one reduction (and, on a GPU, one synchronisation) where all are finite.
+    """
+    if all_finite(x):
+        return ""
+    return name_rows(np.flatnonzero(~finite_rows(x)).tolist(), x.shape[0], first_row)
+
+
+def name_rows(rows: Sequence[int], batch: int, first_row: int = 0) -> str:
+    """Say which rows of a batch are meant, each by its number in the whole batch."""
+    if len(rows) == batch > 1 and not first_row:
+        return "all rows"
+    numbers = [str(first_row + row) for row in rows[:5]]
     if len(rows) == 1:
-        return f"row {rows[0]}"
-    more = ", ..." if len(rows) > 5 else ""
-    return f"rows {', '.join(map(str, rows[:5]))}{more}"
+        return f"row {numbers[0]}"
+    more = f", ... ({len(rows)} of {batch})" if len(rows) > 5 else ""
+    return f"rows {', '.join(numbers)}{more}"

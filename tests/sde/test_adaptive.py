@@ -352,7 +352,7 @@ def test_messages_name_the_rows_of_the_whole_batch():
             sde.solve_adaptive(model, x0, [0, 1], **options)
         with pytest.raises(SolveError, match=r" in row 41:"):
             sde.solve_adaptive(model, x0[:2], [0, 1], method=sde.euler_maruyama, key=KEY, first_row=40)
-        with pytest.raises(SolveError, match=r" in 2 of 4 rows \(41, 43\)"):
+        with pytest.raises(SolveError, match=r" in rows 41, 43"):
             sde.solve(model, x0, [0, 1], substeps=8, **options)
     with pytest.raises(SolveError, match=r" in rows 40, 41:"):
         sde.solve_adaptive(model, x0[1::2], [0, 1], method=sde.euler_maruyama, key=KEY, first_row=40)

@@ -184,9 +184,7 @@ def test_a_stiff_nonlinear_drift():
 def test_failures():
     model = sde.SDE(lambda t, x: -1e6 * np.sign(x), lambda t, x: 0.0 * x + 1.0, noise="additive")
     x0 = np.array([[1e9], [0.1]])
-    with pytest.raises(
-        SolveError, match=r"Newton's iteration failed at t=0.5 in 1 of 2 rows \(1\)"
-    ) as caught:
+    with pytest.raises(SolveError, match=r"Newton's iteration failed at t=0.5 in row 1") as caught:
         sde.solve(model, x0, [0.0, 0.5, 1.0], method=METHOD, key=KEY)
     assert caught.value.solution.status == "newton_failed"
     with pytest.raises(TypeError, match="must be an Increment with H"):

@@ -17,10 +17,11 @@ import numpy as np
 
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.gradients import keeping_gradients
-from diffmath._arrays.namespace import array_namespace, check_array, host_times, to_numpy
+from diffmath._arrays.namespace import all_finite, array_namespace, check_array, host_times
 from diffmath._core.progress import progress_bar
 from diffmath._core.solution import Solution, check_on_failure, finish
 from diffmath._core.typing import Array, Score
+from diffmath._stepping.failures import nonfinite_rows
 from diffmath.diffusion._loop.traced import host_standin, is_traced_run, refuse_callback, traced_solution
 from diffmath.diffusion._methods import Method, Step, as_method
 from diffmath.diffusion._model import Model, as_model
@@ -212,7 +213,7 @@ def _run(
             callback(n, t, x, denoised)
         history = [denoised, *history[: depth - 1]]
         new = _advance(step, x, history, next(noises, None))
-        if not bool(xp.all(xp.isfinite(new))):
+        if not all_finite(new):
             message = _complaint(method, grid, n, denoised, new)
             return _solution(xp, grid[: n + 1], kept, keep, n, "nonfinite", message)
         x = new
@@ -301,13 +302,8 @@ def _noises(
 
 def _complaint(method: Method, grid: list[float], n: int, denoised: Array, new: Array) -> str:
     """Say what is not finite, where, and in which rows."""
-    xp = array_namespace(denoised)
-    by_model = not bool(xp.all(xp.isfinite(denoised)))
-    guilty = xp.isfinite(denoised if by_model else new)
-    good = xp.all(xp.reshape(guilty, (guilty.shape[0], -1)), axis=1)
-    bad = np.flatnonzero(~to_numpy(good))
-    rows = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
-    where = f"at t={grid[n]:g} (step {n} of {len(grid) - 1}), in {len(bad)} of {len(good)} rows: {rows}"
+    by_model = nonfinite_rows(denoised)
+    where = f"at t={grid[n]:g} (step {n} of {len(grid) - 1}) in {by_model or nonfinite_rows(new)}"
     if by_model:
         return (
             f"the model returned a value that is not finite {where}; the states up to that time are attached"

@@ -20,7 +20,7 @@ from diffmath._arrays.models import SDE
 from diffmath._arrays.namespace import array_namespace, device
 from diffmath._core.typing import Array
 from diffmath._stepping.control import PIDController, Tolerance, finite_rows
-from diffmath._stepping.failures import Failures, name_rows
+from diffmath._stepping.failures import Failures
 from diffmath.sde._brownian import Indices, Node, take_rows
 from diffmath.sde._loop.march import advance
 from diffmath.sde._methods import Method
@@ -57,14 +57,14 @@ class Descent:
         self, model: SDE, method: Method, nodes: Any, options: Steps, batch: int, first_row: int = 0
     ) -> None:
         self._model, self._method, self._nodes, self._options = model, method, nodes, options
-        self._first_row, self._rows = first_row, rows_of(model)
+        self._rows = rows_of(model)
         self._doubling = method.step_with_error is None
         self._wanted = np.full(batch, options.first_step)
         self._past = np.ones(batch)
         self.alive = np.ones(batch, dtype=bool)
         self._trials, self._steps = np.zeros((2, batch), dtype=np.int64)
         self._calls = 0
-        self.failures = Failures(batch)
+        self.failures = Failures(batch, first_row=first_row)
 
     def cross(self, node: Node, x: Array) -> Array:
         """Take all rows from the beginning of a node to its end; those that stop become nan."""
@@ -180,10 +180,7 @@ class Descent:
         place: dict[str, Any] = {"t": node.time(0), "h": node.length, "max_steps": self._options.max_steps}
         place |= {"trouble": self._method.trouble, "remedy": self._method.remedy}
         ending = self._method.failure if status == "nonfinite" else status
-        # By their numbers in the whole batch, of which this may be a chunk.
-        whole = -1 if self._first_row else len(self.alive)
-        named = name_rows([self._first_row + int(row) for row in rows], whole)
-        self.failures.add(ending, rows, _ADVICE[status].format(rows=named, **place))
+        self.failures.add(ending, rows, _ADVICE[status].format(rows="{rows}", **place))
         self.alive[rows] = False
 
 

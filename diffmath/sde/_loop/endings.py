@@ -17,8 +17,9 @@ from diffmath._arrays.callables import callback_stops, guarded
 from diffmath._arrays.namespace import array_namespace, device, to_numpy
 from diffmath._core.solution import Solution, Status
 from diffmath._core.typing import Array
+from diffmath._stepping.control import finite_rows
 from diffmath._stepping.events import Event, check_events
-from diffmath._stepping.failures import Failures, advice, name_rows
+from diffmath._stepping.failures import Failures, advice
 from diffmath.sde._model import take
 
 __all__ = ["Endings", "bound_events", "checked_callback", "saved_states"]
@@ -38,10 +39,10 @@ class Endings:
         shaped: Callable[[Array], Array],
         first_row: int,
     ) -> None:
-        self._events, self._callback, self._shaped, self._first_row = events, callback, shaped, first_row
+        self._events, self._callback, self._shaped = events, callback, shaped
         xp, batch = array_namespace(x), x.shape[0]
-        self._bad = ~to_numpy(xp.all(xp.isfinite(x), axis=1))
-        self.alive, self.failures = ~self._bad, Failures(batch)
+        self._bad = ~finite_rows(x)
+        self.alive, self.failures = ~self._bad, Failures(batch, first_row=first_row)
         self._t_end = np.full(batch, t)
         self._found: list[tuple[int, Any, float, Array]] = []  # event, rows, time, states
         self._counts = np.zeros((len(events), batch), dtype=int)
@@ -50,9 +51,7 @@ class Endings:
             # In their place, a row that drift and diffusion can be asked at.
             place = np.where(self._bad, int(np.argmin(self._bad)), np.arange(batch))
             self.begin = xp.take(x, xp.asarray(place, device=device(x)), axis=0)
-            rows = np.flatnonzero(self._bad)
-            named = name_rows([first_row + int(row) for row in rows], -1)
-            self.failures.add("nonfinite", rows, advice("x0").replace("{rows}", named))
+            self.failures.add("nonfinite", np.flatnonzero(self._bad), advice("x0"))
         self._mask = self._on_device(self.alive)
         self._values = self._at(t, self.begin)
 
@@ -141,9 +140,7 @@ class Endings:
     def _end(self, status: Any, rows: npt.NDArray[np.bool_], message: str) -> None:
         ended = np.flatnonzero(rows & self.alive)
         if len(ended):
-            whole = -1 if self._first_row else len(self.alive)
-            named = name_rows([self._first_row + int(row) for row in ended], whole)
-            self.failures.add(status, ended, message.replace("{rows}", named))
+            self.failures.add(status, ended, message)
             self.alive[ended] = False
             self._mask = self._on_device(self.alive)
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from diffmath._arrays.callables import check_part, guarded
 from diffmath._arrays.models import SDE
-from diffmath._arrays.namespace import all_finite, array_namespace, to_numpy
 from diffmath._core.typing import Array
+from diffmath._stepping.failures import nonfinite_rows
 from diffmath.sde._loop.run_noise import Run, noise_of
 from diffmath.sde._loop.traced import refuse_traced_run
 from diffmath.sde._methods import Method
@@ -67,9 +67,5 @@ def advance_carrying(
 
 def nonfinite(x: Array, t: float, first_row: int, trouble: str) -> str:
     """Say which rows are not finite at time t, and what that means, or return an empty string."""
-    if all_finite(x):
-        return ""
-    xp = array_namespace(x)
-    rows = np.flatnonzero(~to_numpy(xp.all(xp.isfinite(x), axis=1)))
-    named = ", ".join(str(first_row + row) for row in rows[:3]) + (", ..." if len(rows) > 3 else "")
-    return f"{trouble} at t={t:g} in {len(rows)} of {x.shape[0]} rows ({named})"
+    rows = nonfinite_rows(x, first_row)
+    return rows and f"{trouble} at t={t:g} in {rows}"
