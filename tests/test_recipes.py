@@ -1,0 +1,114 @@
+"""The recipes of CONTRIBUTING.md, carried out on a copy of the library: what they add works and is proven."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Recipes")[2]
+
+BLOCK = re.compile(r"^ *```(?:python|toml)\n *# (append to|new file) (\S+)\n(.*?)^ *```$", re.M | re.S)
+EXPORT = re.compile(r"In `(\S+?)`, import `(\w+)` from `([\w.]+)` and add it to `__all__`")
+
+# What must hold after a recipe, as a program.
+CHECKS = {
+    "Add a Runge-Kutta method": """
+        import sys
+        from diffmath import ode
+        from diffmath.testing import assert_order, linear_ode
+        assert_order(ode.kutta3.step, linear_ode(dim=2, seed=1), order=3, two_sided=True)
+        assert ode.solve(lambda t, x: -x, 1.0, [0, 1], method="kutta3", substeps=9).success
+        solution = ode.solve(lambda t, x: -x, 1.0, [0, 1], method=ode.kutta3, substeps=9, dense=True)
+        assert abs(solution.dense(0.5) - 0.6065) < 1e-3
+    """,
+    "Add an SDE scheme": """
+        from diffmath import sde
+        from diffmath.testing import assert_strong_order, curved_sde, logistic_sde
+        assert_strong_order(sde.drift_heun, logistic_sde(), order=1.0, paths=200)
+        assert_strong_order(sde.drift_heun, curved_sde(), order=0.5, paths=500)
+    """,
+    "Add a sampler": """
+        import numpy as np
+        from diffmath import diffusion
+        process, mean, variance = diffusion.vp(), 1.0, 0.3
+        target = diffusion.GaussianMixture(weights=[1.0], means=[[mean]], covariances=[variance])
+        x = np.array([[0.7], [-1.1]])
+
+        def standard(x, t):  # the flow of a Gaussian keeps the standardised state
+            a, s = process.alpha(t), process.sigma(t)
+            return (x - a * mean) / np.sqrt(a * a * variance + s * s)
+
+        def error(steps):
+            times = np.linspace(0.8, 0.2, steps + 1)
+            found = diffusion.sample(process, target.score(process), x, times, method="lawson_euler")
+            return float(np.abs(standard(found, 0.2) - standard(x, 0.8)).max())
+
+        errors = np.array([error(2**k) for k in range(5, 10)])
+        orders = np.log2(errors[:-1] / errors[1:])
+        assert np.all(np.abs(orders - 1) < 0.15), (errors, orders)
+    """,
+}
+
+
+def recipes() -> dict[str, str]:
+    """Return the recipes by their titles."""
+    parts = re.split(r"^### (.*)\n", TEXT.partition("\n## ")[0], flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def carry_out(recipe: str, copy: Path) -> set[str]:
+    """Change the copy as the recipe says; return the files that changed."""
+    changed = set()
+    for action, file, body in BLOCK.findall(recipe):
+        place, text = copy / file, textwrap.dedent(body)
+        assert place.exists() == (action == "append to"), f"{action} {file}"
+        before = place.read_text(encoding="utf-8") + "\n\n" if place.exists() else ""
+        place.write_text(before + text, encoding="utf-8")
+        changed.add(file)
+    for file, name, module in EXPORT.findall(recipe):
+        place = copy / file
+        text = place.read_text(encoding="utf-8")
+        head = f'from {module} import {name}\n\n__all__ = [\n    "{name}",'
+        assert text.count("__all__ = [\n") == 1
+        place.write_text(text.replace("__all__ = [\n", head + "\n"), encoding="utf-8")
+        changed.add(file)
+    return changed
+
+
+def test_every_recipe_is_checked():
+    assert set(recipes()) == set(CHECKS)
+
+
+@pytest.mark.parametrize("title", CHECKS)
+def test_a_recipe_works(title, tmp_path):
+    shutil.copytree(ROOT / "diffmath", tmp_path / "diffmath")
+    (tmp_path / "docs").mkdir()
+    for name in ("solver_notes.toml", "solver_pages.py"):
+        shutil.copy2(ROOT / "docs" / name, tmp_path / "docs" / name)
+    changed = carry_out(recipes()[title], tmp_path)
+    assert 1 <= len(changed) <= 3, changed
+    code = textwrap.dedent(CHECKS[title]) + textwrap.dedent("""
+        import sys
+        sys.path.insert(0, "docs")
+        import solver_pages
+        for package in ("ode", "sde", "diffusion"):
+            assert set(solver_pages.NOTES[package]) == set(solver_pages.methods(package))
+    """)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
