@@ -31,7 +31,8 @@ ROOMS = {
     ),
     "sde": ("_model", "_noise", "_brownian", "_tableaux", "_methods", "_srk", "_loop"),
     "statespace": (
-        "_structure", "_system", "_hippo", "_discretize", "_diagonal", "_kernel", "_recurrence", "_memory",
+        "_structure", "_system", "_discretize", "_recurrence", "_measures", "_hippo", "_diagonal", "_kernel",
+        "_memory",
     ),
     "symbolic": ("_conditions", "_exact", "_hippo", "_lowering", "_operators"),
     "diffusion": ("_process", "_model", "_targets", "_methods", "_loop"),
@@ -40,7 +41,7 @@ ROOMS = {
 # Imports of another package's private files that are still to be made public.
 PENDING = {
     "cli._sample", "fokker_planck._scheme", "fokker_planck._solve", "sde._model.linear", "sde._noise.noise",
-    "statespace._memory.basis", "statespace._recurrence.simulate", "testing._orders.shared_runs",
+    "statespace._recurrence.simulate", "testing._orders.shared_runs",
     "testing._problems.outcomes", "testing._problems.periodic_sde",
 }  # fmt: skip
 FILES = sorted(p for p in ROOT.rglob("*.py") if "kernels" not in p.parts)

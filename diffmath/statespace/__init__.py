@@ -15,14 +15,18 @@ from diffmath.statespace._discretize.batch import discretize_batch
 from diffmath.statespace._discretize.discretize import backward_euler, bilinear, forward_euler, gbt
 from diffmath.statespace._discretize.hold import foh, impulse, zoh
 from diffmath.statespace._hippo.delay import delay
-from diffmath.statespace._hippo.fourier import foud, fous, fout
-from diffmath.statespace._hippo.hippo import jacs, lagt, legs, legt
 from diffmath.statespace._hippo.initial import s4d_inv, s4d_legs, s4d_lin, s4d_real
 from diffmath.statespace._hippo.initial_blocks import s5_blocks
 from diffmath.statespace._hippo.transform import change_gauge, jacobi_gauge, tilt
 from diffmath.statespace._kernel.bank import kernel_bank
 from diffmath.statespace._kernel.convolution import convolve
 from diffmath.statespace._kernel.kernel import kernel, kernel_method
+from diffmath.statespace._measures.laguerre import lagt
+from diffmath.statespace._measures.scaled_fourier import fous
+from diffmath.statespace._measures.scaled_jacobi import jacs
+from diffmath.statespace._measures.scaled_legendre import legs
+from diffmath.statespace._measures.window_fourier import foud, fout
+from diffmath.statespace._measures.window_legendre import legt
 from diffmath.statespace._memory.basis import basis
 from diffmath.statespace._memory.memory import memorize
 from diffmath.statespace._memory.project import project

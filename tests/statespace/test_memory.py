@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import diffmath as dm
 from diffmath import statespace as ss
-from diffmath.statespace._memory.log_time import log_time_bilinear
+from diffmath.statespace._measures.log_time import log_time_bilinear
 
 
 def midpoints(samples):

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 import diffmath as dm
 from diffmath import statespace as ss
-from diffmath.statespace._memory import fixed_steps as _fixed_steps
+from diffmath.statespace._measures.laguerre import laguerre_decay
+from diffmath.statespace._measures.window_fourier import fourier_window
+from diffmath.statespace._measures.window_legendre import legendre_window
 
 N = 7
 SYSTEMS = {
@@ -172,9 +174,9 @@ def test_blocks_meet_every_edge(every):
 def test_the_twins_are_those_that_run():
     u, c = np.ones((3, 1)), np.ones((1, 3))
     for function, arguments in (
-        (_fixed_steps.legendre_window, (u, c, 0.1, 1)),
-        (_fixed_steps.fourier_window, (u, c, 0.1, 2.0, 1)),
-        (_fixed_steps.laguerre_decay, (u, c, 0.1, 1.0, 1)),
+        (legendre_window, (u, c, 0.1, 1)),
+        (fourier_window, (u, c, 0.1, 2.0, 1)),
+        (laguerre_decay, (u, c, 0.1, 1.0, 1)),
     ):
         twin = function.kernel_for(*arguments)
         assert twin is not None

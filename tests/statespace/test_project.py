@@ -13,7 +13,7 @@ import scipy.special
 from numpy.polynomial.legendre import Legendre
 
 from diffmath import statespace as ss
-from diffmath.statespace._memory.integrals import _reach
+from diffmath.statespace._measures import ScaledMeasure
 
 
 def clock(system, dt):
@@ -58,6 +58,15 @@ def test_folded_blocks_meet_every_edge(samples):
     cells[1:] *= 0.5 / np.sqrt(2 * np.arange(1, 7) + 1)[:, None]
     # Sums of `samples` terms, each rounded: eps sqrt(samples) |u| at most.
     np.testing.assert_allclose(ss.project(ss.legs(7), u), (cells @ u).T, atol=1e-13)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 7, 8, 1000])
+def test_half_of_the_knots_are_enough_for_legs(samples):
+    """The folded sum against the one over all knots, as of every other scaled measure."""
+    u, measure = np.random.default_rng(samples).standard_normal((samples, 2)), ss.legs(7).measure
+    whole = ScaledMeasure.project(measure, u, 7, 1.0)
+    # Sums of `samples` terms, each rounded: eps sqrt(samples) |u| at most.
+    np.testing.assert_allclose(measure.project(u, 7, 1.0), whole, atol=1e-13)
 
 
 def kernels_of(system):
@@ -206,7 +215,7 @@ def test_old_samples_do_not_matter_and_cost_nothing():
 @pytest.mark.parametrize("order", [1, 2, 5, 24, 200])
 def test_the_reach_of_laguerre_functions_is_where_they_are_gone(order, alpha):
     """All are below 1e-20 of their largest value beyond the reach, and not yet at 0.85 of it."""
-    reach, n = _reach(ss.lagt(order, alpha, 0.0).measure, order), order - 1
+    reach, n = ss.lagt(order, alpha, 0.0).measure.reach(order), order - 1
 
     def size(x):
         return float(mpmath.log(abs(mpmath.laguerre(n, alpha, x)) + mpmath.mpf(10) ** -400) - x / 2)
@@ -218,10 +227,10 @@ def test_the_reach_of_laguerre_functions_is_where_they_are_gone(order, alpha):
 
 @pytest.mark.parametrize("retention", [1e-6, 0.1, 0.5, 0.99])
 def test_the_reach_of_fading_windows_is_the_first_that_is_gone(retention):
-    reach = _reach(ss.foud(5, retention).measure, 5)
+    reach = ss.foud(5, retention).measure.reach(5)
     gone = math.exp(-46.0) * (1.0 + 1e-9)
     assert retention ** (reach - 1) <= gone < retention ** (reach - 2)
-    assert _reach(ss.foud(5, 0.0).measure, 5) == _reach(ss.legt(5).measure, 5) == 1.0
+    assert ss.foud(5, 0.0).measure.reach(5) == ss.legt(5).measure.reach(5) == 1.0
 
 
 def test_gauges_turn_the_coefficients(xp):

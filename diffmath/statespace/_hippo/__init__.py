@@ -1,8 +1,9 @@
-"""HiPPO systems in closed form, their gauges, and the systems that start S4 models.
+"""Systems made from HiPPO systems: gauges, tilts, delays, and the poles that start S4 models.
 
-Belongs here: one function a family. May import: `_structure`, `_system`.
+Belongs here: maps of HiPPO systems, and starts made from them. May import: `_structure`, `_system`,
+`_measures`.
 """
 
-from diffmath.statespace._hippo.hippo import check_parameter
+from diffmath.statespace._hippo.transform import change_gauge, tilt
 
-__all__ = ["check_parameter"]
+__all__ = ["change_gauge", "tilt"]

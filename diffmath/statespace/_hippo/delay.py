@@ -9,7 +9,8 @@ import numpy as np
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import asarray_like
 from diffmath._core.typing import Array
-from diffmath.statespace._hippo.hippo import check_parameter, legt
+from diffmath.statespace._measures import legt
+from diffmath.statespace._structure import check_parameter
 from diffmath.statespace._system import StateSpace
 
 __all__ = ["delay"]

@@ -11,7 +11,7 @@ from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace, asarray_like, is_real_float, real_dtype
 from diffmath._core.counts import check_count
 from diffmath._core.typing import Array
-from diffmath.statespace._hippo.hippo import legs
+from diffmath.statespace._measures import legs
 from diffmath.statespace._system import dplr
 
 __all__ = ["s4d_inv", "s4d_legs", "s4d_lin", "s4d_real", "send"]

@@ -9,8 +9,8 @@ import numpy as np
 from diffmath._arrays.devices import on_its_device
 from diffmath._core.counts import check_count
 from diffmath._core.typing import Array
-from diffmath.statespace._hippo.hippo import legs
 from diffmath.statespace._hippo.initial import send
+from diffmath.statespace._measures import legs
 from diffmath.statespace._system import dplr
 
 __all__ = ["s5_blocks"]

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace, asarray_like, check_array, same_kind, to_numpy
 from diffmath._arrays.tracing import all_true
+from diffmath._core.counts import check_count
 from diffmath._core.typing import Array
-from diffmath.statespace._hippo.hippo import check_order, check_parameter
-from diffmath.statespace._structure import DENSE, Dense, quiet
+from diffmath.statespace._structure import DENSE, Dense, check_parameter, quiet
 from diffmath.statespace._system import StateSpace, require_continuous
 
 __all__ = ["GaugeName", "change_gauge", "jacobi_gauge", "tilt"]
@@ -199,7 +199,7 @@ def jacobi_gauge(order: int, a: float, b: float) -> npt.NDArray[np.float64]:
     """
     from scipy import special
 
-    order = check_order(order)
+    order = check_count("order", order)
     a, b = (check_parameter(name, value, above=-1.0) for name, value in (("a", a), ("b", b)))
     refused = f"a={a:g} and b={b:g} leave float64 at order {order}: choose smaller ones"
     with quiet():

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 import array_api_compat as compat
@@ -14,20 +11,10 @@ from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace, asarray_like, check_array
 from diffmath._arrays.tracing import all_true
 from diffmath._core.typing import Array
-from diffmath.statespace._structure import (
-    Measure,
-    jacobi,
-    laguerre,
-    legendre,
-    legendre_scales,
-    quiet,
-    refuse_overflow,
-    waves,
-)
-from diffmath.statespace._structure import matrices as _matrices
+from diffmath.statespace._structure import Measure, quiet, refuse_overflow
 from diffmath.statespace._system import StateSpace, require_measure
 
-__all__ = ["basis", "laguerre_scale", "read_rows"]
+__all__ = ["basis", "read_rows"]
 
 
 @on_its_device
@@ -103,68 +90,15 @@ def read_rows(measure: Measure, order: int, t: Any, like: Array, name: str) -> A
     _refuse_outside(measure, t)
     # What overflows is reported by who sums it.
     with quiet():
-        rows = _VALUES[measure.name](order, t, *measure.parameters)
-        rows = measure.turn_rows(rows)
+        rows = measure.rows_to_gauge(measure.basis(order, t))
         if compat.is_numpy_array(rows):
             return asarray_like(rows, like)
         return array_namespace(rows).astype(rows, like.dtype, copy=False)
 
 
 def _refuse_outside(measure: Measure, t: Array) -> None:
-    xp = array_namespace(t)
-    endless = measure.name == "lagt"
-    pole = endless and measure.parameters[0] < 0.0
-    inside = t < 1.0 if pole else t <= 1.0
-    required = "be less than 1, where alpha < 0 has a pole" if pole else "be at most 1, the present"
-    if not endless:
-        window = measure.name in ("legt", "fout", "foud")
-        whole = f"window: 1 - age/{measure.length:g}" if window else "history"
-        inside, required = inside & (t >= 0.0), f"lie in [0, 1], fractions of the {whole}"
+    inside, required = measure.readable(t)
     if not all_true(inside):
+        xp = array_namespace(t)
         i = int(xp.argmin(xp.astype(inside, xp.int8)))
         raise ValueError(f"t must {required}; t[{i}] is {float(t[i])}")
-
-
-def _stack(values: Iterator[Array], scales: Any) -> Array:
-    """Return the first functions (times, order), scaled."""
-    rows = [float(scale) * value for scale, value in zip(scales, values, strict=False)]
-    return array_namespace(rows[0]).stack(rows, axis=-1)
-
-
-def _legendre_values(order: int, t: Array) -> Array:
-    scales = np.sqrt(2.0 * np.arange(order) + 1.0) * legendre_scales(order)
-    return _stack(legendre(2.0 * t - 1.0), scales)
-
-
-def _jacobi_values(order: int, t: Array, beta: float) -> Array:
-    return _stack(jacobi(2.0 * t - 1.0, 0.0, beta), np.sqrt(2.0 * np.arange(order) + (1.0 + beta)))
-
-
-def _laguerre_values(order: int, t: Array, alpha: float, beta: float) -> Array:
-    age = 1.0 - t
-    rows = _stack(laguerre(age, alpha, 1.0 - beta), np.full(order, 1.0 / laguerre_scale(alpha, beta)))
-    return rows if alpha == 0.0 else rows * (age**alpha)[:, None]
-
-
-def laguerre_scale(alpha: float, beta: float) -> float:
-    r"""Return :math:`\zeta^{-1/2}`, by which the kernels of LagT exceed those of mass 1."""
-    return float(_matrices.lagt_matrices(1, alpha, beta)[1][0]) * math.sqrt(math.gamma(1.0 + alpha))
-
-
-def _wave_values(order: int, turns: Array) -> Array:
-    xp, root = array_namespace(turns), math.sqrt(2.0)
-    rows = [xp.ones_like(turns)]
-    for cosine, sine in islice(waves(turns), order // 2):
-        rows += [root * cosine, root * sine]
-    return xp.stack(rows, axis=-1)
-
-
-_VALUES: Mapping[str, Callable[..., Array]] = {
-    "legs": _legendre_values,
-    "legt": _legendre_values,
-    "jacs": _jacobi_values,
-    "lagt": _laguerre_values,
-    "fout": lambda order, t, kappa: _wave_values(order, 1.0 - t),
-    "foud": lambda order, t, kappa: _wave_values(order, 1.0 - t),
-    "fous": _wave_values,
-}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,18 +9,17 @@ import array_api_compat as compat
 
 from diffmath._arrays.accelerate import hosted
 from diffmath._arrays.devices import on_its_device
-from diffmath._arrays.namespace import array_namespace
 from diffmath._core.counts import check_count
 from diffmath._core.typing import Array
 from diffmath.statespace._discretize import Discretization, bilinear, rule_of
-from diffmath.statespace._memory.fixed_steps import fixed_bilinear
-from diffmath.statespace._memory.log_time import (
+from diffmath.statespace._measures import (
+    ScaledMeasure,
+    TranslatedMeasure,
     check_discrete,
     log_time_bilinear,
     log_time_dense,
-    log_time_modes,
+    sampled_states,
 )
-from diffmath.statespace._memory.sampled import sampled_states
 from diffmath.statespace._recurrence import initial_state
 from diffmath.statespace._structure import Measure, as_channels, from_channels, quiet, refuse_overflow
 from diffmath.statespace._system import StateSpace, check_follows, follow, require_measure, sample_length
@@ -172,22 +170,22 @@ def _memorize(
     system = system if method is bilinear else follow(system, channels, "u")
     c = initial_state(system, u, channels, state)
     with quiet():
-        c = measure.turn_back(c) if method is bilinear else c
-        if measure.clock == "scaled":
+        c = measure.from_gauge(c) if method is bilinear else c
+        if isinstance(measure, ScaledMeasure):
             states = _scaled(system, measure, channels, c, method, heard, every)
-        elif method is bilinear:
-            states = fixed_bilinear(measure, channels, c, dt / measure.length, every)
+        elif method is bilinear and isinstance(measure, TranslatedMeasure):
+            states = measure.bilinear_states(channels, c, dt / measure.length, every)
         else:
             step = check_discrete(method(system, dt), system.order)
             states = sampled_states(step.A, step.B, channels, c, every)
-        states = measure.turn(states) if method is bilinear else states
+        states = measure.to_gauge(states) if method is bilinear else states
     remedy = "scale u down" if method is bilinear else "scale u down, or choose a stable method"
     return from_channels(refuse_overflow("the memory", states, remedy, every=every), u)
 
 
 def _scaled(
     system: StateSpace,
-    measure: Measure,
+    measure: ScaledMeasure,
     u: Array,
     c: Array,
     method: Discretization,
@@ -197,21 +195,11 @@ def _scaled(
     """Return the states kept of a scaled measure; the first sample, if it is here, is a constant history."""
     ahead = 0 if heard else 1
     if not heard:
-        c = _constant_history(measure, u[0, :], c)
-        c, u, heard = c if method is bilinear else measure.turn(c), u[1:, :], 1
+        c = measure.constant_history(u[0, :], system.order)
+        c, u, heard = c if method is bilinear else measure.to_gauge(c), u[1:, :], 1
     if method is not bilinear:
         return log_time_dense(system, u, c, method, heard, every, ahead)
-    if measure.name == "fous":
-        return log_time_modes(u, c, heard, every, ahead)
-    beta = measure.parameters[0] if measure.parameters else 0.0
-    return log_time_bilinear(u, c, beta, heard, every, ahead)
-
-
-def _constant_history(measure: Measure, sample: Array, like: Array) -> Array:
-    """Return the exact coefficients (channels, order) of a constant: the first basis function is constant."""
-    xp, present = array_namespace(sample), replace(measure, gauge=None).matrices(1)[1]
-    rest = xp.zeros((like.shape[0], like.shape[1] - 1), dtype=like.dtype, device=compat.device(like))
-    return xp.concat([sample[:, None] / float(present[0]), rest], axis=1)
+    return measure.bilinear_states(u, c, heard, every, ahead)
 
 
 def _check_resumption(measure: Measure, state: Any, heard: int) -> None:

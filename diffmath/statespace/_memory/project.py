@@ -5,7 +5,6 @@ from __future__ import annotations
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array
-from diffmath.statespace._memory.integrals import integrate
 from diffmath.statespace._structure import as_channels, from_channels, quiet, refuse_overflow, widest
 from diffmath.statespace._system import StateSpace, require_measure, sample_length
 
@@ -83,7 +82,7 @@ def project(system: StateSpace, u: Array, *, dt: float | None = None) -> Array:
     with quiet():
         # Over 1e6 jumps of a rough signal, single precision would lose a tenth of the sum.
         wide = xp.astype(channels, widest(channels)[0], copy=False)
-        coefficients = measure.turn(integrate(measure, wide, system.order, step))[None, ...]
+        coefficients = measure.to_gauge(measure.project(wide, system.order, step))[None, ...]
         coefficients = xp.astype(coefficients, precision, copy=False)
     coefficients = refuse_overflow("the projection", coefficients, "scale u down")
     return from_channels(coefficients[0, ...], u, axis=0)

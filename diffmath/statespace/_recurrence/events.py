@@ -12,9 +12,14 @@ from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.expm import integrals
 from diffmath._arrays.namespace import array_namespace, asarray_like
 from diffmath._core.typing import Array
-from diffmath.statespace._hippo import check_parameter
 from diffmath.statespace._recurrence.simulate import initial_state
-from diffmath.statespace._structure import as_channels, from_channels, quiet, refuse_overflow
+from diffmath.statespace._structure import (
+    as_channels,
+    check_parameter,
+    from_channels,
+    quiet,
+    refuse_overflow,
+)
 from diffmath.statespace._system import StateSpace, follow, require_continuous
 
 __all__ = ["Hold", "simulate_events"]

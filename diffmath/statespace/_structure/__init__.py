@@ -1,22 +1,39 @@
-"""Structured matrices with cheap products and solves, the measures that have them, checks of signals.
+"""Structured matrices with cheap products and solves, the interface of measures, checks of arguments.
 
-Belongs here: matrices and what they know of themselves. May import: floor 0.
+Belongs here: matrices and what they know of themselves. May import: floors 0 and 1.
 """
 
 from diffmath.statespace._structure.block_diagonal import BlockDiagonal
-from diffmath.statespace._structure.measure import Measure
+from diffmath.statespace._structure.lower_cumulative import LowerCumulative
+from diffmath.statespace._structure.measure import Clock, Matrices, Measure
+from diffmath.statespace._structure.parameters import check_parameter
 from diffmath.statespace._structure.sequences import jacobi, laguerre, legendre, legendre_scales, waves
 from diffmath.statespace._structure.signal import as_channels, from_channels, quiet, refuse_overflow
-from diffmath.statespace._structure.structure import DENSE, Dense, Structure, blocks, complexes, widest
+from diffmath.statespace._structure.structure import (
+    DENSE,
+    Dense,
+    Structure,
+    Vector,
+    blocks,
+    complexes,
+    widest,
+)
+from diffmath.statespace._structure.tridiagonal_inverse import TridiagonalInverse
 
 __all__ = [
-    "BlockDiagonal",
     "DENSE",
+    "BlockDiagonal",
+    "Clock",
     "Dense",
+    "LowerCumulative",
+    "Matrices",
     "Measure",
     "Structure",
+    "TridiagonalInverse",
+    "Vector",
     "as_channels",
     "blocks",
+    "check_parameter",
     "complexes",
     "from_channels",
     "jacobi",

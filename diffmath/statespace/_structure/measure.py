@@ -1,79 +1,121 @@
-"""What the state of a HiPPO system means: its measure, with the matrices and the structure that follow."""
+"""The interface of a measure: what the states of a HiPPO system mean, and the gauge that they are in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 
 from diffmath._arrays.namespace import array_namespace, asarray_like
+from diffmath._core.counts import check_count
 from diffmath._core.typing import Array
-from diffmath.statespace._structure import matrices as _matrices
-from diffmath.statespace._structure.block_diagonal import BlockDiagonal
-from diffmath.statespace._structure.lower_cumulative import LowerCumulative
-from diffmath.statespace._structure.matrices import Matrices
 from diffmath.statespace._structure.structure import DENSE, Structure, Vector
-from diffmath.statespace._structure.tridiagonal_inverse import TridiagonalInverse
 
-__all__ = ["Measure"]
+__all__ = ["Clock", "Matrices", "Measure"]
 
-Clock = Literal["scaled", "window", "endless"]
+Clock: TypeAlias = Literal["scaled", "window", "endless"]
+Matrices: TypeAlias = tuple[Vector, Vector]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Measure:
-    r"""A measure of the past, numerically: which, its parameters, its unit of time and its gauge.
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Measure(ABC):
+    r"""A measure of the past, numerically.
+
+    The state of its system is :math:`c_n(t) = \int u(t-s)\,K_n(s)\,ds`, and the past is read back as
+    :math:`\hat u(t-s) = \sum_n c_n\,g_n(s)`. A family is a class with one field for each of its parameters.
+    It gives the matrices, the basis g and the integrals of the kernels K in the orthonormal gauge, in units
+    of its length. The methods here apply the length and the gauge.
 
     Parameters
     ----------
-    name : str
-        Of the builder: "legs", "jacs", "legt", "lagt", "fout", "foud", "fous".
-    parameters : tuple of float
-        Of the closed form: beta of JacS, alpha and beta of LagT, kappa of the Fourier windows.
     length : float
-        Theta of a window, timescale of an endless measure; 1 for scaled ones.
+        The window theta, or the timescale of an endless measure; 1 for scaled ones.
     gauge : numpy.ndarray, shape (n,) or (n, n), optional
         The state is this matrix (or diagonal) times the coefficients in the orthonormal gauge.
+
+    Attributes
+    ----------
+    name : str
+        Of the function of `statespace` that builds the system.
+    clock : {"scaled", "window", "endless"}
+        Scaled by the elapsed time, a window that slides, or an endless past.
     """
 
-    name: str
-    parameters: tuple[float, ...] = ()
+    name: ClassVar[str]
+    clock: ClassVar[Clock]
+
     length: float = 1.0
     gauge: Vector | None = None
 
+    @abstractmethod
+    def unit_matrices(self, order: int) -> Matrices:
+        """Return A (order, order) and B (order,), orthonormal, in units of the length."""
+
+    @abstractmethod
+    def basis(self, order: int, t: Array) -> Array:
+        """Return the basis functions (times, order), orthonormal, at the moments t; t = 1 is now."""
+
+    @abstractmethod
+    def older(self, x: Vector, like: Array) -> Iterator[Array]:
+        """Yield the integral of each kernel, orthonormal, over everything older than the knots x.
+
+        Beside `like`, one array (knots,) for each n, without end. A knot is a position in the history, in
+        [0, 1], of a scaled measure, and an age in units of the length of any other.
+        """
+
+    @abstractmethod
+    def project(self, u: Array, order: int, step: float) -> Array:
+        """Return the coefficients (channels, order), orthonormal, of u (samples, channels).
+
+        A sample lasts `step` in units of the length; scaled measures ignore it.
+        """
+
+    @abstractmethod
+    def readable(self, t: Array) -> tuple[Array, str]:
+        """Return where the basis is defined, a mask of the moments t, and what a moment must do."""
+
+    def orthonormal_structure(self, order: int) -> Structure | None:
+        """Return the structure of A in the orthonormal gauge, length included; None if it has none."""
+        return None
+
+    def check_order(self, order: Any) -> int:
+        """Return an order as a Python int, or refuse one that the family does not have."""
+        return check_count("order", order)
+
     @property
-    def clock(self) -> Clock:
-        """Scaled by the time elapsed, a window that slides, or an endless past."""
-        return _FORMS[self.name].clock
+    def parameters(self) -> tuple[float, ...]:
+        """Return the parameters of the family."""
+        return tuple(getattr(self, f.name) for f in fields(self) if f.name not in ("length", "gauge"))
 
     def matrices(self, order: int) -> Matrices:
-        """Return A (order, order) and B (order,)."""
-        A, B = (part / self.length for part in _FORMS[self.name].matrices(order, *self.parameters))
+        """Return A (order, order) and B (order,), with the length and in the gauge."""
+        A, B = (part / self.length for part in self.unit_matrices(order))
         if self.gauge is None:
             return A, B
         if self.gauge.ndim == 1:
             return self.gauge[:, None] * A / self.gauge, self.gauge * B
-        turned = np.asarray(np.linalg.solve(self.gauge.T, (self.gauge @ A).T).T, dtype=np.float64)
-        return turned, self.gauge @ B
+        changed = np.asarray(np.linalg.solve(self.gauge.T, (self.gauge @ A).T).T, dtype=np.float64)
+        return changed, self.gauge @ B
 
     def structure(self, order: int) -> Structure:
-        """Return the structure of A, dense if it has none of those that are known."""
-        form = _FORMS[self.name].structure
-        if form is None or (self.gauge is not None and self.gauge.ndim == 2):
+        """Return the structure of A in the gauge; dense if none is known."""
+        if self.gauge is not None and self.gauge.ndim == 2:
             return DENSE
-        return form(order, self.length, *self.parameters).transformed(gauge=self.gauge)
+        known = self.orthonormal_structure(order)
+        return DENSE if known is None else known.transformed(gauge=self.gauge)
 
     @property
-    def slack(self) -> float:
-        """How much the products and solves of a full gauge magnify the rounding of A and B."""
+    def rounding_factor(self) -> float:
+        """Return by how much the products and solves of a full gauge magnify the rounding of A and B."""
         if self.gauge is None or self.gauge.ndim == 1:
             return 1.0
         return float(self.gauge.shape[0] * np.linalg.cond(self.gauge))
 
-    def regauged(self, gauge: Vector) -> Measure:
-        """Return this measure with a state that is multiplied by a further gauge."""
+    def regauged(self, gauge: Vector) -> Self:
+        """Return this measure with the state multiplied by a further gauge."""
         if self.gauge is None:
             return replace(self, gauge=gauge)
         if gauge.ndim == 1 and self.gauge.ndim == 1:
@@ -81,15 +123,15 @@ class Measure:
         after, before = (np.diag(part) if part.ndim == 1 else part for part in (gauge, self.gauge))
         return replace(self, gauge=after @ before)
 
-    def turn(self, c: Array) -> Array:
+    def to_gauge(self, c: Array) -> Array:
         """Return orthonormal coefficients (..., n) in the gauge of this measure."""
         if self.gauge is None:
             return c
         gauge = asarray_like(self.gauge, c)
         return c * gauge if gauge.ndim == 1 else c @ array_namespace(c).matrix_transpose(gauge)
 
-    def turn_back(self, c: Array) -> Array:
-        """Return the orthonormal coefficients (..., n) of those in the gauge of this measure."""
+    def from_gauge(self, c: Array) -> Array:
+        """Return the orthonormal coefficients of coefficients (..., n) in the gauge of this measure."""
         if self.gauge is None:
             return c
         xp, gauge = array_namespace(c), asarray_like(self.gauge, c)
@@ -98,8 +140,8 @@ class Measure:
         solved = xp.linalg.solve(gauge, xp.matrix_transpose(xp.reshape(c, (-1, gauge.shape[0]))))
         return xp.reshape(xp.matrix_transpose(solved), c.shape)
 
-    def turn_rows(self, rows: Array) -> Array:
-        """Return what reads orthonormal coefficients, (m, n), as what reads those in the gauge."""
+    def rows_to_gauge(self, rows: Array) -> Array:
+        """Return rows (m, n) that read orthonormal coefficients as rows that read those in the gauge."""
         if self.gauge is None:
             return rows
         xp, gauge = array_namespace(rows), asarray_like(self.gauge, rows)
@@ -111,46 +153,3 @@ class Measure:
     def __repr__(self) -> str:
         given = ", ".join(f"{value:g}" for value in self.parameters)
         return f"{self.name}({given})" if given else self.name
-
-
-@dataclass(frozen=True)
-class _Form:
-    clock: Clock
-    matrices: Callable[..., Matrices]
-    structure: Callable[..., Structure] | None
-
-
-def _jacs(order: int, length: float, beta: float = 0.0) -> LowerCumulative:
-    n = np.arange(order, dtype=np.float64)
-    root = np.sqrt(2.0 * n + (1.0 + beta))
-    return LowerCumulative(n + (1.0 + beta), root, root)
-
-
-def _legt(order: int, length: float) -> TridiagonalInverse:
-    root = np.sqrt(2.0 * np.arange(order, dtype=np.float64) + 1.0)
-    return TridiagonalInverse(root / length, root)
-
-
-def _lagt(order: int, length: float, alpha: float, beta: float) -> LowerCumulative:
-    growth = np.sqrt(_matrices.laguerre_growth(order, alpha))
-    return LowerCumulative(np.full(order, 0.5 * (1.0 + beta) / length), 1.0 / (growth * length), growth)
-
-
-def _fourier(order: int, length: float, kappa: float) -> BlockDiagonal:
-    n = np.arange(order)
-    partner = np.where(n == 0, 0, np.where(n % 2 == 1, n + 1, n - 1))
-    turn = np.where(n == 0, 0.0, np.where(n % 2 == 1, -1.0, 1.0)) * (2.0 * np.pi) * ((n + 1) // 2)
-    present = np.sqrt(_matrices.fourier_present_squared(order))
-    # kappa is shared out so that l is a multiple of B.
-    return BlockDiagonal(0.0 * turn, turn / length, partner, (kappa / length) * present, present)
-
-
-_FORMS: Mapping[str, _Form] = {
-    "legs": _Form("scaled", _matrices.legs_matrices, _jacs),
-    "jacs": _Form("scaled", _matrices.jacs_matrices, _jacs),
-    "legt": _Form("window", _matrices.legt_matrices, _legt),
-    "lagt": _Form("endless", _matrices.lagt_matrices, _lagt),
-    "fout": _Form("window", _matrices.fourier_matrices, _fourier),
-    "foud": _Form("endless", _matrices.fourier_matrices, _fourier),
-    "fous": _Form("scaled", _matrices.fous_matrices, None),
-}

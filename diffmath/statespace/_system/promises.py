@@ -77,7 +77,7 @@ def check_measure(system: StateSpace) -> None:
     for name, expected in zip("AB", system.measure.matrices(system.order), strict=True):
         given = f"measure {str(system.measure)!r}"
         remedy = f"build it with statespace.{system.measure.name}, or pass measure=None"
-        _compare(getattr(system, name), expected, name, given, remedy, slack=system.measure.slack)
+        _compare(getattr(system, name), expected, name, given, remedy, slack=system.measure.rounding_factor)
 
 
 def _compare(array: Array, expected: Any, name: str, what: str, remedy: str, *, slack: float = 1.0) -> None:

@@ -17,10 +17,10 @@ from diffmath._arrays.tracing import is_tracing, refuse_traced, scan_loop
 from diffmath._core.typing import Array
 from diffmath.statespace._discretize import Discretization
 from diffmath.statespace._recurrence import recurrence
-from diffmath.statespace._structure import Measure
+from diffmath.statespace._structure import Matrices
 from diffmath.statespace._system import StateSpace
 
-__all__ = ["log_time_bilinear", "log_time_dense", "log_time_modes", "log_time_steps"]
+__all__ = ["check_discrete", "log_time_bilinear", "log_time_dense", "log_time_modes", "log_time_steps"]
 
 _BLOCK = 8  # samples that the array code holds at once, in units of the order
 _NUMBERS = 2**13  # states of modes that are held at once
@@ -97,7 +97,7 @@ def _half_steps(order: int, samples: int, heard: int) -> npt.NDArray[np.float64]
     return np.concatenate([idle, 0.5 * log_time_steps(heard, samples)[::-1], idle])
 
 
-def log_time_modes(u: Array, c: Array, heard: int, every: int, ahead: int) -> Array:
+def log_time_modes(matrices: Matrices, u: Array, c: Array, heard: int, every: int, ahead: int) -> Array:
     """Return the states kept (rows, channels, order) of FouS by bilinear steps in logarithmic time.
 
     Its eigenvectors are well conditioned (2.5 at order 9, 8 at 129), and its modes do not see each other: a
@@ -107,7 +107,7 @@ def log_time_modes(u: Array, c: Array, heard: int, every: int, ahead: int) -> Ar
     if not channels:
         rows = (ahead + u.shape[0]) // every
         return xp.zeros((rows, 0, order), dtype=u.dtype, device=compat.device(u))
-    A, B = Measure("fous").matrices(order)
+    A, B = matrices
     rates, vectors = np.linalg.eig(A)
     upper = np.imag(rates) >= 0.0
     weight = np.where(np.imag(rates) > 0.0, 2.0, 1.0)[upper]  # a wave stands for its conjugate, too
