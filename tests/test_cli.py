@@ -18,7 +18,6 @@ import diffmath
 from diffmath import symbolic
 from diffmath.cli import main
 from diffmath.cli._sample import METHODS, Sampling, sample_points
-from diffmath.demo._bandwidth import likely_bandwidth
 
 
 def _points(n: int = 60) -> Any:
@@ -236,22 +235,6 @@ def test_a_closed_pipe_ends_quietly(file: Path) -> None:
     assert done.stdout.count("\n") == 1
 
 
-def test_the_likely_bandwidth_is_that_of_theory() -> None:
-    """For normal data the best width is near Scott's, n^(-1/5) (4/3)^(1/5) in one dimension."""
-    z = np.random.default_rng(0).standard_normal((1500, 1))
-    # Leave-one-out likelihood scatters by about 20 % and is known to prefer slightly wide kernels.
-    assert likely_bandwidth(z) == pytest.approx(1.06 * 1500**-0.2, rel=0.4)
-    # Two far clusters: the width follows the clusters, where Scott's rule follows their distance.
-    far = np.concatenate([0.1 * z[:750] - 1, 0.1 * z[750:] + 1])
-    assert likely_bandwidth(far) < 0.3 * 1500**-0.2
-
-
-def test_the_likely_bandwidth_of_many_points_is_that_of_some_scaled() -> None:
-    z = np.random.default_rng(1).standard_normal((8000, 2))
-    assert likely_bandwidth(z) == pytest.approx(likely_bandwidth(z[:2000]) * 4 ** (-1 / 6), rel=0.15)
-    assert likely_bandwidth(np.zeros((10, 1))) > 0
-
-
 def test_tiny_values_are_not_taken_for_constants() -> None:
     """Their squares underflow: the samples are the same numbers in another unit."""
     points = _points()[:, :2]
@@ -417,14 +400,17 @@ def test_json_of_sample(file: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert np.array_equal(np.load(out), expected)
 
 
-def test_a_command_loads_only_what_it_needs() -> None:
+def test_a_command_loads_only_what_it_needs(file: Path) -> None:
     code = (
-        "import sys; from diffmath.cli import main; "
-        "codes = [main(['--version']), main(['info', '--json'])]; "
-        "heavy = {'sympy', 'matplotlib', 'diffmath.demo'}; "
-        "sys.exit(any(codes) or bool(heavy & {*sys.modules}))"
+        "import sys; from diffmath.cli import main; sys.modules['matplotlib'] = None; "
+        "asked = [['--version'], ['info', '--json'], ['sample', FILE, '--quiet'], ['demo']]; "
+        "codes = [main(words) for words in asked]; "
+        "heavy = {'sympy', 'diffmath.demo._run'}; print(codes, heavy & {*sys.modules}, file=sys.stderr)"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+    code = code.replace("FILE", repr(str(file)))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "diffmath[plot]" in done.stderr
+    assert done.stderr.splitlines()[-1] == "[0, 0, 0, 1] set()"
 
 
 def test_the_name_it_was_started_by(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from diffmath import demo
+from diffmath import demo, plot
 from diffmath.cli._command import JSON_HELP, command_parser, has_bars, print_json
 
 __all__ = ["add_command"]
@@ -45,6 +45,7 @@ def add_command(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the demo and print its summary."""
+    plot.new_figure()  # without Matplotlib this refuses in a moment; `demo.run` loads SymPy first
     quiet = bool(options.quiet)
     result = demo.run(
         options.out,

@@ -21,7 +21,6 @@ from diffmath._core.named import names_of
 from diffmath.cli._command import JSON_HELP, command_parser, has_bars, print_json
 from diffmath.cli._figure import figure_for
 from diffmath.cli._files import check_folder, check_format, load_points, save_points, write_csv
-from diffmath.demo._bandwidth import likely_bandwidth
 
 __all__ = ["METHODS", "PROCESSES", "Sampling", "add_command", "sample_points"]
 
@@ -164,7 +163,7 @@ def sample_points(points: HostArray, asked: Sampling) -> tuple[HostArray, float]
     standard = (points - centre) / np.where(constant, 1.0, scale)
     width = asked.bandwidth
     if width is None:
-        width = likely_bandwidth(standard[:, ~constant]) if not constant.all() else 1.0
+        width = 1.0 if constant.all() else diffusion.likely_bandwidth(standard[:, ~constant])
     process = PROCESSES[asked.process]()
     target = diffusion.EmpiricalData(standard, bandwidth=width)
     key = random.key(asked.seed)

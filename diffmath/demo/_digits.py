@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import data, diffusion, random
-from diffmath.demo._bandwidth import likely_bandwidth
 from diffmath.demo._part import Settings
 
 __all__ = ["Digits", "Sampled", "draw_samples", "image_digits", "plane_digits"]
@@ -53,7 +52,7 @@ def image_digits(settings: Settings) -> Digits:
     """Return the images themselves, 64 pixels from -1 (paper) to 1 (ink)."""
     images = data.digits().images / 8 - 1
     training = images[: settings.size(TRAINING, 500)]
-    width = likely_bandwidth(training)
+    width = diffusion.likely_bandwidth(training)
     return Digits("64-D", diffusion.EmpiricalData(training, bandwidth=width), images[TRAINING:], unit=8.0)
 
 
@@ -66,7 +65,7 @@ def plane_digits(settings: Settings) -> Digits:
     unit = float(((training - centre) @ axes[0]).std())
     plane = (images - centre) @ axes.T / unit
     points = plane[: len(training)]
-    width = likely_bandwidth(points)
+    width = diffusion.likely_bandwidth(points)
     return Digits("2-D", diffusion.EmpiricalData(points, bandwidth=width), plane[TRAINING:], unit)
 
 

@@ -4,7 +4,8 @@ A `Process` (`vp`) says how data become noise; a model (a score, or a denoiser, 
 prediction wrapped by `from_denoiser` and its siblings) says how to come back; a `Method` (`ddim`,
 `dpmpp_2m`, `sde_dpmpp_2m`, `euler_maruyama`) is the recipe that `sample` and `trajectory` execute over host
 times (`log_snr_times`). `GaussianMixture` and `EmpiricalData` are targets whose score, denoiser and density
-are exact at every time: oracles for samplers, your own included.
+are exact at every time: oracles for samplers, your own included. `likely_bandwidth` chooses the width of
+`EmpiricalData`.
 """
 
 from diffmath.diffusion._loop.likelihood import log_likelihood
@@ -32,6 +33,7 @@ from diffmath.diffusion._model.network import batch_time
 from diffmath.diffusion._process.grids import log_snr_times, uniform_times
 from diffmath.diffusion._process.process import Process
 from diffmath.diffusion._process.schedules import vp
+from diffmath.diffusion._targets.bandwidth import likely_bandwidth
 from diffmath.diffusion._targets.empirical import EmpiricalData
 from diffmath.diffusion._targets.mixture import GaussianMixture
 from diffmath.diffusion._targets.target import Target
@@ -56,6 +58,7 @@ __all__ = [
     "from_noise",
     "from_score",
     "from_velocity",
+    "likely_bandwidth",
     "log_likelihood",
     "log_snr_times",
     "sample",

@@ -12,48 +12,69 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from diffmath import random
+from diffmath.diffusion._targets.parameters import HostArray, host_parameter
+from diffmath.random import key, uniform
 
 __all__ = ["likely_bandwidth"]
 
-HostArray = npt.NDArray[np.float64]
-
-# Rows looked at: the cost is their square.
-LOOKED_AT = 2000
+# The cost is quadratic in the number of points: of more, a random subset of this size is used.
+MOST_POINTS = 2000
 
 
-def likely_bandwidth(points: HostArray) -> float:
-    """Return the width of a Gaussian kernel under which each point is likeliest given all the others.
+def likely_bandwidth(points: npt.ArrayLike) -> float:
+    r"""Return the width of a Gaussian kernel under which each point is likeliest given all the others.
+
+    .. math:: \arg\max_h \sum_i \log \frac{1}{n-1} \sum_{j \ne i} \mathcal N(y_i; y_j, h^2 I)
 
     Parameters
     ----------
-    points : numpy.ndarray, shape (n, dim)
-        At least two points, columns of comparable scale (about 1).
+    points : array_like, shape (n, dim)
+        Host numbers; at least two points, columns of comparable scale (about 1).
 
     Returns
     -------
     float
-        Between 1/50 and 1.5 of Scott's factor ``n ** (-1 / (dim + 4))``: repeated points would have the
-        kernel shrink to nothing.
+        The `bandwidth` of `EmpiricalData`, between 1/50 and 1.5 of Scott's factor ``n ** (-1 / (dim + 4))``.
+        Without the lower limit, repeated points would reduce it to 0.
+
+    Raises
+    ------
+    TypeError
+        Points that are not host numbers.
+    ValueError
+        A wrong shape, a single point, values that are not finite.
 
     Notes
     -----
-    Of more than 2000 points so many are drawn, and the width found is scaled as the best width does,
-    ``n ** (-1 / (dim + 4))``. Accurate to 2 %.
+    Accurate to 2 %; O(n^2 dim). From more than 2000 points, 2000 are drawn, and the width found for them is
+    scaled as the best width scales, ``n ** (-1 / (dim + 4))``.
+
+    References
+    ----------
+    .. [1] Duin (1976), On the choice of smoothing parameters for Parzen estimators of probability density
+       functions, IEEE Trans. Comput. C-25, 1175-1179.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from diffmath import random
-    >>> from diffmath.demo._bandwidth import likely_bandwidth
+    >>> from diffmath import diffusion, random
     >>> z = random.normal(random.key(0), (1000, 1), like=np.empty(0))
-    >>> round(likely_bandwidth(z), 2), round(1000 ** (-1 / 5), 2)
+    >>> round(diffusion.likely_bandwidth(z), 2), round(1000 ** (-1 / 5), 2)
     (..., 0.25)
     """
+    y = host_parameter("points", points, "(n, dim)", (2,))
+    if len(y) < 2:
+        raise ValueError(f"points must be at least two, shape (n, dim); got {y.shape}")
+    n, dim = y.shape
+    if n <= MOST_POINTS:
+        return _best_width(y)
+    chosen = np.argsort(uniform(key(0), (n,), like=np.empty(0)))[:MOST_POINTS]
+    return _best_width(y[chosen]) * float((MOST_POINTS / n) ** (1 / (dim + 4)))
+
+
+def _best_width(points: HostArray) -> float:
+    """Search a coarse geometric grid of widths, then a fine one about its best."""
     n, dim = points.shape
-    if n > LOOKED_AT:
-        chosen = np.argsort(random.uniform(random.key(0), (n,), like=np.empty(0)))[:LOOKED_AT]
-        return likely_bandwidth(points[chosen]) * float((LOOKED_AT / n) ** (1 / (dim + 4)))
     nearest, excess = _squared_distances(points)
     scott = float(n ** (-1 / (dim + 4)))
     coarse = scott * np.geomspace(1 / 50, 1.5, 14)
