@@ -55,6 +55,44 @@ CHECKS = {
         orders = np.log2(errors[:-1] / errors[1:])
         assert np.all(np.abs(orders - 1) < 0.15), (errors, orders)
     """,
+    "Add a measure": """
+        import numpy as np, sympy
+        from diffmath import statespace as ss, symbolic
+        measure = symbolic.Measure(
+            name="warped",
+            basis=lambda n, s: sympy.sqrt(2 * n + 1) * sympy.legendre(n, 2 * sympy.exp(-s) - 1),
+            weight=lambda s: sympy.exp(-s),
+            memory="translated",
+            length=sympy.oo,
+        )
+        A, B = symbolic.derive_hippo(measure, 4)
+        np.testing.assert_allclose(ss.warped(4).A, np.array(A, dtype=float), rtol=1e-15)
+        np.testing.assert_allclose(ss.warped(4).B, np.array(B, dtype=float)[:, 0], rtol=1e-15)
+        u, system = np.random.default_rng(0).standard_normal(200), ss.warped(6, timescale=20.0)
+        exact = ss.project(system, u)
+        np.testing.assert_allclose(ss.memorize(system, u, ss.zoh)[-1], exact, atol=1e-13)
+        y = np.exp(-np.arange(201) / 20.0)  # the first two kernels, over the cells
+        cells = -np.diff(np.stack([y, np.sqrt(3) * (y**2 - y)]), axis=1)
+        np.testing.assert_allclose(exact[:2], cells @ u[::-1], atol=1e-13)
+        age = np.arange(10)
+        read = ss.reconstruct(system, np.array([0.5, 0.5 / np.sqrt(3), 0, 0, 0, 0]), 1 - age / 20)
+        np.testing.assert_allclose(read, np.exp(-age / 20), atol=1e-14)
+    """,
+    "Add a numba twin": """
+        import array_api_strict as strict
+        import numpy as np
+        import diffmath as dm
+        from diffmath.statespace._recurrence.leaky import leaky_sum
+        for dtype in (np.float64, np.float32):
+            u = np.random.default_rng(0).standard_normal(1000).astype(dtype)
+            found = leaky_sum(u, 0.9)
+            assert found.dtype == dtype
+            np.testing.assert_allclose(found, leaky_sum.reference(u, 0.9), atol=100 * np.finfo(dtype).eps)
+        assert leaky_sum.kernel_for(u).__module__ == "diffmath.kernels.numba.statespace"
+        assert leaky_sum.kernel_for(strict.asarray([1.0])) is None
+        with dm.reference_only():
+            assert leaky_sum.kernel_for(u) is None
+    """,
 }
 
 
