@@ -2,15 +2,15 @@ r"""
 The bases
 =========
 
-The first five functions :math:`g_n` of every shipped measure: what its memory reads the past back with. Time
-runs from left to right, the present is at the right edge: position 1 of the whole past, or age 0.
+The first five functions :math:`g_n` of every shipped measure, in which its memory reconstructs the past. Time
+runs from left to right; the present is at the right edge: position 1 of the whole past, or age 0.
 """
 
 # %%
 # The whole past
 # --------------
-# LegS treats every moment alike. JacS weighs them by a power of the position, and its functions take their
-# freedom where the weight is small. FouS has waves, whatever the present does.
+# LegS weighs all times equally. JacS weighs them by a power of the position, and its functions are large
+# where the weight is small. FouS has sines and cosines at all positions.
 
 import matplotlib.pyplot as plt
 import sympy
@@ -41,18 +41,18 @@ show([symbolic.legs, symbolic.jacs(2), symbolic.fous], highest=4)
 # %%
 # Windows
 # -------
-# The last unit of time. The waves of a Fourier window are the same at both of its ends, which is what its
-# end closure is about; Fourier decay, `foud`, has the same waves. A tilt takes weight from old age, and the
-# basis makes up for it. A window of Chebyshev or other Jacobi polynomials is the one of Legendre in other
-# coordinates.
+# The last unit of time. The waves of a Fourier window have the same values at both of its ends, which its end
+# closure must account for; Fourier decay, `foud`, has the same waves. A tilt reduces the weight of old ages,
+# and the basis functions grow there accordingly. A window with Chebyshev or other Jacobi polynomials is the
+# Legendre window in other coordinates.
 
 show([symbolic.legt, symbolic.fout(), symbolic.tilt(symbolic.legt, 1)])
 
 # %%
 # Decays
 # ------
-# Laguerre polynomials under :math:`e^{-s}`; what they are multiplied with, the kernels :math:`g_n w`; and the
-# orthonormal Laguerre functions of ``beta=0``, whose weight is 1: basis and kernels are one.
+# Laguerre polynomials under :math:`e^{-s}`; their kernels :math:`g_n w`; and the orthonormal Laguerre
+# functions of ``beta=0``, whose weight is 1, so that basis and kernels are equal.
 
 show([symbolic.lagt(), symbolic.lagt(beta=0)], highest=1.5)
 

@@ -2,17 +2,18 @@ r"""
 What each memory remembers
 ==========================
 
-Strike each memory with a unit pulse, wait, and read it back. The pictures show what is found: across, the age
-of the pulse, up to three windows (or its position in the whole past); upwards, the place where one looks. A
-perfect memory would be a thin diagonal. A polynomial memory is sharp at both ends and blurred in the middle;
-Fourier memories are blurred alike everywhere. *Beside the diagonal, there should be nothing.*
+Feed a unit pulse into each memory, wait, and reconstruct. In the pictures the horizontal axis is the age of
+the pulse, up to three windows (or its position in the whole past); the vertical axis is the age at which the
+memory is evaluated. A perfect memory would be a thin diagonal. A polynomial memory is sharp at both ends and
+blurred in the middle; Fourier memories are blurred equally everywhere. *Off the diagonal, there should be
+nothing.*
 """
 
 # %%
 # Windows and decays
 # ------------------
-# The read-out at age a of a pulse at age s is :math:`g(a)^\mathsf{T} e^{sA} B`: the kernel of a system whose
-# output is the basis at a. What is to the right of the dashed line is older than the window.
+# The reconstruction at age a of a pulse at age s is :math:`g(a)^\mathsf{T} e^{sA} B`: the kernel of a system
+# whose output is the basis at a. Right of the dashed line, the pulse is older than the window.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,14 +26,14 @@ ages = (np.arange(128) + 0.5) * step
 
 
 def read_back(system, length=1.0, unit=1.0):
-    """Rows: where one looks, age / length; columns: the age of the pulse."""
+    """Rows: the age that is evaluated, divided by length; columns: the age of the pulse."""
     g = ss.basis(system, 1 - length * ages / unit)
     discrete = ss.zoh(system.with_output(g), length * step)
     return ss.kernel(discrete, windows * 128) / (length * step)
 
 
 def panel(ax, picture, extent, title):
-    # Gibbs' ripples are of both signs; blue is read back with its sign, red with the opposite.
+    # Gibbs' ripples have both signs: blue is the sign of the pulse, red the opposite sign.
     limit = 0.5 * order
     ax.imshow(picture, origin="lower", extent=extent, aspect="auto", cmap="RdBu", vmin=-limit, vmax=limit)
     ax.set_xticks(range(extent[1] + 1))
@@ -54,9 +55,9 @@ fig.supxlabel("age of the pulse, in windows", fontsize=10)
 fig.supylabel("age looked at, in windows", fontsize=10)
 
 # %%
-# The window as published is an echo: a pulse that should have dropped out is found again one window later,
-# a third as strong. So is Fourier decay, on purpose. Summed over where one looks, and over the pulses of each
-# window, here is what is left of the mean:
+# The published window is an echo: a pulse that should have dropped out reappears one window later, with a
+# third of its mass. Fourier decay does the same on purpose. Averaged over the evaluated ages and over the
+# pulses of each window, this mass remains:
 
 print(f"{'mass in window':22s}" + "".join(f"{j:>9d}" for j in range(windows)))
 for name, picture in pictures.items():
@@ -66,9 +67,9 @@ for name, picture in pictures.items():
 print(f"{'2/3, 2/9, 2/27':22s}" + "".join(f"{2 / 3**j:9.4f}" for j in range(1, windows + 1)))
 
 # %%
-# The weight that the mean gives to every age. Both windows end within a ripple of about their width divided
-# by the order. Beyond, Legendre's is empty; Fourier's keeps a fine ripple without mass, for the midpoint of
-# the jump is exact only in the limit of many waves.
+# The weight that the mean gives to every age. Both windows end within a ripple whose width is about the
+# window divided by the order. Beyond the window, the Legendre weight is zero; the Fourier weight keeps a fine
+# ripple with zero mean, because the midpoint of the jump is exact only in the limit of many waves.
 
 fig, axes = plt.subplots(2, 2, figsize=(8.5, 4), sharex=True, sharey=True, layout="constrained")
 everywhere = (np.arange(windows * 128) + 0.5) * step
@@ -85,7 +86,7 @@ fig.supylabel("weight in the mean", fontsize=10)
 
 # %%
 # A decay has no window. Laguerre functions cover the ages up to about four times order times timescale; the
-# picture is that of a window whose far end is out of focus.
+# picture resembles a window with a blurred far end.
 
 timescale = 1 / (4 * order)
 laguerre = read_back(ss.lagt(order, beta=0.0, timescale=timescale), unit=timescale)
@@ -96,9 +97,10 @@ plot.tidy(ax, xlabel="age of the pulse / (4 order timescale)", ylabel="age looke
 # %%
 # The whole past
 # --------------
-# Here a pulse is one sample of the history, `project` remembers it, and `reconstruct` reads it back. LegS
-# sees both ends of the past best. JacS pays for a sharper present with the beginning. FouS, if it closed,
-# would see everything alike, and take the beginning for a neighbour of the present.
+# Here a pulse is one sample of the history; `project` computes its coefficients and `reconstruct` evaluates
+# them. LegS is sharpest at both ends of the past. JacS is sharper at the present and less sharp at the
+# beginning. FouS, if it closed, would be equally sharp everywhere, but it would connect the beginning with
+# the present.
 
 cells = 128
 position = (np.arange(cells) + 0.5) / cells

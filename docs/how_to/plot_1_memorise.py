@@ -2,26 +2,27 @@ r"""
 Memorise a signal
 =================
 
-Keep a signal in a few numbers while it arrives, and read any part of its past back. Three functions do it for
-every memory: `memorize` while the samples come in, `project` afterwards and exactly, `reconstruct` the way
-back. What you choose is *what* to remember, *how many* numbers to spend, and *where* to read.
+Compress a signal into a few numbers while it arrives, and reconstruct any part of its past from them. Three
+functions do this for every memory: `memorize` processes the samples as they arrive, `project` computes the
+exact coefficients afterwards, and `reconstruct` evaluates the remembered signal. You choose *what* to
+remember, *how many* numbers to use, and *where* to reconstruct.
 
 =================================  ==========================================================
-You want to remember               Take
+You want to remember               Use
 =================================  ==========================================================
 everything so far, evenly          ``legs(order)``
 everything, the recent part best   ``jacs(order, beta)``
 the last `theta` samples           ``legt(order, theta)``; if it is periodic, ``fout(order, theta)``
-what is recent, fading             ``lagt(order, timescale=...)``
+the recent past, fading with age   ``lagt(order, timescale=...)``
 =================================  ==========================================================
 
-A memory of your own goes the same way up to its system: :doc:`plot_2_own_measure`.
+For a memory of your own, see :doc:`plot_2_own_measure`.
 """
 
 # %%
 # Remember everything
 # -------------------
-# The signal: 43 years of CO2 over Mauna Loa, a value a week.
+# The signal: 43 years of weekly CO2 measurements at Mauna Loa.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,20 +36,20 @@ weeks = len(u)
 print(f"{weeks} weeks, {u.min():.0f} to {u.max():.0f} ppm")
 
 # %%
-# `memorize` returns the memory after every sample, stepped by the bilinear rule unless you say otherwise; the
-# last row is the memory now. ``every=weeks`` keeps that row alone, and the cost in memory does not grow with
-# the signal.
+# `memorize` returns the memory after every sample, stepped by the bilinear rule by default; the last row is
+# the current memory. ``every=weeks`` keeps only that row, so that the memory use does not grow with the
+# signal.
 
 memory = ss.legs(64)
 c = ss.memorize(memory, u, every=weeks)
 c.shape
 
 # %%
-# Where to read: the middle of the cell
-# -------------------------------------
-# Sample k is the signal on the whole cell from k to k + 1, of which the whole history has `weeks`. So it is
-# read at the middle, ``(k + 0.5) / weeks``. This is not pedantry: read at the left edge, everything is half a
-# sample off, and that error hides how good the memory is.
+# Where to reconstruct: the middle of the cell
+# --------------------------------------------
+# Sample k represents the signal on the cell from k to k + 1, of a history of length `weeks`. It is therefore
+# reconstructed at the middle of the cell, ``(k + 0.5) / weeks``. This matters: at the left edge, everything
+# is shifted by half a sample, and that error is larger than the error of the memory.
 
 k = np.arange(weeks)
 at_middle = ss.reconstruct(memory, c[-1], (k + 0.5) / weeks)
@@ -69,9 +70,10 @@ plot.tidy(axes[1], title="256 numbers, the last 400 weeks", ylabel="CO2, ppm")
 # %%
 # How many numbers
 # ----------------
-# A polynomial needs more than :math:`\pi` numbers for each period it is to follow. Below that it draws the
-# trend; above, the error falls fast. Here the seasons are 43 periods: look for the step at about 135. The
-# online memory is nearly as good as the exact projection: what is left is what so few polynomials cannot say.
+# A polynomial needs more than :math:`\pi` coefficients for each period that it is to follow. Below that it
+# only follows the trend; above, the error falls fast. The seasons are 43 periods here, so the error drops at
+# about 135. The online memory is nearly as accurate as the exact projection: the remaining error is that of
+# the polynomial approximation itself.
 
 orders = np.array([4, 8, 16, 32, 64, 128, 192, 256])
 rms = {"memorize, online": [], "project, exact": []}
@@ -87,9 +89,10 @@ plot.convergence(orders, rms, ax=ax, xlabel="numbers kept", ylabel="error, ppm")
 # %%
 # Only the last five years
 # ------------------------
-# A window spends all its numbers on what is inside. `theta` is its length, here in weeks, as a sample lasts
-# one unit of time by default. Ages count backwards from now: a moment t = 1 - age / theta is 1 now and 0 at
-# the far end. To begin with, the signal is zero before it starts; subtract its mean, or wait a window.
+# A window uses all its coefficients for the samples inside it. `theta` is its length, here in weeks, as a
+# sample lasts one unit of time by default. Ages count backwards from now: the position t = 1 - age / theta is
+# 1 now and 0 at the far end. The signal is taken as zero before its start; subtract its mean, or wait for one
+# window length.
 
 theta = 260.0
 window = ss.legt(33, theta)
@@ -106,8 +109,8 @@ for ax, now in zip(axes, (600, 1400, weeks - 1)):
 axes[0].set_ylabel("CO2, ppm")
 
 # %%
-# One row a sample is one memory a sample, so that a rolling feature is an output: the value two years ago and
-# the mean of the last five, from the same states.
+# One row per sample is one memory per sample, so a rolling feature is a linear output of the states. From the
+# same states follow the value two years ago and the mean of the last five years:
 
 reader = ss.basis(window, [1 - 104 / theta])
 two_years_ago, mean = rows @ reader[0], rows[:, 0]
@@ -119,8 +122,8 @@ print(f"mean of five years:  error {np.sqrt(np.mean((mean[j] - running) ** 2)):.
 # %%
 # Recent things well, old things roughly
 # --------------------------------------
-# Between the two: JacS holds the whole past, but weighs it by a power of the position; LagT fades with age.
-# All memories below have 24 numbers.
+# JacS and LagT are between these two: JacS holds the whole past but weighs it by a power of the position;
+# LagT fades with age. All memories below have 24 coefficients.
 
 memories = {
     "legs": ss.legs(24),
@@ -143,10 +146,10 @@ for ax, (name, system) in zip(axes, memories.items()):
 axes[-1].set_xlabel("weeks before now")
 
 # %%
-# Live: in chunks, many channels, any library
-# -------------------------------------------
-# The last row is all that the next chunk needs; a memory of the whole past must also be told how many samples
-# it has heard.
+# Online: in chunks, with many channels, with any library
+# -------------------------------------------------------
+# The next chunk needs only the last row. A memory of the whole past also needs the number of samples already
+# processed, `heard`.
 
 memory, state, heard = ss.legs(64), None, 0
 for chunk in np.array_split(u, 7):
@@ -155,8 +158,8 @@ for chunk in np.array_split(u, 7):
 print(f"in chunks against at once: {abs(state - c[-1]).max() / abs(c[-1]).max():.0e}")
 
 # %%
-# A signal may be (samples,), (samples, channels) or (batch, samples, channels); the states follow, and so do
-# library, device and precision.
+# A signal may have the shape (samples,), (samples, channels) or (batch, samples, channels). The states have
+# the corresponding shape and the same library, device and precision.
 
 many = np.stack([u, np.sin(k / 9.0)], axis=1).astype(np.float32)
 rows = ss.memorize(ss.legs(16), many, every=weeks // 4)

@@ -2,18 +2,18 @@ r"""
 Define your own measure
 =======================
 
-A memory is a basis, a weight and a clock. If differentiation keeps the span of your basis, the matrices of
-its memory follow, exactly, and every solver, kernel and discretization of `statespace` runs it. This page
-makes two that no paper printed: one that remembers the whole past in roots, with detail crowding at its
-*beginning*, and one that remembers in a bank of leaky integrators.
+A memory is a basis, a weight and a clock. If the span of your basis is closed under differentiation, the
+matrices of its memory follow exactly, and every solver, kernel and discretization of `statespace` applies to
+it. This page builds two memories that no paper has published: one that remembers the whole past in fractional
+powers, with the most detail near its *beginning*, and a bank of leaky integrators.
 """
 
 # %%
-# A basis for origins: Müntz polynomials
-# --------------------------------------
+# A basis with detail at the start: Müntz polynomials
+# ---------------------------------------------------
 # Combinations of :math:`1, s^{1/2}, s, s^{3/2}, \ldots`, where s is the position in the whole past, 0 its
-# start and 1 the present. They change fast near 0. Each power is an eigenfunction of :math:`s\,d/ds`, so that
-# the span closes for any exponents. `Measure` wants the basis orthonormal; Gram and Schmidt do that, exactly.
+# start and 1 the present. They change fast near 0. Each power is an eigenfunction of :math:`s\,d/ds`, so the
+# span closes for any exponents. `Measure` needs an orthonormal basis; Gram-Schmidt computes one exactly.
 
 from functools import lru_cache
 
@@ -47,21 +47,21 @@ plot.basis(muntz, 5)
 # %%
 # Derive
 # ------
-# The closure is proven, not assumed: `hippo_closure` finds :math:`-(sK)' = A K` by matching coefficients over
-# exact numbers.
+# The closure is proven, not assumed: `hippo_closure` solves :math:`-(sK)' = A K` by matching coefficients in
+# exact arithmetic.
 
 found = symbolic.hippo_closure(muntz, 4)
 print(found.equation, "  closure:", found.closure)
 found.A
 
 # %%
-# The eigenvalues are minus one more than the exponents, as they must be.
+# The eigenvalues are -(1 + exponent), as expected.
 
 sympy.Matrix(sorted(found.A.eigenvals(), reverse=True)).T
 
 # %%
-# If your basis does not close, you are told by how much. Sines are orthonormal, but differentiation makes
-# cosines of them:
+# If your basis does not close, the error states the norm of what is left out. Sines are orthonormal, but
+# their derivatives are cosines:
 
 
 def sines(n, s):
@@ -76,10 +76,10 @@ except ValueError as error:
 # %%
 # Run
 # ---
-# Numbers, and a system like any other. The equation is :math:`t\,c' = A c + B u`; in the time
+# Convert the matrices to numbers and build a system. The equation is :math:`t\,c' = A c + B u`. In the time
 # :math:`\ln t` its coefficients are constant, and a sample that is constant over the cell from k to k + 1 is
-# taken in *without error* by a zero-order hold of :math:`h = \ln\frac{k+1}{k}`. (`memorize` does this for the
-# shipped measures; for yours, it is the loop below.)
+# integrated *without error* by a zero-order hold with step :math:`h = \ln\frac{k+1}{k}`. (`memorize` does
+# this for the shipped measures; for your own, write the loop below.)
 
 order, samples = 6, 400
 A, B = symbolic.derive_hippo(muntz, order)
@@ -97,8 +97,8 @@ for k in range(1, samples):
 # %%
 # Check against quadrature
 # ------------------------
-# What the memory should hold are the integrals :math:`\int_0^1 u(s)\,g_n(s)\,ds` of the sampled signal:
-# over each cell, an antiderivative of :math:`g_n` says exactly.
+# The exact coefficients are the integrals :math:`\int_0^1 u(s)\,g_n(s)\,ds` of the sampled signal. An
+# antiderivative of :math:`g_n` gives the exact integral over each cell.
 
 knots = np.arange(samples + 1) / samples
 z = sympy.Symbol("z", positive=True)
@@ -110,8 +110,8 @@ print("quadrature", exact.round(12))
 assert abs(c - exact).max() < 1e-12
 
 # %%
-# Read the past back, beside a LegS memory of as many states. Both hold the best approximation in their span;
-# this signal is smooth in :math:`\sqrt{s}`, which is what the basis was made for.
+# Reconstruct the past, and compare with a LegS memory with the same number of states. Both hold the best
+# approximation in their span; this signal is smooth in :math:`\sqrt{s}`, which suits the Müntz basis.
 
 basis = symbolic.lower([orthonormal(n) for n in range(order)], (x,), z)
 legs = ss.legs(order)
@@ -127,9 +127,9 @@ plot.tidy(ax, title="Two memories of the whole past", xlabel="position in the pa
 # %%
 # A bank of leaky integrators
 # ---------------------------
-# The same idea with another clock: ages from 0 to infinity, and combinations of
-# :math:`e^{-s}, e^{-2s}, e^{-4s}, \ldots`, made orthonormal under weight 1. Exponentials are the
-# eigenfunctions of :math:`d/ds`, so any rates close.
+# The same method with another clock: ages from 0 to infinity, and combinations of :math:`e^{-s}, e^{-2s},
+# e^{-4s}, \ldots`, made orthonormal under weight 1. Exponentials are eigenfunctions of :math:`d/ds`, so the
+# span closes for any rates.
 
 rates = [1, 2, 4, 8, 16]
 
@@ -154,7 +154,7 @@ A
 
 # %%
 # A translated memory is an ordinary time-invariant system: `kernel`, `convolve`, `simulate`, `nplr` and the
-# rest take it. The kernels of its states are the basis itself:
+# other functions accept it. The kernels of its states are the basis functions:
 
 A, B = symbolic.derive_hippo(bank, 5)
 states = ss.StateSpace(np.array(A, dtype=float), np.array(B, dtype=float)[:, 0], C=np.eye(5))

@@ -2,16 +2,16 @@ r"""
 Build an S4 layer's kernel in your framework
 ============================================
 
-An S4 layer is a linear state-space model per channel, :math:`x' = A x + B u`, :math:`y = C x + D u`, used in
-two ways that must agree: in training as a convolution with a long kernel, in use as a recurrence, sample by
-sample. diffmath computes both on whatever arrays it is given. This page runs on NumPy; the PyTorch and JAX
-versions of the same lines are below.
+An S4 layer is a linear state-space model per channel, :math:`x' = A x + B u`, :math:`y = C x + D u`. It is
+evaluated in two ways that must agree: in training as a convolution with a long kernel, at inference as a
+recurrence over the samples. diffmath computes both on arrays of any library. This page runs on NumPy; the
+PyTorch and JAX versions of the same lines are below.
 """
 
 # %%
 # Kernel, convolution, recurrence
 # -------------------------------
-# Four channels of one HiPPO system, each with its own output vector: a row of C each, a row of K each.
+# Four channels of one HiPPO system, each with its own output vector: row i of C gives row i of K.
 
 import time
 
@@ -33,15 +33,15 @@ y = ss.convolve(u, K)
 y.shape
 
 # %%
-# The recurrence gives the same numbers. (It takes every channel of u through every output of the system; row
-# i of C belongs to channel i.)
+# The recurrence gives the same numbers. (It applies every output of the system to every channel of u; the
+# output of row i of C is used for channel i.)
 
 recurrent = np.stack([ss.simulate(system, u[:, i])[:, i] for i in range(channels)], axis=1)
 print(f"convolution against recurrence: {abs(y - recurrent).max() / abs(y).max():.0e}")
 assert abs(y - recurrent).max() < 1e-12 * abs(y).max()
 
 # %%
-# In a layer each channel has its own step as well: `kernel_bank` computes all kernels together.
+# In a layer each channel also has its own step: `kernel_bank` computes all kernels together.
 
 steps = np.geomspace(1e-3, 1e-1, channels)
 bank = ss.kernel_bank(ss.legs(order), length, dt=steps, C=C)
@@ -49,14 +49,14 @@ alone = ss.kernel(ss.bilinear(ss.legs(order).with_output(C[2]), steps[2]), lengt
 print(bank.shape, f"{abs(bank[2] - alone).max() / abs(alone).max():.0e}")
 
 # %%
-# Is it the S4 layer of the papers? A, B and the recurrence are S4's: `bilinear` keeps C and drives step k by
-# sample k. What differs from the published code is what was wrong there: nothing is clipped (S4 clips B), and
-# the unit of time of each window is written down, see :doc:`/auto_theory/plot_3_conventions`.
+# Is it the S4 layer of the papers? A, B and the recurrence are S4's: `bilinear` keeps C and drives step k
+# with sample k. It differs from the published code where that has errors: nothing is clipped (S4 clips B),
+# and the unit of time of each window is stated, see :doc:`/auto_theory/plot_3_conventions`.
 #
 # Streaming
 # ---------
-# Online, carry the state: `step` takes one sample; `simulate` gives the outputs of a chunk and `advance` the
-# state after it.
+# For online use, pass the state on: `step` processes one sample; `simulate` returns the outputs of a chunk
+# and `advance` the state after it.
 
 one = ss.bilinear(ss.legs(order).with_output(C[0], 1.0), dt)
 state, outputs = np.zeros(order), []
@@ -72,7 +72,7 @@ for sample in u[:200, 0]:
 print(f"sample by sample:          {abs(np.array(outputs) - y[:200, 0]).max() / abs(y[:, 0]).max():.0e}")
 
 # %%
-# A kernel can be streamed, too: `convolve` takes the samples *before* a chunk.
+# Convolution can also be streamed: `convolve` takes the samples *before* a chunk.
 
 first, second = u[:600], u[600:]
 print(f"{abs(ss.convolve(second, K, before=first) - y[600:]).max() / abs(y).max():.0e}")
@@ -80,9 +80,9 @@ print(f"{abs(ss.convolve(second, K, before=first) - y[600:]).max() / abs(y).max(
 # %%
 # In your framework
 # -----------------
-# Arrays in, arrays out, of one library and on one device; a system is built on NumPy and follows the data.
-# Here is the array standard's own strict implementation, which does nothing that the standard does not
-# promise; a library that passes here has what it takes.
+# All arrays of a call belong to one library and one device. A system is built on NumPy and converted to the
+# library of the data. The example uses the array standard's strict implementation, which provides only what
+# the standard guarantees; code that runs on it runs on every conforming library.
 
 import array_api_strict as xp
 
@@ -91,8 +91,8 @@ K_strict = ss.kernel(strict, length)
 print(type(K_strict), f"{abs(np.asarray(K_strict) - K).max():.0e}")
 
 # %%
-# In PyTorch, the same lines; gradients flow back to C, D and u, and for `diagonal_kernel` to the poles and
-# the steps as well, since everything is made of PyTorch's own operations:
+# In PyTorch, the lines are the same. Gradients flow to C, D and u, and for `diagonal_kernel` also to the
+# poles and the steps, since everything is computed with PyTorch operations:
 #
 # .. code-block:: python
 #
@@ -105,8 +105,9 @@ print(type(K_strict), f"{abs(np.asarray(K_strict) - K).max():.0e}")
 #     y.square().mean().backward()
 #     assert C.grad.shape == (4, 64)
 #
-# The same lines go through `jit`, `vmap` and `grad` of JAX (:doc:`/auto_how_to/plot_6_differentiate`). Where
-# only C is learned, compute the kernels of all states once, outside; what depends on C is one matrix product:
+# The same lines work under `jit`, `vmap` and `grad` of JAX (:doc:`/auto_how_to/plot_6_differentiate`). If
+# only C is learned, compute the kernels of all states once, outside; the part that depends on C is one matrix
+# product:
 #
 # .. code-block:: python
 #
@@ -133,8 +134,8 @@ print(f"C times the kernels of the states: {abs(by_states - K).max():.0e}")
 # %%
 # Which method, at what cost
 # --------------------------
-# ``method="auto"`` takes what `kernel_method` says. All methods give one kernel; `product` takes the spectrum
-# from the structure of the system, `cauchy` from the normal-plus-low-rank form of `nplr`.
+# ``method="auto"`` uses the method that `kernel_method` returns. All methods give the same kernel; `product`
+# takes the spectrum from the structure of the system, `cauchy` from the normal-plus-low-rank form of `nplr`.
 
 single = ss.bilinear(ss.legs(order).with_output(C[0]), dt)
 print(f"auto: {ss.kernel_method(single, length)} for {length} lags, {ss.kernel_method(single, 20)} for 20")
@@ -154,10 +155,10 @@ print(ss.nplr(ss.legs(order)), ss.nplr(ss.legt(order)), sep="\n")
 # %%
 # Diagonal layers: S4D
 # --------------------
-# A diagonal system needs no matrices: poles, and weights C times B. `diagonal_kernel` computes the kernels of
-# all channels at once, each with its own step, and never holds an array of states times lags. The published
-# starts are there: `s4d_legs`, `s4d_inv`, `s4d_lin`, `s4d_real`, `s5_blocks`. Each pole stands for itself and
-# its conjugate.
+# A diagonal system needs no matrices, only poles and the weights C times B. `diagonal_kernel` computes the
+# kernels of all channels at once, each with its own step, and never allocates an array of states times lags.
+# The published initialisations are available: `s4d_legs`, `s4d_inv`, `s4d_lin`, `s4d_real`, `s5_blocks`. Each
+# pole stands for a conjugate pair.
 
 poles, B = ss.s4d_legs(order)
 C_modes = rng.standard_normal((channels, order // 2)) + 1j * rng.standard_normal((channels, order // 2))
@@ -165,8 +166,8 @@ K_diagonal = ss.diagonal_kernel(poles, C_modes * B, length, dt=steps)
 K_diagonal.shape
 
 # %%
-# `modal` makes a real system of a diagonal one, with blocks of two for the pairs, so that everything else on
-# this page runs it, too. Its kernel is the same.
+# `modal` converts a diagonal system into a real system with 2 x 2 blocks for the pairs, so that everything
+# else on this page applies to it. Its kernel is the same.
 
 modal = ss.zoh(ss.modal(poles, B, C_modes[0]), steps[0])
 error = abs(ss.kernel(modal, length) - K_diagonal[0]).max() / abs(K_diagonal[0]).max()
@@ -174,10 +175,10 @@ print(f"diagonal kernel against the kernel of its real system: {error:.0e}")
 assert error < 1e-10
 
 # %%
-# Is S4D-LegS close to LegS? Only weakly: as a filter of slow signals, not as a function. Below is the kernel
-# of the first coefficient, of which LegS has :math:`e^{-t}`: at points, and as a hold of 1/500 averages it.
-# With more states the spikes get thinner, not lower; averaged they fade. A system that must be LegS should
-# be `legs`: its kernel costs no more.
+# Is S4D-LegS close to LegS? Only weakly: as a filter of slow signals, not pointwise. The plot shows the
+# kernel of the first coefficient, which for LegS is :math:`e^{-t}`: pointwise, and averaged by a hold of
+# 1/500. With more states the spikes get narrower, not lower; in the average they vanish. If a system must be
+# LegS, use `legs`: its kernel costs no more.
 
 fig, axes = plt.subplots(1, 2, figsize=(8, 3), sharey=True, layout="constrained")
 fine = 1 / 500

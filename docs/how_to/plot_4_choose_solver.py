@@ -2,9 +2,9 @@ r"""
 How to choose a solver
 ======================
 
-For an ordinary differential equation start with `ode.dopri5`, for a stochastic one with `sde.sra1` if its
-noise is additive and `sde.milstein` if not. This page says when to leave them, and measures what it costs not
-to. The decisions come last, as one table that the sections fill.
+For an ordinary differential equation start with `ode.dopri5`. For a stochastic one start with `sde.sra1` if
+its noise is additive, and with `sde.milstein` if not. This page says when another method is better, and
+measures the difference. The table at the end collects all recommendations.
 """
 
 import html
@@ -25,7 +25,7 @@ from diffmath.testing import (
 
 
 class Decisions:
-    """Rows of: what you have, what to use, what was measured, and the same for what not to use."""
+    """Rows of: the problem, what to use, what was measured, and the same for what not to use."""
 
     def __init__(self):
         self.rows = []
@@ -53,9 +53,8 @@ def evaluations(solution):
 # %%
 # Ordinary differential equations
 # -------------------------------
-# **Smooth and not stiff: dopri5 or tsit5.** Arenstorf's satellite of earth and moon comes back to where it
-# began after one period, if it is solved well. Fixed steps must be short everywhere because of the few places
-# where it is fast.
+# **Smooth and not stiff: dopri5 or tsit5.** Arenstorf's orbit, a satellite of earth and moon, returns to its
+# start after one period. Fixed steps must be short everywhere because the satellite is fast in a few places.
 
 MU, PERIOD = 0.012277471, 17.065216560157962558
 ORBIT = np.array([[0.994, 0.0, 0.0, -2.00158510637908252240537862224]])
@@ -83,8 +82,8 @@ decisions.add(
 assert cost < fixed_cost / 5
 
 # %%
-# **Tight tolerances: dop853 or vern7.** The higher the order, the less a further digit costs; at loose
-# tolerances it buys nothing.
+# **Tight tolerances: dop853 or vern7.** The higher the order, the less each further digit costs. At loose
+# tolerances a high order gains nothing.
 
 fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 works = {}
@@ -103,10 +102,10 @@ decisions.add(
 assert high[0] < 0.6 * low[0]
 
 # %%
-# **Stiff: kvaerno3 or rosenbrock23 at loose tolerances, kvaerno5, rodas5p or radau5 at tight ones.** Where
-# something decays much faster than you care to watch, explicit steps stay as short as that decay, long after
-# it is over: the tolerance hardly changes their number, which is how one tells stiffness. Very stiff problems
-# end with a status, and advice.
+# **Stiff: kvaerno3 or rosenbrock23 at loose tolerances, kvaerno5, rodas5p or radau5 at tight ones.** If some
+# component decays much faster than the time scale of interest, explicit steps stay as short as that decay,
+# even long after it is over. Their number then hardly depends on the tolerance, which is a sign of stiffness.
+# Very stiff problems end with a status and advice.
 
 
 def relax(t, x, rate=1e4):
@@ -127,9 +126,8 @@ except SolveError as error:
     print(error)
 
 # %%
-# **With a Jacobian that you can write down, or whose zeros you know: give it.** Differences cost an
-# evaluation for every unknown; with `sparsity` one for every colour of the pattern. A discretised diffusion
-# has 3 colours.
+# **A known Jacobian or sparsity pattern: pass it.** Finite differences cost one evaluation per unknown; with
+# `sparsity`, one per colour of the pattern. A discretised diffusion has 3 colours.
 
 n = 60
 grid = np.arange(1, n + 1) / (n + 1)
@@ -156,9 +154,9 @@ decisions.add(
 assert evaluations(given) < evaluations(colours) < evaluations(full) / 3
 
 # %%
-# **Stiff in one part only: kencarp3 or kencarp4, on an ode.Split.** The dear or awkward part is explicit: no
-# Newton iteration calls it, no Jacobian of it is asked for. Without the split, an implicit method calls all
-# of f at every iteration and for its differences; count the calls of the reaction.
+# **Stiff in one part only: kencarp3 or kencarp4, on an ode.Split.** The expensive or nonlinear part is
+# explicit: no Newton iteration calls it, and it needs no Jacobian. Without the split, an implicit method
+# calls all of f in every iteration and for its finite differences. The code counts the calls of the reaction.
 
 calls = {"reaction": 0}
 
@@ -182,8 +180,9 @@ decisions.add(
 assert apart < calls["reaction"] / 2
 
 # %%
-# **A stiff linear part: exponential methods, on an ode.Semilinear.** The linear part is solved exactly; its
-# stiffness costs nothing. Best where it is diagonal, as in Fourier space; here, Burgers' equation.
+# **A stiff linear part: exponential methods, on an ode.Semilinear.** The linear part is solved exactly, so
+# its stiffness does not limit the step. This is cheapest if the linear part is diagonal, as in Fourier space.
+# The example is Burgers' equation.
 
 waves = np.fft.fftfreq(128, 1 / 128) * (np.abs(np.fft.fftfreq(128)) < 1 / 3)
 bump = np.fft.fft(np.exp(np.sin(2 * np.pi * np.arange(128) / 128)))[None]
@@ -206,7 +205,7 @@ assert error < 1e-4
 assert plain.status == "nonfinite"
 
 # %%
-# **Linear: exact.** One step to any time; `ode.expm_multiply` for a large sparse matrix.
+# **Linear: exact.** One step to any time. For a large sparse matrix use `ode.expm_multiply`.
 
 oscillator = ode.Linear(np.array([[0.0, 1.0], [-1.0, -0.01]]))
 whole = ode.solve(oscillator, np.array([[1.0, 0.0]]), [0.0, 500.0], method=ode.exact)
@@ -219,8 +218,8 @@ decisions.add(
 assert error > 1e-5
 
 # %%
-# **Hamiltonian, for a long time: leapfrog, mclachlan4, yoshida6.** Their energy error stays what it is in the
-# first periods; that of a general method adds up. For a few periods to many digits `dop853` is better.
+# **Hamiltonian, long times: leapfrog, mclachlan4, yoshida6.** Their energy error stays at the level of the
+# first periods; that of a general method accumulates. For a few periods to many digits `dop853` is better.
 
 pendulum = ode.Separable(velocity=lambda t, p: p, force=lambda t, q: -np.sin(q))
 
@@ -241,7 +240,7 @@ decisions.add(
 assert keeps.max() < drifts[-1] / 30
 
 # %%
-# **Something happens on the way: events.** Not the nearest saved time.
+# **Times at which something happens: events.** Do not take the nearest saved time.
 
 ground = ode.Event(lambda t, x: x[:, 0], terminal=True, direction=-1)
 
@@ -262,8 +261,9 @@ decisions.add(
 assert located < 1e-10
 
 # %%
-# **Many at once: a batch of rows.** Every row takes the steps that it needs. With shared steps all take those
-# of the hardest; that pays only where overhead counts more than evaluations, or f has no rows.
+# **Many at once: a batch of rows.** Every row takes only the steps that it needs. With shared steps, all rows
+# take the steps of the hardest row; that pays off only if overhead costs more than evaluations, or if f does
+# not act on independent rows.
 
 speeds = np.logspace(0, 2, 50)[:, None]
 
@@ -285,14 +285,15 @@ assert mean_rows < mean_shared / 2
 # %%
 # Stochastic differential equations
 # ---------------------------------
-# The first question is what noise there is, the second whether you want paths or expectations. `SDE(...,
-# noise=...)` states the first, and a method refuses what it cannot solve.
+# First determine the class of the noise, then whether you need paths or expectations. `SDE(..., noise=...)`
+# states the class, and a method refuses a class that it cannot solve.
 #
-# **Additive: sra1.** Two evaluations of the drift a step, so Euler-Maruyama may take twice the steps.
+# **Additive: sra1.** It takes two drift evaluations per step, so Euler-Maruyama gets twice as many steps
+# here.
 
 
 def path_error(method, problem, steps):
-    """Root mean square error along the path with so many steps."""
+    """Root mean square error along the path with this number of steps."""
     found = measure_strong_order(method, problem, paths=200, steps=steps // 16, halvings=4)
     return found.errors[-1]
 
@@ -306,8 +307,8 @@ assert good < bad / 10
 
 # %%
 # **Diagonal or scalar: sriw1 for accuracy, milstein for simplicity.** `milstein` needs the derivative of the
-# diffusion (`symbolic.SDE.lower` derives it; `derivative_free_milstein` does without), and costs one
-# evaluation of each; `sriw1` takes 2 of the drift and 4 of the diffusion.
+# diffusion (`symbolic.SDE.lower` derives it; `derivative_free_milstein` does not need it) and costs one
+# evaluation each of drift and diffusion; `sriw1` takes 2 of the drift and 4 of the diffusion.
 
 problem = curved_sde()
 best, good, bad = (
@@ -323,8 +324,8 @@ assert best < bad / 10
 assert good < bad
 
 # %%
-# **Commutative: milstein.** No Levy areas are needed. Declare it, and it is checked where a solve begins; a
-# symbolic SDE proves it.
+# **Commutative: milstein.** No Levy areas are needed. Declare the noise commutative: the declaration is
+# checked at the start of a solve, and a symbolic SDE proves it.
 
 problem = curved_sde(noise="commutative")
 good, bad = path_error(sde.milstein, problem, 128), path_error(sde.euler_maruyama, problem, 256)
@@ -335,8 +336,8 @@ decisions.add(
 assert good < bad / 2
 
 # %%
-# **General: milstein_levy along the path.** It draws the Levy areas. Without them no method is better than
-# order 1/2, whatever its name; `sde.milstein` says so.
+# **General: milstein_levy along the path.** It draws the Levy areas. Without them no method has an order
+# above 1/2; `sde.milstein` refuses such noise with this message.
 
 problem = heisenberg_sde()
 good, bad = path_error(sde.milstein_levy, problem, 64), path_error(sde.euler_maruyama, problem, 256)
@@ -351,9 +352,9 @@ except ValueError as error:
     print(error)
 
 # %%
-# **Ito or Stratonovich: say which.** Physics and geometry mean Stratonovich as a rule, finance and diffusion
-# models Ito. A method solves what `SDE(..., calculus=)` says or refuses. For :math:`dX = X \circ dW` the mean
-# at time 1 is :math:`e^{1/2} = 1.65`; read as Ito, it stays 1.
+# **Ito or Stratonovich: state which.** Physics and geometry usually mean Stratonovich, finance and diffusion
+# models Ito. A method solves the calculus that `SDE(..., calculus=)` states, or refuses. For
+# :math:`dX = X \circ dW` the mean at time 1 is :math:`e^{1/2} = 1.65`; read as Ito, it stays 1.
 
 key, ones = dm.random.key(0), np.ones((20_000, 1))
 
@@ -379,9 +380,9 @@ assert abs(wrong - 1) < 0.1
 
 # %%
 # **Expectations, not paths: weak methods.** `dri1` and `w2ito1` have weak order 2 for any Ito noise, without
-# Levy areas, on random numbers of three values. Their errors here are exact, no sampling: moments on an
-# affine equation with general noise. But two runs on "the same path" mean nothing to them, and they are
-# refused where a path is asked for.
+# Levy areas, with random numbers that take three values. Their errors here are computed exactly, without
+# sampling, from the moments of an affine equation with general noise. Two runs on the same path are
+# meaningless for them, so they are refused where a path is required.
 
 general = affine_sde("general")
 weak = measure_weak_order(sde.dri1, general)
@@ -398,7 +399,7 @@ except ValueError as error:
     print(error)
 
 # %%
-# **Linear, and only mean and covariance wanted: moments.** No samples at all.
+# **Linear, only mean and covariance needed: moments.** No samples are needed.
 
 ou = sde.LinearSDE(np.array([[-1.0]]), b=np.array([[0.5]]))
 exact_variance = sde.moments(ou, np.array([1.0]), [0.0, 1.0]).covariance[-1, 0, 0]
@@ -410,8 +411,8 @@ decisions.add(
 )  # fmt: skip
 
 # %%
-# **Stiff drift: implicit_euler_maruyama, skencarp for additive noise.** The noise stays explicit. Explicit
-# methods explode at :math:`\lambda h > 2`; `theta_maruyama(0.5)` keeps the stationary variance of a linear
+# **Stiff drift: implicit_euler_maruyama, or skencarp for additive noise.** The noise stays explicit. Explicit
+# methods diverge at :math:`\lambda h > 2`; `theta_maruyama(0.5)` keeps the stationary variance of a linear
 # drift at any step.
 
 stiff = sde.SDE(lambda t, x: -1000.0 * (x - np.cos(t)), lambda t, x: 0 * x + 1.0, "additive")
@@ -428,8 +429,8 @@ assert distance < 0.2
 assert size > 1e20
 
 # %%
-# **Particles with friction: sde.Langevin and its methods.** `baoab` to sample; `ubu`, `align` (order 2),
-# `should`, `quicsort` (order 3) along the path. They treat friction and noise as a whole.
+# **Particles with friction: sde.Langevin and its methods.** Use `baoab` to sample; `ubu`, `align` (order 2),
+# `should`, `quicsort` (order 3) along the path. They integrate friction and noise exactly together.
 
 well = sde.Langevin(lambda t, q: -q, friction=1.0)
 x0 = well.thermal(np.zeros((4000, 1)), key)
@@ -446,9 +447,9 @@ assert abs(variances["baoab"] - 1) < 0.05
 assert variances["euler_maruyama"] > 1.3
 
 # %%
-# **Rarely difficult: solve_adaptive.** Every row takes short steps where it needs them, on a path that
-# rejection does not move. With one step for all, the few rows that begin far out decide; where one step size
-# fits everything, as in most linear problems, `solve` is cheaper.
+# **Difficult for a short time: solve_adaptive.** Every row takes short steps where it needs them, on a path
+# that rejections do not change. With one step for all rows, the few rows that start far out determine it. If
+# one step size suits everything, as in most linear problems, `solve` is cheaper.
 
 quartic = sde.SDE(lambda t, x: -(x**3), lambda t, x: 0 * x + 0.5, "additive")
 spread = np.linspace(-30.0, 30.0, 60)[:, None]
@@ -474,5 +475,5 @@ assert each < all_rows / 5
 decisions
 
 # %%
-# What each method is of is measured in :doc:`/auto_theory/plot_5_orders`. A method of your own:
+# The order of each method is measured in :doc:`/auto_theory/plot_5_orders`. To write your own method, see
 # :doc:`plot_5_own_method`.

@@ -2,15 +2,15 @@ r"""
 Write your own method
 =====================
 
-A method is a step and its facts. `solve` takes any object that has them: fixed or adaptive, for ordinary or
-stochastic equations. The same tests that hold the library's methods to their order hold yours.
+A method is a step function and its properties. `solve` accepts any object that has them: fixed or adaptive,
+for ordinary or stochastic equations. You can test it with the same functions that test the library's methods.
 """
 
 # %%
 # A Runge-Kutta method is a table
 # -------------------------------
-# If yours is an explicit Runge-Kutta method, write the table. Fractions are exact, and the order is proven
-# before the method exists: here Kutta's third-order rule, with an embedded second-order one.
+# To write an explicit Runge-Kutta method, write its tableau. Fractions are exact, and the order is proven
+# when the object is built. This is Kutta's third-order rule with an embedded second-order one.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,7 +30,7 @@ kutta3 = ode.Tableau(
 print(kutta3.report())
 
 # %%
-# It has an error estimate, so `solve` adapts its step; every row of the batch has its own.
+# It has an error estimate, so `solve` adapts its step size, for every row of the batch separately.
 
 rates = np.array([[1.0], [10.0], [100.0]])
 
@@ -43,7 +43,7 @@ solution = ode.solve(relax, np.zeros((3, 1)), np.linspace(0, 3, 61), method=kutt
 print(solution)
 
 # %%
-# A slip of the pen does not get far:
+# A wrong coefficient is refused:
 
 try:
     ode.Tableau(name="slip", a=[[], ["1/2"], [1, 2]], b=["1/6", "2/3", "1/6"], order=3)
@@ -53,8 +53,8 @@ except ValueError as error:
 # %%
 # Any object with a step
 # ----------------------
-# What is not a table is an object with ``step(f, t, x, dt)`` and `order`. This one is Heun's rule
-# extrapolated: one step of dt and two of dt/2, combined so that the leading errors cancel.
+# Any other method is an object with ``step(f, t, x, dt)`` and `order`. This one is Heun's rule with
+# extrapolation: one step of dt and two of dt/2, combined so that the leading errors cancel.
 
 
 class ExtrapolatedHeun:
@@ -81,8 +81,9 @@ mine = ExtrapolatedHeun()
 print(ode.solve(relax, np.zeros((3, 1)), np.linspace(0, 3, 61), method=mine, rtol=1e-6))
 
 # %%
-# Is it of the order it claims? `assert_order` measures it on a problem with a known solution, and says
-# nothing if it is. Claim one more, and it shows what it saw.
+# Does it have the order that it claims? `assert_order` measures the order on a problem with a known solution
+# and passes silently if it is as claimed. If the claim is one too high, it fails and shows the measured
+# errors.
 
 problem = linear_ode(dim=3, seed=1)
 assert_order(mine.step, problem, order=3)
@@ -92,14 +93,14 @@ except AssertionError as error:
     print(error)
 
 # %%
-# With Hypothesis, problems are drawn until one breaks the claim: see
-# :mod:`diffmath.testing.strategies`.
+# Hypothesis can draw problems until one violates the claim: see :mod:`diffmath.testing.strategies`.
 #
 # A stochastic step
 # -----------------
 # For an SDE a step is a function of the state and of the noise over the step, and `sde.Method` states the
 # strong and weak order for every class of noise. Increments are arguments, so that coarse and fine runs can
-# share a path. Here: the Euler-Maruyama step with the drift taken at the middle, predicted without noise.
+# share a path. The example is the Euler-Maruyama step with the drift evaluated at the midpoint, which is
+# predicted without noise.
 
 
 def midpoint_drift(model, t, x, dt, dW):
@@ -121,8 +122,8 @@ key, x0 = dm.random.key(0), np.zeros((4000, 1))
 print(sde.solve(double_well, x0, np.linspace(0, 2, 65), method=method, key=key))
 
 # %%
-# Its strong order is measured on coupled runs: `sde.coupled` gives coarse and fine states on one path, and
-# their difference falls as the step to the strong order.
+# Its strong order is measured on coupled runs: `sde.coupled` returns coarse and fine states on one path, and
+# their difference decreases with the step at the strong order.
 
 steps = 2 ** np.arange(3, 9)
 distances = []
@@ -139,7 +140,7 @@ ax.set(xlabel="step", ylabel="root mean square of fine - coarse")
 ax.legend()
 
 # %%
-# A model of another kind of noise is refused before the first step, with what to do:
+# A model with another class of noise is refused before the first step, with a remedy:
 
 try:
     heisenberg = sde.SDE(

@@ -2,17 +2,17 @@ r"""
 Differentiate a solve
 =====================
 
-A solve is a function of its initial states and of what the equations close over. Three ways to its
-derivative: PyTorch, which goes back through the steps that were taken; JAX, which traces the steps; and
-differences, which work with any library, since a key names one path. What is traced, and what is not,
-stands in :doc:`/reference/array_libraries`.
+A solve is a function of its initial states and of the parameters of the equations. There are three ways to
+differentiate it: PyTorch, which differentiates through the steps that were taken; JAX, which traces the
+steps; and finite differences, which work with any library, since a key determines one path. The page
+:doc:`/reference/array_libraries` lists what can be traced.
 """
 
 # %%
-# Differences along one path
-# --------------------------
+# Finite differences along one path
+# ---------------------------------
 # The state of a stochastic equation is a smooth function of its parameters as long as the path stays the
-# same. A key is a path: the two solves below see one noise, and their difference has no noise of its own.
+# same. A key determines a path: both solves below have the same noise, so their difference adds no noise.
 
 import numpy as np
 
@@ -37,13 +37,13 @@ print(f"on one path {difference:.4f}, of the exact mean {-np.exp(-1.0):.4f}")
 # %%
 # PyTorch
 # -------
-# Tensors that require a gradient go in, and gradients come out: through fixed and adaptive steps, states
-# between the steps, and stochastic steps on a key or a path. The sizes of adaptive steps count as
-# constants, which changes the derivative by about the tolerance. A Rosenbrock method whose Jacobian is a
-# difference has half the digits; give it the Jacobian. All steps stay in memory until ``backward``.
+# Pass tensors that require a gradient. Gradients flow through fixed and adaptive steps, states between the
+# steps, and stochastic steps on a key or a path. The sizes of adaptive steps count as constants, which
+# changes the derivative by about the tolerance. With a Rosenbrock method and a finite-difference Jacobian,
+# the gradient has half the digits; pass the Jacobian. All steps stay in memory until ``backward``.
 #
-# Samplers keep no graph unless they are asked to, ``with_gradient=True``: it would hold every evaluation of
-# the network.
+# Samplers keep no graph unless ``with_gradient=True``, since the graph would hold every evaluation of the
+# network.
 #
 # .. code-block:: python
 #
@@ -67,16 +67,15 @@ print(f"on one path {difference:.4f}, of the exact mean {-np.exp(-1.0):.4f}")
 #
 # JAX
 # ---
-# `jit`, `vmap` and `grad` go through fixed steps: the steps are one loop of the program, traced once, so
-# that 2,000 steps compile as fast as 200. Under a trace there are no numbers: no value is checked, the
-# solution says so, and what needs numbers (adaptive steps, Newton's iteration, events, callbacks) refuses
-# by name. The time that f gets is traced, too: write ``jnp.sin(t)``, not ``math.sin(t)``, and `where` for a
+# `jit`, `vmap` and `grad` work with fixed steps: the steps are one loop of the program, traced once, so that
+# 2,000 steps compile as fast as 200. Under a trace there are no numbers: no value is checked, the solution
+# says so, and everything that needs numbers (adaptive steps, Newton's iteration, events, callbacks) refuses
+# by name. The time passed to f is traced too: write ``jnp.sin(t)``, not ``math.sin(t)``, and `where` for a
 # branch.
 #
-# Noise is drawn outside the trace, from the key, and is a constant of the program. So every lane of a
-# `vmap` over states sees the same noise, and so does every call of a compiled function. For noise of its
-# own in each lane, give all lanes as the rows of one batch: rows have paths of their own, and `first_row`
-# continues them.
+# Noise is drawn outside the trace, from the key, and is a constant of the program. So all lanes of a `vmap`
+# over states have the same noise, and so do all calls of a compiled function. For independent noise, pass all
+# lanes as the rows of one batch: rows have independent paths, and `first_row` continues their numbering.
 #
 # .. code-block:: python
 #

@@ -2,10 +2,10 @@ r"""
 What closes, and what does not
 ==============================
 
-A basis and a weight do not always make a memory that a linear equation can keep. `symbolic.hippo_closure`
-says how it stands with a measure: *exact*; *end*, exact but for what drops out of a window; or *truncated*,
-with the norm of what a projection would cut off. `symbolic.derive_hippo` returns matrices in the first two
-cases and refuses the third. The cases below ran when the page was built.
+Not every basis and weight give a memory that satisfies a linear equation. `symbolic.hippo_closure` classifies
+a measure: *exact*; *end*, exact except for the value that drops out of a window; or *truncated*, with the
+norm of what a projection would cut off. `symbolic.derive_hippo` returns matrices in the first two cases and
+refuses the third. The cases below ran when the page was built.
 """
 
 # %%
@@ -27,8 +27,8 @@ for measure in measures:
     print(f"{measure.name:40s} {found.equation:18s} {found.closure:9s}{residual}")
 
 # %%
-# The report also holds the unit of time, and the gauge: what the basis must be divided by to be 1 at the
-# present.
+# The report also holds the unit of time and the gauge, the factors by which the basis must be divided to be 1
+# at the present.
 
 found = symbolic.hippo_closure(symbolic.legt, 4)
 print(found.equation, "| time:", found.unit)
@@ -37,16 +37,16 @@ found.gauge
 # %%
 # FouS: a truncated memory
 # ------------------------
-# The Fourier series of the whole past does not close: :math:`-(s\,g_n)'` holds
-# :math:`s \sin 2\pi n s`, which is no wave. What is left out grows with the order, so that this is no
-# approximation that more states would cure. What it is worth must be seen in each use.
+# The Fourier series of the whole past does not close: :math:`-(s\,g_n)'` contains :math:`s \sin 2\pi n s`,
+# which is not in the span. The norm of what is left out grows with the order, so more states do not improve
+# the approximation. Check its accuracy in each application.
 
 for order in (1, 3, 5, 7):
     found = symbolic.hippo_closure(symbolic.fous, order)
     print(order, found.closure, found.residual, f"= {float(found.residual):.3f}")
 
 # %%
-# `derive_hippo` refuses, says by how much, and what to do:
+# `derive_hippo` refuses it, with the norm and a remedy:
 
 try:
     symbolic.derive_hippo(symbolic.fous, 3)
@@ -54,15 +54,15 @@ except ValueError as error:
     print(error)
 
 # %%
-# The projection is there for who wants it, the matrices of Su's article 10137 in real form:
+# The projection is available: the matrices of Su's article 10137 in real form.
 
 symbolic.hippo_closure(symbolic.fous, 5).A
 
 # %%
 # An even number of waves
 # -----------------------
-# A Fourier window of even order holds a cosine without its sine. (The S4 code fills the place with
-# :math:`\sin 0 = 0`: a state that is dead.)
+# A Fourier window of even order has a cosine without its sine. (The S4 code fills the place with
+# :math:`\sin 0 = 0`, a state that is always zero.)
 
 try:
     symbolic.derive_hippo(symbolic.fout(), 4)
@@ -72,8 +72,8 @@ except ValueError as error:
 # %%
 # A basis that is not orthonormal
 # -------------------------------
-# The powers :math:`1, s, s^2, \ldots` do close, but their moments are no coefficients: one could not read
-# the past back with them.
+# The powers :math:`1, s, s^2, \ldots` do close, but their moments are not coefficients: the past cannot be
+# reconstructed from them.
 
 powers = symbolic.Measure(name="powers", basis=lambda n, s: s**n, weight=lambda s: sympy.S.One)
 try:
@@ -84,8 +84,8 @@ except ValueError as error:
 # %%
 # Hermite functions
 # -----------------
-# They live on the whole line, the future included. Their even half is a basis of the past, under the weight
-# :math:`e^{-s^2}`; its derivatives are odd, and leave.
+# They are defined on the whole line, including the future. The even ones are a basis of the past under the
+# weight :math:`e^{-s^2}`; their derivatives are odd and leave the span.
 
 
 def even_hermite(n, s):
@@ -108,7 +108,7 @@ except ValueError as error:
 # %%
 # A weight that vanishes at the present
 # -------------------------------------
-# Jacobi polynomials under :math:`1 - s`: a kernel's derivative, divided by the weight, has a pole.
+# Jacobi polynomials under :math:`1 - s`: the derivative of a kernel, divided by the weight, has a pole.
 
 distant = symbolic.Measure(
     name="weight 1 - s",
@@ -139,11 +139,11 @@ except (ValueError, NotImplementedError) as error:
 # %%
 # What the closure of a window costs
 # ----------------------------------
-# The two windows differ in nothing but their end. LegT takes what drops out from its own polynomial, and is
-# almost perfect once the order well exceeds half of the window's length times the angular frequency; below
-# that it knows nothing of the wave. A Fourier window meets the frequencies that fit its length exactly, and
-# is off between them. Here is the size of the error in what they believe to drop out, for a wave
-# :math:`e^{i\omega t}`: LegT's from :math:`h (i\omega - A)^{-1} B`, to compare with :math:`e^{-i\omega}`.
+# The two windows differ only in their end closure. LegT takes the value that drops out from its own
+# polynomial. It is almost exact once the order well exceeds half the window length times the angular
+# frequency; below that it does not resolve the wave. A Fourier window is exact at the frequencies that fit
+# its length, and inaccurate between them. The plot shows the error of the value that drops out, for a wave
+# :math:`e^{i\omega t}`: for LegT it is :math:`h (i\omega - A)^{-1} B`, compared with :math:`e^{-i\omega}`.
 
 from diffmath import statespace as ss
 

@@ -3,14 +3,14 @@ One memory, many matrices
 =========================
 
 "The HiPPO matrix" is printed in many forms, and users of the published code keep asking which one is right.
-All are, except two. A memory can be written with another sign, in another unit of time (the window's length),
-and in another *gauge*, the scale of each coefficient: for :math:`\tilde c = \Lambda c`,
+All but two are. A memory can be written with another sign, in another unit of time (the window's length), and
+in another *gauge*, the scale of each coefficient: for :math:`\tilde c = \Lambda c`,
 
 .. math:: \tilde A = \Lambda A \Lambda^{-1}, \qquad \tilde B = \Lambda B,
 
-and nothing that the memory can do depends on it. This page writes the matrices down as each source prints
-them, and computes how each is one system of diffmath. The last column of each line is the largest difference
-between the two, divided by the largest entry.
+and no property of the memory depends on the gauge. This page writes the matrices as each source prints them,
+and shows which system of diffmath each one is. The last column of each line is the largest difference between
+the two, divided by the largest entry.
 """
 
 import matplotlib.pyplot as plt
@@ -27,7 +27,7 @@ root = np.sqrt(2.0 * n + 1.0)
 
 
 def compare(source, A, B, ours, system):
-    """Print how far published matrices are from a system, and insist that it is rounding."""
+    """Print the difference between published matrices and a system, and require that it is rounding error."""
     error = max(abs(A - system.A).max() / abs(A).max(), abs(B - system.B).max() / abs(B).max())
     print(f"{source:48s} {ours:44s} {error:.0e}")
     assert error < 1e-14
@@ -44,7 +44,7 @@ compare("HiPPO paper, theorem 2: c' = -A c/t + B f/t", -(tri + np.diag(n + 1.0))
 # The code of the paper and S4: T M T^-1 with T the square roots.
 M = -(np.tril(np.tile(2.0 * n + 1, (N, 1))) - np.diag(n))
 compare("hippo-code and S4, 'legs'", root[:, None] * M / root, root, "legs", legs)
-# The annotated S4: P P^T below the diagonal, less n on it.
+# The annotated S4: P P^T below the diagonal, minus n on it.
 compare("annotated S4, make_HiPPO", -(np.tril(root[:, None] * root) - np.diag(n)), root, "legs", legs)
 # Su's basis is orthonormal on [-1, 1]: sqrt(2) on every coefficient.
 su = ss.change_gauge(legs, "su")
@@ -56,7 +56,7 @@ compare("Su 10137, LegS, second form", M, 2.0 * n + 1, 'change_gauge(legs, "plai
 # %%
 # A window: LegT and the Legendre Memory Unit
 # -------------------------------------------
-# Here the unit of time differs, too: halving A and B doubles the window.
+# The unit of time also differs here: halving A and B doubles the window.
 
 theta = 3.0
 sign = (-1.0) ** np.abs(row - column)
@@ -75,8 +75,9 @@ B = (2.0 * n + 1) / theta * (-1.0) ** n
 compare("LMU paper, KerasLMU, nengolib, 'lmu'", voelker, B, 'legt(theta), gauge "lmu"', lmu)
 
 # %%
-# Su's article 10114 reaches :math:`B_n = (2n+1)/w` from his :math:`B_n = \sqrt{2(2n+1)}/w` by a gauge that is
-# printed as :math:`2/\sqrt{2n+1}`. It must be :math:`\sqrt2/\sqrt{2n+1}`; and it is the LMU up to the signs
+# Su's article 10114 obtains :math:`B_n = (2n+1)/w` from :math:`B_n = \sqrt{2(2n+1)}/w` by a gauge that is
+# printed as :math:`2/\sqrt{2n+1}`. It must be :math:`\sqrt2/\sqrt{2n+1}`; the result is the LMU up to the
+# signs
 # :math:`(-1)^n`:
 
 B_su = ss.change_gauge(legt_1, "su").B
@@ -84,7 +85,7 @@ print("printed  ", (B_su / (2 / root)).round(3))
 print("corrected", (B_su / (np.sqrt(2) / root)).round(3))
 
 # %%
-# Exactly, from the derivation:
+# In exact form, from the derivation:
 
 symbolic.change_gauge(symbolic.hippo_closure(symbolic.legt, 4), "lmu").A
 
@@ -102,8 +103,8 @@ B = binom(a + n, n) * np.exp(-0.5 * gammaln(1 - a)) * b ** ((1 - a) / 2)
 compare("hippo-code and S4, 'glagt'", A * L / L[:, None], B / L, "lagt(alpha, beta)", ss.lagt(N, a, b))
 
 # %%
-# Fourier windows: the first that is not a convention
-# ---------------------------------------------------
+# Fourier windows: the first real difference
+# ------------------------------------------
 # The real matrices of "How to Train Your HiPPO" and of S4 belong to a window of two units. The complex ones
 # of the HiPPO paper (and of Su's 10114, and of WaLRUS) are in another gauge *and describe another memory*, an
 # echo: see :doc:`plot_1_hippo_derived`. In diffmath they are ``as_published=True``.
@@ -122,7 +123,7 @@ compare(
     ss.fout(order, theta=2.0),
 )
 
-# S4's "fourier_decay" halves the closure, which makes it the published one of the HiPPO paper.
+# S4's "fourier_decay" halves the closure, which gives the published system of the HiPPO paper.
 echo = ss.fout(order, theta=2.0, as_published=True)
 compare("S4, 'fourier_decay'", turn - 0.5 * b[:, None] * b, 0.5 * b, "fout(theta=2, as_published=True)", echo)
 
@@ -140,12 +141,12 @@ print(
 # %%
 # The sample and the lag
 # ----------------------
-# A discrete system of S4 sees sample k at step k: :math:`x_k = \bar A x_{k-1} + \bar B u_k`. SciPy and MATLAB
-# let it act one step later, :math:`x_{k+1} = \bar A x_k + \bar B u_k`; Su's 10162 prints S4's recurrence with
-# the other one's kernel index. The S4 layer keeps C when it discretises; the bilinear transform of SciPy
-# changes C and D, which is a different filter: S4's is :math:`\tfrac{2}{1+z}` times it, with
-# :math:`z = e^{-i\omega\,dt}`, the same at low frequencies and louder at high ones. Both are there, by
-# `policy`.
+# In a discrete system of S4, sample k enters at step k: :math:`x_k = \bar A x_{k-1} + \bar B u_k`. In SciPy
+# and MATLAB it enters one step later, :math:`x_{k+1} = \bar A x_k + \bar B u_k`; Su's 10162 prints S4's
+# recurrence with the kernel index of the other convention. The S4 layer keeps C when it discretises. The
+# bilinear transform of SciPy changes C and D, which gives a different filter: S4's is :math:`\tfrac{2}{1+z}`
+# times it, with :math:`z = e^{-i\omega\,dt}`, equal at low frequencies and larger at high ones. `policy`
+# selects one of them.
 
 dt = 0.01
 continuous = ss.legs(N).with_output(np.ones(N))
@@ -156,17 +157,18 @@ z = np.exp(-1j * omega * dt)
 print(f"S4's bilinear rule times (1 + z)/2, against Tustin: {abs(s4 * (1 + z) / 2 - tustin).max():.0e}")
 
 # %%
-# The clock of LegS
-# -----------------
-# The second that is no convention. :math:`t\,c' = A c + B u` must be stepped from sample to sample, and the
-# published steps differ: the codes take :math:`A/k` on both sides of the bilinear rule, the paper
-# :math:`A/k` on the right and :math:`A/(k+1)` on the left, both with :math:`B u_k/k`. That is of first order.
-# In logarithmic time the equation has constant coefficients; the step is :math:`h = \ln\frac{k+1}{k}`, the
-# order two, and the cost the same: `memorize` takes it. The exact projection is the judge.
+# The step of LegS
+# ----------------
+# This is the second real difference. :math:`t\,c' = A c + B u` must be discretised, and the published steps
+# differ: the codes take :math:`A/k` on both sides of the bilinear rule, the paper :math:`A/k` on the right
+# and
+# :math:`A/(k+1)` on the left, both with :math:`B u_k/k`. These are first-order steps. In logarithmic time the
+# equation has constant coefficients, the step is :math:`h = \ln\frac{k+1}{k}`, the order is two, and the cost
+# is the same; `memorize` uses it. The plot shows the errors against the exact projection.
 
 
 def steps(u, system, clock):
-    """Run the bilinear rule with the steps ``clock(k)`` of the state, on either side, and of the input."""
+    """Run the bilinear rule with the steps ``clock(k)`` of the state, on both sides, and of the input."""
     identity, c = np.eye(system.order), np.eye(system.order)[0] * u[0]
     for k in range(1, len(u)):
         right, left, last = clock(k)
@@ -192,7 +194,7 @@ fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
 plot.convergence(lengths, errors, ax=ax, xlabel="samples", ylabel="error of the coefficients")
 
 # %%
-# The same numbers, from the library:
+# The library gives the same numbers:
 
 u = np.sin(6 * np.pi * (np.arange(1000) + 0.5) / 1000)
 by_hand = steps(u, system, clocks["logarithm: ln((k+1)/k)"])

@@ -1,10 +1,10 @@
 r"""
-Forms that lose the numbers
-===========================
+Forms that lose accuracy
+========================
 
-Three forms of a HiPPO system are found in published code and not here, because float64 does not survive them.
-This page measures the loss; the reference is the kernel by powers of a LegS system stepped by the bilinear
-rule.
+Three forms of a HiPPO system are found in published code but not in diffmath, because they are numerically
+unstable in float64. This page measures the loss. The reference is the kernel of a LegS system, discretised by
+the bilinear rule and computed by powers.
 """
 
 import warnings
@@ -28,7 +28,7 @@ def system_and_kernel(order):
 
 
 def loss(kernel, reference):
-    """The largest error relative to the largest lag; infinite where nothing is left."""
+    """The largest error relative to the largest lag; infinite if no correct value remains."""
     error = np.max(np.abs(kernel - reference)) / np.max(np.abs(reference))
     return error if np.isfinite(error) else np.inf
 
@@ -36,12 +36,12 @@ def loss(kernel, reference):
 # %%
 # The companion form, and rational transfer functions
 # ---------------------------------------------------
-# A kernel is a rational function of the shift, :math:`\hat K(z) = b(z)/a(z)` with a the characteristic
-# polynomial: one may run the recurrence :math:`y_k = \sum b_j u_{k-j} - \sum a_j y_{k-j}`, whose matrix is
-# the companion matrix, or divide two discrete Fourier transforms. But the poles of a slow system all lie next
-# to 1, and coefficients of a polynomial say next to nothing about roots that cluster: rounding the *last bit*
-# of a moves them apart. Here even the coefficients are better than one has them in practice: a from the
-# exact poles, b from the reference itself.
+# A kernel is a rational function of the shift, :math:`\hat K(z) = b(z)/a(z)`, where a is the characteristic
+# polynomial. One may run the recurrence :math:`y_k = \sum b_j u_{k-j} - \sum a_j y_{k-j}`, whose matrix is
+# the companion matrix, or divide two discrete Fourier transforms. But the poles of a slow system all lie
+# close to 1, and clustered roots are extremely sensitive to the coefficients of the polynomial: rounding the
+# *last bit* of a moves them apart. The coefficients here are better than in practice: a comes from the exact
+# poles, and b from the reference itself.
 
 
 def companion(order):
@@ -68,9 +68,10 @@ def quotient(order):
 # %%
 # The eigenvectors of LegS
 # ------------------------
-# Diagonalised, a kernel is a sum of powers, which is fast and simple, and right for matrices whose
-# eigenvectors are near orthogonal. Those of LegS are not: their condition grows by a factor of more than five
-# with every state, and so does the loss. `diagonalize` warns, and refuses where nothing would be left.
+# In diagonal form, a kernel is a sum of powers. This is fast and simple, and accurate for matrices whose
+# eigenvectors are nearly orthogonal. Those of LegS are not: their condition number grows by a factor of more
+# than five per state, and so does the loss. `diagonalize` warns, and refuses if no correct digit would
+# remain.
 
 
 def eigenvectors(order):
@@ -105,7 +106,7 @@ ax.set_ylim(1e-17, 1e9)
 plot.tidy(ax, title="Error of a LegS kernel (1: nothing is left)", xlabel="states", ylabel="relative error")
 
 # %%
-# The same in figures; ``inf`` is a kernel of NaN.
+# The same as numbers; ``inf`` is a kernel of NaN.
 
 print("states  " + "".join(f"{order:>9d}" for order in orders))
 for name, values in losses.items():
@@ -114,8 +115,8 @@ for name, values in losses.items():
 # %%
 # A clipped input
 # ---------------
-# The S4 code computes the normal-plus-low-rank form of A, which is unitarily equivalent to HiPPO, and then,
-# by default, clips the transformed B at 2. That is another system. The part of B that is lost:
+# The S4 code computes the normal-plus-low-rank form of A, which is unitarily equivalent to HiPPO, and then
+# clips the transformed B at 2 by default. That changes the system. The fraction of B that is lost:
 
 for name, system in (("legs", ss.legs(64)), ("legt, theta 2", ss.legt(64, 2.0))):
     B = ss.dplr(system).B
@@ -123,8 +124,8 @@ for name, system in (("legs", ss.legs(64)), ("legt, theta 2", ss.legt(64, 2.0)))
     print(f"{name:14s} {np.linalg.norm(B - clipped) / np.linalg.norm(B):.0%}")
 
 # %%
-# What remains is the right way to be fast: `nplr` and `dplr` take a unitary basis, in which nothing is
-# amplified, and carry the rest as a matrix of low rank. `diagonalize` says what it would lose:
+# There is a stable way to be fast: `nplr` and `dplr` use a unitary basis, which amplifies nothing, and
+# represent the rest as a low-rank matrix. `diagonalize` reports what it would lose:
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")

@@ -2,10 +2,10 @@ r"""
 Every order, claimed and measured
 =================================
 
-Each method of diffmath states its order of convergence. This page takes every method that
-:mod:`diffmath.ode` and :mod:`diffmath.sde` export, whatever their number on the day that the page is built,
-measures what it states, and fails if one falls short. Orders of ordinary methods are proven besides, in exact
-arithmetic, before the method can be used (``tableau.report()``); what is measured here is the code.
+Each method of diffmath states its order of convergence. This page measures the order of every method that
+:mod:`diffmath.ode` and :mod:`diffmath.sde` export at the time of the build, and fails if one is lower than
+stated. The orders of the methods of :mod:`diffmath.ode` are also proven in exact arithmetic before a method
+can be used (``tableau.report()``); the measurement tests the code.
 """
 
 import html
@@ -29,8 +29,8 @@ from diffmath.testing import (
 )
 
 # %%
-# A measured order may fall short of the claim by 0.15, as everywhere in the tests of diffmath; being better
-# is no fault. What is above is a method that does better on this problem than it promises for all.
+# A measured order may be below the claim by 0.15, as in all tests of diffmath. It may be above: a method can
+# do better on this problem than it guarantees for all problems.
 
 TOLERANCE = 0.15
 
@@ -44,7 +44,7 @@ class Table:
     def add(self, name, column, claimed, measured):
         pairs = self.rows.setdefault(name, {})
         before = pairs.get(column, (claimed, math.inf))
-        pairs[column] = claimed, min(measured, before[1])  # the worst, where there are several
+        pairs[column] = claimed, min(measured, before[1])  # the worst, if there are several
 
     def agrees(self, name):
         return all(measured >= claimed - TOLERANCE for claimed, measured in self.rows[name].values())
@@ -135,9 +135,9 @@ PROBLEMS = {
 }
 
 # %%
-# Steps are halved four times, less where the error meets round-off, and the order is the mean slope of the
-# last two halvings above it. Implicit stages are solved to 1e-14, for the order is that of the method and not
-# of its iteration.
+# Steps are halved four times, or less often if the error reaches round-off. The order is the mean slope of
+# the last two halvings above round-off. Implicit stages are solved to 1e-14, so that the order is that of the
+# method and not of the Newton iteration.
 
 ROUND_OFF = 1e-14
 
@@ -167,15 +167,16 @@ ode_found = {}  # name -> (steps, errors)
 ordinary = Table(["order", "estimate", "dense output", "stiff order"])
 for name, method in sorted(ode_methods.items(), key=lambda item: item[1].order):
     if math.isfinite(method.order):
-        # The last step of kvaerno5 is that of another method, whose error must be small beside the others'.
+        # The last step of kvaerno5 is taken by another method, whose error must be small by comparison.
         first = {1: 64}.get(method.order, 16 if method.order < 6 else 8) * (2 if name == "kvaerno5" else 1)
         steps = first * 2 ** np.arange(5)
         ode_found[name] = steps, ode_errors(method, PROBLEMS.get(type(method), PLAIN), steps)
         ordinary.add(name, "order", method.order, ode_order(ode_found[name][1]))
 
 # %%
-# A method that adapts its step compares two solutions, and states the order of the worse, which makes the
-# estimate of one step of one order more. Here it is taken from nine places, lest it vanish at one.
+# An adaptive method compares two solutions and states the lower of their orders; the estimate of one step has
+# an order higher by one. It is taken as the largest of nine estimates at different times, so that it does not
+# vanish by chance.
 
 
 def estimates(method, problem):
@@ -196,10 +197,11 @@ for name in ode_found:
         ordinary.add(name, "estimate", method.embedded_order, ode_order(sizes) - 1)
 
 # %%
-# Between the steps the solution is read off a polynomial, which has an order of its own, proven as that of
-# the method is; with exponential methods the nonlinear part is that polynomial, and the linear part exact.
-# Symplectic methods have the cubic through the ends of the step and their slopes, as methods of your own do.
-# (The order measured is that of a whole solve: one more than that of the polynomial, up to the method's.)
+# Inside a step the solution is interpolated by a polynomial with its own order, which is proven as the order
+# of the method is. With exponential methods, the nonlinear part is that polynomial and the linear part is
+# exact. Symplectic methods use the cubic through the ends of the step and their slopes, as user-defined
+# methods do. (The measured order is that of a whole solve: one more than that of the polynomial, up to the
+# method's order.)
 
 for name in ode_found:
     method = ode_methods[name]
@@ -217,8 +219,8 @@ for name in ode_found:
         ordinary.add(name, "dense output", claimed, ode_order(np.array(errors)))
 
 # %%
-# Exponential methods state one order more: that which is left when the linear part is arbitrarily stiff, the
-# solution staying smooth. It is measured with rates from 0.1 to a million at once.
+# Exponential methods also state a stiff order: the order that remains if the linear part is arbitrarily stiff
+# while the solution stays smooth. It is measured with rates from 0.1 to a million in one system.
 
 rates = -np.logspace(-1, 6, 57)
 share, size = np.full(57, 3 / 57), 1 / (1 - rates)
@@ -236,9 +238,10 @@ def coupling(t, x):
 scattered = ode.Semilinear(rates, coupling), smooth
 
 # %%
-# The last condition of `hochbruck_ostermann` for order 4 holds in a weaker form, which is enough where the
-# equation smooths. So it is measured on a heat equation with a source, theirs of 2005, section 6, with the
-# solution :math:`s(1-s)e^t`; with rates scattered as above it lies between 3 and 4.
+# `hochbruck_ostermann` satisfies the last condition for order 4 in a weaker form, which is sufficient if the
+# equation is smoothing. Its stiff order is therefore measured on a heat equation with a source (Hochbruck and
+# Ostermann 2005, section 6), with the solution :math:`s(1-s)e^t`. With the rates above it lies between 3 and
+# 4.
 
 n = 60
 s = np.arange(1, n + 1) / (n + 1)
@@ -264,7 +267,7 @@ between = ode_order(ode_errors(ode.hochbruck_ostermann, scattered, 32 * 2 ** np.
 print(f"hochbruck_ostermann with scattered rates: {between:.2f}")
 
 # %%
-# `exact` has no order: one step is right to rounding, however long it is.
+# `exact` has no order: one step is exact up to rounding, for any length.
 
 turn, push = np.array([[-0.3, 2.0], [-2.0, 0.1]]), np.array([0.5, -1.0])
 once = ode.solve(ode.Linear(turn, push), np.ones((1, 2)), [0.0, 30.0], method=ode.exact)
@@ -275,13 +278,13 @@ assert difference < 1e-13
 assert [name for name, method in ode_methods.items() if not math.isfinite(method.order)] == ["exact"]
 
 # %%
-# In each cell the claim, and in bold what was measured.
+# Each cell shows the claimed order, and the measured order in bold.
 
 ordinary
 
 # %%
-# The errors behind some rows, with their measured orders. The last points of the steepest line lie at
-# round-off, and are left out of its slope.
+# The errors behind some rows, with their measured orders. The last points of the steepest line are at
+# round-off and are excluded from its slope.
 
 fig, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
 for name in ("euler", "heun", "bosh3", "rk4", "tsit5", "yoshida6", "dop853"):
@@ -296,9 +299,9 @@ ax.legend(frameon=False, fontsize=9)
 # -------------------------------------------------
 # The strong order is that of :math:`(\mathrm E\,|X_h(T) - X(T)|^2)^{1/2}`, with the numerical and the exact
 # solution on one Brownian path. Each class of noise has a problem with a known solution that needs every term
-# that a method can leave out: see `curved_sde`, `logistic_sde` and `heisenberg_sde`, the last for Levy
-# areas. Where a method takes both calculi, the worse is shown. The paths are few, and always the same: errors
-# on one path at several steps are compared, so that chance cancels from their slope.
+# of a method: see `curved_sde`, `logistic_sde` and, for Levy areas, `heisenberg_sde`. If a method solves both
+# calculi, the lower order is shown. A small fixed set of paths is enough: the errors at all step sizes are
+# measured on the same paths, so the sampling error largely cancels from the slope.
 
 NOISES = ["additive", "diagonal", "scalar", "commutative", "general"]
 PATHS = {"paths": 200, "steps": 8, "halvings": 4}
@@ -331,16 +334,16 @@ strong = Table(NOISES)
 for name, method in sde_methods.items():
     for noise, claim in method.orders.items():
         if claim.strong is None or name in langevin:
-            continue  # weak methods claim no path
+            continue  # weak methods claim no strong order
         for calculus in ("ito",) if noise == "additive" else method.calculi:
             found = measure_strong_order(method, strong_problem(noise, calculus), **PATHS)
             strong.add(name, noise, claim.strong, found.order)
             strong_found[name, noise] = found
 
 # %%
-# Methods of Langevin dynamics need their equation as position and velocity. Here is a force of two particles
-# that is neither linear nor symmetric and depends on time; no solution is known, and the errors are distances
-# to the run with half the step.
+# Methods for Langevin dynamics need their equation in position and velocity. This force on two particles is
+# nonlinear, not symmetric and time-dependent. No exact solution is known; the errors are distances to the run
+# with half the step.
 
 
 def anharmonic(t, q):
@@ -363,10 +366,9 @@ print(f"largest standard error of a measured strong order: {spread:.3f}")
 strong
 
 # %%
-# With noise that does not commute, order 1 takes Levy areas: only `milstein_levy` and its derivative-free
-# form ask for them, and only they are of order 1 in the last column. At steps as large as these,
-# Euler-Maruyama looks better than 1/2 where the error of the drift, of order 1, is the larger part; it does
-# not stay so.
+# For noise that does not commute, order 1 needs Levy areas: only `milstein_levy` and its derivative-free form
+# use them, and only they have order 1 in the last column. At these large steps the measured order of
+# Euler-Maruyama is above 1/2 if the drift error, of order 1, dominates; at smaller steps it is 1/2.
 
 fig, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
 for name, noise in [
@@ -385,9 +387,10 @@ ax.legend(frameon=False, fontsize=9)
 # %%
 # Stochastic differential equations: expectations
 # -----------------------------------------------
-# Weak orders are measured without a sample. On an affine equation the moments of the numerical solution obey
-# a linear recursion, which `measure_weak_order` builds and compares with the exact moments up to the second.
-# An affine equation does not see every condition, and some methods do better on it than their claim.
+# Weak orders are measured without sampling. On an affine equation the moments of the numerical solution
+# satisfy a linear recursion, which `measure_weak_order` builds and compares with the exact moments up to the
+# second. An affine equation does not test every order condition, and some methods do better on it than they
+# claim.
 
 weak = Table(NOISES)
 for name, method in sde_methods.items():
@@ -399,9 +402,8 @@ for name, method in sde_methods.items():
             weak.add(name, noise, claim.weak, found.order)
 
 # %%
-# A method that carries more than the state, `reversible_heun`, is put to the same test as a method for the
-# pair of the state and its shadow. Both solve the equation, so the oracle is the equation, twice, with one
-# noise.
+# `reversible_heun` carries more than the state. It is tested as a method for the pair of the state and its
+# shadow. Both solve the equation, so the exact solution is that of the equation twice, with the same noise.
 
 
 def twice(problem):
@@ -409,7 +411,7 @@ def twice(problem):
         return np.kron(np.eye(2), part)
 
     matrices = np.array([double(part) for part in problem.matrices])
-    # A column for every Brownian motion: diagonal and scalar noise are written as general.
+    # One column per Brownian motion: diagonal and scalar noise are written as general.
     noise = "additive" if problem.noise == "additive" else "general"
     return AffineSDE(matrices, np.tile(problem.vectors, 2), np.tile(problem.x0, 2), noise, problem.calculus)
 
@@ -432,7 +434,7 @@ assert shadowed == ["reversible_heun"]
 claims = sde.reversible_heun.orders
 pair = sde.Method("pair", pair_step, {"additive": (1.0, 1.0), "general": (0.5, 1.0)})
 
-# The pair takes the steps of the method itself:
+# The pair takes the same steps as the method:
 walk, run, dW = np.array([[0.8, -0.5] * 2]), sde.reversible_heun, np.array([[0.3, -0.2]])
 problem = affine_sde("general", calculus="stratonovich")
 model, doubled = problem.model(), twice(problem).model()
@@ -448,11 +450,11 @@ for noise in claims:
     weak.add("reversible_heun", noise, claims[noise].weak, found.order)
 
 # %%
-# Langevin methods have a linear force here, so that their moments are exact, too.
+# Langevin methods get a linear force here, so that their moments are exact, too.
 
 
 class Oscillator(AffineSDE):
-    """A damped harmonic oscillator that is kicked by noise, for methods that ask for a `sde.Langevin`."""
+    """A damped harmonic oscillator driven by noise, for methods that need a `sde.Langevin`."""
 
     def model(self):
         return sde.Langevin(lambda t, q: -2.0 * q, friction=1.3, temperature=0.8, mass=0.5)
@@ -473,9 +475,9 @@ weak
 
 # %%
 # An affine equation has no second derivatives. On a torus, all expectations of a smooth equation are smooth
-# periodic functions of where it starts; `measure_weak_order` follows those of a numerical solution, over all
-# values of its noise, on a grid of frequencies, and compares them with the solution of the backward
-# Kolmogorov equation on the same grid. SRI methods, whose weak order is often said to be 2, have 3/2.
+# periodic functions of the initial state. `measure_weak_order` computes those of a numerical solution, over
+# all values of its noise, on a grid of frequencies, and compares them with the solution of the backward
+# Kolmogorov equation on the same grid. SRI methods, whose weak order is often stated as 2, have 3/2.
 
 curved = Table(NOISES)
 for name in ("dri1", "w2ito1", "platen_weak2", "euler_maruyama", "sosri", "sriw1", "sriw2"):
@@ -487,14 +489,14 @@ assert all(curved.agrees(name) for name in curved.rows)
 curved
 
 # %%
-# Is the page able to fail?
-# -------------------------
-# A table in which everything agrees says something only if it could have said otherwise. Two methods that
-# claim too much:
+# Can this page fail?
+# -------------------
+# A table in which everything agrees is only meaningful if it can show a disagreement. These two methods claim
+# too much:
 
 
 def stopped_clock(f, t, x, dt):
-    """Heun's method, but for the time of its second slope."""
+    """Heun's method with a wrong time in its second slope."""
     first = f(t, x)
     return x + dt / 2 * (first + f(t, x + dt * first))
 
@@ -515,7 +517,7 @@ boast
 # %%
 # What this page asserts
 # ----------------------
-# Every method is in a table, and every line of every table agrees.
+# Every method is in a table, and every row of every table agrees.
 
 assert set(ordinary.rows) | {"exact"} == set(ode_methods)
 assert set(strong.rows) | set(weak.rows) == set(sde_methods)

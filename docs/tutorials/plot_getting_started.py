@@ -2,8 +2,8 @@ r"""
 Getting started
 ===============
 
-Four things in ten minutes: remember a signal, sample from a score, write one stochastic differential
-equation and check it, and test a solver of your own. Every block on this page ran when the page was built.
+Four things in ten minutes: remember a signal, sample from a score, write a stochastic differential equation
+and check it, and test a solver of your own. Every block on this page ran when the page was built.
 
 Install from a clone, with the extras for figures and speed::
 
@@ -15,7 +15,7 @@ Install from a clone, with the extras for figures and speed::
 # Remember a signal
 # -----------------
 # HiPPO-LegS keeps the Legendre coefficients of everything seen so far. Its matrices are not copied from a
-# paper here: they are derived from the measure, exactly.
+# paper: they are derived exactly from the measure.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,8 +27,8 @@ A, B = symbolic.derive_hippo(symbolic.legs, 4)
 A
 
 # %%
-# `memorize` runs the recurrence over samples, `reconstruct` evaluates the memory anywhere in the past.
-# Sample ``k`` stands for the cell ``[k, k+1)/L``, so it is read back at the cell's middle.
+# `memorize` runs the recurrence over the samples; `reconstruct` evaluates the memory anywhere in the past.
+# Sample ``k`` represents the cell ``[k, k+1)/L``, so it is reconstructed at the middle of the cell.
 
 length = 1000
 s = (np.arange(length) + 0.5) / length
@@ -46,8 +46,8 @@ ax.legend(frameon=False)
 # %%
 # Sample from a score
 # -------------------
-# A process, a score called as ``score(x, t)``, a decreasing grid of times, a method. The target here is a
-# Gaussian mixture, whose score is exact at every time; a network goes in the same place.
+# You need a process, a score called as ``score(x, t)``, a decreasing time grid and a method. The target here
+# is a Gaussian mixture, whose score is exact at every time; a network can replace it.
 
 import diffmath as dm
 from diffmath import diffusion
@@ -103,7 +103,8 @@ well = symbolic.SDE(state=[x], time=t, drift=[x - x**3], diffusion=[[sympy.Ratio
 symbolic.fokker_planck_operator(well)
 
 # %%
-# It lowers to array code with exact derivatives, runs as an ensemble of paths, and as a density on a grid.
+# It is lowered to array code with exact derivatives, simulated as an ensemble of paths, and solved as a
+# density on a grid.
 
 x0 = 0.3 * dm.random.normal(key, (100_000, 1), like=np.empty(0))
 final = sde.ensemble(well, x0, t_span=(0.0, 2.0), steps=200, method=sde.milstein, key=key)
@@ -117,8 +118,8 @@ ax.set(xlim=(-2.5, 2.5), xlabel="x", title="Double well at t = 2")
 ax.legend(frameon=False)
 
 # %%
-# Looking is not checking. The check states how often it would reject a correct ensemble, and it does reject
-# one that is 5 % too wide.
+# The check states how often it would reject a correct ensemble. It does reject an ensemble that is 5 % too
+# wide.
 
 report = fp.check_samples(final, density.p[-1], grid, false_positive_rate=1e-3)
 print(report)
@@ -127,7 +128,7 @@ print(fp.check_samples(1.05 * final, density.p[-1], grid, false_positive_rate=1e
 # %%
 # Test a solver of your own
 # -------------------------
-# A step is called as ``step(f, t, x, dt)``. The strategy draws linear problems whose solution is known;
+# A step is called as ``step(f, t, x, dt)``. The strategy draws linear problems with a known solution;
 # `assert_order` measures the order and fails with the table of errors.
 
 from hypothesis import given, settings
