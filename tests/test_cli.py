@@ -280,7 +280,7 @@ def test_hippo_derives_the_matrices(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["hippo", "--measure", "fous", "--order", "3"]) == 0
     assert "truncated, by a residual of norm 2.02" in capsys.readouterr().out
     assert main(["hippo", "--measure", "legt", "--order", "2"]) == 0
-    assert "exact, but for the forgotten end of the window" in capsys.readouterr().out
+    assert "exact, except for the end of the window" in capsys.readouterr().out
 
 
 def test_hippo_prints_latex(capsys: pytest.CaptureFixture[str]) -> None:
@@ -321,7 +321,7 @@ def test_hippo_prints_every_entry_on_demand(capsys: pytest.CaptureFixture[str]) 
     assert rows is not None
     assert [len(row.split(" & ")) for row in rows[1].split("\\\\")] == [12] * 12
     assert main(["hippo", "--measure", "legs", "--order", "2", "--whole"]) == 2
-    assert "--whole belongs to --latex" in capsys.readouterr().err
+    assert "--whole needs --latex" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("measure", "order", "columns"), [

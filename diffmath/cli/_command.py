@@ -1,4 +1,4 @@
-"""What the parsers of all commands share: examples first, and the options that every command has."""
+"""Shared parts of all command parsers: examples first, and the common options."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ JSON_HELP = "print the results as JSON"
 
 
 def program() -> str:
-    """Return the name by which this command line was started: ``diffmath`` or ``python -m diffmath``."""
+    """Return the name under which this command line was started: ``diffmath`` or ``python -m diffmath``."""
     return "diffmath" if Path(sys.argv[0]).stem == "diffmath" else "python -m diffmath"
 
 
 def command_parser(
     commands: Any, name: str, run: Callable[[argparse.Namespace], int], *, usage: str, help: str, text: str
 ) -> argparse.ArgumentParser:
-    """Add a command to the sub-parsers `commands`; `run` gets its options and returns the exit code.
+    """Add a command to the sub-parsers `commands`; `run` takes its options and returns the exit code.
 
-    `usage` is what follows the command's name, `text` its description, which begins with examples.
+    `usage` follows the command's name; `text` is its description, which begins with examples.
     """
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
@@ -41,7 +41,7 @@ def command_parser(
 
 
 def has_bars() -> bool:
-    """Whether progress bars can be shown: a command runs without them where tqdm is not installed."""
+    """Whether progress bars can be shown: without tqdm, a command runs without them."""
     return importlib.util.find_spec("tqdm") is not None
 
 

@@ -1,4 +1,4 @@
-"""``python -m diffmath demo``: the main job on real data, with figures, a report and a table of checks."""
+"""``python -m diffmath demo``: the main workflow on real data, with figures, a report and checks."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ examples:
   python -m diffmath demo
   python -m diffmath demo --out /tmp/demo --quiet
 
-Remembers 43 years of CO2, samples handwritten digits by the probability-flow ODE and by the reverse SDE, and
-checks paths, samplers and a score that is wrong on purpose. Writes figures and report.html; about a minute on
-two cores. Exits with 1 if any verdict is not the one it must be.
+Compresses 43 years of CO2 into a memory, samples handwritten digits by the probability-flow ODE and by the
+reverse SDE, and checks paths, samplers and a score that is wrong on purpose. Writes figures and report.html;
+takes about a minute on two cores. Exits with 1 if any verdict is not the expected one.
 """
 
 
 def add_command(commands: Any) -> None:
     """Add `demo` to the parser."""
     parser = command_parser(
-        commands, "demo", run, usage="[options]", help="the main job on real data", text=_DESCRIPTION
+        commands, "demo", run, usage="[options]", help="the main workflow on real data", text=_DESCRIPTION
     )
     parser.add_argument(
         "--out",
@@ -37,7 +37,7 @@ def add_command(commands: Any) -> None:
         metavar="DIR",
         help="folder for figures and report (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="names all noise (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all noise (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="small sizes: the same steps, poor pictures")
     parser.add_argument("--json", action="store_true", help=JSON_HELP)
     parser.add_argument("--quiet", action="store_true", help="no progress bars and no messages")

@@ -1,4 +1,4 @@
-"""The figure of a command's ``--plot FILE``, refused before the work if it cannot be saved."""
+"""The figure of a command's ``--plot FILE``; a file name that it cannot be saved to is refused first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["figure_for"]
 
 
 def figure_for(path: Path) -> Any:
-    """Return an empty figure, having refused a file name that it cannot be saved to."""
+    """Return an empty figure; refuse a file name that it cannot be saved to."""
     figure = plot.new_figure(width=6.0, height=5.0)
     known = figure.canvas.get_supported_filetypes()
     if path.suffix.lower().removeprefix(".") not in known:

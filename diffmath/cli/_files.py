@@ -1,4 +1,4 @@
-"""Points in files: .npy, .npz and .csv, read without pickle, refused with the row that is wrong.
+"""Points in files: .npy, .npz and .csv, read without pickle; errors name the wrong row.
 
 Rows are points. One-dimensional data are a column.
 """
@@ -26,7 +26,7 @@ def check_format(path: Path, role: str = "file") -> None:
 
 
 def check_folder(path: Path | None, role: str) -> None:
-    """Refuse a file that is to be written into no folder, before the work that it is to hold."""
+    """Refuse an output file in a folder that does not exist, before any work is done."""
     if path is not None and not path.parent.is_dir():
         raise FileNotFoundError(f"{role}: no folder {str(path.parent)!r}; make it first")
     if path is not None and path.is_dir():
@@ -41,7 +41,7 @@ def load_points(path: Path, array: str | None = None) -> Points:
     path : Path
         A .npy, .npz or .csv file.
     array : str, optional
-        Which array of an .npz file that holds several.
+        Name of the array in an .npz file that holds several.
 
     Returns
     -------
@@ -51,7 +51,8 @@ def load_points(path: Path, array: str | None = None) -> Points:
     Raises
     ------
     ValueError
-        Another kind of file, not numbers, not rows, or rows that are not finite (named by index).
+        An unknown file type, values that are not numbers or not rows, or rows that are not finite (named by
+        index).
     FileNotFoundError
         No such file.
 
@@ -108,7 +109,7 @@ def _read_numpy(path: Path, array: str | None) -> npt.NDArray[np.generic]:
 
 
 class _ChoiceError(ValueError):
-    """Which array of a .npz is meant is not clear."""
+    """It is not clear which array of an .npz file is meant."""
 
 
 def _member(path: Path, names: Sequence[str], array: str | None) -> str:
@@ -136,7 +137,7 @@ def _read_csv(path: Path) -> Points:
 
 
 def _has_header(lines: Sequence[Sequence[str]]) -> bool:
-    """Whether no field of the first line is a number; one that is makes it a row."""
+    """Whether no field of the first line is a number; if one is, the line is a row."""
     return bool(lines) and not any(_is_number(text) for text in lines[0])
 
 
@@ -158,7 +159,7 @@ def _number(name: str, row: int, text: str) -> float:
 
 
 def save_points(path: Path, points: Points) -> None:
-    """Write points to a .npy, .npz (as `samples`) or .csv file, by its ending."""
+    """Write points to a .npy, .npz (as `samples`) or .csv file, chosen by its ending."""
     check_format(path, "--out")
     kind = path.suffix.lower()
     if kind == ".npy":

@@ -1,6 +1,6 @@
-"""``python -m diffmath hippo``: the memory of a measure, derived exactly, as text, LaTeX or a picture.
+"""``python -m diffmath hippo``: the memory of a measure, derived exactly, as text, LaTeX or a figure.
 
-Nothing is looked up: the matrices come from the measure's basis and weight each time.
+No matrices are stored: they are derived from the measure's basis and weight each time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from diffmath.cli._latex import latex
 
 __all__ = ["MEASURES", "add_command"]
 
-# The options that each measure takes; those marked True it needs.
+# The options of each measure; those marked True are required.
 MEASURES: dict[str, dict[str, bool]] = {
     "legs": {},
     "jacs": {"beta": True},
@@ -36,20 +36,20 @@ examples:
   python -m diffmath hippo --measure jacs --beta 1/2 --order 4
   python -m diffmath hippo --measure lagt --beta 0 --order 5 --plot kernels.png
 
-Derives the linear equation of a HiPPO memory from its measure, exactly, and says how it closes: exactly, by
-an assumption about the end of the window, or truncated. Numbers are read exactly: 0.1 and 1/10 are the same;
-a negative fraction is written --alpha=-1/2.
+Derives the linear equation of a HiPPO memory from its measure, exactly, and states how it closes: exactly,
+with an approximation at the end of the window, or truncated. Numbers are read exactly: 0.1 and 1/10 are the
+same; a negative fraction is written --alpha=-1/2.
 """
 
 _HELP = {
     "alpha": "lagt: power of the age, in (-1, 1) (default: 0)",
     "beta": "jacs: power of the position, above -1; lagt: rate of the weight, at least 0 (default: 1)",
     "timescale": "lagt: unit of the age (default: 1)",
-    "retention": "foud: what is left of a memory one window later, in [0, 1)",
+    "retention": "foud: the fraction of a memory that remains one window later, in [0, 1)",
 }
 _CLOSURES = {
     "exact": "exact",
-    "end": "exact, but for the forgotten end of the window, which its series stands for",
+    "end": "exact, except for the end of the window, which is approximated by its series",
 }
 
 
@@ -68,22 +68,22 @@ def add_command(commands: Any) -> None:
     for name, text in _HELP.items():
         parser.add_argument(f"--{name}", type=Fraction, metavar="X", help=text)
     parser.add_argument(
-        "--as-published", action="store_true", default=None, help="fout: the end as the HiPPO paper closed it"
+        "--as-published", action="store_true", default=None, help="fout: the end closure of the HiPPO paper"
     )
     parser.add_argument(
-        "--latex", action="store_true", help="print LaTeX; dots stand for what a line of text does not hold"
+        "--latex", action="store_true", help="print LaTeX; entries that do not fit on a line become dots"
     )
     parser.add_argument("--json", action="store_true", help=f"{JSON_HELP}, entries as exact expressions")
-    parser.add_argument("--whole", action="store_true", help="with --latex: every entry, however wide")
+    parser.add_argument("--whole", action="store_true", help="with --latex: print every entry")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the first kernels (.png, .svg, .pdf)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Derive, print, draw."""
     if options.whole and not options.latex:
-        raise ValueError("--whole belongs to --latex; as text, every entry is printed anyway")
+        raise ValueError("--whole needs --latex; the text output always has every entry")
     if options.json and options.latex:
-        raise ValueError("--json and --latex are two ways to print the result; give one")
+        raise ValueError("--json and --latex are alternatives; give only one of them")
     figure = None if options.plot is None else figure_for(options.plot)
     check_folder(options.plot, "--plot")
     measure = _measure(options)
@@ -115,7 +115,7 @@ def _measure(options: argparse.Namespace) -> symbolic.Measure:
 
 
 def _summary(measure: symbolic.Measure, found: symbolic.HippoClosure) -> dict[str, Any]:
-    """Return what JSON can hold: matrices as lists of rows, entries as SymPy writes them ("sqrt(3)/2")."""
+    """Return the result for JSON: matrices as lists of rows, entries as SymPy prints them ("sqrt(3)/2")."""
     matrices = {"A": found.A, "B": found.B, "gauge": found.gauge}
     return {
         "measure": measure.name,

@@ -1,4 +1,4 @@
-"""``python -m diffmath info``: versions, array libraries, devices and threads; frameworks stay unimported."""
+"""``python -m diffmath info``: versions, array libraries, devices and threads; no framework is imported."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what there is, one fact per line or as JSON."""
+    """Print the facts, one per line or as JSON."""
     sections = {
         "diffmath": _this(),
         "required packages": [(name, _version(name) or "MISSING") for name in _REQUIRED],
@@ -77,7 +77,7 @@ def _machine() -> list[tuple[str, str]]:
 
 
 def _cpus() -> int:
-    """CPUs this process may use, where the system tells; else all."""
+    """CPUs this process may use, if the system reports it; otherwise all."""
     allowed = getattr(os, "sched_getaffinity", None)
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 

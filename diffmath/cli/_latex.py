@@ -1,4 +1,4 @@
-"""LaTeX of a derived memory: its equation and matrices, cut by dots to what a line of text holds."""
+"""LaTeX of a derived memory: its equation and matrices, shortened by dots to the width of a line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from diffmath import symbolic
 
 __all__ = ["latex"]
 
-# Digits on a line of LaTeX's article: 345 pt wide, a digit being 5 pt; a matrix also takes "A = [ ]".
+# Width of a line of LaTeX's article class in digits: 345 pt with 5 pt per digit; a matrix also needs "A = [
+# ]".
 _LINE = 69 - 6
 _GAP = 2  # between two columns: 10 pt
 
@@ -22,8 +23,8 @@ def latex(found: symbolic.HippoClosure, *, whole: bool = False) -> str:
     found : HippoClosure
         Derived matrices.
     whole : bool
-        Print every entry. By default a matrix that is too wide for a line of text keeps its first rows and
-        columns and the last, with dots between.
+        Print every entry. By default a matrix that is too wide for a line keeps its first rows and columns
+        and the last ones, with dots between.
 
     Examples
     --------
@@ -48,7 +49,7 @@ def latex(found: symbolic.HippoClosure, *, whole: bool = False) -> str:
 
 
 def _shown(matrix: Any) -> list[int | None]:
-    """The rows and columns of a square matrix to print, None for dots: all, or as many as fit a line."""
+    """The rows and columns of a square matrix to print, None for dots: all, or as many as fit on a line."""
     order = matrix.rows
     for first in range(order - 2, 0, -1):
         shown = [*range(first + 1), order - 1] if first == order - 2 else [*range(first), None, order - 1]
@@ -58,7 +59,7 @@ def _shown(matrix: Any) -> list[int | None]:
 
 
 def _width(matrix: Any, shown: Sequence[int | None]) -> int:
-    """Digits that the printed part takes: of each column the widest entry, as SymPy draws it in text."""
+    """Width of the printed part in digits: the widest entry of each column, as SymPy prints it in text."""
     kept = [i for i in shown if i is not None]
     widths = [1 if k is None else max(_entry_width(matrix[n, k]) for n in kept) for k in shown]
     return sum(widths) + _GAP * (len(widths) - 1)
@@ -71,7 +72,7 @@ def _entry_width(entry: Any) -> int:
 
 
 def _matrix(matrix: Any, rows: Sequence[int | None], columns: Sequence[int | None]) -> str:
-    """A matrix in SymPy's layout, dots included; beyond ten columns amsmath needs an array."""
+    """A matrix in SymPy's layout, with dots; beyond ten columns amsmath needs an array."""
     import sympy
 
     def entry(n: int | None, k: int | None) -> str:

@@ -1,4 +1,4 @@
-"""The parser, the dispatch to one file per command, and what an error becomes."""
+"""The parser, the dispatch to one file per command, and the conversion of errors to messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COMMANDS = ("demo", "sample", "hippo", "info")  # the files of this folder, wit
 
 _EXAMPLES = """\
 examples:
-  python -m diffmath demo                        the main job on real data, with a report, in about a minute
+  python -m diffmath demo                        the main workflow on real data, with a report; about a minute
   python -m diffmath sample my.npy --n 1000 --out new.npy --plot new.png
   python -m diffmath hippo --measure legt --order 6 --latex
   python -m diffmath info                        versions, array libraries, devices, threads
@@ -50,12 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         options = _parser(arguments).parse_args(arguments)
-    except SystemExit as end:  # argparse has printed its help (0) or its complaint (2)
+    except SystemExit as end:  # argparse has printed its help (0) or its error message (2)
         return int(end.code or 0)
     try:
         return int(options.command(options))
     except BrokenPipeError:
-        # The reader (`head`, say) has all it wants; without this, Python complains while flushing.
+        # The reader (such as `head`) closed the pipe; without this, Python prints an error while flushing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (SolveError, ImportError, MemoryError) as error:

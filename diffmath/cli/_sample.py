@@ -1,7 +1,7 @@
-"""``python -m diffmath sample FILE``: new points like those of a file, by the exact score of their density.
+"""``python -m diffmath sample FILE``: new points like those in a file, by the exact score of their density.
 
-The points are standardised per column and smoothed by a Gaussian kernel; the score of that density is exact
-at every noise level, so what is seen is the sampler alone. The samples are mapped back to the file's units.
+The points are standardised per column and smoothed by a Gaussian kernel. The score of that density is exact
+at every noise level, so all errors are those of the sampler. The samples are mapped back to the file's units.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ examples:
       --out samples.npy --plot samples.png
   python -m diffmath sample my.csv --method sde_dpmpp_2m --seed 1 > samples.csv
 
-Draws new points like those of a file (.npy, .npz, .csv; rows are points) by a diffusion sampler with the
-exact score of their Gaussian-kernel density. Columns are standardised first; a constant column stays as it
-is. Without --out the samples go to standard output as CSV.
+Draws new points like those in a file (.npy, .npz, .csv; rows are points) by a diffusion sampler with the
+exact score of their Gaussian-kernel density. Columns are standardised first; a constant column is kept
+unchanged. Without --out the samples go to standard output as CSV.
 """
 
 _SHOW = " (default: %(default)s)"
@@ -45,7 +45,7 @@ HostArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sampling:
-    """What `sample` is asked to do, beyond the points."""
+    """The options of `sample`, without the points."""
 
     process: str = "vp"
     method: str = "dpmpp_2m"
@@ -64,7 +64,7 @@ def add_command(commands: Any) -> None:
         "sample",
         run,
         usage="FILE [options]",
-        help="new points like those of a file",
+        help="new points like those in a file",
         text=_DESCRIPTION,
     )
     parser.add_argument("file", type=Path, help=".npy, .npz or .csv; rows are points")
@@ -137,17 +137,17 @@ def sample_points(points: HostArray, asked: Sampling) -> tuple[HostArray, float]
     samples : numpy.ndarray, shape (n, dim)
         In the units of `points`.
     bandwidth : float
-        The kernel's width used, in standard deviations of each column.
+        The kernel width that was used, in standard deviations of each column.
 
     Raises
     ------
     ValueError
-        Options or values that cannot be used.
+        Options or values that are not usable.
 
     Notes
     -----
-    The default width is the one under which each point is likeliest given the others. Sampling ends at
-    `t_min` of the process, which adds noise of about 0.01 standard deviations.
+    The default width maximises the leave-one-out likelihood of the points. Sampling ends at `t_min` of the
+    process, which adds noise of about 0.01 standard deviations.
 
     References
     ----------
@@ -156,7 +156,7 @@ def sample_points(points: HostArray, asked: Sampling) -> tuple[HostArray, float]
     if asked.n < 1:
         raise ValueError(f"--n must be at least 1; got {asked.n}")
     if asked.bandwidth is not None and asked.bandwidth > 10:
-        # The noise that sampling starts from has to hide the data: alpha(t_max) h is small against 1.
+        # The initial noise must hide the data: alpha(t_max) h must be small compared with 1.
         raise ValueError(f"--bandwidth must be at most 10 standard deviations; got {asked.bandwidth}")
     centre, scale = _location_and_scale(points)
     constant = scale == 0
@@ -176,14 +176,14 @@ def sample_points(points: HostArray, asked: Sampling) -> tuple[HostArray, float]
 
 
 def _location_and_scale(points: HostArray) -> tuple[HostArray, HostArray]:
-    """Mean and standard deviation per column; a constant column is its value and exactly 0."""
+    """Mean and standard deviation per column; for a constant column, its value and exactly 0."""
     too_large = np.flatnonzero(np.abs(points).max(axis=0) > 1e150)
     if too_large.size:
         raise ValueError(
             f"values must be below 1e150, for their squares to be finite; column {too_large[0]} exceeds it: "
             "change its unit"
         )
-    # In units of the range, from the first point: tiny squares are not lost, equal values stay equal.
+    # In units of the range, relative to the first point: tiny squares are not lost, equal values stay equal.
     spread = np.ptp(points, axis=0)
     relative = (points - points[0]) / np.where(spread == 0, 1.0, spread)
     return points[0] + spread * relative.mean(axis=0), spread * relative.std(axis=0)

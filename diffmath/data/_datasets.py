@@ -1,4 +1,4 @@
-"""The two data sets as arrays: read from the package's own files, nothing is downloaded.
+"""The two data sets as arrays, read from the package's own files; nothing is downloaded.
 
 Source, licence and changes of each file are in LICENSES.md in this folder.
 """
@@ -16,14 +16,14 @@ __all__ = ["CO2Record", "Digits", "digits", "mauna_loa_co2"]
 
 
 class Digits(NamedTuple):
-    """Handwritten digits, as `digits` returns them.
+    """Handwritten digits, returned by `digits`.
 
     Parameters
     ----------
     images : numpy.ndarray, shape (1797, 64)
         One image per row, pixels row by row, whole numbers from 0 (paper) to 16 (ink).
     labels : numpy.ndarray, shape (1797,)
-        The digits they show.
+        The digits shown.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class Digits(NamedTuple):
 
 
 class CO2Record(NamedTuple):
-    """A weekly record of carbon dioxide, as `mauna_loa_co2` returns it.
+    """A weekly record of carbon dioxide, returned by `mauna_loa_co2`.
 
     Parameters
     ----------
@@ -67,11 +67,11 @@ def digits() -> Digits:
     -------
     Digits
         `images`, shape (1797, 64): one image per row, pixels row by row from the top left, whole numbers from
-        0 (paper) to 16 (ink), as float64. `labels`, shape (1797,): the digits they show, 0 to 9.
+        0 (paper) to 16 (ink), as float64. `labels`, shape (1797,): the digits shown, 0 to 9.
 
     Notes
     -----
-    CC BY 4.0. The test set of the source; 13 people wrote them. New arrays at every call.
+    CC BY 4.0. The test set of the source, written by 13 people. Every call returns new arrays.
 
     References
     ----------
@@ -101,8 +101,8 @@ def mauna_loa_co2() -> CO2Record:
 
     Notes
     -----
-    Public domain. A date is its year plus the fraction of that year gone at its first instant. New arrays at
-    every call.
+    Public domain. A date is its year plus the fraction of the year that has passed at its first instant.
+    Every call returns new arrays.
 
     References
     ----------

@@ -1,7 +1,7 @@
-"""The main job on real data: remember a signal, sample digits, and check that the samples are right.
+"""The main workflow on real data: remember a signal, sample digits, and check the samples.
 
-`run` does what ``python -m diffmath demo`` shows: three parts, each a frozen `Part` with its numbers, figures
-and checks, and a one-page HTML report. One file per part; `_report` writes the page.
+`run` does the work of ``python -m diffmath demo``: three parts, each a frozen `Part` with its numbers,
+figures and checks, and a one-page HTML report. One file per part; `_report` writes the page.
 """
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
 """Part 3: check it. Paths against their density, samplers against their target, and a wrong score.
 
-Every check is a Kolmogorov-Smirnov distance against a threshold with a stated false-positive rate; the wrong
-score must be rejected, or else the checks would be worth nothing.
+Every check is a Kolmogorov-Smirnov distance against a threshold with a stated false-positive rate. The wrong
+score must be rejected; otherwise the checks would prove nothing.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ __all__ = ["check_everything"]
 
 HostArray = npt.NDArray[np.float64]
 
-# A correct result is rejected once in a million runs of each check.
+# Each check rejects a correct result with this probability.
 FALSE_POSITIVE_RATE = 1e-6
-# Largest bias of a distribution function that is accepted of a sampler with a finite number of steps.
+# Largest accepted bias of a distribution function, for a sampler with a finite number of steps.
 TOLERANCE = 0.01
 
 _CODE = """\
@@ -45,7 +45,7 @@ print(fp.check_samples(final, density.p[-1], grid, false_positive_rate=1e-6, tol
 
 @dataclass(frozen=True)
 class _Well:
-    """The double well: its Fokker-Planck equation in words, paths, final states, and its density."""
+    """The double well: its Fokker-Planck equation as text, paths, final states, and its density."""
 
     equation: str
     times: HostArray
@@ -103,7 +103,8 @@ def _row(name: str, found: fp.Check, must_pass: bool) -> CheckRow:
 def _sampler_rows(sampled: Sampled, score: str, must_pass: bool) -> list[CheckRow]:
     """Compare projections of the samples on principal directions with the exact law at the last time."""
     target, end = sampled.digits.target, float(sampled.times[-1])
-    # Directions of the data's largest variance, where their clusters are: random ones look Gaussian in 64-D.
+    # Directions of the largest variance of the data, where the clusters are: random ones look Gaussian in
+    # 64-D.
     directions = np.linalg.eigh(target.covariance)[1].T[::-1][:16]
     rows = []
     for name, points in sampled.samples.items():

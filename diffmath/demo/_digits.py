@@ -15,7 +15,7 @@ __all__ = ["Digits", "Sampled", "draw_samples", "image_digits", "plane_digits"]
 
 HostArray = npt.NDArray[np.float64]
 
-# The first 1500 images make the density; the last 297 are held out.
+# The first 1500 images define the density; the last 297 are held out.
 TRAINING = 1500
 
 SAMPLERS = {
@@ -26,9 +26,9 @@ SAMPLERS = {
 
 @dataclass(frozen=True)
 class Digits:
-    """Digits in some coordinates: their Gaussian-kernel density, and images kept apart.
+    """Digits in some coordinates: their Gaussian-kernel density, and held-out images.
 
-    `unit` is the length of 1 in these coordinates, in pixel values (0 to 16).
+    `unit` is the length 1 of these coordinates in pixel values (0 to 16).
     """
 
     name: str
@@ -39,7 +39,7 @@ class Digits:
 
 @dataclass(frozen=True)
 class Sampled:
-    """Samples of both samplers from the same noise; `samples` is keyed by the names in `SAMPLERS`."""
+    """Samples of both samplers from the same noise; `samples` has the keys of `SAMPLERS`."""
 
     digits: Digits
     process: diffusion.Process
@@ -70,7 +70,7 @@ def plane_digits(settings: Settings) -> Digits:
 
 
 def draw_samples(digits: Digits, n: int, settings: Settings, *, model: Any = None) -> Sampled:
-    """Run both samplers from the same noise; `model` replaces the exact score (to see it fail)."""
+    """Run both samplers from the same noise; `model` replaces the exact score (to test that this fails)."""
     process = diffusion.vp()
     key = random.key(settings.seed)
     prior = process.sample_prior(key, (n, digits.target.dim), like=np.empty(0))

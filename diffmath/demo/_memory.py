@@ -69,7 +69,7 @@ def remember(settings: Settings) -> Part:
 def _derivation_difference(order: int) -> float:
     """Largest difference between the matrices derived from the measure and the closed form in use.
 
-    LegS of a lower order is the leading block of a higher one, so a small exact derivation vouches for both.
+    LegS of a lower order is the leading block of a higher one, so a small exact derivation verifies both.
     """
     A, B = symbolic.derive_hippo(symbolic.legs, order)
     used = ss.legs(ORDER)

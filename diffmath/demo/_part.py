@@ -1,4 +1,4 @@
-"""What a part of the demo is given (`Settings`) and what it hands back (`Part`)."""
+"""The input of a part of the demo (`Settings`) and its result (`Part`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["CheckRow", "Figure", "Part", "Settings", "save"]
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the demo writes, and how much it computes.
+    """Where the demo writes its files, and how much it computes.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class Settings:
     progress : bool
         Whether to show progress bars.
     seed : int
-        Names all noise.
+        Seed of all noise.
     """
 
     out: Path
@@ -37,7 +37,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure on disk and what is seen on it."""
+    """A figure on disk and its caption."""
 
     path: Path
     caption: str
@@ -45,7 +45,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class CheckRow:
-    """One check: a statistic against its threshold, and whether the verdict is the one it must be."""
+    """One check: a statistic, its threshold, and whether the verdict is the expected one."""
 
     check: str
     statistic: str
@@ -56,7 +56,7 @@ class CheckRow:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the demo: what is seen in two sentences, the numbers behind it, and the code to repeat it."""
+    """A part of the demo: the result in two sentences, the numbers behind it, and the code to repeat it."""
 
     title: str
     text: str

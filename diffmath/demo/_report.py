@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page, figures inside, readable with no network and no script."""
+"""The report: one self-contained HTML page with its figures, readable without network or scripts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write_report(path: Path, parts: Sequence[Part], seconds: float) -> Path:
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f"<title>diffmath demo</title>\n<style>\n{_STYLE}</style></head><body>\n"
     )
-    # What was run, where, and how long it took: the context that any number needs.
+    # Versions, machine and run time: the context of all numbers.
     context = (
         f"diffmath {diffmath.__version__}, Python {platform.python_version()}, {platform.system()} "
         f"{platform.machine()}; {seconds:.0f} s in all."

@@ -20,7 +20,7 @@ __all__ = ["DemoResult", "run"]
 
 @dataclass(frozen=True)
 class DemoResult:
-    """The parts of the demo, where its report is, and how long it took."""
+    """The parts of the demo, the path of its report, and the run time."""
 
     parts: tuple[Part, ...]
     report: Path
@@ -33,7 +33,7 @@ class DemoResult:
 
     @property
     def passed(self) -> bool:
-        """Whether every verdict is the one it must be, the rejections of the wrong score included."""
+        """Whether every verdict is the expected one, including the rejections of the wrong score."""
         return all(row.as_it_must_be for row in self.checks)
 
 
@@ -56,7 +56,7 @@ def run(
     progress : bool
         Show progress bars.
     seed : int
-        Names all noise.
+        Seed of all noise.
     announce : callable, optional
         ``announce(text)`` is called when a part begins.
 
@@ -75,7 +75,7 @@ def run(
     >>> demo.run("diffmath-demo").passed                                             # doctest: +SKIP
     True
     """
-    plot.new_figure()  # refuses here, before the work, if Matplotlib is missing
+    plot.new_figure()  # raises here, before any work, if Matplotlib is missing
     settings = Settings(Path(out), quick, progress, seed)
     settings.out.mkdir(parents=True, exist_ok=True)
     say = announce or (lambda text: None)

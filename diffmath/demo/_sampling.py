@@ -1,4 +1,4 @@
-"""Part 2: sample from real data by an exact score, in the plane and as images, and weigh held-out digits."""
+"""Part 2: sample real data by an exact score, in the plane and as images; likelihood of held-out digits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ log_p = diffusion.log_likelihood(process, score, images[1500:], rtol=1e-5)
 
 
 def sample_digits(plane: Sampled, images: Sampled, settings: Settings) -> Part:
-    """Run part 2 on samples already drawn."""
+    """Run part 2 on given samples."""
     numbers = _likelihood(images.digits, images.process, settings)
     points = len(images.digits.target.points)
     return Part(
@@ -65,7 +65,7 @@ def _grey_levels(digits: Digits) -> str:
 def _likelihood(
     digits: Digits, process: diffusion.Process, settings: Settings
 ) -> tuple[tuple[str, str], ...]:
-    """Log-likelihood of held-out digits by the flow, against the exact one, and of a shuffled control."""
+    """Log-likelihood of held-out digits: by the flow, exact, and of a shuffled control."""
     x = digits.held_out[: settings.size(len(digits.held_out), 16)]
     order = np.argsort(random.uniform(random.key(settings.seed), x.shape, like=np.empty(0)), axis=1)
     shuffled = np.take_along_axis(x, order, axis=1)
@@ -78,7 +78,7 @@ def _likelihood(
     nats = by_flow - digits.target.dim * math.log(digits.unit)
     held, control = float(nats[: len(x)].mean()), float(nats[len(x) :].mean())
     bits = -1 / (digits.target.dim * math.log(2))
-    # The prior leaves out what little of the data is left at t_max, alpha x_0; nothing else differs.
+    # The prior omits the remaining signal at t_max, alpha x_0; there is no other difference.
     apart = float(np.abs(by_flow - exact)[: len(x)].max())
     return (
         (f"log-likelihood of {len(x)} held-out digits", f"{held:.2f} nats, {bits * held:.2f} bits per pixel"),

@@ -3,8 +3,8 @@
 `solve` is conservative and positive: Scharfetter-Gummel fluxes in space, extrapolated backward Euler in time.
 `check_samples`, `check_cdf` and `check_projections` compare samples with a law and state the probability of a
 false alarm, by a bound that holds for every sample size (Dvoretzky-Kiefer-Wolfowitz with Massart's constant).
-A `Check` is its verdict: ``assert fp.check_samples(...)`` asserts it, and `UndecidedError` says that the
-samples are too few for one.
+A `Check` can be asserted: ``assert fp.check_samples(...)``. `UndecidedError` is raised if the samples are too
+few for a verdict.
 """
 
 from diffmath.fokker_planck._checks import check_cdf, check_projections, check_samples

@@ -4,8 +4,8 @@ The empirical distribution function of n independent samples satisfies, for ever
 
 .. math:: P\Big(\sup_x |F_n(x) - F(x)| > \sqrt{\ln(2/\alpha) / (2n)}\Big) \le \alpha,
 
-so that no asymptotics and no tables are needed. A `tolerance` is added where F itself is known up to an
-error, or where a small bias is acceptable.
+so no asymptotics and no tables are needed. A `tolerance` is added if F itself is known only up to an error,
+or if a small bias is acceptable.
 
 .. [1] Massart (1990), The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality, Ann. Probab. 18, 1269.
 """
@@ -46,24 +46,24 @@ def check_samples(
     samples : array, shape (n,) or (n, 1)
         Independent samples, of any array library; copied to the host.
     p : array_like, shape (cells,), or DensitySolution
-        Average densities of the cells, of mass 1; or what `solve` returns, of which the last time is taken.
+        Average densities of the cells, of mass 1; or the result of `solve`, whose last time is used.
     grid : Grid, optional
-        The cells, edges e; those of the solution by default.
+        The cells with edges e; by default those of the solution.
     false_positive_rate : float
         Upper bound alpha of the probability that samples of exactly this law fail.
     tolerance : float
-        Difference of distribution functions that is acceptable, for instance the error of `p`.
+        Acceptable difference of distribution functions, for instance the error of `p`.
 
     Returns
     -------
     Check
         ``assert fp.check_samples(...)`` asserts its verdict. Samples outside the grid count as mass beyond
-        its ends; `detail` tells how many.
+        its ends; `detail` states how many there are.
 
     Raises
     ------
     TypeError
-        Samples that are no array of numbers; no grid for an array of densities.
+        Samples that are not an array of numbers; no grid for an array of densities.
     ValueError
         Samples that are not one-dimensional or not finite, a density that is negative or whose mass is not 1,
         a solution that failed or has another grid, or a false-positive rate outside (0, 1).
@@ -71,8 +71,8 @@ def check_samples(
     Notes
     -----
     The bound of Dvoretzky, Kiefer, Wolfowitz and Massart holds for the supremum over all x, hence over the
-    edges, for every n. It sees differences larger than about twice the threshold almost surely, and none
-    below :math:`n^{-1/2}`. Cost: one sort.
+    edges, for every n. The check detects differences larger than about twice the threshold almost surely, and
+    no differences below :math:`n^{-1/2}`. Cost: one sort.
 
     References
     ----------
@@ -102,7 +102,7 @@ def check_samples(
 
 
 def check_cdf(samples: Array, cdf: Cdf, *, false_positive_rate: float, tolerance: float = 0.0) -> Check:
-    r"""Check samples against a distribution function (Kolmogorov-Smirnov, both sides, at every sample).
+    r"""Check samples against a distribution function (two-sided Kolmogorov-Smirnov test, at every sample).
 
     .. math:: \sup_x |F_n(x) - F(x)| \le \mathrm{tolerance} + \sqrt{\ln(2/\alpha) / (2n)}
 
@@ -111,12 +111,12 @@ def check_cdf(samples: Array, cdf: Cdf, *, false_positive_rate: float, tolerance
     samples : array, shape (n,) or (n, 1)
         Independent samples, of any array library; copied to the host.
     cdf : callable
-        ``cdf(x)``: the distribution function P(X <= x), host array of shape (n,) to values in [0, 1]. It may
-        jump: it is also called just below every sample.
+        ``cdf(x)``: the distribution function P(X <= x), from a host array of shape (n,) to values in [0, 1].
+        It may have jumps: it is also called just below every sample.
     false_positive_rate : float
         Upper bound alpha of the probability that samples of exactly this law fail.
     tolerance : float
-        Difference of distribution functions that is acceptable.
+        Acceptable difference of distribution functions.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def check_cdf(samples: Array, cdf: Cdf, *, false_positive_rate: float, tolerance
     Raises
     ------
     TypeError, ValueError
-        As `check_samples`; or values of `cdf` that are not finite, not increasing, or outside [0, 1].
+        As for `check_samples`; or values of `cdf` that are not finite, not increasing, or outside [0, 1].
 
     References
     ----------
@@ -165,16 +165,16 @@ def check_projections(
     samples : array, shape (n, dim)
         Independent samples, of any array library; copied to the host.
     projected_cdf : callable
-        ``projected_cdf(direction)``: the distribution function of the projection on a unit vector, shape
-        (dim,), itself a callable as in `check_cdf`; continuous, since projecting rounds.
+        ``projected_cdf(direction)``: takes a unit vector, shape (dim,), and returns the distribution function
+        of the projection on it, a callable as in `check_cdf`. It must be continuous, since projecting rounds.
     directions : int or array_like, shape (K, dim)
-        How many random unit vectors, or the vectors (they are normalised).
+        The number of random unit vectors, or the vectors (they are normalised).
     key : Key, optional
-        Names the random directions; required for an integer.
+        Key of the random directions; required for an integer.
     false_positive_rate : float
         Upper bound alpha of the probability that samples of exactly this law fail.
     tolerance : float
-        Difference of distribution functions that is acceptable.
+        Acceptable difference of distribution functions.
 
     Returns
     -------
@@ -183,13 +183,13 @@ def check_projections(
     Raises
     ------
     TypeError, ValueError
-        As `check_cdf`; a number of directions without a key, or directions of another dimension or of length
-        0.
+        As for `check_cdf`; a number of directions without a key, or directions of another dimension or of
+        length 0.
 
     Notes
     -----
-    A law is determined by all its projections (Cramer & Wold); a finite number of them sees what it sees:
-    weak correlations in many dimensions need many directions.
+    A law is determined by all its projections (Cramer & Wold). A finite number of them can miss a difference:
+    to detect weak correlations in many dimensions, use many directions.
 
     References
     ----------
@@ -220,7 +220,7 @@ def _unit_vectors(directions: Any, key: random.Key | None, dim: int) -> Vector:
     if np.ndim(directions) == 0:
         directions = check_count("directions", directions, 1)
         if key is None:
-            raise TypeError("key must be a Key where directions is a number; got None: or give the vectors")
+            raise TypeError("key must be a Key if directions is a number; got None: or pass the vectors")
         tagged = random.fold_in(key, "fokker_planck.projections")
         vectors = random.normal(tagged, (directions, dim), like=np.empty(0))
     else:
@@ -236,7 +236,7 @@ def _unit_vectors(directions: Any, key: random.Key | None, dim: int) -> Vector:
 
 
 def _host(samples: Array) -> Vector:
-    """Copy samples to the host as float64, and refuse what is not finite, by row."""
+    """Copy samples to the host as float64, and refuse rows that are not finite."""
     array_namespace(samples, names=["samples"])
     x = to_numpy(samples)
     if x.dtype.kind not in "fiu":
@@ -260,7 +260,7 @@ def _one_dimensional(samples: Array) -> Vector:
 
 
 def _density(p: npt.ArrayLike | DensitySolution, grid: Grid | None) -> tuple[npt.ArrayLike, Grid]:
-    """Return densities and cells, those of a solution at its last time."""
+    """Return densities and cells; of a solution, those at its last time."""
     if not isinstance(p, DensitySolution):
         if grid is None:
             raise TypeError("grid must be given with an array of densities; got None: or pass the solution")

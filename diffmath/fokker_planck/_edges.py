@@ -1,13 +1,12 @@
-r"""Edges where the diffusion vanishes: which of them the scheme resolves, and a refusal of the others.
+r"""Edges where the diffusion vanishes: detect those that the scheme does not resolve, and refuse them.
 
 Let r be the distance from the edge, f the drift inwards, and :math:`D = g^2/2 \approx D' r`. Near the edge
-the stationary density is :math:`r^{c-1}` with Feller's index :math:`c = f / D'` [1]_. For c < 1 it has no
-bound there; equal cells then put a share of the mass into the first cell that is far off, and more of them
-do not help. Measured on CIR densities at a reflecting end, L1 errors with 100 and with 400 cells: 0.30, 0.44
-at c = 0.05; 0.18, 0.20 at 0.25; 0.072, 0.055 at 0.5; 0.020, 0.004 at 1.5. At an absorbing end 0 < c < 2
-fails: the density does not vanish there as the scheme has it (0.066, 0.036 with 50 and 200 cells at 0.5;
-0.094, 0.053 at 1.2; 0.026, 0.007 at 2). Where D vanishes as r^2, as in geometric Brownian motion, nothing
-arrives.
+the stationary density is :math:`r^{c-1}` with Feller's index :math:`c = f / D'` [1]_. For c < 1 it is
+unbounded there; equal cells then give the first cell a wrong share of the mass, and more cells do not help.
+Measured L1 errors on CIR densities at a reflecting end, with 100 and with 400 cells: 0.30, 0.44 at c = 0.05;
+0.18, 0.20 at 0.25; 0.072, 0.055 at 0.5; 0.020, 0.004 at 1.5. At an absorbing end 0 < c < 2 fails: the density
+does not vanish there as the scheme assumes (0.066, 0.036 with 50 and 200 cells at 0.5; 0.094, 0.053 at 1.2;
+0.026, 0.007 at 2). If D vanishes as r^2, as in geometric Brownian motion, no probability reaches the edge.
 
 .. [1] Feller (1951), Two singular diffusion problems, Ann. Math. 54, 173-182.
 """
@@ -25,7 +24,7 @@ __all__ = ["refuse_singular_edges"]
 # D at the edge below a tenth of D half a cell inside: the first cell holds nearly all of its rise.
 _VANISHED = 0.1
 
-# D rises from the edge as r^q; exponents are read off two distances, exact for pure powers.
+# D rises from the edge as r^q; q is computed from D at two distances, which is exact for pure powers.
 _QUADRATIC = 1.9
 
 # Below this index more than 1e-8^0.2 = 2.5 % of the mass lies within 1e-8 of the edge.
@@ -42,17 +41,17 @@ def refuse_singular_edges(
     Parameters
     ----------
     drift, diffusivity : callable
-        f and D at some places, in the direction of time of the solve.
+        f and D at given places, in the time direction of the solve.
     grid : Grid
     t : float
-        For the message.
+        Time, for the message.
     stratonovich : bool
         Whether D'/2 has to be added to the drift.
 
     Raises
     ------
     ValueError
-        The end, the index c, and a grid that resolves it.
+        The message states the end, the index c, and a grid that resolves it.
     """
     edges, centers = grid.edges[0], grid.centers
     singular = {}
@@ -71,10 +70,10 @@ def refuse_singular_edges(
 
 
 def _resolved(kind: str, inwards: float, index: float, steep: bool) -> bool:
-    """Whether the density at such an end is one that the scheme can show."""
+    """Whether the scheme can represent the density at such an end."""
     if kind == "absorbing":
         return not steep or not 0.0 < index < 2.0
-    # 0.99: an index of 1 is one also after rounding, and where D is not quite linear in the first cell.
+    # 0.99: an index of 1 may be smaller after rounding, or if D is not quite linear in the first cell.
     return index >= 0.99 if steep else inwards >= 0.0
 
 
@@ -89,9 +88,9 @@ def _refusal(grid: Grid, singular: dict[int, float], t: float) -> str:
 
 
 def _advice(grid: Grid, singular: dict[int, float]) -> str:
-    """Name a grid that starts inside by 1e-8 of its length, where less than 1e-8^c of the mass is beyond."""
+    """Return a grid that starts 1e-8 of its length inside, with less than 1e-8^c of the mass beyond it."""
     if min(singular.values()) < _GATHERS:
-        return "the mass gathers at that edge, and no grid resolves it in this version"
+        return "the mass concentrates at that edge, and no grid resolves it in this version"
     low, high = (float(grid.edges[0][side]) for side in (0, -1))
     length, points = high - low, grid.cells + 1
     away = f"np.geomspace({1e-8 * length:.3g}, {length:.6g}, {points})"

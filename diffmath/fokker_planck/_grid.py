@@ -21,7 +21,7 @@ Vector: TypeAlias = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Cells of a Fokker-Planck equation: edges per axis, and what happens at the two ends of each.
+    """Cells of a Fokker-Planck equation: edges per axis, and the boundary conditions at both ends of each.
 
     Make one with `Grid.uniform` or `Grid.from_edges`. One axis in this version.
 
@@ -31,7 +31,7 @@ class Grid:
         Per axis, the increasing cell edges, shape (cells + 1,), host float64.
     boundary : tuple of (str, str)
         Per axis, the kinds of the lower and of the upper end: "reflecting" lets no probability out,
-        "absorbing" removes what arrives.
+        "absorbing" removes all probability that reaches it.
 
     Raises
     ------
@@ -41,8 +41,8 @@ class Grid:
 
     Notes
     -----
-    Grids and densities are host NumPy float64 by design: one axis is small, and stiff systems need the
-    digits.
+    Grids and densities are host NumPy float64 by design: one axis is small, and stiff systems need double
+    precision.
 
     Examples
     --------
@@ -95,7 +95,7 @@ class Grid:
     def from_edges(
         cls, edges: npt.ArrayLike, *, boundary: Boundary | tuple[Boundary, Boundary] = "reflecting"
     ) -> Grid:
-        """Return a grid with these cell edges, for instance finer where the density is narrow.
+        """Return a grid with these cell edges, for instance with smaller cells where the density is narrow.
 
         Examples
         --------
@@ -131,7 +131,7 @@ class Grid:
 
 
 def _edges(values: Any, name: str, least: int) -> Vector:
-    """Return increasing or decreasing places on one axis, or refuse them by name."""
+    """Return increasing or decreasing coordinates on one axis, or refuse them by name."""
     shape = np.shape(values)
     if len(shape) == 2:
         raise ValueError(
@@ -142,7 +142,7 @@ def _edges(values: Any, name: str, least: int) -> Vector:
 
 
 def check_grid(grid: Any) -> Grid:
-    """Return a grid, or refuse what is none."""
+    """Return a grid, or refuse anything else."""
     if not isinstance(grid, Grid):
         raise TypeError(f"grid must be a Grid; got {type(grid).__name__}: make one with Grid.uniform")
     return grid
@@ -174,7 +174,8 @@ def gaussian(grid: Grid, mean: float, std: float) -> Vector:
 
     Notes
     -----
-    Exact averages, not values at the centres: a standard deviation far below a cell's width is no problem.
+    The averages are exact, not values at the centres, so a standard deviation far below the cell width is
+    fine.
 
     Examples
     --------
@@ -189,7 +190,7 @@ def gaussian(grid: Grid, mean: float, std: float) -> Vector:
         raise ValueError(f"mean must be finite; got {mean}")
     z = (grid.edges[0] - mean) / std
     low, high = z[:-1], z[1:]
-    # From the nearer tail, so that small masses keep their relative accuracy.
+    # Use the nearer tail, so that small masses keep their relative accuracy.
     mass = np.where(low > 0, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low))
     inside = float(mass.sum())
     if inside < 1 - 1e-6:

@@ -1,4 +1,4 @@
-r"""Scharfetter-Gummel rates: a Fokker-Planck equation on a grid is a Markov chain that hops between cells.
+r"""Scharfetter-Gummel rates: on a grid, a Fokker-Planck equation is a Markov chain that hops between cells.
 
 The Ito equation :math:`\partial_t p = -\partial_x J`, :math:`J = f p - \partial_x (D p)`, :math:`D = g^2/2`,
 is :math:`J = (f/D) u - u'` in :math:`u = D p`. With f/D frozen between two centres the flux is exact [1]_:
@@ -6,8 +6,8 @@ is :math:`J = (f/D) u - u'` in :math:`u = D p`. With f/D frozen between two cent
 .. math:: J = \frac{B(-\mathrm{Pe})\, D_i p_i - B(\mathrm{Pe})\, D_{i+1} p_{i+1}}{\Delta c}, \qquad
           \mathrm{Pe} = \frac{f\,\Delta c}{D}, \qquad B(z) = \frac{z}{e^z - 1}.
 
-All rates are nonnegative and every column of the generator sums to what leaves an absorbing end, so that
-every backward Euler step is positive and conservative. Stratonovich drifts get :math:`g g'/2 = D'/2`.
+All rates are nonnegative, and every column of the generator sums to the rate of leaving through an absorbing
+end, so every backward Euler step is positive and conservative. Stratonovich drifts get :math:`g g'/2 = D'/2`.
 
 .. [1] Scharfetter & Gummel (1969), IEEE Trans. Electron Devices 16, 64-77; Chang & Cooper (1970), J. Comput.
    Phys. 6, 1-16.
@@ -41,7 +41,7 @@ class Rates:
     peclet: float
 
     def flux(self, mass: Vector) -> Vector:
-        """Probability per time through every edge, to the right, shape (cells + 1,)."""
+        """Probability per time through every edge, positive to the right, shape (cells + 1,)."""
         inner = self.up * mass[:-1] - self.down * mass[1:]
         return np.concatenate([[-self.out[0] * mass[0]], inner, [self.out[1] * mass[-1]]])
 
@@ -62,7 +62,7 @@ def rates(model: SDE, grid: Grid, t: float, direction: float = 1.0) -> Rates:
     edges, widths, gaps = grid.edges[0], grid.widths, np.diff(grid.centers)
     velocity, diffusivity = direction * _drift(model, t, edges), _diffusivity(model, t, grid.centers)
     left, right = diffusivity[:-1], diffusivity[1:]
-    # The mean of the neighbours, not D at the edge: D_i / D <= 2 holds even where g has a zero.
+    # The mean of the neighbours, not D at the edge: D_i / D <= 2 holds even if g has a zero.
     between = 0.5 * (left + right)
     inner = velocity[1:-1] + (0.5 * (right - left) / gaps if model.calculus == "stratonovich" else 0.0)
     up, down, peclet = _hop(inner, between, gaps)
@@ -87,7 +87,7 @@ def check_edges(model: SDE, grid: Grid, t: float, direction: float = 1.0) -> Non
 
 
 def _absorbed(model: SDE, grid: Grid, t: float, velocity: Vector, diffusivity: Vector) -> tuple[float, float]:
-    """Rates out of the end cells: p = 0 at the edge, half a cell from the centre (second order)."""
+    """Rates of leaving the end cells: p = 0 at the edge, half a cell from the centre (second order)."""
     ends, half = [0, -1], 0.5 * grid.widths[[0, -1]]
     outward = np.array([-1.0, 1.0])
     speed, inside = outward * velocity[ends], diffusivity[ends]
@@ -100,7 +100,7 @@ def _absorbed(model: SDE, grid: Grid, t: float, velocity: Vector, diffusivity: V
 
 
 def _hop(velocity: Vector, diffusivity: Vector, distance: Vector) -> tuple[Vector, Vector, Vector]:
-    """Return D B(-Pe) / d, D B(Pe) / d and abs(Pe), by B(-z) = z + B(z); where D is 0 this is upwinding."""
+    """Return D B(-Pe) / d, D B(Pe) / d and abs(Pe), by B(-z) = z + B(z); this is upwinding if D is 0."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         peclet = np.abs(velocity) * distance / diffusivity
     peclet = np.where(velocity == 0.0, 0.0, peclet)
@@ -122,7 +122,7 @@ def _drift(model: SDE, t: float, points: Vector) -> Vector:
 
 
 def _diffusivity(model: SDE, t: float, points: Vector) -> Vector:
-    """D = g g^T / 2 at some points, for g elementwise or a row of a matrix."""
+    """D = g g^T / 2 at given points, for elementwise g or g as a row of a matrix."""
     x = points[:, None]
     g: Any = guarded(model.diffusion, "diffusion", t, t, x.copy())
     g = full_diffusion(g, x, model.noise, model.noise_dim)
@@ -152,7 +152,7 @@ def stationary(model: SDE | Any, grid: Grid, *, t: float = 0.0) -> Vector:
     Parameters
     ----------
     model : SDE or symbolic.SDE
-        One-dimensional, its coefficients frozen at time t.
+        One-dimensional; its coefficients are frozen at time t.
     grid : Grid
         With reflecting boundaries.
     t : float
@@ -173,8 +173,8 @@ def stationary(model: SDE | Any, grid: Grid, *, t: float = 0.0) -> Vector:
 
     Notes
     -----
-    Second order in the cell width. A product of rate ratios, taken in logarithms: no linear solve, and tails
-    keep their relative accuracy.
+    Second order in the cell width. The density is a product of rate ratios, computed in logarithms: no linear
+    solve is needed, and tails keep their relative accuracy.
 
     Examples
     --------

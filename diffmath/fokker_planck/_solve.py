@@ -1,9 +1,9 @@
-r"""Densities over time: extrapolated backward Euler steps, limited so that no density is negative.
+r"""Densities over time: extrapolated backward Euler steps, limited so that no density becomes negative.
 
 One step of length h makes a full backward Euler step A and two half steps B, all with M-matrices, hence
-positive. The extrapolation 2 B - A has order 2; its difference to B is a flux G through the edges of the
-cells, which is scaled down where it would empty a cell (flux-corrected transport [1]_). What remains is
-positive, conservative by construction, of order 2 for smooth densities, and damps stiff modes.
+positive. The extrapolation 2 B - A has order 2. Its difference from B is a flux G through the edges of the
+cells, which is scaled down if it would empty a cell (flux-corrected transport [1]_). The result is positive,
+conservative by construction, of order 2 for smooth densities, and damps stiff modes.
 
 .. [1] Zalesak (1979), J. Comput. Phys. 31, 335-362; extrapolation: Hairer & Wanner (1996), section IV.9.
 """
@@ -34,31 +34,31 @@ __all__ = ["DensitySolution", "solve"]
 
 @dataclass(frozen=True, eq=False)
 class DensitySolution:
-    """Densities at times, with what left the grid and how the solve ended.
+    """Densities at the saved times, the probability that left the grid, and the status of the solve.
 
     Parameters
     ----------
     t : numpy.ndarray, shape (times,)
-        Times of the densities (a valid prefix of those asked for if the solve failed).
+        Times of the densities (a valid prefix of the requested times if the solve failed).
     p : numpy.ndarray, shape (times, cells)
         Average densities of the cells.
     mass : numpy.ndarray, shape (times,)
         Probability on the grid.
     outflow : numpy.ndarray, shape (times, 2)
-        Probability absorbed so far at the lower and at the upper end; it never decreases.
+        Probability absorbed so far at the lower and at the upper end; it does not decrease.
     status : {"ok", "max_steps", "step_too_small", "nonfinite"}
         How the solve ended.
     message : str
-        Empty if all is well, otherwise what happened and the remedy.
+        Empty on success, otherwise the failure and its remedy.
     stats : mapping
-        `steps`, `rejected` steps, and `max_peclet`, the largest cell Peclet number: where it is far above 2
-        the scheme stays positive but smears like upwinding.
+        `steps`, `rejected` steps, and `max_peclet`, the largest cell Peclet number. If it is far above 2, the
+        scheme stays positive but has the numerical diffusion of upwinding.
     grid : Grid
         The cells.
 
     Notes
     -----
-    `check_samples` and ``plot.density`` take it as it is.
+    `check_samples` and ``plot.density`` accept it directly.
 
     Examples
     --------
@@ -123,12 +123,12 @@ def solve(
     grid : Grid
         The cells and boundaries.
     tolerance : float
-        Largest L1 difference between one backward Euler step and two half steps, relative to the mass: the L1
-        error in time at the end is then of its order.
+        Largest L1 difference between one backward Euler step and two half steps, relative to the mass. The L1
+        error in time at the end is of this size.
     steps : int, optional
         Equal steps between neighbouring times instead of steps chosen by `tolerance`.
     max_steps : int
-        Most steps in all, accepted and rejected.
+        Maximum number of steps in total, accepted and rejected.
     on_failure : {"raise", "return"}
         What to do when `max_steps` is reached: raise `SolveError`, or return the valid prefix.
 
@@ -142,16 +142,16 @@ def solve(
     TypeError, ValueError
         An argument of the wrong kind or value; coefficients that are not finite on the grid, or not those of
         a one-dimensional SDE; a diffusion that vanishes at an edge where the density may be singular (square
-        root diffusions with 2 f / (g^2)' < 1, for instance): the message has a grid that resolves it.
+        root diffusions with 2 f / (g^2)' < 1, for instance): the message contains a grid that resolves it.
     SolveError
         `max_steps` was reached, the step became too small, or the rates overflow; the valid prefix is
         attached.
 
     Notes
     -----
-    Order 2 in the cell width (1 where the cell Peclet number is far above 2) and order 2 in time, for
+    Order 2 in the cell width (1 if the cell Peclet number is far above 2) and order 2 in time, for
     coefficients that may depend on time. Densities are never negative, and mass changes only by rounding and
-    by what an absorbing end takes. A step costs three tridiagonal solves.
+    by absorption at an absorbing end. A step costs three tridiagonal solves.
 
     References
     ----------
@@ -215,7 +215,7 @@ def _initial_mass(p0: npt.ArrayLike, grid: Grid) -> Vector:
 
 @dataclass
 class _March:
-    """The time loop: chooses steps, counts them, and knows how it ended."""
+    """The time loop: chooses and counts steps, and records how it ended."""
 
     model: SDE
     grid: Grid
@@ -230,9 +230,9 @@ class _March:
     message: str = ""
 
     def intervals(self, clock: Vector, mass: Vector) -> Iterator[tuple[Vector, Vector]]:
-        """Iterate over (masses, outflow so far) at clock[1], clock[2], ..., as far as it goes."""
+        """Iterate over (masses, outflow so far) at clock[1], clock[2], ..., until the solve ends or fails."""
         out, scale = np.zeros(2), float(mass.sum())
-        h = abs(float(clock[1] - clock[0])) / 100.0  # a guess: the controller corrects it within a few steps
+        h = abs(float(clock[1] - clock[0])) / 100.0  # a guess, corrected by the controller in a few steps
         for start, end in zip(clock[:-1].tolist(), clock[1:].tolist(), strict=True):
             length = abs(end - start)
             s = 0.0
@@ -243,7 +243,7 @@ class _March:
                 taken = left if left <= h * (1 + 1e-9) else left / math.ceil(left / h - 1e-9)
                 if self._give_up(start, start + self.direction * s, taken):
                     return
-                # Overflow is found below, by the error, and reported; tails may underflow.
+                # An overflow is detected below by the error and reported; tails may underflow.
                 with np.errstate(all="ignore"):
                     new, flux, error = self._step(start, s, taken, mass)
                 error /= scale
@@ -276,14 +276,14 @@ class _March:
         return self.status != "ok"
 
     def _step(self, start: float, s: float, h: float, mass: Vector) -> tuple[Vector, Vector, float]:
-        """One extrapolated step of masses: the new ones, what crossed every edge, and the error of B."""
+        """One extrapolated step: new masses, the mass that crossed every edge, and the error of B."""
         middle, end = self._rates(start, s + 0.5 * h), self._rates(start, s + h)
         full, full_flux = _backward_euler(end, h, mass)
         half, first_flux = _backward_euler(middle, 0.5 * h, mass)
         both, second_flux = _backward_euler(end, 0.5 * h, half)
         crossed = first_flux + second_flux
         correction = crossed - full_flux
-        # What was absorbed does not come back: at the ends the correction takes back no more than crossed.
+        # Absorbed mass does not come back: at the ends the correction returns at most what crossed.
         correction[0], correction[-1] = min(correction[0], -crossed[0]), max(correction[-1], -crossed[-1])
         correction = _limited(both, correction)
         return both - np.diff(correction), crossed + correction, float(np.abs(both - full).sum())
@@ -295,17 +295,17 @@ class _March:
 
 
 def _backward_euler(chain: Rates, h: float, mass: Vector) -> tuple[Vector, Vector]:
-    """Solve (I - h Q) m = mass; a matrix dominated by its diagonal: elimination keeps all signs."""
+    """Solve (I - h Q) m = mass; the matrix is diagonally dominant, so elimination keeps all signs."""
     try:
         new: Vector = solve_banded((1, 1), chain.bands(h), mass, overwrite_ab=True, check_finite=False)
     except LinAlgError:  # h |Q| so large that the identity is lost in rounding: reported as an overflow
         new = np.full_like(mass, np.nan)
-    # Its columns sum to 1 but for the ends; what rounding takes from that, 1e-16 h |Q|, is put back.
+    # Its columns sum to 1 except at the ends; the rounding error in the sum, 1e-16 h |Q|, is corrected.
     total = new.sum() + h * (chain.out[0] * new[0] + chain.out[1] * new[-1])
     if total != 0.0:  # unless all mass was absorbed so long ago that the rest underflows
         new = new * (mass.sum() / total)
     flux = h * chain.flux(new)
-    # Beyond the total mass the difference of two hops is mere rounding; the balance of the cells is exact.
+    # Beyond the total mass the difference of two hops is pure rounding; the balance of the cells is exact.
     hops = h * (chain.up * new[:-1] + chain.down * new[1:])
     balance = flux[0] + np.cumsum(mass - new)[:-1]
     flux[1:-1] = np.where(hops > mass.sum(), balance, flux[1:-1])
@@ -315,7 +315,7 @@ def _backward_euler(chain: Rates, h: float, mass: Vector) -> tuple[Vector, Vecto
 def _limited(mass: Vector, flux: Vector) -> Vector:
     """Scale the fluxes out of every cell that they would empty: ``mass - diff(flux)`` is nonnegative."""
     leaving = np.maximum(flux[1:], 0.0) + np.maximum(-flux[:-1], 0.0)
-    # The tiny number avoids 0 / 0; the four units of rounding keep the difference from falling below zero.
+    # The tiny number avoids 0 / 0; the four units of rounding keep the difference nonnegative.
     share = (1.0 - 1e-15) * mass / np.maximum(np.maximum(leaving, mass), np.finfo(np.float64).tiny)
     padded = np.concatenate([[1.0], share, [1.0]])
     return flux * np.where(flux > 0, padded[:-1], padded[1:])

@@ -1,4 +1,4 @@
-"""The verdict of a check, and the pieces that every check is made of: level, largest gap, threshold."""
+"""The verdict of a check and its parts: level, largest gap, threshold."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Verdict = Literal["passed", "failed", "undecided"]
 
 
 class UndecidedError(RuntimeError):
-    """A check was asked for its verdict, but its samples are too few for one.
+    """The verdict of a check was evaluated, but its samples are too few for one.
 
     Parameters
     ----------
     message : str
-        What is missing; how many samples decide.
+        What is missing, and how many samples would decide.
     check : Check
-        The check, with what it measured.
+        The check with its measurement.
 
     Examples
     --------
@@ -54,14 +54,14 @@ class UndecidedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Check:
-    """The verdict of a check; in a boolean context it is the verdict, so that ``assert check`` asserts it.
+    """The result of a check; its truth value is the verdict, so ``assert check`` asserts it.
 
     Parameters
     ----------
     name : str
-        The check.
+        Name of the check.
     statistic : float
-        What was measured.
+        The measured value.
     threshold : float
         The largest value that passes.
     false_positive_rate : float
@@ -71,23 +71,23 @@ class Check:
     verdict : {"passed", "failed", "undecided"}
         "failed": ``statistic > threshold``. "undecided": nothing failed, but `n` is below `n_required`.
     detail : str
-        Where the largest difference is, and what else was seen.
+        Where the largest difference is, and further observations.
     n_required : int or None
-        Least number of samples with which a check can pass; None where no number is enough (a tolerance of 1
-        or more).
+        The smallest number of samples with which a check can pass; None if no number is enough (a tolerance
+        of 1 or more).
 
     Raises
     ------
     ValueError
         An unknown verdict.
     UndecidedError
-        By ``bool(check)``, if it is undecided.
+        Raised by ``bool(check)`` if the check is undecided.
 
     Notes
     -----
     With r = threshold - tolerance, a law whose distribution function is off by more than ``tolerance + 2 r``
-    fails with probability 1 - `false_positive_rate` at least. Where that is 1 or more no difference is
-    certain to be seen, and passing would say nothing: the check is undecided then.
+    fails with probability at least 1 - `false_positive_rate`. If this difference is 1 or more, no difference
+    is detected with certainty and passing would mean nothing, so the check is undecided.
 
     Examples
     --------
@@ -164,12 +164,12 @@ def check_level(rate: Any, tolerance: Any) -> tuple[float, float]:
 def verdict(
     name: str, statistic: float, n: int, level: tuple[float, float], looks: int, detail: str
 ) -> Check:
-    """Return the check of a statistic, the largest of `looks` ones, that holds for every n."""
+    """Return the check of a statistic, the largest of `looks` values, with a level that holds for every n."""
     rate, tolerance = level
     doubled = 2.0 * math.log(2 * looks / rate)
     resolution = math.sqrt(doubled / n) / 2.0
     threshold = tolerance + resolution
-    # 2 resolution < 1 - tolerance: some difference is seen with probability 1 - rate.
+    # 2 resolution < 1 - tolerance: some difference is detected with probability 1 - rate.
     required = math.floor(doubled / (1.0 - tolerance) ** 2) + 1 if tolerance < 1.0 else None
     ruling: Verdict = "passed"
     if not statistic <= threshold:
@@ -196,7 +196,7 @@ def _probabilities(x: Vector, cdf: Cdf) -> Vector:
     values = np.asarray(probabilities, dtype=np.float64)
     if values.shape != x.shape:
         raise ValueError(f"cdf(x) must return shape {x.shape}; got {values.shape}")
-    # Rounding may disorder equal values by an ulp or two; nothing more.
+    # Rounding may swap nearly equal values by an ulp or two, not more.
     if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1 + 1e-12):
         raise ValueError("cdf(x) must return probabilities, finite and in [0, 1]")
     if np.any(np.diff(values) < -1e-12):

@@ -1,6 +1,6 @@
 """Figures with one call: every function takes `ax=None`, draws on it, and returns what it drew.
 
-Nothing here shows a window, changes a global style, or needs more than Matplotlib, which is imported when a
+No function opens a window or changes a global style, and only Matplotlib is needed, which is imported when a
 function is called (``pip install "diffmath[plot]"``). Arrays of any library are accepted and copied to the
 host.
 """

@@ -1,4 +1,4 @@
-"""The functions that a memory projects the past onto."""
+"""The functions onto which a memory projects the past."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def basis(
     Parameters
     ----------
     measure : symbolic.Measure
-        A shipped one, or your own.
+        A shipped measure or your own.
     count : int
-        Functions to draw, at least 1.
+        Number of functions to draw, at least 1.
     kernels : bool
-        Draw :math:`g_n w`, what the input is multiplied by, in place of :math:`g_n`, what the past is read
-        back with.
+        Draw the kernels :math:`g_n w`, by which the input is multiplied, instead of :math:`g_n`, in which the
+        past is reconstructed.
     ax, title
         As in `reconstruction`; the title is the name of the measure by default.
 
@@ -44,13 +44,13 @@ def basis(
     TypeError
         Not a Measure, or `count` not an integer.
     ValueError
-        `count` is below 1, or the measure has a parameter without a number.
+        `count` is below 1, or the measure has a symbolic parameter without a value.
 
     Notes
     -----
-    Time runs from left to right: the present is at the right, be it the position 1 of a scaled measure or
-    the age 0 of a translated one. A measure of infinite age is drawn as far as its kernels hold more than a
-    hundredth of their largest mass per octave of age. Of complex functions the real part is drawn.
+    Time runs from left to right, so the present is at the right: position 1 of a scaled measure or age 0 of a
+    translated one. A measure of infinite age is drawn up to the age where its kernels hold less than a
+    hundredth of their largest mass per octave of age. The real part of complex functions is drawn.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def _curves(measure: Measure, count: int, kernels: bool) -> Any:
 
 
 def _reach(measure: Measure, count: int) -> float:
-    """The age up to which the kernels hold anything: a hundredth of their largest mass per octave."""
+    """The age up to which the kernels hold at least a hundredth of their largest mass per octave."""
     ages: npt.NDArray[np.float64] = np.logspace(-9.0, 9.0, 2000)
     mass = ages * np.max(np.abs(_curves(measure, count, True)(0.0, ages[:, None])), axis=1)
     return float(ages[np.flatnonzero(mass >= 0.01 * np.max(mass))[-1]])

@@ -1,4 +1,4 @@
-"""Grids of small images, and the table of what was checked."""
+"""Grids of small images, and tables of checks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def images(
     columns : int
         Images per line.
     limits : (float, float), optional
-        Values drawn as the first and the last colour; by default the smallest and the largest of all.
+        Values drawn as the first and the last colour; by default the smallest and the largest value.
     ax, title
         As in `reconstruction`.
     cmap : str
@@ -64,7 +64,7 @@ def images(
     low, high = (float(pixels.min()), float(pixels.max())) if limits is None else limits
     lines = math.ceil(len(pixels) / columns)
     ax = new_axes(ax, width=0.6 * columns, height=0.6 * lines + 0.3)
-    # One blank pixel around every image: NaN takes the colour of the page.
+    # One blank pixel around every image: NaN has the background colour.
     canvas = np.full((lines * (height + 1) + 1, columns * (width + 1) + 1), np.nan)
     for i, row in enumerate(pixels):
         top, left = (i // columns) * (height + 1) + 1, (i % columns) * (width + 1) + 1

@@ -14,7 +14,7 @@ from diffmath.plot._style import COLORS, CYCLE, Axes, host, new_axes, tidy
 
 __all__ = ["convergence", "ensemble", "reconstruction", "solution"]
 
-# Points of a curve that is read off a dense output.
+# Number of points of a curve that is drawn from a dense output.
 _POINTS = 400
 
 
@@ -29,7 +29,7 @@ def reconstruction(
     ylabel: str = "u",
     label: str = "reconstruction",
 ) -> Axes:
-    """Draw a signal and what a memory reconstructs of it.
+    """Draw a signal and its reconstruction by a memory.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def reconstruction(
     ax : matplotlib Axes, optional
         Where to draw; a new figure by default.
     title, xlabel, ylabel, label : str
-        The words; `label` names the reconstruction.
+        The texts; `label` names the reconstruction.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def convergence(
     ----------
     sizes : array, shape (sizes,)
     errors : mapping of str to array, shape (sizes,)
-        Positive errors by the name of what made them.
+        Positive errors by the name of the method.
     ax, title, xlabel, ylabel
         As in `reconstruction`.
 
@@ -95,7 +95,7 @@ def convergence(
     x = host("sizes", sizes, (1,))
     ax = new_axes(ax)
     for i, (name, values) in enumerate(errors.items()):
-        # Each later line is drawn thinner, so that curves that coincide stay visible.
+        # Each later line is thinner, so that coinciding curves stay visible.
         style = {"marker": "os^Dv*"[i % 6], "ms": 7 - 1.5 * min(i, 2), "lw": 2.4 - 0.8 * min(i, 2)}
         ax.plot(x, host(name, values, (1,)), color=CYCLE[i % len(CYCLE)], label=name, **style)
     ax.set(xscale="log", yscale="log")
@@ -108,7 +108,7 @@ def convergence(
 
 
 def _label_short_range(ax: Axes) -> None:
-    """Label 1, 2 and 5 where the errors span few powers of ten, which alone would leave one label or none."""
+    """Label 1, 2 and 5 if the errors span few powers of ten, which would leave at most one label."""
     low, high = ax.get_ylim()
     if high > 30 * low:
         return
@@ -119,20 +119,20 @@ def _label_short_range(ax: Axes) -> None:
 def solution(
     result: Solution, *, component: int = 0, rows: int = 50, ax: Axes | None = None, title: str = ""
 ) -> Axes:
-    """Draw what a solver returned: one component of the state over time, one line per row of the batch.
+    """Draw the result of a solver: one component of the state over time, one line per row of the batch.
 
     Parameters
     ----------
     result : Solution
-        Of `ode.solve`, `sde.solve` or `diffusion.trajectory`.
-        Solutions with dense output are drawn by it, those with two times by the natural steps where these
-        were kept; rows end where they ended.
+        From `ode.solve`, `sde.solve` or `diffusion.trajectory`. Solutions with dense output are drawn from
+        it; those with two times from the natural steps, if these were saved. Rows are drawn up to where they
+        ended.
     component : int
         Index into the flattened state of a row.
     rows : int
-        At most so many rows are drawn, the first ones.
+        Maximum number of rows to draw; the first rows are drawn.
     ax, title
-        As in `reconstruction`; the title says how the solve ended if it failed.
+        As in `reconstruction`; the title states the status if the solve failed.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def solution(
     Raises
     ------
     ValueError
-        A component that the state has not.
+        A component that the state does not have.
 
     Examples
     --------
@@ -168,7 +168,7 @@ def solution(
 
 
 def _curve(result: Solution) -> tuple[Any, Array]:
-    """Times and states that show the solution best: of the dense output, of the natural steps, or saved."""
+    """Times and states for the curve: from the dense output, the natural steps, or the saved times."""
     if result.dense is not None and len(result.t) > 0:
         ends = np.ravel(result.t[-1]) if result.t_end is None else np.ravel(result.t_end)
         first = float(np.ravel(result.t[0])[0])
@@ -181,7 +181,7 @@ def _curve(result: Solution) -> tuple[Any, Array]:
 
 
 def _until_its_end(result: Solution, t: Any, shown: Any, row: int) -> tuple[Any, Any]:
-    """The points of a row up to where it ended; what is saved after a terminal event is that event again."""
+    """The points of a row up to its end; after a terminal event, saved states repeat the event state."""
     times, values = t if t.ndim == 1 else t[:, row], shown[:, row]
     if result.t_end is None or not len(times):
         return times, values
@@ -206,17 +206,18 @@ def ensemble(
     xlabel: str = "x",
     labels: tuple[str, str] = ("ensemble", "Fokker-Planck density"),
 ) -> Axes:
-    """Draw the histogram of one-dimensional samples against the density they should follow.
+    """Draw the histogram of one-dimensional samples and the density that they should follow.
 
     Parameters
     ----------
     points : array, shape (n,) or (n, 1)
     centres, p : array, shape (cells,)
-        Places and density. Or, as `centres` alone, what `fokker_planck.solve` returns: its last density.
+        Positions and density. Or only `centres`, the result of `fokker_planck.solve`: its last density is
+        drawn.
     ax, title, xlabel
         As in `reconstruction`.
     bins : int
-        Bars between the smallest and the largest sample.
+        Number of bars between the smallest and the largest sample.
     labels : (str, str)
         Names of the samples and of the density.
 
@@ -227,7 +228,7 @@ def ensemble(
     Raises
     ------
     TypeError
-        Places without a density, or a solution with a density besides.
+        Positions without a density, or a solution together with a density.
 
     Examples
     --------
@@ -239,7 +240,7 @@ def ensemble(
     """
     if isinstance(centres, DensitySolution):
         if p is not None:
-            raise TypeError("a solution of fokker_planck.solve has its own density; got p besides")
+            raise TypeError("a solution of fokker_planck.solve has its own density; got p as well")
         p, centres = centres.p[-1], centres.grid.centers
     if p is None:
         raise TypeError("ensemble takes centres and p, or a solution of fokker_planck.solve")

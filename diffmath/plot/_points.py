@@ -1,4 +1,4 @@
-"""Points in the plane: densities as contours, samples on top, the trajectories that made them."""
+"""Points in the plane: densities as contours, samples on top, and their trajectories."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def density(
     cmap: str = "Blues",
     title: str = "",
 ) -> Axes:
-    """Draw a density in the plane by contours around given shares of the mass, or on a line by curves.
+    """Draw a density in the plane by contours that enclose given masses, or on a line by curves.
 
     Parameters
     ----------
     x, y : array, shape (nx,) and (ny,)
-        Equally spaced places. Or, as `x` alone, what `fokker_planck.solve` returns: a curve for every time,
-        at most six, the first and the last among them.
+        Equally spaced positions. Or only `x`, the result of `fokker_planck.solve`: one curve per time, at
+        most six, including the first and the last.
     p : array, shape (nx, ny)
-        Density there, in any unit.
+        Density at these positions, in any unit.
     ax, title
         As in `reconstruction`.
     masses : tuple of float
-        Shares of the mass, decreasing: the outermost contour holds the first.
+        Enclosed masses, decreasing: the outermost contour encloses the first.
     cmap : str
         Name of a Matplotlib colour map.
 
@@ -50,9 +50,9 @@ def density(
     Raises
     ------
     TypeError
-        Places without a density, or a solution with places or a density besides.
+        Positions without a density, or a solution together with positions or a density.
     ValueError
-        A density whose shape does not fit the places.
+        A density whose shape does not match the positions.
 
     Examples
     --------
@@ -63,10 +63,10 @@ def density(
     """
     if isinstance(x, DensitySolution):
         if y is not None or p is not None:
-            raise TypeError("a solution of fokker_planck.solve is drawn alone; got y or p besides")
+            raise TypeError("a solution of fokker_planck.solve is drawn by itself; got y or p as well")
         return _curves(x, ax, title)
     if y is None or p is None:
-        raise TypeError("density takes x, y and p, or a solution of fokker_planck.solve alone")
+        raise TypeError("density takes x, y and p, or only a solution of fokker_planck.solve")
     xs, ys, values = host("x", x, (1,)), host("y", y, (1,)), host("p", p, (2,))
     if values.shape != (len(xs), len(ys)):
         raise ValueError(f"p must have shape (nx, ny) = ({len(xs)}, {len(ys)}); got {values.shape}")
@@ -79,7 +79,7 @@ def density(
 
 
 def _curves(solution: DensitySolution, ax: Axes | None, title: str) -> Axes:
-    """Draw the density at each time, at most at six."""
+    """Draw the density at each time, at most six times."""
     shown = np.unique(np.linspace(0, len(solution.t) - 1, min(len(solution.t), 6)).round().astype(int))
     ax = new_axes(ax)
     for i, k in enumerate(shown.tolist()):
@@ -93,7 +93,7 @@ def _curves(solution: DensitySolution, ax: Axes | None, title: str) -> Axes:
 
 
 def _levels_of_mass(p: HostArray, masses: tuple[float, ...]) -> list[float]:
-    """Density on the boundary of the smallest region that holds each share of the mass, increasing."""
+    """Density on the boundary of the smallest region that holds each of the masses, increasing."""
     ordered = np.sort(p.ravel())[::-1]
     mass = np.cumsum(ordered) / ordered.sum()
     found = ordered[np.searchsorted(mass, sorted(masses, reverse=True))]
@@ -116,7 +116,7 @@ def samples(
     ----------
     x : array, shape (n, dim)
     data : array, shape (m, dim), optional
-        Points to compare with; the principal components are theirs.
+        Points to compare with; the principal components are computed from them.
     ax, title
         As in `reconstruction`.
     label : str
@@ -157,7 +157,7 @@ def samples(
     ax = new_axes(ax, width=5.0, height=4.6)
     ax.scatter(points[:, 0], points[:, 1], s=size, color=color, lw=0, alpha=0.5, label=label)
     if known is not None:
-        # On top: the data are the fewer, and they show where the samples should be.
+        # Data on top: they are fewer, and show where the samples should be.
         ax.scatter(known[:, 0], known[:, 1], s=size, color=COLORS["ink"], lw=0, alpha=0.8, label="data")
         ax.legend(frameon=False, fontsize=9, markerscale=2.5)
     ax.set_aspect("equal")
@@ -176,10 +176,10 @@ def _bars(
 
 
 def _principal(points: HostArray, known: HostArray | None) -> tuple[HostArray, HostArray | None]:
-    """Coordinates along the two directions of largest variance of the data (of the points, without data)."""
+    """Coordinates along the two directions of largest variance of the data (of the points if no data)."""
     base = points if known is None else known
     axes = np.linalg.svd(base - base.mean(axis=0), full_matrices=False)[2][:2]
-    # One row has one direction only; the second coordinate is then zero.
+    # A single row has only one direction; the second coordinate is then zero.
     axes = np.vstack([axes, np.zeros((2 - len(axes), points.shape[1]))])
     centre = base.mean(axis=0)
     return (points - centre) @ axes.T, None if known is None else (known - centre) @ axes.T
@@ -188,14 +188,14 @@ def _principal(points: HostArray, known: HostArray | None) -> tuple[HostArray, H
 def trajectories(
     result: Solution, *, rows: int = 40, ax: Axes | None = None, title: str = "", color: str = COLORS["ink"]
 ) -> Axes:
-    """Draw the paths of two-dimensional states in their plane, with a dot where each ends.
+    """Draw the paths of two-dimensional states in the plane, with a dot at each end.
 
     Parameters
     ----------
     result : Solution
         With states of shape (times, batch, 2).
     rows : int
-        At most so many rows are drawn, the first ones.
+        Maximum number of rows to draw; the first rows are drawn.
     ax, title
         As in `reconstruction`.
     color : str

@@ -1,4 +1,4 @@
-"""The look: one colour-blind-safe palette, few lines, readable labels; applied to one axes at a time."""
+"""The style: one colour-blind-safe palette, few lines, readable labels; applied to one axes at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLORS = MappingProxyType(
         "grey": "#8A8A8A",
     }
 )
-# Colours of curves side by side, in order.
+# Colours of adjacent curves, in order.
 CYCLE = tuple(COLORS[name] for name in ("blue", "red", "green", "purple", "orange", "sky"))
 
 
@@ -82,13 +82,13 @@ def _missing() -> ImportError:
 
 
 def tidy(ax: Axes, *, title: str = "", xlabel: str = "", ylabel: str = "") -> Axes:
-    """Set the words of an axes and remove the frame lines that carry nothing.
+    """Set the texts of an axes and remove unnecessary frame lines.
 
     Parameters
     ----------
     ax : matplotlib Axes
     title, xlabel, ylabel : str
-        An empty text leaves what is there.
+        An empty text leaves the existing one.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def tidy(ax: Axes, *, title: str = "", xlabel: str = "", ylabel: str = "") -> Ax
 
 
 def host(name: str, values: Any, ndims: tuple[int, ...]) -> npt.NDArray[Any]:
-    """Copy what is to be drawn to the host, or refuse its shape by name."""
+    """Copy values to be drawn to the host, or refuse their shape by name."""
     array = to_numpy(values)
     if array.ndim not in ndims:
         wanted = " or ".join(map(str, ndims))

@@ -1,9 +1,9 @@
-"""Tests for solvers, yours or ours: problems with exact solutions, and assertions that explain themselves.
+"""Tests for solvers: problems with exact solutions, and assertions with detailed messages.
 
 `assert_order` measures the order of accuracy of a step, `assert_strong_order` that of an SDE method on shared
-Brownian paths, `assert_weak_order` that of its expectations, without sampling; `strategies` (needs
-Hypothesis: ``pip install "diffmath[testing]"``) draws the problems. A checker that cannot fail proves
-nothing: every assertion here is itself tested on methods that it must reject.
+Brownian paths, `assert_weak_order` that of its expectations, without sampling. `strategies` (needs
+Hypothesis: ``pip install "diffmath[testing]"``) draws the problems. Every assertion is itself tested on
+methods that it must reject.
 """
 
 from typing import TYPE_CHECKING

@@ -1,6 +1,6 @@
 """Hypothesis strategies that draw problems with known solutions: structure and seeds, never data.
 
-A failing example shrinks to the smallest structure that still fails (one dimension, no forcing, seed 0), and
+A failing example shrinks to the smallest structure that still fails (one dimension, no forcing, seed 0) and
 prints as a call that rebuilds it.
 """
 
@@ -35,13 +35,13 @@ def linear_odes(
     max_batch : int
         Largest number of initial states.
     forced : bool, optional
-        Whether b is not zero; both are drawn by default. Without a force, a method that forgets to advance t
-        is not found out.
+        Whether b is nonzero; both cases are drawn by default. Without forcing, a method that does not advance
+        t is not detected.
 
     Returns
     -------
     SearchStrategy
-        Draws `diffmath.testing.ODEProblem`; see `diffmath.testing.linear_ode` for what they are.
+        Draws `diffmath.testing.ODEProblem`; see `diffmath.testing.linear_ode`.
 
     Raises
     ------

@@ -1,10 +1,10 @@
-r"""Where the errors of a step stop falling: measured by steps so short that only rounding is left of them.
+r"""The floor at which the errors of a step stop decreasing, measured by steps that are mostly rounding error.
 
-Let :math:`\delta(h)` be the difference, per unit of time, of a step of length h and an accurate one. A method
-of order p has :math:`\delta(h) \le C h^p + K\,\epsilon\,|x| / h`, C from longer steps, K the rounding errors
-of one step. What does not fall with h, as single precision inside, a tolerance of an inner solver, or a term
-that does not belong, is seen where the bound is least, at :math:`h \sim \epsilon^{1/(p+1)}`: runs of a few
-halvings are far from there.
+Let :math:`\delta(h)` be the difference, per unit of time, between a step of length h and an accurate one. A
+method of order p has :math:`\delta(h) \le C h^p + K\,\epsilon\,|x| / h`, with C from longer steps and K the
+rounding errors of one step. Errors that do not decrease with h, such as single precision inside the method,
+the tolerance of an inner solver, or a wrong term, are detected where the bound is smallest, at :math:`h \sim
+\epsilon^{1/(p+1)}`. Runs with a few halvings do not reach such steps.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from diffmath.testing._problems import ODEProblem
 __all__ = ["Floor", "measure_floor"]
 
 # Rounding errors of one step, in eps max|x|. On 150 linear problems eight methods of `ode` had up to 1, the
-# implicit midpoint rule 0.5 and one that is extrapolated three times 3: linear solves get room.
+# implicit midpoint rule 0.5 and a method that is extrapolated three times 3; linear solves need a margin.
 _ROUND_OFF = 50.0
 
-# C is known to a factor, since the leading term of the error need not dominate the longer steps.
+# C is known up to a factor, since the leading term of the error need not dominate the longer steps.
 _SLACK = 5.0
 
-# Steps are quartered, from half the first one of the runs to a quarter of where the bound is least: the first
-# three tell C, and the one whose bound is least a unit of time must keep it.
+# Steps are divided by four, from half the first step of the runs to a quarter of the step with the smallest
+# bound. The first three determine C; the step whose bound per unit of time is smallest must satisfy it.
 _LONGEST, _SHORTEST = 0.5, 0.25
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -37,16 +37,17 @@ _EPS = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True)
 class Floor:
-    """How far a short step is off.
+    """The error of a short step.
 
     Parameters
     ----------
     dt : float
-        Length of the step whose bound is least a unit of time.
+        Length of the step whose bound per unit of time is smallest.
     defect, allowed : float
-        Its largest difference from an accurate step, and the bound: truncation and rounding of float64.
+        Its largest difference from an accurate step, and the bound: truncation and rounding errors of
+        float64.
     error : float
-        What the defects add up to over the time span, at the length of step where that is least.
+        The sum of the defects over the time span, at the step length where it is smallest.
     """
 
     dt: float
@@ -56,19 +57,19 @@ class Floor:
 
     @property
     def is_far_above_rounding(self) -> bool:
-        """Whether the step is off by more than truncation and rounding explain."""
+        """Whether the error of the step exceeds its truncation and rounding errors."""
         return not self.defect <= self.allowed
 
     def __str__(self) -> str:
         return (
             f"the errors stop falling at about {self.error:.1e}: a step of dt={self.dt:.1e} is off by "
-            f"{self.defect:.1e}, where its order and float64 leave less than {self.allowed:.1e}; look for "
-            "single precision, an inner tolerance, or a term that does not belong"
+            f"{self.defect:.1e}, but its order and float64 allow less than {self.allowed:.1e}; look for "
+            "single precision, an inner tolerance, or a wrong term"
         )
 
 
 def measure_floor(step: Callable[..., Any], problem: ODEProblem, order: int, first: float) -> Floor:
-    """Measure the floor of a step that has passed for its order in runs that begin with steps of `first`."""
+    """Measure the floor of a step that passed the order test in runs that begin with steps of `first`."""
     start, stop = problem.t_span
     times = [start + share * (stop - start) for share in (0.0, 0.25, 0.5, 0.75)]
     points = [(t, problem.exact(t)) for t in times]

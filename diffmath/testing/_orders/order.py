@@ -20,20 +20,20 @@ __all__ = ["assert_order"]
 Step: TypeAlias = Callable[[Drift, float, Array, float], Array]
 Errors: TypeAlias = npt.NDArray[np.float64]
 
-# The solution is compared at this many times: at one alone, the leading error may pass through zero.
+# The solution is compared at this many times: at a single time the leading error may pass through zero.
 _CHECKPOINTS = 4
 
-# Errors are measured where round-off spoils less than a tenth of them. Round-off itself, that of the oracle
-# included, was seen up to 50 eps sqrt(n) max|x| (extrapolation methods, growing solutions).
+# Errors are used if round-off is less than a tenth of them. Round-off, including that of the exact solution,
+# was at most 50 eps sqrt(n) max|x| (extrapolation methods, growing solutions).
 _ROUND_OFF = 500.0
 
-# What the finest run errs by bounds round-off: it spoils a twentieth of an error so many times larger.
+# The error of the finest run bounds round-off: it is at most a twentieth of an error this many times larger.
 _SPOILT = 20.0
 
-# Orders over successive halvings that differ by less change linearly in h.
+# If the orders over successive halvings differ by less than this, they change linearly in h.
 _SMOOTH = 0.5
 
-# Above it, too few halvings lie between a useful first step and round-off in float64.
+# Above this order, too few halvings lie between a useful first step and round-off in float64.
 _MAX_ORDER = 6
 
 
@@ -55,15 +55,15 @@ def assert_order(
     step : callable
         ``step(f, t, x, dt)`` -> the state at ``t + dt``, a new array like `x` of shape (batch, dim).
     problem : ODEProblem
-        What to solve.
+        The problem to solve.
     order : int
-        The order p claimed, 1 to 6.
+        The claimed order p, 1 to 6.
     halvings : int
         How often the step is halved, at least 4.
     tolerance : float
         The measured order may fall short of `order` by this much.
     two_sided : bool
-        Refuse a higher order too. Off by default: on a particular problem a method may well do better.
+        Also refuse a higher order. Off by default: on a particular problem a method can do better.
 
     Raises
     ------
@@ -71,25 +71,26 @@ def assert_order(
         The order is lower, the error is not finite, or the errors stop falling far above round-off: the
         message shows steps, errors and orders.
     TypeError, ValueError
-        A wrong argument.
+        An invalid argument.
 
     Notes
     -----
-    The first step is ``(p + 1) / (4 L)`` or less, L the Lipschitz constant: there the leading term of the
-    error of a method of order p dominates, and there is room above round-off. The order is the mean over the
-    last two halvings whose errors are above round-off (``500 eps sqrt(n) max|x|`` for n steps, or 20 times
-    the error of the finest run if less), extrapolated to h = 0 where it rises smoothly; with a single halving
-    above round-off, it may fall short by 1/2. A method whose error is at round-off from the first or second
-    run on passes: it is as exact as can be told. Cost: about ``2**(halvings + 1)`` times the coarsest run.
+    The first step is ``(p + 1) / (4 L)`` or less, where L is the Lipschitz constant: there the leading term
+    of the error of a method of order p dominates, and the error is well above round-off. The order is the
+    mean over the last two halvings whose errors are above round-off (``500 eps sqrt(n) max|x|`` for n steps,
+    or 20 times the error of the finest run if less), extrapolated to h = 0 if it rises smoothly. With a
+    single halving above round-off, it may be below `order` by 1/2. A method whose error is at round-off from
+    the first or second run on passes: its order cannot be measured. Cost: about ``2**(halvings + 1)`` times
+    the coarsest run.
 
-    Where the errors of far finer runs would stop falling is measured by a few short steps, compared with
-    those of `vern7`: a step that is off by more than its order and 50 eps max|x| explain is refused, as one
-    with single precision inside, or with a term of relative size 1e-6 that does not belong (seen from order 2
-    on: at order 1 the error of the method hides it).
+    A few short steps, compared with those of `vern7`, measure where the errors of much finer runs would stop
+    decreasing. A step with an error larger than its order and 50 eps max|x| explain is refused, for example
+    one with single precision inside, or with a wrong term of relative size 1e-6 (detected from order 2 on: at
+    order 1 the error of the method hides it).
 
-    Of 500 drawn linear problems, none fails a correct method of order 1 to 4, and none passes it for one
-    order more. At order 5 round-off leaves few halvings: 1 of 2400 problems measured `dopri5` below 4.85 (at
-    4.845), so give ``tolerance=0.25`` from order 5 on. A step that forgets to advance t is seen on the
+    In 500 drawn linear problems, none fails a correct method of order 1 to 4, and none passes it for an order
+    higher by one. At order 5 round-off leaves few halvings: 1 of 2400 problems measured `dopri5` below 4.85
+    (at 4.845), so pass ``tolerance=0.25`` from order 5 on. A step that does not advance t is detected on
     problems whose f depends on t.
 
     References
@@ -117,10 +118,10 @@ def assert_order(
     first = (order + 1) / (4 * problem.lipschitz)
     coarsest = max(1, math.ceil(abs(times[-1] - times[0]) / first / _CHECKPOINTS))
     steps = [_CHECKPOINTS * coarsest * 2**k for k in range(halvings + 1)]
-    with np.errstate(all="ignore"):  # an unstable step overflows: that is a finding, not a warning
+    with np.errstate(all="ignore"):  # an unstable step overflows: this is a result, not a warning
         errors = np.asarray([_error(step, problem, exact, n) for n in steps])
     size = max(float(np.abs(x).max(initial=0.0)) for x in exact)
-    # The finest run bounds the round-off of this problem, often far below what it is at worst.
+    # The finest run bounds the round-off of this problem, often far below the worst case.
     worst = _ROUND_OFF * np.finfo(np.float64).eps * np.sqrt(steps) * size
     floor = np.minimum(worst, _SPOILT * errors[-1])
     problems = _verdict(errors, floor, order, tolerance, two_sided)
@@ -150,7 +151,7 @@ def _error(step: Step, problem: ODEProblem, exact: list[Errors], n: int) -> floa
 
 
 def _verdict(errors: Errors, floor: Errors, order: int, tolerance: float, two_sided: bool) -> str:
-    """Return what is wrong, or nothing."""
+    """Return what is wrong, or an empty text."""
     if not np.isfinite(errors[-1]):
         return f"the error is not finite with the smallest step: order {order} is refuted"
     visible = np.flatnonzero(np.isfinite(errors) & (errors > floor))
@@ -169,9 +170,9 @@ def _verdict(errors: Errors, floor: Errors, order: int, tolerance: float, two_si
 def _limit(slopes: Errors) -> float:
     """Return the mean of the last two slopes, with two allowances for slopes that rise at the end.
 
-    A smooth rise is p + O(h), and is extrapolated to h = 0. A sudden one follows an error that was small by
-    cancellation: what it took from the slope after it, it gave to the slope before, so all are averaged. The
-    slopes of a method that claims too much fall at the end, and get no allowance.
+    A smooth rise is p + O(h) and is extrapolated to h = 0. A sudden rise follows an error that was small by
+    cancellation, which lowers one slope and raises the one before by the same amount, so all slopes are
+    averaged. The slopes of a method that claims too high an order fall at the end, and get no allowance.
     """
     recent = slopes[-2:]
     drift = recent[-1] - recent[0]

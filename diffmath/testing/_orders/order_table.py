@@ -1,4 +1,4 @@
-"""Errors of runs with more and more steps, as a table with the order that each halving shows."""
+"""Errors of runs with increasing numbers of steps, as a table with the order of each halving."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["order_rows", "order_table"]
 
 
 def order_table(steps: Sequence[int], errors: Sequence[float]) -> str:
-    """Return one line for every run, under a head.
+    """Return one line per run, below a header.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Runs of an SDE method with more and more steps, all on the same Brownian paths."""
+"""Runs of an SDE method with increasing numbers of steps, all on the same Brownian paths."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def squared_errors(
         fine = grids[-1]
         grids.append([chen(first, second) for first, second in zip(fine[::2], fine[1::2], strict=True)])
     grids.reverse()  # from the coarsest to the finest, one more than runs
-    with np.errstate(all="ignore"):  # an unstable step overflows: that is a finding, not a warning
+    with np.errstate(all="ignore"):  # an unstable step overflows: this is a result, not a warning
         if problem.exact is None:
             runs = [_run(method, problem, x0, grid, bool(needed)) for grid in grids]
             pairs: Iterable[tuple[Matrix, Matrix]] = pairwise(runs)

@@ -1,4 +1,4 @@
-"""The distance of two solutions path by path, which means nothing unless both run on one Brownian motion."""
+"""The distance of two solutions path by path, which is meaningful only on the same Brownian motion."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def strong_error(solution: Solution, reference: Solution) -> float:
     Parameters
     ----------
     solution, reference : Solution
-        Of `sde.solve` or `sde.solve_adaptive`, on one Brownian motion, with equal batches and last times.
+        From `sde.solve` or `sde.solve_adaptive`, on one Brownian motion, with equal batches and last times.
 
     Returns
     -------
@@ -31,13 +31,13 @@ def strong_error(solution: Solution, reference: Solution) -> float:
     TypeError
         Not a solution of `sde`.
     ValueError
-        Solutions on different Brownian motions or on weak noise, which follows no path; of different shapes
-        or last times, or that failed.
+        Solutions on different Brownian motions or on weak noise, which is not a path; solutions of different
+        shapes or last times, or that failed.
 
     Notes
     -----
-    A key alone is another motion for methods that need W alone than for those that need H, K or A, and for
-    step counts of different odd parts. Give both solves one ``path=BrownianPath(...)``.
+    A key by itself gives different motions for methods that need only W and for methods that need H, K or A,
+    and for step counts with different odd factors. Pass the same ``path=BrownianPath(...)`` to both solves.
 
     References
     ----------

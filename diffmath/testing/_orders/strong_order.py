@@ -1,4 +1,4 @@
-"""`assert_strong_order`: the pathwise order of an SDE method, measured on shared Brownian paths."""
+"""`assert_strong_order`: the strong order of an SDE method, measured on shared Brownian paths."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["StrongOrder", "assert_strong_order", "measure_strong_order"]
 
 Matrix = npt.NDArray[np.float64]
 
-# The order is a regression over the last halvings: the first ones may not be asymptotic yet.
+# The order is a regression over the last halvings: the first ones may not yet be asymptotic.
 _HALVINGS_USED = 4
 
-# Below this many units of round-off, times the root of the number of steps, an error says nothing.
+# An error below this many units of round-off, times the root of the number of steps, is not significant.
 _ROUND_OFF = 200.0
 
 
@@ -88,8 +88,9 @@ def measure_strong_order(
     method : Method
         Driven by Brownian increments, or by `sde.levy_increments`.
     problem : SDEProblem
-        What to solve. With `exact`, errors are distances to the exact solution on the same path; without, to
-        the run with half the step, which shows the order of convergence but not whether the limit is right.
+        The problem to solve. With `exact`, errors are distances to the exact solution on the same path.
+        Without, they are distances to the run with half the step, which shows the order of convergence but
+        not whether the limit is correct.
     paths : int
         Number of Brownian paths, at least 20.
     steps : int
@@ -97,23 +98,23 @@ def measure_strong_order(
     halvings : int
         How often the step is halved, at least 4.
     key : Key, optional
-        Names the paths; always the same ones by default.
+        Key of the paths; by default always the same paths.
 
     Returns
     -------
     StrongOrder
-        Printed, it is a table.
+        Prints as a table.
 
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, a noise or calculus that the method does not accept, or a method with noise of its
-        own kind (weak methods).
+        An invalid argument, a noise class or calculus that the method does not accept, or a method with its
+        own kind of noise (weak methods).
 
     Notes
     -----
-    One path is drawn on the finest grid, of ``steps * 2**(halvings + 1)`` steps; coarser runs get Chen's
-    combination of its (W, H, K, A). Deterministic for a key, on every machine to rounding.
+    One path is drawn on the finest grid, with ``steps * 2**(halvings + 1)`` steps; coarser runs use Chen's
+    combination of its (W, H, K, A). For a given key the result is the same on every machine, up to rounding.
 
     References
     ----------
@@ -153,23 +154,23 @@ def assert_strong_order(
     halvings: int = 5,
     key: random.Key | None = None,
 ) -> None:
-    r"""Assert that an SDE method converges on every path with the order that it claims.
+    r"""Assert that an SDE method converges along paths with the order that it claims.
 
     .. math:: \bigl(\mathrm E\,\lVert X_h(T) - X(T) \rVert^2\bigr)^{1/2} \sim C h^p
 
     Parameters
     ----------
     method : Method
-        Yours or ours; a weak method, which has no path to share, is refused.
+        Any method object; a weak method is refused, since its noise is not a path.
     problem : SDEProblem
-        What to solve: one of `geometric_sde`, `linear_sde`, `logistic_sde`, `curved_sde`, `heisenberg_sde`,
-        or yours.
+        The problem to solve: one of `geometric_sde`, `linear_sde`, `logistic_sde`, `curved_sde`,
+        `heisenberg_sde`, or your own.
     order : float, optional
-        The order claimed; that of ``method.orders`` for the noise of the problem by default.
+        The claimed order; by default that of ``method.orders`` for the noise of the problem.
     tolerance : float
         The measured order may fall short of `order` by this much.
     two_sided : bool
-        Refuse a higher order too.
+        Also refuse a higher order.
     paths, steps, halvings, key
         As in `measure_strong_order`.
 
@@ -178,7 +179,7 @@ def assert_strong_order(
     AssertionError
         The order is lower, or the error is not finite: the message has the table of errors.
     TypeError, ValueError
-        A wrong argument; no order to test.
+        An invalid argument; no order to test.
 
     Notes
     -----
@@ -186,10 +187,11 @@ def assert_strong_order(
     Milstein and Euler-Maruyama on the problems of this package measured orders with standard deviations of at
     most 0.011 around means within 0.06 of the order, none below it by more than 0.02: the tolerance is 0.15.
 
-    *Power.* A method whose order is 1/2 less than claimed is refused, on a problem that has the term which it
-    gets wrong: `linear_sde` for time-dependent additive noise, `logistic_sde` for a curved drift,
-    `curved_sde` for everything else that commutes, `heisenberg_sde` for Levy areas. tests/sde/test_claims.py
-    measures every method of `diffmath.sde` in every class of noise and calculus that it accepts.
+    *Power.* A method whose order is 1/2 less than claimed is refused on a problem that contains the term in
+    which it is wrong: `linear_sde` for time-dependent additive noise, `logistic_sde` for a curved drift,
+    `curved_sde` for everything else with commutative noise, `heisenberg_sde` for Levy areas.
+    tests/sde/test_claims.py measures every method of `diffmath.sde` for every noise class and calculus that
+    it accepts.
 
     References
     ----------
@@ -247,7 +249,7 @@ def _slope(squares: Matrix, floor: Matrix) -> tuple[float, float]:
     visible = np.isfinite(means) & (means > level**2)
     if visible.sum() < 3:
         return math.inf if np.isfinite(means[-1]) else -math.inf, 0.0
-    # The paths in ten batches: leaving one out at a time tells the standard error (the jackknife).
+    # The paths in ten batches: leaving out one at a time gives the standard error (the jackknife).
     batches = np.stack([part.sum(axis=1) for part in np.array_split(recent[visible], 10, axis=1)])
     x = -np.arange(int(visible.sum()))
     left_out = [np.polyfit(x, 0.5 * np.log2(batches.sum(axis=0) - part), 1)[0] for part in batches]

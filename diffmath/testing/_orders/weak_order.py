@@ -1,4 +1,4 @@
-r"""`assert_weak_order`: the order of expectations, measured exactly: no samples, no error bars.
+r"""`assert_weak_order`: the order of expectations, measured exactly, without sampling and without error bars.
 
 On an affine SDE a step is an affine map of the state, with random coefficients that are polynomials in the
 driving variables. The moments of the numerical solution therefore satisfy a linear recursion, whose matrix is
@@ -28,10 +28,10 @@ Matrix = npt.NDArray[np.float64]
 # Gauss-Hermite nodes for W, H and K: exact to degree 13 in each.
 _NODES = (7, 7, 7)
 
-# A periodic problem that resolves this much shows that a method errs by less: there is no order to see.
+# If the resolution of a periodic problem is coarser than the error of a method, its order cannot be measured.
 _RESOLVED = 1e-9
 
-# Outcomes whose tensor powers are summed at a time.
+# Number of outcomes whose tensor powers are summed at a time.
 _CHUNK = 2000
 
 
@@ -46,8 +46,8 @@ class WeakOrder:
     errors : tuple of float
         Largest error of a moment, or of the expectation of an observable, at the last time.
     order : float
-        Slope of the last halving whose errors are above round-off, and above what the frequencies of a
-        periodic problem resolve; infinite if there is none.
+        Slope of the last halving whose errors are above round-off and above the resolution of a periodic
+        problem; infinite if there is none.
 
     Examples
     --------
@@ -90,41 +90,41 @@ def measure_weak_order(
     method : Method
         Driven by Brownian increments, by `sde.levy_increments`, or by `sde.weak_increments`.
     problem : AffineSDE or PeriodicSDE
-        What to solve. Affine: phi are all moments up to `degree`. Periodic: coefficients are curved, and phi
-        are the observables of the problem.
+        The problem to solve. Affine: phi are all moments up to `degree`. Periodic: the coefficients are
+        curved, and phi are the observables of the problem.
     degree : int
-        Moments of an affine SDE up to this degree. For methods with Levy areas A at most 3, to which their
-        law is matched.
+        Moments of an affine SDE up to this degree. At most 3 for methods with Levy areas A, whose law is
+        matched to this degree.
     steps, halvings : int
-        Number of steps of the coarsest run, and how often it is doubled, at least 4 times.
+        Number of steps of the coarsest run, and how many times it is doubled, at least 4.
     time : float
         The last time T.
 
     Returns
     -------
     WeakOrder
-        Printed, it is a table.
+        Prints as a table.
 
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, a noise or calculus that the method does not accept, a method that carries more
-        than the state from step to step (`sde.reversible_heun`), or a periodic problem with too few modes to
-        show the errors of the method.
+        An invalid argument, a noise class or calculus that the method does not accept, a method that carries
+        more than the state from step to step (`sde.reversible_heun`), or a periodic problem with too few
+        modes to resolve the errors of the method.
 
     Notes
     -----
-    *Affine*: exact to rounding. Gaussian variables are integrated by a product of Gauss-Hermite rules with 7
-    nodes each, which is exact if `degree` times the degree of the step in them is at most 13. Given W and H,
-    an area A has the right mean and variance, which is what moments up to degree 3 see of it in steps that
-    are linear in A.
+    *Affine*: exact up to rounding. Gaussian variables are integrated by a product of Gauss-Hermite rules with
+    7 nodes each, which is exact if `degree` times the degree of the step in these variables is at most 13.
+    Given W and H, an area A has the correct mean and variance, which is sufficient for moments up to degree 3
+    and steps that are linear in A.
 
-    *Periodic*: exact to the error of the frequencies kept, which is measured, and of the Gauss-Hermite rules,
-    whose error is of order 3 in the step (5 nodes for W, 4 for H and K). Affine equations say nothing about
-    second derivatives of the coefficients; these do.
+    *Periodic*: exact up to the error of the retained frequencies, which is measured, and of the Gauss-Hermite
+    rules, whose error is of order 3 in the step (5 nodes for W, 4 for H and K). Affine equations do not test
+    second derivatives of the coefficients; periodic equations do.
 
-    Coefficients do not depend on time: whether a method takes them at the right times, the strong orders of
-    `assert_strong_order` tell.
+    Coefficients do not depend on time. Whether a method evaluates them at the correct times is tested by the
+    strong orders of `assert_strong_order`.
 
     References
     ----------
@@ -183,7 +183,7 @@ def assert_weak_order(
     method, problem
         As for `measure_weak_order`.
     order : float, optional
-        The order claimed; that of ``method.orders`` for the noise of the problem by default.
+        The claimed order; by default that of ``method.orders`` for the noise of the problem.
     tolerance : float
         The measured order may fall short of `order` by this much.
     **sizes
@@ -194,11 +194,11 @@ def assert_weak_order(
     AssertionError
         The order is lower: the message has the table of errors.
     TypeError, ValueError
-        A wrong argument; no order to test.
+        An invalid argument; no order to test.
 
     Notes
     -----
-    Nothing is random: the outcome is the same every time, and there are no false positives but by errors that
+    Nothing is random: the outcome is always the same. False positives are possible only through errors that
     are not yet asymptotic.
 
     Examples
@@ -248,7 +248,7 @@ def _error(
 def _step_maps(
     method: Method, model: Any, problem: AffineSDE, dt: float, noise: Any, outcomes: int
 ) -> Matrix:
-    """Return the matrix of a step in z = (1, x) for every outcome of its noise: from steps off 0 and e_j."""
+    """Return the matrix of a step in z = (1, x) for every outcome of its noise, from steps at 0 and e_j."""
     dim = len(problem.x0)
     points = np.concatenate([np.zeros((1, dim)), np.eye(dim)])
     with np.errstate(all="ignore"):

@@ -1,6 +1,6 @@
 """Problems with closed forms, on which orders are measured.
 
-Belongs here: oracles. May import: floors below `testing`.
+Belongs here: exact solutions. May import: floors below `testing`.
 """
 
 from diffmath.testing._problems.affine_sde import AffineSDE

@@ -33,9 +33,9 @@ class AffineSDE:
     x0 : numpy.ndarray, shape (dim,)
         Initial state.
     noise : {"additive", "diagonal", "scalar", "commutative", "general"}
-        What the matrices are; it decides the shape of the diffusion.
+        Class of the noise, which must match the matrices; it determines the shape of the diffusion.
     calculus : {"ito", "stratonovich"}
-        How the integrals are meant.
+        Calculus of the integrals.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class AffineSDE:
         r"""Return :math:`\mathrm E[z_t^{\otimes q}]` for z = (1, x): all moments up to this degree.
 
         The tensor power of a linear equation is linear: its drift is the sum of the drift in every factor,
-        and of every product of noises in two factors ([1]_, section 8.4).
+        and of every product of two noises in two factors ([1]_, section 8.4).
 
         References
         ----------
@@ -138,9 +138,9 @@ def affine_sde(
     Parameters
     ----------
     noise : {"additive", "diagonal", "scalar", "commutative", "general"}
-        With "general", the noise matrices do not commute: terms in Levy areas matter.
+        With "general", the noise matrices do not commute, so terms in Levy areas matter.
     calculus : {"ito", "stratonovich"}
-        How the integrals are meant.
+        Calculus of the integrals.
 
     Returns
     -------
@@ -149,7 +149,7 @@ def affine_sde(
     Raises
     ------
     ValueError
-        Another class.
+        An unknown class.
 
     Examples
     --------

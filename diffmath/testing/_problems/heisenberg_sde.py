@@ -32,9 +32,9 @@ def heisenberg_sde(
     Parameters
     ----------
     curvature : float
-        The number kappa; 0 leaves Y itself, where Milstein's method with exact Levy areas is nearly exact.
+        The number kappa; with 0, X is Y itself, and Milstein's method with exact Levy areas is nearly exact.
     calculus : {"ito", "stratonovich"}
-        The Ito drift has half the second derivatives of X along the noise besides.
+        The Ito drift also contains half the second derivatives of X along the noise.
     t_span : (float, float)
         First and last time, which may decrease.
 
@@ -57,7 +57,7 @@ def heisenberg_sde(
         return np.arcsinh(curvature * y) / curvature if curvature else y
 
     def exact(increments: Sequence[Increment]) -> Matrix:
-        # The area of W + c t, by Chen's relation: that of W and the integrals of W dt, which H holds.
+        # The area of W + c t, by Chen's relation: the area of W and the integrals of W dt, which H contains.
         whole, speed = joined(increments), direction * c
         W, H, A = np.asarray(whole.W), np.asarray(whole.H), np.asarray(whole.A)
         B = W + speed * duration
@@ -74,7 +74,8 @@ def heisenberg_sde(
 
     def derivative(t: float, x: Array) -> Array:
         xp, g = array_namespace(x), diffusion(t, x)
-        # Of 1 / cosh(kappa x_i), and of G: only dG_31/dy_2 and dG_32/dy_1 are there, dy_k/dx_k = cosh.
+        # Derivatives of 1 / cosh(kappa x_i) and of G: only dG_31/dy_2 and dG_32/dy_1 are nonzero, dy_k/dx_k =
+        # cosh.
         cosh, eye = xp.cosh(curvature * x), asarray_like(np.eye(3), x)
         own = -curvature * xp.tanh(curvature * x)[:, :, None, None] * g[..., None] * eye[:, None, :]
         turn = np.zeros((3, 2, 3))

@@ -1,4 +1,4 @@
-"""The driving variables of a step as a finite law: a weighted outcome for every value that they take."""
+"""The driving variables of a step as a finite law: weighted outcomes for all their values."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Outcomes:
     weights : numpy.ndarray, shape (outcomes,)
         Probabilities; they sum to 1.
     values : numpy.ndarray, shape (outcomes, variables)
-        What the variables are.
+        Values of the variables.
     noise_dim : int
         Number of Brownian motions.
     terms : str or None
-        Levy areas that the method takes; None for the discrete variables of weak methods.
+        Levy areas that the method needs; None for the discrete variables of weak methods.
     """
 
     dt: float
@@ -43,7 +43,7 @@ class Outcomes:
     terms: str | None
 
     def noise(self, repeats: int = 1) -> Any:
-        """Return what a step gets: all outcomes, one a row, as often as this one after the other."""
+        """Return the noise of a step: all outcomes, one per row, `repeats` times in sequence."""
         m, values = self.noise_dim, np.tile(self.values, (repeats, 1))
         if self.terms is None:
             return WeakIncrement(self.dt, values[:, :m], lambda width: values[:, m : m + width])
@@ -75,7 +75,7 @@ def outcomes_of(method: Method, noise_dim: int, dt: float, nodes: tuple[int, int
 
 
 def _areas(W: Matrix, H: Matrix, values: Matrix) -> Matrix:
-    """Return areas with the mean and variance that they have given W and H."""
+    """Return areas with their conditional mean and variance given W and H."""
     A = H[:, :, None] * W[:, None, :] - W[:, :, None] * H[:, None, :]
     pairs = list(itertools.combinations(range(W.shape[1]), 2))
     for column, (i, j) in enumerate(pairs, start=values.shape[1] - len(pairs)):

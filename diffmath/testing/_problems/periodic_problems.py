@@ -16,7 +16,7 @@ __all__ = ["periodic_sde"]
 def periodic_sde(
     noise: Literal["additive", "diagonal", "scalar", "commutative", "general"], *, calculus: Calculus = "ito"
 ) -> PeriodicSDE:
-    r"""Return a curved SDE on the torus, of two components that its drift couples, with noise of this class.
+    r"""Return a curved SDE on the torus with two coupled components and noise of this class.
 
     .. math:: dX_1 = (\tfrac25 \sin X_2 - \tfrac3{10} \sin X_1)\,dt + g_1(X)\,dW, \quad
               dX_2 = (\tfrac25 \cos X_1 - \tfrac15 \sin X_2)\,dt + g_2(X)\,dW
@@ -25,9 +25,9 @@ def periodic_sde(
     ----------
     noise : {"additive", "diagonal", "scalar", "commutative", "general"}
         With "commutative", the columns of g are constant fields in other coordinates of the torus; with
-        "general", their bracket vanishes nowhere that matters.
+        "general", their Lie bracket is not negligible anywhere that matters.
     calculus : {"ito", "stratonovich"}
-        How the integrals are meant.
+        Calculus of the integrals.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def periodic_sde(
     Raises
     ------
     ValueError
-        Another class.
+        An unknown class.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def _families(x: Any, y: Any) -> dict[str, Any]:
     from sympy import Rational, cos, sin
 
     half, small = Rational(1, 2), Rational(3, 10)
-    # Constant fields are carried along by two shears of the torus, x + 3/10 sin y and y + 3/10 sin x.
+    # Constant fields, transformed by two shears of the torus, x + 3/10 sin y and y + 3/10 sin x.
     rows: list[list[Any]] = [[], []]
     for first, second in ((half, Rational(1, 5)), (Rational(-1, 5), Rational(2, 5))):
         moved = first + small * cos(y - small * sin(x)) * second

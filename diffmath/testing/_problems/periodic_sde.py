@@ -1,8 +1,9 @@
-r"""Curved SDEs on a circle or torus, whose expectations are known: weak orders beyond affine equations.
+r"""Curved SDEs on a circle or torus with known expectations, for weak orders beyond affine equations.
 
-If the coefficients have period :math:`2\pi` in every component, so have the expectation
-:math:`u(t, x) = \mathrm E_x\,\phi(X_t)` and that over one step of a method, :math:`\mathrm E\,u(\Phi_h(x))`.
-Both are smooth: a trigonometric polynomial holds them, without a boundary, and nothing is sampled.
+If the coefficients have period :math:`2\pi` in every component, so do the expectation
+:math:`u(t, x) = \mathrm E_x\,\phi(X_t)` and the expectation over one step of a method,
+:math:`\mathrm E\,u(\Phi_h(x))`. Both are smooth, so a trigonometric polynomial represents them without
+boundary and without sampling.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ __all__ = ["PeriodicSDE"]
 
 Matrix = npt.NDArray[np.float64]
 
-_ROWS = 20_000  # states that a step is asked for at a time
+_ROWS = 20_000  # number of states per call of a step
 
-# Gauss-Hermite nodes for W, H and K: what they leave out is of the order h^4 in a step.
+# Gauss-Hermite nodes for W, H and K: their error is of order h^4 in a step.
 _NODES = (5, 4, 4)
 
 
@@ -43,19 +44,20 @@ class PeriodicSDE:
     Parameters
     ----------
     model : SDE
-        Of 1 or 2 components; f and g have period :math:`2\pi` in each and do not depend on time.
+        With 1 or 2 components; f and g have period :math:`2\pi` in each and do not depend on time.
     x0 : array_like, shape (dim,)
         Initial state.
     observables : callable
-        phi: from states, a NumPy array (points, dim), to values (points, k) of k test functions.
+        phi: takes states, a NumPy array (points, dim), and returns the values (points, k) of k test
+        functions.
     modes : int
-        Highest frequency kept in a component: functions live on ``(2 modes + 1)**dim`` points.
+        Highest retained frequency per component: functions are stored on ``(2 modes + 1)**dim`` points.
 
     Raises
     ------
     TypeError, ValueError
-        A wrong kind of argument; more than 2 components; coefficients or observables without the period, or
-        that depend on time, or values of the wrong shape.
+        An argument of the wrong kind; more than 2 components; coefficients or observables without the period,
+        that depend on time, or with values of the wrong shape.
 
     Examples
     --------
@@ -100,20 +102,20 @@ class PeriodicSDE:
         return len(np.asarray(self.x0))
 
     def expectations(self, t: float) -> Matrix:
-        """Return the exact expectations of the observables at time t, shape (k,), to the error of `modes`."""
+        """Return exact expectations of the observables at time t, shape (k,), up to the error of `modes`."""
         points = self._points()
         values = expm(t * self._generator(points)) @ self._observed(points)
         return np.asarray(self._at_start(values))
 
     def resolution(self, t: float) -> float:
-        """Return how much the last two frequencies change exact expectations; inf if there are no more."""
+        """Return the change of exact expectations by the last two frequencies; inf if there are no more."""
         if self.modes < 3:
             return math.inf
         fewer = replace(self, modes=self.modes - 2)
         return float(np.abs(self.expectations(t) - fewer.expectations(t)).max())
 
     def simulated(self, method: Method, time: float, steps: int) -> Matrix:
-        """Return the expectations after equal steps of a method, over all values of its noise, shape (k,)."""
+        """Return the expectations after equal steps of a method over all noise outcomes, shape (k,)."""
         points = self._points()
         transition, values = self._transition(method, time / steps, points), self._observed(points)
         for _ in range(steps):
@@ -121,7 +123,7 @@ class PeriodicSDE:
         return np.asarray(self._at_start(values))
 
     def _points(self) -> Matrix:
-        """Return the grid, shape (points, dim); the last component runs fastest."""
+        """Return the grid, shape (points, dim); the last component varies fastest."""
         size = 2 * self.modes + 1
         axis = 2 * np.pi * np.arange(size) / size
         return np.stack(np.meshgrid(*[axis] * self.dim, indexing="ij"), axis=-1).reshape(-1, self.dim)
@@ -169,7 +171,7 @@ class PeriodicSDE:
         return np.asarray(result)
 
     def _transition(self, method: Method, dt: float, points: Matrix) -> Matrix:
-        """Return the matrix P from values v on the grid to the expectations of v after a step from there."""
+        """Return the matrix P from values v on the grid to the expectations of v after one step."""
         width = noise_shape(self.model, 0.0, points)[1]
         outcomes = outcomes_of(method, width, dt, _NODES)
         chunk = max(1, _ROWS // len(outcomes.weights))

@@ -1,7 +1,7 @@
-r"""Initial value problems with known solutions, small enough to solve ten times in a test.
+r"""Initial value problems with known solutions, small enough to be solved ten times in a test.
 
-Linear ones are drawn from a seed and a structure, never from data: eigenvalues stay away from zero and
-infinity, so that the error of every method can be measured.
+Linear problems are drawn from a seed and a structure, never from data: eigenvalues stay away from zero and
+infinity, so that the error of every method is measurable.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class ODEProblem:
     lipschitz : float
         A Lipschitz constant of f in x, or the size of its Jacobian along the solution: the inverse of a time.
     name : str
-        What messages call the problem.
+        Name of the problem in messages.
 
     Examples
     --------
@@ -100,12 +100,12 @@ def linear_ode(
     dim : int
         Size of the state, at least 1.
     seed : int
-        Seeds A, b and the initial states.
+        Seed of A, b and the initial states.
     spectrum : {"decay", "growth", "oscillation", "spiral", "defective"}
         Kind of the eigenvalues of A: negative; positive; imaginary pairs; complex pairs that decay; one
-        negative eigenvalue in a single Jordan block. An odd dimension has one real eigenvalue besides pairs.
+        negative eigenvalue in a single Jordan block. With an odd dimension, one eigenvalue is real.
     frequency : float, optional
-        Angular frequency of the forcing; 0 forces constantly, None not at all.
+        Angular frequency of the forcing; 0 is a constant forcing, None is none.
     batch : int
         Number of initial states.
     t0, duration : float
@@ -123,8 +123,8 @@ def linear_ode(
 
     Notes
     -----
-    Moduli of the eigenvalues lie in [0.5, 2]. A = Q (D + N) Q^T with Q orthogonal, N strictly triangular, so
-    that A need not be normal. The exact solution is the matrix exponential of the autonomous system of the
+    Moduli of the eigenvalues lie in [0.5, 2]. A = Q (D + N) Q^T with Q orthogonal and N strictly triangular,
+    so A need not be normal. The exact solution is the matrix exponential of the autonomous system of the
     state, cos and sin [1]_, accurate to a few units of round-off.
 
     References
@@ -151,7 +151,7 @@ def linear_ode(
         raise ValueError(f"spectrum must be one of {get_args(Spectrum)}; got {spectrum!r}")
     matrix = _system_matrix(dim, seed, spectrum)
     x0, force = _draw(seed, "x0", (batch, dim)), _draw(seed, "force", (1, dim))
-    x0 += np.sign(x0) * 0.5  # away from zero, so that there is something to measure
+    x0 += np.sign(x0) * 0.5  # away from zero, so that errors are measurable
     force = 0.0 * force if frequency is None else force + np.sign(force) * 0.5
     omega = 0.0 if frequency is None else float(frequency)
 

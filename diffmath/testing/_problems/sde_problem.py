@@ -1,7 +1,7 @@
-r"""A stochastic differential equation whose solution is known along every Brownian path.
+r"""A stochastic differential equation with a known solution along every Brownian path.
 
-What makes one known: the solution is a function of Gaussian integrals :math:`\int \varphi(s)\,dW_s`, which
-the increments (W, H, K) of a fine grid determine to third order, with a small constant.
+The solution is a function of Gaussian integrals :math:`\int \varphi(s)\,dW_s`, which the increments (W, H, K)
+of a fine grid determine to third order, with a small constant.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class SDEProblem:
-    r"""A stochastic differential equation with an initial state, a time span, and perhaps its solution.
+    r"""A stochastic differential equation with an initial state, a time span, and optionally its solution.
 
     .. math:: dX = f(t, X)\,dt + g(t, X)\,dW, \qquad X_{t_0} = x_0
 
@@ -36,19 +36,19 @@ class SDEProblem:
     x0 : array_like, shape (dim,)
         Initial state, of all paths.
     t_span : (float, float)
-        First and last time; decreasing ones run backwards, as in `sde.solve`.
+        First and last time; if they decrease, the equation runs backwards, as in `sde.solve`.
     exact : callable, optional
-        ``exact(increments)``, given the `sde.Increment` of a fine uniform grid over `t_span`, each of shape
-        (paths, noise_dim): the states at ``t_span[1]``, a NumPy array (paths, dim).
+        ``exact(increments)`` takes the `sde.Increment` objects of a fine uniform grid over `t_span`, each of
+        shape (paths, noise_dim), and returns the states at ``t_span[1]``, a NumPy array (paths, dim).
     terms : str
-        Levy areas that `exact` reads from the increments, letters of "HKA".
+        Levy areas that `exact` uses, letters of "HKA".
     name : str
-        What messages call the problem.
+        Name of the problem in messages.
 
     Raises
     ------
     TypeError, ValueError
-        A wrong kind of argument; an initial state that is no finite vector; equal or infinite times.
+        An argument of the wrong kind; an initial state that is not a finite vector; equal or infinite times.
 
     Examples
     --------

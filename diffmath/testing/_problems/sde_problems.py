@@ -1,7 +1,7 @@
-r"""SDEs with exact solutions, one for every class of noise that commutes, and every structure to get wrong.
+r"""SDEs with exact solutions, one for every class of commutative noise, with coupled, time-dependent terms.
 
-Every coefficient that can depend on time or on other components does so here: a method that forgets to
-advance t, mixes rows and columns, or drops a mixed derivative is found out.
+Every coefficient depends on time and on other components if it can. They reveal a method that does not
+advance t, mixes rows and columns, or omits a mixed derivative.
 
 Source: Kloeden & Platen (1992), section 4.4 (solvable by transformation).
 """
@@ -51,16 +51,16 @@ def geometric_sde(
     Parameters
     ----------
     noise : {"diagonal", "scalar"}
-        Whether each component has its own W_i, or both the same.
+        Whether each component has its own W_i, or both have the same.
     calculus : {"ito", "stratonovich"}
-        How the integral is meant: without the term :math:`-b_i^2/2` in the Stratonovich calculus.
+        Calculus of the integral: without the term :math:`-b_i^2/2` in the Stratonovich calculus.
     t_span : (float, float)
         First and last time, which may decrease.
 
     Returns
     -------
     SDEProblem
-        Linear: what a method errs in second derivatives is not seen; use `curved_sde` for it.
+        Linear, so it does not reveal errors in second derivatives; use `curved_sde` for these.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def geometric_sde(
 
 
 def linear_sde(*, t_span: Span = (0.0, 1.0)) -> SDEProblem:
-    r"""Return a linear SDE with additive noise, of a full matrix that depends on time.
+    r"""Return a linear SDE with additive noise and a full, time-dependent noise matrix.
 
     .. math:: dX = F X\,dt + G(t)\,dW, \qquad
         X(t) = e^{F t} X(0) + \int_0^t e^{F (t - s)} G(s)\,dW_s
@@ -122,7 +122,7 @@ def linear_sde(*, t_span: Span = (0.0, 1.0)) -> SDEProblem:
 
 
 def logistic_sde(*, t_span: Span = (0.0, 1.0)) -> SDEProblem:
-    r"""Return the logarithm of a stochastic logistic growth: additive noise, a drift that is not linear.
+    r"""Return the logarithm of stochastic logistic growth: additive noise and a nonlinear drift.
 
     .. math:: dX = (\mu - e^X)\,dt + \sigma\,dW, \qquad
         X(t) = X(0) + \mu t + \sigma W_t - \log\Bigl(1 + e^{X(0)} \int_0^t e^{\mu s + \sigma W_s}\,ds\Bigr)
@@ -130,14 +130,14 @@ def logistic_sde(*, t_span: Span = (0.0, 1.0)) -> SDEProblem:
     Parameters
     ----------
     t_span : (float, float)
-        First and last time, which may decrease: the drift then has the other sign, and the solution the same
-        law.
+        First and last time, which may decrease: the drift then has the opposite sign, and the solution the
+        same law.
 
     Returns
     -------
     SDEProblem
-        In two components with their own noise, diagonal in the sense that ``diffusion`` has shape
-        (batch, dim). The integral is taken in its expectation given (W, H, K) of the fine grid, which errs by
+        Two components with independent noise, diagonal in the sense that ``diffusion`` has shape (batch,
+        dim). The integral is replaced by its expectation given (W, H, K) on the fine grid, with an error of
         :math:`O(h^{3/2})` with mean zero and a small constant.
 
     Examples
@@ -178,17 +178,17 @@ def curved_sde(
     Parameters
     ----------
     noise : {"diagonal", "scalar", "commutative"}
-        What the matrix G is: diagonal, a single column, or full. M is the identity for diagonal noise, and
+        Form of the matrix G: diagonal, a single column, or full. M is the identity for diagonal noise, and
         mixes the components otherwise.
     calculus : {"ito", "stratonovich"}
-        The Ito drift has half the second derivative of X along G besides.
+        The Ito drift also contains half the second derivative of X along G.
     t_span : (float, float)
         First and last time, which may decrease.
 
     Returns
     -------
     SDEProblem
-        Curved, coupled, dependent on time; drift and diffusion do not commute.
+        Curved, coupled and time-dependent; drift and diffusion do not commute.
 
     Examples
     --------
@@ -289,6 +289,6 @@ def _rows(matrix: Matrix, x: Array) -> Array:
 
 
 def _constant(values: Matrix, x: Array) -> Array:
-    """Return the same values for every row."""
+    """Return the same values in every row."""
     xp = array_namespace(x)
     return xp.broadcast_to(asarray_like(values, x), (x.shape[0], *values.shape))
