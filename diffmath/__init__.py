@@ -3,9 +3,8 @@
 from typing import TYPE_CHECKING
 
 from diffmath._arrays.accelerate import reference_only
-from diffmath._core.errors import SolveError
 from diffmath._core.lazy import lazy_attributes
-from diffmath._core.solution import Solution
+from diffmath._core.solution import Solution, SolveError
 
 if TYPE_CHECKING:
     from diffmath import data as data

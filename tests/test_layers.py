@@ -220,6 +220,12 @@ for package in packages * 2:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_only_lazy_packages_import_for_type_checkers_alone() -> None:
+    """A type that a file needs is imported, or lies in the wrong file; what hides it hides a circle."""
+    hiding = [_module(p) for p in FILES if "TYPE_CHECKING" in p.read_text() and p.name != "__init__.py"]
+    assert not hiding
+
+
 def test_nobody_imports_a_kernel() -> None:
     for path in FILES:
         assert not any("kernels" in target for target, _ in _imports(path)), _module(path)

@@ -21,7 +21,7 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._arrays.host_sharing import Library, lend
-from diffmath._core.errors import SolveError
+from diffmath._core.solution import SolveError
 from diffmath._core.typing import Array
 
 __all__ = ["Accelerated", "accelerated", "hosted", "reference_only", "stand_in"]

@@ -1,4 +1,9 @@
-"""What every time-stepping call returns: saved states, how it ended, and what it cost."""
+"""What every time-stepping call returns: saved states, how it ended, and what it cost.
+
+`SolveError` is the one exception of diffmath's own. A wrong kind is a `TypeError`, a wrong value a
+`ValueError`; everything that fails *while computing* is a `SolveError`. Its message is the remedy, and its
+`solution` is the valid part of the result.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +14,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._core.errors import SolveError
 from diffmath._core.html import html_report
 from diffmath._core.typing import Array
 
-__all__ = ["Solution", "Status", "check_on_failure", "finish"]
+__all__ = ["Solution", "SolveError", "Status", "check_on_failure", "finish"]
 
 Status = Literal[
     "ok",
@@ -105,6 +109,37 @@ class Solution:
         rows = [("t", times), ("x", f"{tuple(self.x.shape)} {dtype}")]
         rows += [(name, _brief(value)) for name, value in self.stats.items()]
         return html_report(f"Solution: {self.status}", rows, note=self.message)
+
+
+class SolveError(RuntimeError):
+    """A computation failed numerically; the part that succeeded is attached.
+
+    Parameters
+    ----------
+    message : str
+        What happened, where, and what to do about it.
+    solution : Solution
+        The valid prefix: every saved state up to the failure, and the statistics.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import SolveError, Solution
+    >>> partial = Solution(t=np.zeros(1), x=np.ones((1, 1, 1)), status="nonfinite", message="score gave nan")
+    >>> try:
+    ...     raise SolveError(partial.message, partial)
+    ... except SolveError as error:
+    ...     error.solution.x[-1]
+    array([[1.]])
+    """
+
+    def __init__(self, message: str, solution: Solution) -> None:
+        super().__init__(message)
+        self.solution = solution
+
+    def __reduce__(self) -> tuple[type[SolveError], tuple[str, Solution]]:
+        # The default reduction of exceptions would drop `solution` when a worker process raises.
+        return type(self), (str(self), self.solution)
 
 
 def _ends(t: npt.NDArray[np.float64]) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 import diffmath
-from diffmath._core.errors import SolveError
+from diffmath._core.solution import SolveError
 from diffmath.cli._command import program
 
 __all__ = ["main"]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from diffmath import symbolic
 from diffmath._core.counts import check_count
 from diffmath.plot._style import CYCLE, Axes, new_axes, tidy
-
-if TYPE_CHECKING:
-    from diffmath.symbolic import Measure
 
 __all__ = ["basis"]
 
@@ -19,7 +17,12 @@ _POINTS = 1000
 
 
 def basis(
-    measure: Measure, count: int = 5, *, kernels: bool = False, ax: Axes | None = None, title: str = ""
+    measure: symbolic.Measure,
+    count: int = 5,
+    *,
+    kernels: bool = False,
+    ax: Axes | None = None,
+    title: str = "",
 ) -> Axes:
     r"""Draw the first basis functions :math:`g_n` of a measure, or its kernels :math:`K_n = g_n w`.
 
@@ -59,8 +62,6 @@ def basis(
     >>> [line.get_label() for line in ax.lines]
     ['n = 0', 'n = 1', 'n = 2']
     """
-    from diffmath import symbolic
-
     if not isinstance(measure, symbolic.Measure):
         raise TypeError(f"measure must be a symbolic.Measure; got {type(measure).__name__}")
     curves = _curves(measure, check_count("count", count), kernels)
@@ -76,11 +77,9 @@ def basis(
     return tidy(ax, title=title or measure.name, xlabel=where, ylabel="$g_n w$" if kernels else "$g_n$")
 
 
-def _curves(measure: Measure, count: int, kernels: bool) -> Any:
+def _curves(measure: symbolic.Measure, count: int, kernels: bool) -> Any:
     """The functions, as a callable on arrays."""
     import sympy
-
-    from diffmath import symbolic
 
     s = sympy.Symbol("s", positive=True)
     weight = measure.weight(s) if kernels else sympy.S.One
@@ -89,7 +88,7 @@ def _curves(measure: Measure, count: int, kernels: bool) -> Any:
     return symbolic.lower(real, (s,), sympy.Symbol("t"))
 
 
-def _reach(measure: Measure, count: int) -> float:
+def _reach(measure: symbolic.Measure, count: int) -> float:
     """The age up to which the kernels hold at least a hundredth of their largest mass per octave."""
     ages: npt.NDArray[np.float64] = np.logspace(-9.0, 9.0, 2000)
     mass = ages * np.max(np.abs(_curves(measure, count, True)(0.0, ages[:, None])), axis=1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import diffmath as dm
 from diffmath import ode, random, sde
-from diffmath._core.errors import SolveError
+from diffmath._core.solution import SolveError
 
 KEY = random.key(11)
 ADDITIVE = {"additive": (1.0, 1.0)}

@@ -7,7 +7,7 @@ import pytest
 import sympy
 
 from diffmath import random, sde, symbolic
-from diffmath._core.errors import SolveError
+from diffmath._core.solution import SolveError
 from diffmath.sde._loop import exact as _exact
 from diffmath.sde._loop.exact import transition
 

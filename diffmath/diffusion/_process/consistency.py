@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from diffmath.diffusion._process.process import Process
-
-__all__ = ["check_consistency", "matches"]
+__all__ = ["Schedule", "check_consistency", "matches"]
 
 
-def check_consistency(process: Process) -> None:
+class Schedule(Protocol):
+    """The functions of a `Process` that must agree."""
+
+    @property
+    def t_min(self) -> float: ...
+
+    @property
+    def t_max(self) -> float: ...
+
+    @property
+    def log_snr(self) -> Callable[[Any], Any]: ...
+
+    @property
+    def time_of_log_snr(self) -> Callable[[Any], Any]: ...
+
+    def marginal(self, t: float) -> tuple[Any, Any]: ...
+
+    def coefficients(self, t: float) -> tuple[Any, Any]: ...
+
+
+def check_consistency(process: Schedule) -> None:
     """Refuse f, g2, log_snr or time_of_log_snr that contradict alpha and sigma."""
     h = 1e-4 * (process.t_max - process.t_min)
     for t in _probe_times(process):
@@ -31,7 +48,7 @@ def check_consistency(process: Process) -> None:
         _agree("time_of_log_snr(log_snr(t))", "t", t, float(process.time_of_log_snr(lam)), t, 0.0)
 
 
-def matches(a: Process, b: Process) -> bool:
+def matches(a: Schedule, b: Schedule) -> bool:
     """Whether two processes have the same marginals (two calls of `vp()` do)."""
     return a is b or all(
         math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)
@@ -40,7 +57,7 @@ def matches(a: Process, b: Process) -> bool:
     )
 
 
-def _probe_times(process: Process) -> list[float]:
+def _probe_times(process: Schedule) -> list[float]:
     span = process.t_max - process.t_min
     return [process.t_min + q * span for q in (0.1, 0.3, 0.5, 0.7, 0.9)]
 

@@ -13,9 +13,8 @@ from diffmath import random
 from diffmath._arrays.models import SDE
 from diffmath._arrays.namespace import host_times
 from diffmath._core.counts import check_count
-from diffmath._core.errors import SolveError
 from diffmath._core.flags import check_flag
-from diffmath._core.solution import Solution
+from diffmath._core.solution import Solution, SolveError
 from diffmath._core.typing import Array
 from diffmath.sde._loop.march import advance_carrying, begin, nonfinite
 from diffmath.sde._loop.run_noise import Run, noise_of

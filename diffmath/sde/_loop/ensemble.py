@@ -16,10 +16,9 @@ from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.models import SDE
 from diffmath._arrays.namespace import array_namespace, check_array, host_times
 from diffmath._core.counts import check_count
-from diffmath._core.errors import SolveError
 from diffmath._core.flags import check_flag
 from diffmath._core.progress import progress_bar
-from diffmath._core.solution import Solution
+from diffmath._core.solution import Solution, SolveError
 from diffmath._core.typing import Array
 from diffmath.sde._loop.march import march, nonfinite
 from diffmath.sde._loop.run_noise import Run

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from diffmath._arrays.namespace import all_finite, array_namespace, check_array
-from diffmath._core.errors import SolveError
-from diffmath._core.solution import Solution
+from diffmath._core.solution import Solution, SolveError
 from diffmath._core.typing import Array
 
 __all__ = ["as_channels", "from_channels", "quiet", "refuse_overflow"]

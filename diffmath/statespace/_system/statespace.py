@@ -12,7 +12,7 @@ from diffmath._arrays.namespace import array_namespace, asarray_like, check_arra
 from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array
 from diffmath.statespace._structure import DENSE, Dense, Measure, Structure, quiet
-from diffmath.statespace._system.promises import (
+from diffmath.statespace._system.checks import (
     check_direct_term,
     check_matrices,
     check_measure,
@@ -122,11 +122,13 @@ class StateSpace:
         A, B, C = check_matrices(self.A, self.B, self.C)
         fields = {"A": A, "B": B, "C": C, "D": check_direct_term(self.D, C)}
         fields["dt"] = None if self.dt is None else check_step(self.dt)
+        fields["structure"] = check_structure(self.structure, A)
         for name, value in fields.items():
             object.__setattr__(self, name, value)
-        check_structure(self)
-        check_measure(self)
-        check_origin(self)
+        check_measure(self.measure, A, B, self.dt)
+        if self.origin is not None:
+            source = self.origin.system
+            check_origin(A, B, (source.A, source.B), self.origin.alpha, self.dt)
 
     @property
     def order(self) -> int:

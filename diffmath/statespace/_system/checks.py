@@ -1,9 +1,9 @@
-"""What a state-space model promises when it is built: shapes, a structure, a measure and an origin."""
+"""Checks of the parts of a state-space model: shapes, and that A and B have what they are said to have."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import array_api_compat as compat
 
@@ -12,13 +12,11 @@ from diffmath._arrays.tracing import all_true, is_traced
 from diffmath._core.typing import Array
 from diffmath.statespace._structure import Dense, Measure, Structure, quiet
 
-if TYPE_CHECKING:
-    from diffmath.statespace._system.statespace import StateSpace
-
 __all__ = ["check_direct_term", "check_matrices", "check_measure", "check_origin", "check_structure"]
 
 
 def check_matrices(A: Array, B: Array, C: Array | None) -> tuple[Array, Array, Array | None]:
+    """Return A, B and C in one floating dtype, or refuse kinds, shapes and values that do not fit."""
     given = {"A": A, "B": B} if C is None else {"A": A, "B": B, "C": C}
     xp = array_namespace(*given.values(), names=list(given))
     checked = [check_array(name, array) for name, array in given.items()]
@@ -51,33 +49,36 @@ def check_direct_term(D: Any, C: Array | None) -> Any:
     return xp.astype(D, C.dtype, copy=False)
 
 
-def check_structure(system: StateSpace) -> None:
-    structure = system.structure
+def check_structure(structure: Structure, A: Array) -> Structure:
+    """Return the structure, which for a dense system is A itself, or refuse one that A does not have."""
     if not isinstance(structure, Structure):
         raise TypeError(
             f"structure must be a Structure, such as statespace.LowerCumulative; got {structure!r}: leave it "
             "out for a dense system"
         )
     if isinstance(structure, Dense):
-        if structure.A is not system.A:
-            object.__setattr__(system, "structure", Dense(system.A))
-        return
-    if structure.order != system.order:
-        raise ValueError(f"structure must have order {system.order} like A; got {structure.order}")
-    _compare(system.A, structure.entries(), "A", f"structure {structure.name!r}", "leave structure out")
+        return structure if structure.A is A else Dense(A)
+    order = int(A.shape[0])
+    if structure.order != order:
+        raise ValueError(f"structure must have order {order} like A; got {structure.order}")
+    _compare(A, structure.entries(), "A", f"structure {structure.name!r}", "leave structure out")
+    return structure
 
 
-def check_measure(system: StateSpace) -> None:
-    if system.measure is None:
+def check_measure(measure: Measure | None, A: Array, B: Array, dt: float | None) -> None:
+    """Refuse a measure that A and B do not have."""
+    if measure is None:
         return
-    if not isinstance(system.measure, Measure):
-        raise TypeError(f"measure must come from a builder; got {type(system.measure).__name__}")
-    if system.dt is not None:
-        raise ValueError(f"measure belongs to continuous systems; got dt={system.dt}")
-    for name, expected in zip("AB", system.measure.matrices(system.order), strict=True):
-        given = f"measure {str(system.measure)!r}"
-        remedy = f"build it with statespace.{system.measure.name}, or pass measure=None"
-        _compare(getattr(system, name), expected, name, given, remedy, slack=system.measure.rounding_factor)
+    if not isinstance(measure, Measure):
+        raise TypeError(f"measure must come from a builder; got {type(measure).__name__}")
+    if dt is not None:
+        raise ValueError(f"measure belongs to continuous systems; got dt={dt}")
+    expected, remedy = (
+        measure.matrices(int(A.shape[0])),
+        f"build it with statespace.{measure.name}, or pass measure=None",
+    )
+    for name, given, wanted in zip("AB", (A, B), expected, strict=True):
+        _compare(given, wanted, name, f"measure {str(measure)!r}", remedy, slack=measure.rounding_factor)
 
 
 def _compare(array: Array, expected: Any, name: str, what: str, remedy: str, *, slack: float = 1.0) -> None:
@@ -94,28 +95,27 @@ def _compare(array: Array, expected: Any, name: str, what: str, remedy: str, *, 
         raise ValueError(f"{name} does not have {what}: {remedy}")
 
 
-def check_origin(system: StateSpace) -> None:
-    """Compare A and B with the step of the origin, on one vector of the state space: O(n^2)."""
-    if system.origin is None:
-        return
-    source, alpha, dt = system.origin.system, system.origin.alpha, system.dt
-    if dt is None or source.order != system.order:
+def check_origin(A: Array, B: Array, source: tuple[Array, Array], alpha: float, dt: float | None) -> None:
+    """Refuse A and B that are not the generalised bilinear step of a source: on one vector, O(n^2)."""
+    A_source, B_source = source
+    order = int(A.shape[0])
+    if dt is None or B_source.shape[0] != order:
         raise ValueError("origin belongs to a discrete system of the same order: pass origin=None")
-    xp = array_namespace(system.A, source.A, names=["A", "origin.system.A"])
-    dtype = source.A.dtype
-    A, B = xp.astype(system.A, dtype, copy=False), xp.astype(system.B, dtype, copy=False)
-    probe = xp.cos(xp.arange(system.order, dtype=dtype, device=compat.device(A)))
+    xp = array_namespace(A, A_source, names=["A", "origin.system.A"])
+    dtype = A_source.dtype
+    A, B = xp.astype(A, dtype, copy=False), xp.astype(B, dtype, copy=False)
+    probe = xp.cos(xp.arange(order, dtype=dtype, device=compat.device(A)))
     stepped = xp.stack([A @ probe, B], axis=1)
     with quiet():
-        moved = source.A @ probe
-        rates = xp.abs(source.A) @ xp.abs(stepped)
-        residual = stepped - (alpha * dt) * (source.A @ stepped)
-        residual = residual - xp.stack([probe + ((1.0 - alpha) * dt) * moved, dt * source.B], axis=1)
+        moved = A_source @ probe
+        rates = xp.abs(A_source) @ xp.abs(stepped)
+        residual = stepped - (alpha * dt) * (A_source @ stepped)
+        residual = residual - xp.stack([probe + ((1.0 - alpha) * dt) * moved, dt * B_source], axis=1)
         # Backward stability: the step was found to a few n eps of the terms that its equation sums.
-        terms = 1.0 + dt * (rates + (xp.abs(source.A) @ xp.abs(probe) + xp.abs(source.B))[:, None])
+        terms = 1.0 + dt * (rates + (xp.abs(A_source) @ xp.abs(probe) + xp.abs(B_source))[:, None])
         if is_traced(residual):
             return
         scale = float(xp.max(terms + xp.abs(stepped)))
         error = float(xp.max(xp.abs(residual)))
-    if not error <= 64.0 * system.order * float(xp.finfo(dtype).eps) * scale:
+    if not error <= 64.0 * order * float(xp.finfo(dtype).eps) * scale:
         raise ValueError("A and B are not the step of the origin: pass origin=None, or step it with gbt")
