@@ -40,7 +40,7 @@ ROOMS = {
 }  # fmt: skip
 # Imports of another package's private files that are still to be made public.
 PENDING = {
-    "cli._sample", "fokker_planck._scheme", "fokker_planck._solve", "sde._model.linear", "sde._noise.noise",
+    "cli._sample", "fokker_planck._scheme", "fokker_planck._solve", "sde._model.linear",
     "statespace._recurrence.simulate", "testing._orders.shared_runs",
     "testing._problems.outcomes", "testing._problems.periodic_sde",
 }  # fmt: skip

@@ -8,5 +8,6 @@ New keys come from old ones by `fold_in` (a number or a domain tag) and `split`.
 
 from diffmath.random._distributions import normal, uniform
 from diffmath.random._key import Key, fold_in, key, split
+from diffmath.random._streams import RowStream
 
-__all__ = ["Key", "fold_in", "key", "normal", "split", "uniform"]
+__all__ = ["Key", "RowStream", "fold_in", "key", "normal", "split", "uniform"]

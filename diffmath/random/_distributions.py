@@ -7,11 +7,12 @@ is the fraction :math:`u = (w + f) / 2^{32}`, :math:`f = (w' + 1/2) / 2^{32}`, e
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import array_api_compat as compat
 import numpy as np
+import numpy.typing as npt
 
 from diffmath._arrays.accelerate import Accelerated, accelerated, stand_in
 from diffmath._arrays.devices import on_its_device
@@ -29,7 +30,7 @@ from diffmath.random._key import Key, check_key, unsigned_64
 from diffmath.random._philox import MASK, Stream, Words, philox4x32, word_arithmetic
 from diffmath.random._transform import box_muller, unit_interval
 
-__all__ = ["block_words", "normal", "normal_rows", "uniform", "uniform_rows"]
+__all__ = ["block_words", "normal", "normal_rows", "rows_of_keys", "uniform", "uniform_rows"]
 
 _BLOCKS_NUMPY, _BLOCKS = 2**13, 2**20  # made at once: temporaries that fit the cache, or few large launches
 
@@ -216,12 +217,7 @@ def uniform_rows(
     """Return the uniforms of some rows, shape (rows[1] - rows[0], columns), in the dtype of `like`."""
     if is_tracing(like):  # drawn outside: tracing Philox takes longer than running it
         return asarray_like(uniform_rows(_host(like), key, rows, columns, stream), like, like.dtype)
-
-    def transform(words: Words) -> tuple[Array, ...]:
-        w0, w1, w2, w3 = words
-        return unit_interval(w0, w1, like.dtype), unit_interval(w2, w3, like.dtype)
-
-    return _fill(like, key, rows, columns, stream, 2, transform)
+    return _fill(like, key, rows, columns, stream)
 
 
 @accelerated
@@ -231,31 +227,41 @@ def normal_rows(
     """Return the normals of some rows, shape (rows[1] - rows[0], columns); the stream names the transform."""
     if is_tracing(like):  # drawn outside: tracing Philox takes longer than running it
         return asarray_like(normal_rows(_host(like), key, rows, columns, stream), like, like.dtype)
+    return _fill(like, key, rows, columns, stream)
 
-    def transform(words: Words) -> tuple[Array, ...]:
-        w0, w1, w2, w3 = words
-        if stream == Stream.NORMAL_53:
-            return box_muller(w0, w1, w2, w3, like.dtype)
-        return *box_muller(w0, None, w1, None, like.dtype), *box_muller(w2, None, w3, None, like.dtype)
 
-    return _fill(like, key, rows, columns, stream, 4 if stream == Stream.NORMAL_32 else 2, transform)
+@accelerated
+def rows_of_keys(
+    like: npt.NDArray[Any], keys: npt.NDArray[np.int64], rows: tuple[int, int], columns: int, stream: Stream
+) -> npt.NDArray[Any]:
+    """Return the same for every key, (keys, rows[1] - rows[0], columns); for NumPy, few numbers a key."""
+    per_block, blocks = _PER_BLOCK[stream], -(-columns // _PER_BLOCK[stream])
+    pair: Any = (keys[:, 0, None, None], keys[:, 1, None, None])
+    words = block_words(like, pair, rows[0], rows[1] - rows[0], 0, blocks, stream)
+    tile = np.stack(_transform(words, like.dtype, stream), axis=-1)
+    return tile.reshape(len(keys), rows[1] - rows[0], blocks * per_block)[:, :, :columns]
 
 
 def _host(like: Array) -> Array:
     return np.empty(0, dtype=np.dtype(like.dtype))
 
 
-def _fill(
-    like: Array,
-    key: tuple[int, int],
-    rows: tuple[int, int],
-    columns: int,
-    stream: Stream,
-    per_block: int,
-    transform: Callable[[Words], tuple[Array, ...]],
-) -> Array:
-    """Transform the words of all blocks of some rows, tile by tile; each block gives `per_block` columns."""
-    xp = compat.array_namespace(like)
+_PER_BLOCK = {Stream.UNIFORM: 2, Stream.NORMAL_53: 2, Stream.NORMAL_32: 4}  # columns
+
+
+def _transform(words: Words, dtype: Any, stream: Stream) -> tuple[Array, ...]:
+    """Turn the words of blocks into the numbers of their columns."""
+    w0, w1, w2, w3 = words
+    if stream == Stream.UNIFORM:
+        return unit_interval(w0, w1, dtype), unit_interval(w2, w3, dtype)
+    if stream == Stream.NORMAL_53:
+        return box_muller(w0, w1, w2, w3, dtype)
+    return *box_muller(w0, None, w1, None, dtype), *box_muller(w2, None, w3, None, dtype)
+
+
+def _fill(like: Array, key: tuple[int, int], rows: tuple[int, int], columns: int, stream: Stream) -> Array:
+    """Transform the words of all blocks of some rows, tile by tile."""
+    xp, per_block = compat.array_namespace(like), _PER_BLOCK[stream]
     limit = _BLOCKS_NUMPY if compat.is_numpy_namespace(xp) else _BLOCKS
     blocks = -(-columns // per_block)
     bands = []
@@ -263,7 +269,7 @@ def _fill(
         band = []
         for block, n_blocks in _pieces(0, blocks, limit):
             words = block_words(like, key, row, n_rows, block, n_blocks, stream)
-            tile = xp.stack(transform(words), axis=-1)
+            tile = xp.stack(_transform(words, like.dtype, stream), axis=-1)
             band.append(xp.reshape(tile, (n_rows, n_blocks * per_block)))
         bands.append((band[0] if len(band) == 1 else xp.concat(band, axis=1))[:, :columns])
     return bands[0] if len(bands) == 1 else xp.concat(bands, axis=0)

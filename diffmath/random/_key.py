@@ -7,9 +7,13 @@ import operator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from diffmath._arrays.accelerate import accelerated
 from diffmath.random._philox import MASK, Stream, philox4x32
 
-__all__ = ["Key", "check_key", "fold_in", "key", "split", "unsigned_64"]
+__all__ = ["Key", "check_key", "fold_in", "folded_words", "key", "split", "unsigned_64"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,15 @@ def split(key: Key, n: int) -> tuple[Key, ...]:
     """
     check_key(key)
     return tuple(_derive(key, i, Stream.SPLIT) for i in range(unsigned_64("n", n)))
+
+
+@accelerated
+def folded_words(key: tuple[int, int], numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the words of many keys, (n, 2): the numbers of a row, (n, depth), folded in one by one."""
+    words: Any = key
+    for column in numbers.T:
+        words = philox4x32((column & MASK, column >> 32, 0, int(Stream.FOLD_NUMBER)), words[:2])
+    return np.stack([np.broadcast_to(word, len(numbers)) for word in words[:2]], axis=1)
 
 
 def _derive(parent: Key, number: int, stream: Stream) -> Key:

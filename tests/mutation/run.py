@@ -56,6 +56,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "diffmath/random/_distributions.py": ("tests/random/test_distributions.py",),
     "diffmath/random/_key.py": ("tests/random/test_key.py",),
     "diffmath/random/_philox.py": ("tests/random/test_philox.py", "tests/random/test_distributions.py"),
+    "diffmath/random/_streams.py": ("tests/random/test_streams.py",),
     "diffmath/random/_transform.py": ("tests/random/test_distributions.py",),
     "diffmath/_stepping/clocks.py": ("tests/ode/test_clocks.py", "tests/ode/test_adaptive.py"),
     "diffmath/_stepping/control.py": ("tests/ode/test_control.py", "tests/ode/test_adaptive.py"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffmath import random, reference_only
-from diffmath.random._distributions import normal_rows
+from diffmath.random._distributions import rows_of_keys
 from diffmath.sde import brownian_increments
 
 HOST = np.empty(0)
@@ -79,6 +79,16 @@ def test_rows_do_not_depend_on_the_batch_or_on_chunks():
     assert increments(3, clock, (0, 2)).shape == (12, 0, 2)
 
 
+@pytest.mark.parametrize("steps", [1, 5, 96, 1000, 1023, 2**10, 3 * 2**9])
+def test_what_is_drawn_ahead_changes_nothing(monkeypatch, steps):
+    """Any number of levels at once, and none: the same bits."""
+    clock = np.linspace(0, 1, steps + 1) ** 1.5
+    whole = increments(9, clock)
+    for levels in (1, 2, 3, 5):
+        monkeypatch.setattr("diffmath.sde._noise.noise._MOST_LEVELS", levels)
+        np.testing.assert_array_equal(increments(9, clock), whole)
+
+
 def test_the_last_row_of_all():
     last = increments(3, [0.0, 1.0], (1, 2), first_row=2**64 - 2)
     assert np.isfinite(last).all()
@@ -88,16 +98,19 @@ def test_the_last_row_of_all():
 def test_one_normal_per_step_and_a_logarithmic_stack(monkeypatch):
     """The cost that the docstring states: N draws for N steps, none of them twice."""
     keys = []
-    draw = normal_rows.reference
+    draw = rows_of_keys.reference
 
-    def counted(like, key, *args):
-        keys.append(key)
-        return draw(like, key, *args)
+    def counted(like, words, *args):
+        keys.extend(map(tuple, words.tolist()))
+        return draw(like, words, *args)
 
-    monkeypatch.setattr(normal_rows, "reference", counted)
+    monkeypatch.setattr(rows_of_keys, "reference", counted)
     with reference_only():
         increments(0, np.linspace(0, 1, 97))
-    assert len(keys) == len(set(keys)) == 96
+        assert len(keys) == len(set(keys)) == 96
+        keys.clear()
+        increments(0, np.linspace(0, 1, 2**11 + 1))
+    assert len(keys) == len(set(keys)) == 2**11
 
 
 def test_every_backend_sees_the_same_path(xp):

@@ -16,11 +16,18 @@ from diffmath._arrays.host_sharing import aligned_empty
 from diffmath.kernels.numba._normals import make_uniforms
 from diffmath.kernels.numba._normals_single import next_normals_32, next_normals_53
 from diffmath.kernels.numba._threads import share_out
-from diffmath.kernels.numba._words import LANES, compiled, make_words, set_counters
+from diffmath.kernels.numba._words import (
+    LANES,
+    compiled,
+    make_words,
+    make_words_of_keys,
+    philox4x32,
+    set_counters,
+)
 
-__all__ = ["normal_rows", "uniform_rows"]
+__all__ = ["folded_words", "normal_rows", "rows_of_keys", "uniform_rows"]
 
-_UNIFORM, _NORMAL_53, _NORMAL_32 = np.uint64(4), np.uint64(5), np.uint64(6)
+_FOLD_NUMBER, _UNIFORM, _NORMAL_53, _NORMAL_32 = (np.uint64(n) for n in (1, 4, 5, 6))
 _SHARE, _BUFFER = 2**15, 2**11  # blocks that are worth a thread, blocks that stay in the cache
 
 
@@ -106,3 +113,63 @@ def normal_rows(like: Any, key: tuple[int, int], rows: tuple[int, int], columns:
 
 
 uniform_rows = normal_rows
+
+
+@compiled
+def _fill_of_keys(out: Any, start: Any, blocks: int, keys: Any, stream: Any, room: Any) -> None:
+    """Fill `out`, (keys, rows, whole blocks), in lanes that follow each other from key to key."""
+    per_block = 4 if stream == _NORMAL_32 else 2
+    rows, columns = np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint64)
+    k0, k1 = np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint64)
+    flat, scratch = out.reshape(-1), np.empty(per_block * LANES, out.dtype)
+    n, row, block, total = 0, 0, 0, out.shape[0] * out.shape[1] * blocks
+    for lane in range(0, total, LANES):
+        last = min(lane + LANES, total)
+        for j in range(last - lane):
+            rows[j], columns[j] = start + np.uint64(row), np.uint64(block)
+            k0[j], k1[j] = np.uint64(keys[n, 0]), np.uint64(keys[n, 1])
+            block += 1
+            if block == blocks:
+                block, row = 0, row + 1
+                if row == out.shape[1]:
+                    row, n = 0, n + 1
+        make_words_of_keys(rows, columns, stream, k0, k1, room[0])
+        # The words that follow are of no use.
+        if stream == _NORMAL_53:
+            next_normals_53(room[0], scratch, rows, columns, stream, k0[0], k1[0], room[1])
+        elif stream == _NORMAL_32:
+            next_normals_32(room[0], scratch, rows, columns, stream, k0[0], k1[0], room[1])
+        else:
+            make_uniforms(room[0], scratch, rows, columns, stream, k0[0], k1[0], room[1])
+        flat[per_block * lane : per_block * last] = scratch[: per_block * (last - lane)]
+
+
+def rows_of_keys(like: Any, keys: Any, rows: tuple[int, int], columns: int, stream: int) -> Any:
+    """Return some rows of the streams of many keys, on one thread."""
+    number = np.uint64(int(stream))
+    per_block = 4 if number == _NORMAL_32 else 2
+    blocks = -(-columns // per_block)
+    out = np.empty((len(keys), rows[1] - rows[0], blocks * per_block), like.dtype)
+    single = like.dtype == np.float32 and number != _UNIFORM
+    room = np.empty((2, 4 * LANES), np.uint32 if single else np.uint64)
+    _fill_of_keys(out, np.uint64(rows[0]), blocks, keys, number, room)
+    return out[:, :, :columns]
+
+
+@compiled
+def _fold(words: Any, numbers: Any) -> None:
+    mask, shift, zero = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(0)
+    for i in range(len(numbers)):
+        k0, k1 = np.uint64(words[i, 0]), np.uint64(words[i, 1])
+        for j in range(numbers.shape[1]):
+            number = np.uint64(numbers[i, j])
+            k0, k1, _, _ = philox4x32(number & mask, number >> shift, zero, _FOLD_NUMBER, k0, k1)
+        words[i, 0], words[i, 1] = k0, k1
+
+
+def folded_words(key: tuple[int, int], numbers: Any) -> Any:
+    """Return the words of the keys of rows of numbers."""
+    words = np.empty((len(numbers), 2), np.int64)
+    words[:] = key
+    _fold(words, numbers)
+    return words

@@ -20,14 +20,12 @@ from diffmath.sde._brownian.marks import Marks, Node
 from diffmath.sde._brownian.plan import Keep, Name, Places, make_plan, pieces_of
 from diffmath.sde._brownian.recent import Recent
 from diffmath.sde._brownian.run_plan import run_plan
-from diffmath.sde._noise import State, area_normals, divide, join_areas, leaf_area, row_normals, split
+from diffmath.sde._noise import State, area_normals, divide, join_areas, leaf_area, split
 
 __all__ = ["Forest"]
 
 _BLOCK = 2**21  # numbers that are drawn ahead of a clock
 _FEWEST, _MOST = 4, 1024  # steps of a block
-
-Draw = Callable[..., Array]
 
 
 class _Drawn(NamedTuple):
@@ -60,7 +58,7 @@ class Forest:
         self, shape: tuple[int, ...], like: Array, key: random.Key, marks: Marks, length: float,
         levels: int, cache: int, first_row: int,
     ) -> None:  # fmt: skip
-        self._draw: Draw = row_normals(shape, like, None, first_row)
+        self._draw = random.RowStream(random.normal, shape, like=like, first_row=first_row, native=True)
         self._key, self._marks, self._shape, self._first_row = key, marks, tuple(shape), first_row
         self._place_length = length / marks.places
         self._deepest = marks.level_of(levels)

@@ -21,7 +21,7 @@ from diffmath import random
 from diffmath._arrays.namespace import array_namespace, device
 from diffmath._core.typing import Array
 from diffmath.sde._brownian.path import BrownianPath
-from diffmath.sde._noise import Tree, divide, increment_of, split, walk
+from diffmath.sde._noise import Tree, divide, increment_of, split
 
 __all__ = ["KeyNodes", "Node", "PathNodes", "take_rows"]
 
@@ -104,10 +104,16 @@ class KeyNodes:
 
     def __iter__(self) -> Iterator[Node]:
         rows = np.arange(self._shape[0])
-        for state, cell_key, heap, n in walk(self._key, self._times, self._tree.root, self._tree.halve):
+        for state, cell, heap, n in self._tree.walk(self._key, self._times):
             ends = float(self._times[n]), float(self._times[n + 1])
             fine = int(math.log2(max(1.0, abs(ends[1] - ends[0]) / self._resolution)))
-            yield Node(ends, (cell_key, heap), min(fine, _DEEPEST - heap.bit_length()), rows, state)
+            yield Node(
+                ends,
+                (random.fold_in(self._key, cell), heap),
+                min(fine, _DEEPEST - heap.bit_length()),
+                rows,
+                state,
+            )
 
     def halves(self, node: Node) -> tuple[Any, Any]:
         """Return what the path does over both halves, for the rows of the node."""
@@ -135,7 +141,9 @@ class KeyNodes:
         return tuple(xp.concat(list(parts), axis=0) for parts in zip(*bands, strict=True))
 
     def _rows_from(self, low: int, count: int) -> Tree:
-        return Tree((count, self._shape[1]), self._like, None, self._first + low, order=self._order)
+        return Tree(
+            (count, self._shape[1]), self._like, None, self._first + low, order=self._order, native=True
+        )
 
 
 class PathNodes:

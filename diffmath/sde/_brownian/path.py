@@ -24,7 +24,7 @@ from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array
 from diffmath.sde._brownian.forest import Forest
 from diffmath.sde._brownian.marks import Marks, all_clocks, one_clock
-from diffmath.sde._noise import Increment, change_arrays, check_terms, increment_of, noise_model, odd_part
+from diffmath.sde._noise import Increment, change_arrays, check_terms, increment_of, odd_part
 
 __all__ = ["BrownianPath"]
 
@@ -142,16 +142,16 @@ class BrownianPath:
                 f"t0 and t1 must be as far apart as double precision resolves there; got {self.t0} and "
                 f"{self.t1}: measure time from nearby, or use fewer `steps`"
             )
-        model, wrap = noise_model(self.like)
+        stream = random.RowStream(random.normal, (0,), like=self.like)
         empty = array_namespace(self.like).zeros((0,), dtype=real_dtype(self.like), device=device(self.like))
         tag = "sde.motion" if steps is None else "sde.levy"
         tree_key = random.fold_in(random.fold_in(self.key, "sde.path"), tag)
         cache = check_count("cache", self.cache, 1)
-        forest = Forest(self.shape, model, tree_key, marks, length, levels, cache, self.first_row)
+        forest = Forest(self.shape, stream.like, tree_key, marks, length, levels, cache, self.first_row)
         for name, value in (
             ("shape", tuple(self.shape)), ("t0", float(span[0])), ("t1", float(span[1])), ("like", empty),
             ("steps", steps), ("_marks", marks), ("_slack", slack), ("_forest", forest),
-            ("_wrap", wrap),
+            ("_wrap", stream.wrap),
         ):  # fmt: skip
             object.__setattr__(self, name, value)
         self._check_areas(self.terms)

@@ -9,7 +9,7 @@ from diffmath._arrays.accelerate import accelerated
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array
 from diffmath.sde._brownian.instructions import Do, Plan
-from diffmath.sde._noise import row_normals, weighted_sums
+from diffmath.sde._noise import weighted_sums
 
 __all__ = ["run_plan"]
 
@@ -32,7 +32,7 @@ def run_plan(inputs: Array, plan: Plan, first_row: int) -> tuple[Array, Array]:
     increments, kept : array, shapes (increments, order, batch, ...) and (kept, 3, batch, ...)
     """
     xp, shape = array_namespace(inputs), tuple(inputs.shape[2:])
-    draw = row_normals(shape, inputs, None, first_row)
+    draw = random.RowStream(random.normal, shape, like=inputs, first_row=first_row, native=True)
     registers: list[Any] = [None] * plan.registers
     emitted: list[Any] = [None] * plan.increments
     kept: list[Any] = [None] * plan.kept

@@ -20,7 +20,7 @@ from diffmath._core.solution import Solution, finish
 from diffmath._core.typing import Array
 from diffmath.sde._loop.march import nonfinite
 from diffmath.sde._model import LinearSDE, Matrix, check_state
-from diffmath.sde._noise import brownian_increments, row_normals
+from diffmath.sde._noise import brownian_increments
 
 __all__ = ["Transition", "solve_exact", "transition"]
 
@@ -192,7 +192,8 @@ def _lengths(times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _additive(
     A: Matrix, a: Matrix, b: Matrix, steps: Any, key: random.Key, x: Array, first_row: int
 ) -> Callable[[int, Array, Array], Array]:
-    draw, tag = row_normals(tuple(x.shape), x, None, first_row), random.fold_in(key, "sde.exact")
+    draw = random.RowStream(random.normal, tuple(x.shape), like=x, first_row=first_row, native=True)
+    tag = random.fold_in(key, "sde.exact")
 
     @lru_cache(maxsize=16)
     def parts(h: float) -> tuple[Array, ...]:

@@ -7,7 +7,7 @@ from diffmath.sde._noise.area import area_normals, join_areas, leaf_area
 from diffmath.sde._noise.bridge import VARIANCES, State, chen_matrices, divide, split, weighted_sums
 from diffmath.sde._noise.increment import Increment, change_arrays, chen
 from diffmath.sde._noise.levy import LevyIncrements, check_terms, increment_of, levy_increments, needed_terms
-from diffmath.sde._noise.noise import brownian_increments, noise_model, odd_part, row_normals, walk
+from diffmath.sde._noise.noise import brownian_increments, odd_part
 from diffmath.sde._noise.tree import Tree
 from diffmath.sde._noise.weak_noise import WeakIncrement, weak_increments
 
@@ -30,11 +30,8 @@ __all__ = [
     "leaf_area",
     "levy_increments",
     "needed_terms",
-    "noise_model",
     "odd_part",
-    "row_normals",
     "split",
-    "walk",
     "weak_increments",
     "weighted_sums",
 ]

@@ -6,7 +6,7 @@ all three, at the ratio that the clock has there. Chen's relation of two fine in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from diffmath._core.counts import check_count
 from diffmath._core.typing import Array
 from diffmath.sde._noise.bridge import State
 from diffmath.sde._noise.increment import Increment, change_arrays
-from diffmath.sde._noise.noise import brownian_increments, noise_model, walk
+from diffmath.sde._noise.noise import brownian_increments
 from diffmath.sde._noise.tree import Tree
 
 __all__ = ["LevyIncrements", "check_terms", "increment_of", "levy_increments", "needed_terms"]
@@ -100,18 +100,17 @@ class LevyIncrements:
         first_row: int = 0,
     ) -> Iterator[Increment]:
         times = host_times(clock, "clock")
-        model, wrap = noise_model(like, dtype)
-        tree = Tree(shape, model, None, first_row, areas="A" in self.terms)
-        path_key = random.fold_in(key, "sde.levy")
-        return self._iterate(tree, times, walk(path_key, times, tree.root, tree.halve), wrap)
+        tree = Tree(shape, like, dtype, first_row, areas="A" in self.terms)
+        return self._iterate(tree, times, random.fold_in(key, "sde.levy"))
 
-    def _iterate(
-        self, tree: Tree, times: Any, steps: Any, wrap: Callable[[Array], Array]
-    ) -> Iterator[Increment]:
-        for state, cell_key, node, n in steps:
+    def _iterate(self, tree: Tree, times: Any, key: random.Key) -> Iterator[Increment]:
+        wrap = tree.stream.wrap
+        for state, cell, node, n in tree.walk(key, times):
             dt = float(times[n + 1] - times[n])
             depth = max(0, self.levels - node.bit_length() + 1)
-            A = tree.area(cell_key, state, abs(dt), node, depth) if "A" in self.terms else None
+            A = None
+            if "A" in self.terms:
+                A = tree.area(random.fold_in(key, cell), state, abs(dt), node, depth)
             yield change_arrays(increment_of(dt, state, A, self.terms), wrap)
 
 

@@ -15,21 +15,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays.accelerate import stand_in
 from diffmath._arrays.devices import each_on_its_device, on_its_device
-from diffmath._arrays.namespace import array_namespace, device, host_times
-from diffmath._core.counts import check_count
+from diffmath._arrays.namespace import host_times
 from diffmath._core.typing import Array
-from diffmath.random._distributions import normal_rows, uniform_rows
-from diffmath.random._philox import Stream
 
-__all__ = ["brownian_increments", "noise_model", "odd_part", "row_normals", "row_uniforms", "walk"]
+__all__ = ["brownian_increments", "odd_part", "walk"]
+
+State = TypeVar("State")
+
+_AHEAD = 2**16  # bytes of normals that are drawn at once
+_MOST_LEVELS = 8  # of nodes that are
 
 
 @on_its_device
@@ -81,7 +83,7 @@ def brownian_increments(
     clocks of other spacing. Batch size, chunks, library and device never matter.
 
     *Cost.* One normal per step and row, and at most ``log2(N) + 1`` arrays alive at a time: depth first,
-    nothing is stored over the steps.
+    nothing is stored over the steps. Small draws are made for up to 256 steps at once.
 
     References
     ----------
@@ -99,65 +101,10 @@ def brownian_increments(
     True
     """
     times = host_times(clock, "clock")
-    model, wrap = noise_model(like, dtype)
-    draw = row_normals(shape, model, None, first_row)
+    stream = random.RowStream(random.normal, shape, like=like, dtype=dtype, first_row=first_row)
     tree_key = random.fold_in(key, "sde.brownian")
-
-    def root(cell_key: random.Key, h: float) -> Array:
-        return math.sqrt(h) * draw(cell_key)
-
-    def halve(increment: Array, node_key: random.Key, a: float, mid: float, b: float) -> tuple[Array, Array]:
-        return _bridge(increment, draw(node_key), a, mid, b)
-
-    leaves = walk(tree_key, times, root, halve)
-    return each_on_its_device((wrap(increment) for increment, _, _, _ in leaves), like)
-
-
-def noise_model(like: Array, dtype: Any = None) -> tuple[Array, Callable[[Array], Array]]:
-    """Check `like` and `dtype`; return what noise is drawn like, and what makes it arrays of that library.
-
-    CPU arrays of PyTorch and JAX are drawn, halved and put together as NumPy arrays.
-    """
-    return stand_in(normal_rows, random.normal(random.key(0), (0,), like=like, dtype=dtype))
-
-
-def row_normals(
-    shape: tuple[int, ...], like: Array, dtype: Any = None, first_row: int = 0
-) -> Callable[..., Array]:
-    """Check what names rows of noise; return ``draw(key, width=shape[1:])``, normals (batch, *width)."""
-    return _row_draws(random.normal, normal_rows, Stream.NORMAL_53, shape, like, dtype, first_row)
-
-
-def row_uniforms(
-    shape: tuple[int, ...], like: Array, dtype: Any = None, first_row: int = 0
-) -> Callable[..., Array]:
-    """Do as `row_normals`, with uniform numbers between 0 and 1."""
-    return _row_draws(random.uniform, uniform_rows, Stream.UNIFORM, shape, like, dtype, first_row)
-
-
-def _row_draws(
-    law: Callable[..., Array], fill: Callable[..., Array], stream: Stream, shape: tuple[int, ...],
-    like: Array, dtype: Any, first_row: int,
-) -> Callable[..., Array]:  # fmt: skip
-    if not isinstance(shape, tuple | list) or not shape:
-        raise ValueError(f"shape must be (batch, ...), one row per path; got {shape!r}")
-    sizes = [check_count(f"shape[{i}]", size, 0) for i, size in enumerate(shape)]
-    first_row = check_count("first_row", first_row, 0)
-    rows = (first_row, first_row + sizes[0])
-    if rows[1] >= 2**64:
-        raise ValueError(f"first_row must leave room for {sizes[0]} rows below 2**64; got {first_row}")
-    xp = array_namespace(like, names=["like"])
-    # The law checks the rest once, on no rows; from then on every draw is its kernel alone.
-    none = law(random.key(0), (0, *sizes[1:]), like=like, dtype=dtype)
-    model, default = xp.reshape(none, (-1,)), tuple(sizes[1:])
-
-    def draw(key: random.Key, width: tuple[int, ...] = default) -> Array:
-        columns, out = math.prod(width), (sizes[0], *width)
-        if 0 in out:
-            return xp.zeros(out, dtype=model.dtype, device=device(model))
-        return xp.reshape(fill(model, key.words, rows, columns, stream), out)
-
-    return draw
+    leaves = walk(tree_key, times, stream, None, _root, _bridge)
+    return each_on_its_device((stream.wrap(increment) for increment, _, _, _ in leaves), like)
 
 
 def odd_part(steps: int) -> tuple[int, int]:
@@ -169,29 +116,92 @@ def odd_part(steps: int) -> tuple[int, int]:
 def walk(
     key: random.Key,
     clock: npt.NDArray[np.float64],
-    root: Callable[[random.Key, float], Any],
-    halve: Callable[[Any, random.Key, float, float, float], tuple[Any, Any]],
-) -> Iterator[tuple[Any, random.Key, int, int]]:
+    stream: random.RowStream,
+    width: tuple[int, ...] | None,
+    root: Callable[[Array, float], State],
+    halve: Callable[[State, Array, float, float, float], tuple[State, State]],
+) -> Iterator[tuple[State, int, int, int]]:
     """Walk the cells from left to right, each depth first: a stack of at most log2(N) + 1 states.
 
-    Yields the state of every step, the key of its cell, its node in the cell and its number.
+    Yields the state of every step, the number of its cell, its node in the cell and its number. `root` and
+    `halve` get the normals of a node, drawn by `stream` with this `width`.
     """
-    cells, width = odd_part(len(clock) - 1)
-    for cell in range(cells):
-        cell_key = random.fold_in(key, cell)
-        lo, hi = cell * width, (cell + 1) * width
-        # Heap numbers: 0 draws the cell's own state, 1 its middle, 2n and 2n + 1 the halves of node n.
-        whole = root(random.fold_in(cell_key, 0), abs(float(clock[hi] - clock[lo])))
-        stack = [(lo, hi, 1, whole)]
-        while stack:
-            lo, hi, node, state = stack.pop()
-            if hi - lo == 1:
-                yield state, cell_key, node, lo
-                continue
-            mid = (lo + hi) // 2
-            times = (float(clock[i]) for i in (lo, mid, hi))
-            left, right = halve(state, random.fold_in(cell_key, node), *times)
-            stack += [(mid, hi, 2 * node + 1, right), (lo, mid, 2 * node, left)]
+    cells, steps = odd_part(len(clock) - 1)
+    drawn_ahead = _DrawnAhead(key, stream, width)
+    levels, deep = steps.bit_length() - 1, drawn_ahead.levels
+    top = (levels - 1) % deep + 1 if levels else 0
+    times: list[float] = clock.tolist()
+    # Heap numbers: 0 draws the cell's own state, 1 its middle, 2n and 2n + 1 the halves of node n.
+    together = 1 if top < levels else 1 << (deep - top)
+    for first in range(0, cells, together):
+        group = range(first, min(cells, first + together))
+        for cell, normals in zip(group, drawn_ahead.tops(group, 1 << top), strict=True):
+            lo, hi = cell * steps, (cell + 1) * steps
+            stack: list[Any] = [(lo, hi, 1, 1, normals, root(normals[0], abs(times[hi] - times[lo])))]
+            while stack:
+                lo, hi, node, place, normals, state = stack.pop()
+                if hi - lo == 1:
+                    yield state, cell, node, lo
+                    continue
+                if place >= len(normals):
+                    place, normals = 1, drawn_ahead.below(cell, node)
+                mid = (lo + hi) // 2
+                left, right = halve(state, normals[place], times[lo], times[mid], times[hi])
+                if 2 * place >= len(normals):
+                    normals = []  # not kept for halves that have no place in it
+                stack.append((mid, hi, 2 * node + 1, 2 * place + 1, normals, right))
+                stack.append((lo, mid, 2 * node, 2 * place, normals, left))
+
+
+class _DrawnAhead:
+    """Normals of the nodes of some levels of a cell, drawn by one call before they are asked for.
+
+    The list of a node and the levels below it has its normals in place 1, and those of the halves of the node
+    in place n in places 2n and 2n + 1.
+    """
+
+    def __init__(self, key: random.Key, stream: random.RowStream, width: tuple[int, ...] | None) -> None:
+        self._key, self._stream, self._width = key, stream, width
+        self.levels = self._levels()
+
+    def tops(self, cells: range, count: int) -> list[list[Array]]:
+        """Return the normals of the first nodes of several cells, with those of the cell in place 0."""
+        table = np.stack([np.repeat(np.array(cells), count), np.tile(np.arange(count), len(cells))], axis=1)
+        drawn = self._draw(table)
+        return [drawn[i * count : (i + 1) * count] for i in range(len(cells))]
+
+    def below(self, cell: int, node: int) -> list[Array]:
+        """Return the normals of a node and of the levels below it."""
+        first, place = _places(self.levels)
+        numbers = node * first + place
+        drawn = self._draw(np.stack([np.full_like(numbers, cell), numbers], axis=1))
+        return [drawn[0], *drawn]  # place 0 is not looked at
+
+    def _draw(self, table: npt.NDArray[np.int64]) -> list[Array]:
+        if self.levels > 1:
+            return list(self._stream.folded(self._key, table, self._width))
+        keys = (random.fold_in(random.fold_in(self._key, cell), number) for cell, number in table.tolist())
+        return [self._stream(key, self._width) for key in keys]
+
+    def _levels(self) -> int:
+        """Return how many levels are drawn at once: more where draws are small; 1 is one by one."""
+        stream, width = self._stream, self._width
+        if not isinstance(stream.like, np.ndarray):
+            return 1
+        size = math.prod((stream.shape[0], *width) if width is not None else stream.shape)
+        fitting = _AHEAD // max(1, size * stream.like.itemsize)
+        return min(_MOST_LEVELS, max(1, fitting.bit_length() - 1))
+
+
+@cache
+def _places(levels: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return, for places 1, 2, ... of a node and its levels, the first number of the level less the rest."""
+    level = np.repeat(np.arange(levels), 2 ** np.arange(levels))
+    return 2**level, np.arange(1, 2**levels) - 2**level
+
+
+def _root(z: Array, h: float) -> Array:
+    return math.sqrt(h) * z
 
 
 def _bridge(increment: Array, z: Array, a: float, mid: float, b: float) -> tuple[Array, Array]:

@@ -8,14 +8,18 @@ divides node n, whose halves are 2n and 2n + 1; the cell itself is node 1.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from diffmath import random
 from diffmath._core.typing import Array
 from diffmath.sde._noise.area import area_normals, leaf_area, resolved_area
 from diffmath.sde._noise.bridge import VARIANCES, State, divide, split
-from diffmath.sde._noise.noise import row_normals
+from diffmath.sde._noise.noise import walk
 
 __all__ = ["Tree"]
 
@@ -25,8 +29,8 @@ class Tree:
 
     Parameters
     ----------
-    shape, like, dtype, first_row
-        As for `brownian_increments`.
+    shape, like, dtype, first_row, native
+        As for `random.RowStream`.
     order : {1, 3}
         Whether a node holds (W,) or (W, H, K).
     areas : bool
@@ -42,32 +46,36 @@ class Tree:
         *,
         order: int = 3,
         areas: bool = False,
+        native: bool = False,
     ) -> None:
-        self._draw = row_normals(shape, like, dtype, first_row)
-        self._width = tuple(shape[1:])
+        self.stream = random.RowStream(
+            random.normal, shape, like=like, dtype=dtype, first_row=first_row, native=native
+        )
         self.order = order
+        self.width = None if order == 1 else (order, *self.stream.shape[1:])
         if areas and len(shape) != 2:
             raise ValueError(f"shape must be (batch, noise_dim) for Levy areas A; got {tuple(shape)}")
 
     def normals(self, key: random.Key) -> State:
         """Draw as many normals as a node has entries."""
-        if self.order == 1:
-            return (self._draw(key),)
-        z = self._draw(key, (self.order, *self._width))
-        return tuple(z[:, i, ...] for i in range(self.order))
+        return self._by_entries(self.stream(key, self.width))
 
-    def root(self, key: random.Key, h: float) -> State:
-        """Draw a whole cell of length h."""
+    def walk(self, key: random.Key, times: npt.NDArray[np.float64]) -> Iterator[tuple[State, int, int, int]]:
+        """Iterate over the nodes of the steps of a clock, as the function `walk` does."""
+        return walk(key, times, self.stream, self.width, self._root, self._halve)
+
+    def _by_entries(self, z: Array) -> State:
+        return (z,) if self.order == 1 else tuple(z[:, i, ...] for i in range(self.order))
+
+    def _root(self, z: Array, h: float) -> State:
+        """Make a whole cell of length h of its normals."""
         scales = (math.sqrt(h * variance) for variance in VARIANCES[: self.order])
-        return tuple(scale * z for scale, z in zip(scales, self.normals(key), strict=True))
+        return tuple(scale * part for scale, part in zip(scales, self._by_entries(z), strict=True))
 
-    def halve(self, state: State, key: random.Key, a: float, mid: float, b: float) -> tuple[State, State]:
+    def _halve(self, state: State, z: Array, a: float, mid: float, b: float) -> tuple[State, State]:
         """Divide a node over [a, b] at `mid`."""
-        return self.divide(state, key, (mid - a) / (b - a), abs(b - a))
-
-    def divide(self, state: State, key: random.Key, r: float, h: float) -> tuple[State, State]:
-        """Divide a node of length h at the ratio r."""
-        return divide(state, self.normals(key), split(r, self.order), math.sqrt(h))
+        law = split((mid - a) / (b - a), self.order)
+        return divide(state, self._by_entries(z), law, math.sqrt(abs(b - a)))
 
     def area(self, cell_key: random.Key, state: State, h: float, node: int, depth: int) -> Array:
         """Return the area of a node of length h, resolved `depth` levels further down."""
@@ -75,8 +83,9 @@ class Tree:
         return resolved_area(state, h, node, depth, middle, leaf)
 
     def _middle(self, cell_key: random.Key, state: State, h: float, node: int) -> tuple[State, State]:
-        return self.divide(state, random.fold_in(cell_key, node), 0.5, h)
+        normals = self.normals(random.fold_in(cell_key, node))
+        return divide(state, normals, split(0.5, self.order), math.sqrt(h))
 
     def _leaf(self, cell_key: random.Key, state: State, h: float, node: int) -> Array:
         leaf_key = random.fold_in(random.fold_in(cell_key, "area"), node)
-        return leaf_area(state, h, self._draw(leaf_key, (area_normals(self._width[0]),)))
+        return leaf_area(state, h, self.stream(leaf_key, (area_normals(self.stream.shape[1]),)))

@@ -20,7 +20,6 @@ from diffmath import random
 from diffmath._arrays.namespace import array_namespace, host_times
 from diffmath._core.typing import Array
 from diffmath.sde._noise.area import antisymmetric
-from diffmath.sde._noise.noise import row_uniforms
 
 __all__ = ["WeakIncrement", "weak_increments"]
 
@@ -109,7 +108,7 @@ def weak_increments(
     [-0.6, 0.0, 0.6]
     """
     times, weak_key = host_times(clock, "clock"), random.fold_in(key, "sde.weak")
-    draw = row_uniforms(shape, like, None, first_row)
+    draw = random.RowStream(random.uniform, shape, like=like, first_row=first_row, native=True)
     return _iterate(weak_key, times, draw)
 
 
