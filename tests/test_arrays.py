@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diffmath._arrays.host_numbers import host_times
 from diffmath._arrays.namespace import (
     array_namespace,
     asarray_like,
@@ -17,7 +18,6 @@ from diffmath._arrays.namespace import (
     default_float,
     elementary,
     expand_like,
-    host_times,
     real_dtype,
     to_numpy,
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import array_api_compat as compat
 
-from diffmath._arrays.namespace import _library, array_namespace, same_kind
+from diffmath._arrays.namespace import array_namespace, library_name, same_kind
 from diffmath._arrays.tracing import all_true, is_traced
 from diffmath._core.typing import Array
 
@@ -119,8 +119,8 @@ def check_result(role: str, result: Any, x: Array, shape: tuple[int, ...] | None
     """
     if not compat.is_array_api_obj(result):
         raise TypeError(
-            f"the result of {role} must be an array like the state, of {_library(array_namespace(x))}; got "
-            f"{type(result).__name__}"
+            f"the result of {role} must be an array like the state, of {library_name(array_namespace(x))}; "
+            f"got {type(result).__name__}"
         )
     array_namespace(result, names=[f"the result of {role}"])
     same_kind("the state", x, f"the result of {role}", result)
@@ -129,7 +129,9 @@ def check_result(role: str, result: Any, x: Array, shape: tuple[int, ...] | None
         raise ValueError(f"{role} must return shape {wanted}; got {tuple(result.shape)}")
     xp = array_namespace(x)
     if not xp.isdtype(result.dtype, ("real floating", "complex floating")):
-        raise TypeError(f"{role} must return floating numbers of {_library(xp)}; got dtype {result.dtype}")
+        raise TypeError(
+            f"{role} must return floating numbers of {library_name(xp)}; got dtype {result.dtype}"
+        )
     if xp.isdtype(result.dtype, "complex floating") and not xp.isdtype(x.dtype, "complex floating"):
         raise TypeError(f"{role} must return real numbers for a real state; got dtype {result.dtype}")
     return result

@@ -21,23 +21,10 @@ from diffmath._arrays.tracing import HostReadError, all_true, is_traced
 from diffmath._core.typing import Array, Scalar
 
 __all__ = [
-    "all_finite",
-    "array_namespace",
-    "asarray_like",
-    "check_array",
-    "check_host",
-    "check_precision",
-    "constant",
-    "default_float",
-    "device",
-    "elementary",
-    "expand_like",
-    "host_times",
-    "is_real_float",
-    "real_dtype",
-    "same_kind",
-    "to_numpy",
-]
+    "all_finite", "array_namespace", "asarray_like", "check_array", "check_precision", "constant",
+    "default_float", "device", "elementary", "expand_like", "is_real_float", "library_name", "real_dtype",
+    "same_kind", "to_numpy",
+]  # fmt: skip
 
 
 def array_namespace(*arrays: Array, names: Sequence[str] = ()) -> Any:
@@ -94,8 +81,8 @@ def same_kind(label: str, array: Array, other_label: str, other: Array) -> None:
     xp, other_xp = compat.array_namespace(array), compat.array_namespace(other)
     if xp is not other_xp:
         raise TypeError(
-            f"{label} and {other_label} must come from one array library; got {_library(xp)} and "
-            f"{_library(other_xp)}: convert one of them explicitly"
+            f"{label} and {other_label} must come from one array library; got {library_name(xp)} and "
+            f"{library_name(other_xp)}: convert one of them explicitly"
         )
     place, other_place = compat.device(array), compat.device(other)
     # What JAX traces has no device yet: the compiled program puts it beside the other.
@@ -106,7 +93,8 @@ def same_kind(label: str, array: Array, other_label: str, other: Array) -> None:
         )
 
 
-def _library(xp: ModuleType) -> str:
+def library_name(xp: ModuleType) -> str:
+    """Return the name of the library of a namespace."""
     return xp.__name__.removeprefix("array_api_compat.").partition(".")[0]
 
 
@@ -291,70 +279,6 @@ def to_numpy(array: Array) -> npt.NDArray[Any]:
         if compat.is_array_api_strict_namespace(xp):
             array = compat.to_device(array, xp.Device("CPU_DEVICE"))
     return np.asarray(array)
-
-
-def check_host(name: str, values: Any, why: str = "") -> None:
-    """Refuse by name an array of another library than NumPy, where host numbers are asked for.
-
-    Examples
-    --------
-    >>> from diffmath._arrays.namespace import check_host
-    >>> check_host("p0", [0.5, 0.5])
-    """
-    if compat.is_array_api_obj(values) and not compat.is_numpy_array(values):
-        raise TypeError(
-            f"{name} must be a list or a NumPy array of host numbers; got an array of "
-            f"{_library(compat.array_namespace(values))}: {why}copy them there explicitly"
-        )
-
-
-def host_times(
-    times: Any, name: str = "times", *, min_length: int = 2, what: str = "times"
-) -> npt.NDArray[np.float64]:
-    """Return `times` as a strictly monotone host float64 vector, increasing or decreasing.
-
-    `what` is the word for its numbers in messages, where they are no times.
-
-    Raises
-    ------
-    TypeError
-        `times` lives on a device; times are host numbers (only the state lives on the device).
-    ValueError
-        Wrong shape, too few, not finite, or not strictly monotone; the first bad index is named.
-
-    Examples
-    --------
-    >>> from diffmath._arrays.namespace import host_times
-    >>> host_times([0, 0.5, 1])
-    array([0. , 0.5, 1. ])
-    """
-    check_host(name, times, f"{what} stay on the host, ")
-    values = np.asarray(times)
-    if values.dtype.kind not in "fiu":
-        raise TypeError(f"{name} must be real numbers; got dtype {values.dtype}")
-    values = values.astype(np.float64)
-    if values.ndim != 1 or len(values) < min_length:
-        raise ValueError(f"{name} must be a vector of at least {min_length} {what}; got shape {values.shape}")
-    _refuse_non_monotone(name, values)
-    return values
-
-
-def _refuse_non_monotone(name: str, values: npt.NDArray[np.float64]) -> None:
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        raise ValueError(f"{name} must be finite; {name}[{bad[0]}] is {values[bad[0]]}")
-    with np.errstate(over="ignore"):
-        steps, span = np.diff(values), np.ptp(values) if len(values) else 0.0
-    if not np.isfinite(span):
-        raise ValueError(f"{name} must span what float64 holds; got {values[0]} to {values[-1]}")
-    if not steps.size:
-        return
-    bad = np.flatnonzero(np.sign(steps) != (np.sign(steps[0]) or 1.0))
-    if bad.size:
-        i = int(bad[0])
-        raise ValueError(
-            f"{name} must be strictly monotone; {name}[{i}]={values[i]} and {name}[{i + 1}]={values[i + 1]}"
-        )
 
 
 def elementary(t: Scalar | Array) -> Any:

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays.namespace import array_namespace, check_host, to_numpy
+from diffmath._arrays.host_numbers import check_host
+from diffmath._arrays.namespace import array_namespace, to_numpy
 from diffmath._core.counts import check_count
 from diffmath._core.typing import Array
 from diffmath.fokker_planck._grid import Grid, Vector, check_grid

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from diffmath._arrays.namespace import host_times
+from diffmath._arrays.host_numbers import host_times
 from diffmath._core.counts import check_count
 from diffmath._core.numbers import check_number
 

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import LinAlgError, solve_banded
 
+from diffmath._arrays.host_numbers import check_host, host_times
 from diffmath._arrays.models import SDE
-from diffmath._arrays.namespace import check_host, host_times
 from diffmath._core.counts import check_count
 from diffmath._core.html import html_report
 from diffmath._core.numbers import check_number

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays.namespace import check_host
+from diffmath._arrays.host_numbers import check_host
 from diffmath._core.html import html_report
 from diffmath._core.numbers import check_number
 from diffmath.fokker_planck._grid import Vector

@@ -17,7 +17,8 @@ import numpy as np
 
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.gradients import keeping_gradients
-from diffmath._arrays.namespace import all_finite, array_namespace, check_array, host_times
+from diffmath._arrays.host_numbers import host_times
+from diffmath._arrays.namespace import all_finite, array_namespace, check_array
 from diffmath._core.progress import progress_bar
 from diffmath._core.solution import Solution, check_on_failure, finish
 from diffmath._core.typing import Array, Score

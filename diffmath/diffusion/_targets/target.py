@@ -16,7 +16,8 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from diffmath._arrays.devices import on_its_device
-from diffmath._arrays.namespace import array_namespace, check_array, check_host
+from diffmath._arrays.host_numbers import check_host
+from diffmath._arrays.namespace import array_namespace, check_array
 from diffmath._arrays.tracing import all_true
 from diffmath._core.typing import Array, Time
 from diffmath.diffusion._model import Model, from_denoiser, from_score

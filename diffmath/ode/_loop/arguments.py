@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from diffmath._arrays.namespace import check_array, host_times
+from diffmath._arrays.host_numbers import host_times
+from diffmath._arrays.namespace import check_array
 from diffmath._core.counts import check_count
 from diffmath._core.typing import Array, Drift
 from diffmath._stepping.clocks import Rows

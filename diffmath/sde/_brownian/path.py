@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from diffmath import random
 from diffmath._arrays.devices import each_on_its_device, on_its_device
-from diffmath._arrays.namespace import array_namespace, device, host_times, real_dtype
+from diffmath._arrays.host_numbers import host_times
+from diffmath._arrays.namespace import array_namespace, device, real_dtype
 from diffmath._core.counts import check_count
 from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from diffmath import random
+from diffmath._arrays.host_numbers import host_times
 from diffmath._arrays.models import SDE
-from diffmath._arrays.namespace import host_times
 from diffmath._core.counts import check_count
 from diffmath._core.flags import check_flag
 from diffmath._core.solution import Solution, SolveError

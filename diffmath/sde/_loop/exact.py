@@ -14,7 +14,8 @@ import numpy.typing as npt
 from diffmath import random
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.expm import expm
-from diffmath._arrays.namespace import array_namespace, asarray_like, host_times
+from diffmath._arrays.host_numbers import host_times
+from diffmath._arrays.namespace import array_namespace, asarray_like
 from diffmath._core.counts import check_count
 from diffmath._core.solution import Solution, finish
 from diffmath._core.typing import Array

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from diffmath._arrays.host_numbers import host_times
 from diffmath._arrays.models import SDE
-from diffmath._arrays.namespace import array_namespace, host_times
+from diffmath._arrays.namespace import array_namespace
 from diffmath._core.solution import Solution
 from diffmath._core.typing import Array
 from diffmath.sde._brownian import BrownianPath

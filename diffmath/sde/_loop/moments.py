@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays.expm import expm
-from diffmath._arrays.namespace import array_namespace, asarray_like, check_array, host_times
+from diffmath._arrays.host_numbers import host_times
+from diffmath._arrays.namespace import array_namespace, asarray_like, check_array
 from diffmath._core.counts import check_count
 from diffmath._core.typing import Array
 from diffmath.sde._model import LinearSDE, Matrix

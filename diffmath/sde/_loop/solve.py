@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from diffmath import random
 from diffmath._arrays.devices import on_its_device
+from diffmath._arrays.host_numbers import host_times
 from diffmath._arrays.models import SDE
-from diffmath._arrays.namespace import all_finite, array_namespace, host_times
+from diffmath._arrays.namespace import all_finite, array_namespace
 from diffmath._core.counts import check_count
 from diffmath._core.flags import check_flag
 from diffmath._core.progress import progress_bar

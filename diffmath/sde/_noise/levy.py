@@ -13,7 +13,7 @@ from typing import Any
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays.namespace import host_times
+from diffmath._arrays.host_numbers import host_times
 from diffmath._core.counts import check_count
 from diffmath._core.typing import Array
 from diffmath.sde._noise.bridge import State

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from diffmath import random
 from diffmath._arrays.devices import each_on_its_device, on_its_device
-from diffmath._arrays.namespace import host_times
+from diffmath._arrays.host_numbers import host_times
 from diffmath._core.typing import Array
 
 __all__ = ["brownian_increments", "odd_part", "walk"]

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import random
-from diffmath._arrays.namespace import array_namespace, host_times
+from diffmath._arrays.host_numbers import host_times
+from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array
 from diffmath.sde._noise.area import antisymmetric
 

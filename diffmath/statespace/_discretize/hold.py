@@ -9,7 +9,8 @@ from diffmath._arrays.expm import integrals
 from diffmath._arrays.namespace import array_namespace, asarray_like
 from diffmath._arrays.tracing import all_true
 from diffmath._core.typing import Array
-from diffmath.statespace._discretize.discretize import Policy, check_policy, lagged, with_last_input
+from diffmath.statespace._discretize.discretize import Policy, check_policy
+from diffmath.statespace._discretize.last_input import lagged, with_last_input
 from diffmath.statespace._structure import DENSE, quiet
 from diffmath.statespace._system import StateSpace, check_step, require_continuous
 
