@@ -1,8 +1,8 @@
 """Stochastic differential equations: steppers, reproducible paths, and ensembles of final states.
 
 A step is a pure function of (model, t, x, dt, dW): the Brownian increment is an argument, so that coarse and
-fine runs can share a path. `solve` saves the states at chosen times, `ensemble` keeps only the last one. The
-noise of a key refines: N, 2N, 4N, ... steps see the same path, whatever the batch, the chunks or the device.
+fine runs can share a path. `solve` saves the states at given times, `ensemble` keeps only the last one. The
+noise of a key can be refined: N, 2N, 4N, ... steps use the same path, for any batch, chunks or device.
 """
 
 from typing import TYPE_CHECKING
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from diffmath.sde._tableaux.weak import TangXiaoTableau as TangXiaoTableau
     from diffmath.sde._tableaux.weak import WeakTableau as WeakTableau
 
-# Methods that are proven when they are built, which takes some milliseconds: on first use.
+# Methods that are proven when they are built, which takes some milliseconds, so they are loaded on first use.
 _MODULES = {
     "._srk.implicit_sra": ("ImplicitSRA", "skencarp"),
     "._srk.levy_steps": (

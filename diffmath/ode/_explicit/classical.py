@@ -1,9 +1,9 @@
-"""The explicit methods of order 1 to 5, each with a continuous extension that costs no evaluation.
+"""The explicit methods of order 1 to 5, each with a continuous extension that needs no further evaluation.
 
-When to use which, where f is smooth and not stiff: `tsit5` or `dopri5` by default, `bosh3` only where a
-rough answer will do; `rk4` with fixed steps where the step is given from outside; `heun`, `midpoint` and
-`ralston` where f is not smooth enough for more than order 2, `euler` where it jumps. When not: stiff
-problems, which need an implicit method; tight tolerances, where `vern7` and `dop853` cost less.
+When to use which, for a smooth and nonstiff f: `tsit5` or `dopri5` by default, `bosh3` for low accuracy;
+`rk4` with fixed steps on a given grid; `heun`, `midpoint` and `ralston` if f is not smooth enough for more
+than order 2, `euler` if it has jumps. When not: stiff problems, which need an implicit method; tight
+tolerances, where `vern7` and `dop853` cost less.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["bosh3", "dopri5", "euler", "heun", "midpoint", "ralston", "rk4", "ts
 def _method(
     name: str, a: Any, b: Any, order: int, reference: str, dense: Any, dense_order: int, **embedded: Any
 ) -> ExplicitRungeKutta:
-    """Build a method and its extension; `dense` holds the polynomials of its weights."""
+    """Build a method and its extension; `dense` holds the weight polynomials."""
     tableau = Tableau(name=name, a=a, b=b, order=order, reference=reference, **embedded)
     digits = embedded.get("digits")
     extension = ContinuousExtension(tableau=tableau, weights=dense, order=dense_order, digits=digits)
@@ -64,7 +64,7 @@ rk4 = _method(
     3,
 )
 
-# The extension is that of Shampine (1986), Math. Comput. 46, 135-150.
+# The extension of Shampine (1986), Math. Comput. 46, 135-150.
 dopri5 = _method(
     "dopri5",
     [

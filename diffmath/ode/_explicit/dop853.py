@@ -1,7 +1,7 @@
 """dop853, for tight tolerances: order 8(5, 3), with an extension of order 7.
 
-When to use: smooth f that is not stiff, at tolerances of 1e-10 and less, orbits above all. When not: at loose
-tolerances, where `dopri5` costs no more, and where f has kinks, which take the order from it.
+When to use: smooth nonstiff f at tolerances of 1e-10 and less, especially orbits. When not: at loose
+tolerances, where `dopri5` costs no more, and for an f with kinks, which reduce the order.
 
 The coefficients are the decimals of the published code: see `Tableau.digits`.
 """

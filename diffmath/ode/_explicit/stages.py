@@ -1,7 +1,7 @@
 """The inner loops of an explicit Runge-Kutta step on the host, with the slopes of all stages in one array.
 
-These bodies are the specification of the kernels; without a kernel, `ExplicitRungeKutta` steps on arrays of
-any library and none of this runs.
+These functions are the specification of the kernels. Without a kernel, `ExplicitRungeKutta` steps on arrays
+of any library and does not use them.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ HostArray = npt.NDArray[Any]
 def combine(x: HostArray, dt: Rows, weights: Rows, slopes: HostArray, count: int) -> HostArray:
     """Return ``x + sum_i (weights_i dt) slopes_i`` over the first `count` slopes.
 
-    x (rows, columns), dt (rows,) or (1,), slopes (stages, rows, columns). The step goes into the weights
-    first: it is the smaller product, and large slopes do not overflow.
+    x (rows, columns), dt (rows,) or (1,), slopes (stages, rows, columns). The weights are multiplied by the
+    step first: the product is smaller, so large slopes do not overflow.
     """
     total = np.zeros_like(x)
     for i in range(count):
@@ -41,7 +41,7 @@ def estimate(
     """Return the root mean square of the error of every row, in units of the tolerance.
 
     rtol and atol are numbers, or arrays (rows or 1, columns or 1). `low` holds the weights of the second
-    estimate, or nothing. NaN where the new state is not finite.
+    estimate, or is empty. NaN if the new state is not finite.
     """
     zero = np.zeros_like(x)
     error = np.abs(combine.reference(zero, dt, weights, slopes, len(weights))).astype(np.float64)
@@ -53,7 +53,7 @@ def estimate(
     size = np.maximum(np.abs(x), np.abs(x_new)).astype(np.float64)
     ratio = error / (rtol * size + (atol + np.finfo(np.float64).tiny)) + 0.0 * size
     total = np.zeros(len(x))
-    for column in range(x.shape[1]):  # one by one: the sum of a row is that of the row alone
+    for column in range(x.shape[1]):  # column by column: the sum of a row does not depend on other rows
         total = total + ratio[:, column] * ratio[:, column]
     return np.asarray(np.sqrt(total / max(x.shape[1], 1)))
 

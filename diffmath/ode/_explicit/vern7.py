@@ -1,9 +1,9 @@
 """vern7, for tight tolerances: order 7(6), with an extension of order 6.
 
-When to use: smooth f that is not stiff, at tolerances from 1e-8 to 1e-12. When not: at loose tolerances,
-where `dopri5` costs no more, and where f has kinks, which take the order from it.
+When to use: smooth nonstiff f at tolerances from 1e-8 to 1e-12. When not: at loose tolerances, where `dopri5`
+costs no more, and for an f with kinks, which reduce the order.
 
-The method is exact fractions. Its extension is as Verner prints it: see `ContinuousExtension.digits`.
+The method has exact fractions. Its extension has Verner's printed decimals: see `ContinuousExtension.digits`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-r"""The action of a matrix exponential, without the exponential: exp(tA) x by products with A alone.
+r"""The action of a matrix exponential, without forming it: exp(tA) x by products with A.
 
 Source: Al-Mohy & Higham (2011), Computing the action of the matrix exponential, with an application to
 exponential integrators, SIAM J. Sci. Comput. 33, 488-511, algorithm 3.2 without its norm estimates.
@@ -29,8 +29,8 @@ from diffmath._stepping.matrices import as_state
 
 __all__ = ["expm_multiply"]
 
-# theta_m for m = 5, 10, ..., 55: with this norm the truncated Taylor series of degree m is the exponential of
-# a matrix that differs by at most a unit roundoff, of float64 and of float32. A test derives them.
+# theta_m for m = 5, 10, ..., 55: at this norm the truncated Taylor series of degree m is the exponential of a
+# matrix that differs by at most one unit roundoff, of float64 and of float32. A test derives the values.
 _DEGREES = range(5, 60, 5)
 _THETA = {
     "double": (
@@ -54,7 +54,7 @@ def expm_multiply(
     norm: float | None = None,
     max_products: int = 100_000,
 ) -> Array:
-    r"""Return :math:`e^{tA} x`, or the solution of x' = A x + b after a time t, by products with A alone.
+    r"""Return :math:`e^{tA} x`, or the solution of x' = A x + b after a time t, by products with A.
 
     .. math:: e^{tA} x + t\, \varphi_1(tA)\, b \approx \Bigl(T_m(tA/s)\Bigr)^s x \quad\text{for } b = 0,
         \qquad T_m(z) = \sum_{j \le m} z^j / j!
@@ -62,23 +62,23 @@ def expm_multiply(
     Parameters
     ----------
     A : array, shape (n, n), sparse matrix, or callable
-        Matrix in the library of `x`, or on the host; a sparse matrix or array of SciPy, for states of NumPy;
-        or ``A(x)``: the product for every row, shape (batch, n) -> (batch, n), which needs `norm`.
+        Matrix in the library of `x`, or on the host; a SciPy sparse matrix or array, for NumPy states; or
+        ``A(x)``, the product for every row, shape (batch, n) -> (batch, n), which needs `norm`.
     x : array, shape (batch, n) or (n,)
-        States, one a row, or one state.
+        States, one per row, or one state.
     t : float or array, shape (batch, 1)
-        Time, of any sign; one for all rows, or one a row.
+        Time, of any sign; one for all rows, or one per row.
     b : array, shape (n,), optional
         Constant forcing.
     norm : float, optional
-        Upper bound of the 1-norm or the infinity norm of A; computed from a matrix, required with a callable.
+        Upper bound of the 1-norm or the infinity norm of A; computed for a matrix, required with a callable.
     max_products : int
-        Most products with A; more is refused before the first.
+        Maximum number of products with A; a larger number is refused before the first product.
 
     Returns
     -------
     array, of the shape of `x`
-        In its dtype and on its device; not finite where it overflows.
+        In the dtype of `x` and on its device; not finite if it overflows.
 
     Raises
     ------
@@ -88,9 +88,9 @@ def expm_multiply(
 
     Notes
     -----
-    The result is that of a matrix whose entries differ by a unit roundoff of its norm. Cost: some
-    :math:`6\, |t|\, \lVert A - \mu I\rVert + 20` products, :math:`\mu` the mean of the diagonal, and the
-    memory of three states: for a large sparse A, or few states. For a small or a very stiff one form the
+    The result is exact for a matrix whose entries differ by a unit roundoff of the norm of A. Cost: about
+    :math:`6\, |t|\, \lVert A - \mu I\rVert + 20` products, with :math:`\mu` the mean of the diagonal, and the
+    memory of three states. Use it for a large sparse A or few states. For a small or very stiff A form the
     exponential: `exact` in `solve`.
 
     References
@@ -130,7 +130,7 @@ def expm_multiply(
 
 
 class _Operator:
-    """Products with A - shift for every row, and a bound of its norm."""
+    """Products with A - shift for every row, and an upper bound of its norm."""
 
     times: Callable[[Array], Array]
     norm: float
@@ -203,7 +203,7 @@ def _longest(t: Time) -> float:
 
 
 def _plan(size: float, theta: tuple[float, ...]) -> tuple[int, int]:
-    """Return the degree and the number of steps with the fewest products: s >= |t| norm / theta_m."""
+    """Return the degree and the number of steps that need the fewest products: s >= |t| norm / theta_m."""
     plans = ((m, max(1, math.ceil(size / limit))) for m, limit in zip(_DEGREES, theta, strict=True))
     return min(plans, key=lambda plan: plan[0] * plan[1])
 
@@ -220,9 +220,9 @@ def _free(operator: _Operator, x: Array, step: Any, degree: int, steps: int) -> 
 
 
 def _forced(operator: _Operator, x: Array, step: Any, b: Array, degree: int, steps: int) -> Array:
-    """The series of x' = A x + b: its first term is the slope, and every other a product with A.
+    """The series of x' = A x + b: its first term is the slope, and every further term is a product with A.
 
-    The shift is undone, since a shifted forcing would not be constant.
+    No shift is used, since a shifted forcing would not be constant.
     """
     for _ in range(steps):
         term = step * (operator.times(x) + operator.shift * x + b)

@@ -3,8 +3,8 @@ r"""The state inside a step of an exponential method: the linear part exactly, N
 .. math:: x(t + \theta h) = e^{\theta h L} x
           + h \sum_k \varphi_k(\theta h L) \Bigl(\theta^k \sum_i w_{ik} N_i\Bigr)
 
-It is the exact solution of x' = L x + p(t), p being the polynomial whose integral over the whole step is the
-method's. Source: Hochbruck & Ostermann (2010), Acta Numer. 19, 209-286, section 2.
+It is the exact solution of x' = L x + p(t), where the integral of the polynomial p over the whole step is
+that of the method. Source: Hochbruck & Ostermann (2010), Acta Numer. 19, 209-286, section 2.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Inside"]
 
 @dataclass(frozen=True, eq=False)
 class Inside:
-    """Read states of rows at fractions of a step; `weights` holds w, of every stage by powers of theta."""
+    """Evaluate states of rows at fractions of a step; `weights` holds w, per stage and power of theta."""
 
     linear: Array
     x: Array
@@ -45,7 +45,7 @@ class Inside:
         evaluate = Evaluator([phi(k) for k in range(degree + 1)], self.linear, x, expand_like(part, x))
         total = evaluate(phi(0), times_dt=False)(x)
         for k in range(degree):
-            # theta^k h is theta^(k - 1) times the part of the step.
+            # theta^k h is theta^(k - 1) times the length of the partial step.
             rates = sum(row[k] * xp.take(rate, index, axis=0) for row, rate in self._terms() if row[k] != 0)
             total = total + evaluate(phi(k + 1), times_dt=True)(expand_like(share**k, x) * rates)
         return total

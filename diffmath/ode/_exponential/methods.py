@@ -1,4 +1,4 @@
-"""The exponential Runge-Kutta methods of the literature, every coefficient proven when it is loaded."""
+"""The exponential Runge-Kutta methods of the literature; every coefficient is proven when it is loaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _method(name: str, **coefficients: Any) -> ExponentialRungeKutta:
 
 _PHI1, _PHI2, _PHI3 = phi(1), phi(2), phi(3)
 _HALF1, _HALF2, _HALF3 = phi(1, "1/2"), phi(2, "1/2"), phi(3, "1/2")
-# The weights of Simpson's rule: exact for the quadratic through 0, 1/2, 1.
+# The weights of Simpson's rule: integrals of the quadratic through 0, 1/2, 1.
 _FIRST, _MIDDLE, _LAST = _PHI1 - 3 * _PHI2 + 4 * _PHI3, 4 * _PHI2 - 8 * _PHI3, 4 * _PHI3 - _PHI2
 
 etd1 = _method(
@@ -39,8 +39,8 @@ etdrk3 = _method(
     reference="Cox & Matthews (2002), J. Comput. Phys. 176, 430-455, ETD3RK",
 )  # fmt: skip
 
-# Its last stage is written with exp(z/2) phi1(z/2) = 2 phi1(z) - phi1(z/2). With these nodes no other weights
-# have order 3, so that neither this method nor `krogstad` has an embedded one of that order.
+# The last stage uses exp(z/2) phi1(z/2) = 2 phi1(z) - phi1(z/2). With these nodes no other weights have order
+# 3, so neither this method nor `krogstad` has an embedded method of that order.
 etdrk4 = _method(
     "etdrk4", a=[[], [_HALF1 / 2], [0, _HALF1 / 2], [_PHI1 - _HALF1, 0, _HALF1]],
     b=[_FIRST, _MIDDLE / 2, _MIDDLE / 2, _LAST], c=[0, "1/2", "1/2", 1], order=4, stiff_order=2,
@@ -57,7 +57,7 @@ krogstad = _method(
 _A52 = _HALF2 / 2 - _PHI3 + _PHI2 / 4 - _HALF3 / 2
 _A54 = _HALF2 / 4 - _A52
 
-# The error estimate is ours: the last stage against the mean of the two that it replaces, of order 3.
+# The error estimate is our own: the last stage minus the mean of the two that it replaces, of order 3.
 hochbruck_ostermann = _method(
     "hochbruck_ostermann",
     a=[

@@ -1,4 +1,4 @@
-"""Phi-functions of h L as operators on states: diagonals, matrices, or one matrix a row.
+"""Phi-functions of h L as operators on states: diagonals, matrices, or one matrix per row.
 
 Source: Hochbruck & Ostermann (2010), Exponential integrators, Acta Numer. 19, 209-286, section 2.
 """
@@ -22,7 +22,7 @@ __all__ = ["Evaluator", "Operator", "Weights", "combine"]
 
 @dataclass(frozen=True, eq=False)
 class Operator:
-    """A function of h L: times the diagonal, the transposed matrix on the right, or one matrix a row."""
+    """A function of h L: times a diagonal, a transposed matrix on the right, or one matrix per row."""
 
     values: Array
     kind: str  # "diagonal", "matrix", "rows"
@@ -35,7 +35,7 @@ class Operator:
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """All coefficients of a tableau at one step size, times the step; None where they are 0."""
+    """All coefficients of a tableau at one step size, multiplied by the step; None if they are 0."""
 
     stages: list[Operator | None]
     ends: list[Operator]
@@ -45,7 +45,7 @@ class Weights:
 
     @classmethod
     def of(cls, tableau: ExponentialTableau, linear: Array, x: Array, dt: Time) -> Weights:
-        """Evaluate the phi-functions that a tableau needs, every one once."""
+        """Evaluate the phi-functions of a tableau, each once."""
         rows = (*tableau.a, tableau.b, tableau.b_error or ())
         ends = [phi(0, c) for c in (*tableau.c, 1) if c]
         evaluate = Evaluator([*ends, *(value for row in rows for value in row if value)], linear, x, dt)
@@ -63,10 +63,10 @@ class Weights:
 
 
 class Evaluator:
-    """Values of sums of phi-functions at h L; `needed` are those that will be asked for."""
+    """Values of sums of phi-functions at h L; `needed` lists those that will be evaluated."""
 
     def __init__(self, needed: Sequence[PhiSum], linear: Array, x: Array, dt: Time) -> None:
-        # A linear part on the host is evaluated there in its own precision, and sent: once for many steps.
+        # A linear part on the host is evaluated there in its own precision and copied once for many steps.
         linear = check_array("linear", linear, allow_complex=True)
         self._one_step = isinstance(dt, int | float)
         if not self._one_step and compat.is_numpy_array(linear):
@@ -99,7 +99,7 @@ class Evaluator:
 
 
 def combine(start: Array | None, weights: Sequence[Operator | None], rates: Sequence[Array]) -> Array:
-    """Return the sum of a state and of operators on rates; those that are None are 0."""
+    """Return the sum of a state and of operators applied to rates; operators that are None are 0."""
     parts = [weight(rate) for weight, rate in zip(weights, rates, strict=False) if weight is not None]
     if start is not None:
         parts.insert(0, start)

@@ -1,12 +1,12 @@
 """The additive methods kencarp3 and kencarp4: the stiff part of f implicitly, the rest explicitly.
 
-When to use: f splits into a stiff part whose Jacobian is cheap (diffusion, fast relaxation) and a part that
-is not stiff but dear or awkward to differentiate (advection, a network). Where both parts are stiff, use a
-fully implicit method; where the stiff part is linear and diagonal, an exponential method solves it exactly.
+When to use: f splits into a stiff part whose Jacobian is cheap (diffusion, fast relaxation) and a nonstiff
+part that is expensive or hard to differentiate (advection, a network). If both parts are stiff, use a fully
+implicit method. If the stiff part is linear and diagonal, an exponential method solves it exactly.
 
-Inside a step they have the orders 2 and 3, from their stages alone, and stay bounded however stiff the
-implicit part is. An extension of order 3 of `kencarp3` exists, and multiplies what Newton's iteration leaves
-over by the stiffness.
+Inside a step they have orders 2 and 3, from their stages only, and stay bounded for any stiffness of the
+implicit part. An extension of order 3 exists for `kencarp3`, but it multiplies the remaining Newton error by
+the stiffness.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["kencarp3", "kencarp4"]
 def _method(
     name: str, explicit: Any, implicit: Any, embedded: Sequence[Any], order: int, section: str, dense: Any
 ) -> AdditiveRungeKutta:
-    """Build a method and its extension, of one order less; `dense` holds the polynomials of its weights."""
+    """Build a method and its extension, of one order less; `dense` holds the weight polynomials."""
     gamma = Fraction(implicit[1][0])
     b = [*map(Fraction, implicit[-1]), gamma]
     tableau = AdditiveTableau(
@@ -42,10 +42,11 @@ def _method(
     return AdditiveRungeKutta(tableau, extension=extension)
 
 
-# Coefficients that are roots are printed as quotients of thirteen digits each: right to 1e-24. The extensions
-# are ours, bounded however stiff the implicit part is. What that and the order leave free is spent, for
-# kencarp3, on the condition b.c^2 of order 3 (only b.E(c) fails then), for kencarp4 on cubic solutions in the
-# limit of stiffness. The printed ones are bounded too, with three times the error inside a step.
+# Coefficients that are roots are printed as quotients of thirteen-digit integers, correct to 1e-24. The
+# extensions are our own and bounded for any stiffness of the implicit part. The remaining degrees of freedom
+# satisfy, for kencarp3, the condition b.c^2 of order 3 (then only b.E(c) fails) and, for kencarp4, exactness
+# for cubic solutions in the stiff limit. The printed extensions are also bounded, with three times the error
+# inside a step.
 kencarp3 = _method(
     "kencarp3",
     [

@@ -1,16 +1,17 @@
-"""The implicit Runge-Kutta methods of the literature, each with the solution inside its steps.
+"""The implicit Runge-Kutta methods of the literature, each with a continuous extension.
 
-When to use which: `kvaerno3` at loose tolerances, `kvaerno5` at tight ones, `radau5` where the problem is
-very stiff and its stiff part nonlinear (it keeps more of its order there); `implicit_euler` where only
-stability matters or f has kinks; `trapezoid` for oscillations that must not be damped, never for very stiff
-decay, which it makes ring; `sdirk2` is the cheapest that damps it. Where f is not stiff, an explicit method
-costs less.
+When to use which: `kvaerno3` at loose tolerances, `kvaerno5` at tight ones, `radau5` if the problem is very
+stiff with a nonlinear stiff part (it keeps more of its order there); `implicit_euler` if only stability
+matters or f has kinks; `trapezoid` for oscillations that must not be damped, never for very stiff decay,
+which it turns into oscillations; `sdirk2` is the cheapest method that damps such decay. If f is not stiff, an
+explicit method costs less.
 
-Inside a step (``solution.dense``, events, ``save="read"``) they have the orders 1 (`implicit_euler`), 2
-(`trapezoid`, `sdirk2`), 3 (`kvaerno3`; `radau5`, by collocation) and 4 (`kvaerno5`), from their stages alone.
-On a solution that is slaved to something slow, `kvaerno3`, `kvaerno5` and `radau5` read a cubic. Off it, the
-state inside a step of `trapezoid` and of the Kvaerno methods grows with the stiffness, like the cubic through
-the ends and their slopes (which that of `trapezoid` is: there is no other of its order); the others do not.
+Inside a step (``solution.dense``, events, ``save="read"``) they have orders 1 (`implicit_euler`), 2
+(`trapezoid`, `sdirk2`), 3 (`kvaerno3`; `radau5`, by collocation) and 4 (`kvaerno5`), from their stages only.
+On a stiff solution that follows a slow one, the extensions of `kvaerno3`, `kvaerno5` and `radau5` are cubics.
+Away from it, the error inside a step of `trapezoid` and of the Kvaerno methods grows with the stiffness, like
+that of the cubic through the ends and their slopes (for `trapezoid` the extension is that cubic: no other has
+its order); the other methods stay bounded.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ __all__ = ["implicit_euler", "kvaerno3", "kvaerno5", "radau5", "sdirk2", "trapez
 def _method(
     name: str, a: Any, b: Any, order: int, reference: str, *, dense: Any, dense_order: int, **options: Any
 ) -> ImplicitRungeKutta:
-    """Build a method and its extension; `dense` holds the polynomials of its weights."""
+    """Build a method and its extension; `dense` holds the weight polynomials."""
     tableau = ImplicitTableau(name=name, a=a, b=b, order=order, reference=reference, **options)
     digits = options.get("digits")
     extension = ContinuousExtension(tableau=tableau, weights=dense, order=dense_order, digits=digits)
     return ImplicitRungeKutta(tableau, extension=extension)
 
 
-# The explicit first stage serves the estimate only: half the change of the slope over the step.
+# The explicit first stage serves only the estimate: half the change of the slope over the step.
 implicit_euler = _method(
     "implicit_euler",
     [[], [0, 1]],
@@ -65,8 +66,8 @@ trapezoid = _method(
 
 def _sdirk2() -> ImplicitRungeKutta:
     gamma = 1 - root_of(-2, 0, 1, near="1.4") / 2
-    # The explicit first stage serves the estimate only: a multiple of the second divided difference of the
-    # slope, by which the embedded solution is of order 3 for linear equations.
+    # The explicit first stage serves only the estimate: a multiple of the second divided difference of the
+    # slope, which gives the embedded solution order 3 for linear equations.
     scale = (3 * gamma * gamma - 2 * gamma * gamma * gamma - Fraction(1, 6)) / gamma
     return _method(
         "sdirk2",
@@ -86,9 +87,9 @@ sdirk2 = _sdirk2()
 
 
 def _kvaerno3() -> ImplicitRungeKutta:
-    # No filter of the estimate, here and in `kvaerno5`: it is the difference of two stages at the end of the
-    # step, of which the stiff part has divided each; divided twice, it would be blind to their error.
-    # The root that makes the method L-stable: gamma^3 - 3 gamma^2 + 3/2 gamma - 1/6 = 0.
+    # The estimate is not filtered, here and in `kvaerno5`: it is the difference of two stages at the end of
+    # the step, each already divided by the stiff part; a second division would hide their error. The root
+    # that makes the method L-stable: gamma^3 - 3 gamma^2 + 3/2 gamma - 1/6 = 0.
     g = root_of("-1/6", "3/2", -3, 1, near="0.436")
     embedded = [(-4 * g * g + 6 * g - 1) / (4 * g), (1 - 2 * g) / (4 * g), g]
     b = [(6 * g - 1) / (12 * g), 1 / (12 * g * (1 - 2 * g)), (1 - 6 * g + 6 * g * g) / (3 - 6 * g), g]
@@ -107,10 +108,10 @@ def _kvaerno3() -> ImplicitRungeKutta:
 
 
 def _cubic_in_the_limit(quadrature: Any, a: Any, gamma: Any) -> list[Any]:
-    """Divide the weights at the last node between the two stages there, so that d(theta).c^3 = theta^3.
+    """Distribute the weights at the last node over the two stages there, so that d(theta).c^3 = theta^3.
 
-    d are the weights of the states of the stages, by b = d a. As f gets stiffer, those tend to what the
-    solution is slaved to, whose interpolation is of one order more by this condition.
+    d are the weights of the stage states, with b = d a. In the stiff limit the stage states tend to the slow
+    solution; by this condition its interpolation has an order higher by one.
     """
     nodes = [sum(row, start=Fraction(0)) for row in a]
     r: list[Any] = [Fraction(0)]
@@ -125,9 +126,9 @@ def _cubic_in_the_limit(quadrature: Any, a: Any, gamma: Any) -> list[Any]:
 
 kvaerno3 = _kvaerno3()
 
-# The conditions of order 4 leave two numbers free at each power of theta: one is spent on d.c^3 = theta^3
-# (see `_cubic_in_the_limit`), one on the least norm of the principal error, with the symmetries of the trees
-# as weights. Solved in 60 digits.
+# The conditions of order 4 leave two degrees of freedom at each power of theta: one satisfies d.c^3 = theta^3
+# (see `_cubic_in_the_limit`), the other minimises the principal error, with the symmetries of the trees as
+# weights. Solved in 60 digits.
 _KVAERNO5_DENSE: list[Any] = [
     [
         1, "-2.1027513257340256203185196602633925080650", "1.7901136130306868392766659523097150290029",
@@ -204,8 +205,8 @@ kvaerno5 = _kvaerno5()
 def _radau5() -> ImplicitRungeKutta:
     r = root_of(-6, 0, 1, near="2.4")
     b: list[Any] = [0, (16 - r) / 36, (16 + r) / 36, Fraction(1, 9)]
-    # Hairer & Wanner's estimate, up to its factor: theirs is the real eigenvalue of A, 0.27489, which saves
-    # them a factorisation; here nothing is shared, and a rational number close by does the same.
+    # Hairer & Wanner's estimate up to its factor. Theirs is the real eigenvalue of A, 0.27489, which saves a
+    # factorisation in their code; nothing is shared here, and a rational number close to it works as well.
     scale = Fraction(11, 40)
     z: list[Any] = [(-13 - 7 * r) / 3, (-13 + 7 * r) / 3, Fraction(-1, 3)]
     a: list[list[Any]] = [
@@ -213,7 +214,7 @@ def _radau5() -> ImplicitRungeKutta:
         [0, (296 + 169 * r) / 1800, (88 + 7 * r) / 360, (-2 - 3 * r) / 225],
         b,
     ]
-    # Given for the increments z of the stages; these are h A k.
+    # Given for the increments z of the stages, which are h A k.
     error = [scale * sum((z[i] * a[i][j] for i in range(3)), start=Fraction(0)) for j in range(1, 4)]
     return _method(
         "radau5",
@@ -221,7 +222,8 @@ def _radau5() -> ImplicitRungeKutta:
         b,
         5,
         "Hairer & Wanner (1996), table IV.5.6; error estimate section IV.8, (8.20) and (8.21)",
-        # The collocation polynomial. With the slope at the start it has order 4, but grows with stiffness.
+        # The collocation polynomial. With the slope at the start it would have order 4 but grow with
+        # stiffness.
         dense=[[0] * 3, *collocation_weights([(4 - r) / 10, (4 + r) / 10, Fraction(1)])],
         dense_order=3,
         b_error=[scale, *error],

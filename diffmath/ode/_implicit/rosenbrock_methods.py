@@ -1,11 +1,12 @@
-"""The Rosenbrock methods for stiff problems, each with the solution inside its steps.
+"""The Rosenbrock methods for stiff problems, each with a continuous extension.
 
-When to use which: `rosenbrock23` at loose tolerances (1e-2 to 1e-4), `rodas5p` at tighter ones. They want an
-accurate Jacobian at every step (differences do, a stale one does not) and the time derivative of f; where the
-Jacobian is dear, the implicit Runge-Kutta methods, which iterate with any, may cost less.
+When to use which: `rosenbrock23` at loose tolerances (1e-2 to 1e-4), `rodas5p` at tighter ones. They need an
+accurate Jacobian at every step (finite differences are accurate enough, an old Jacobian is not) and the time
+derivative of f. If the Jacobian is expensive, implicit Runge-Kutta methods, which work with an approximate
+one, may cost less.
 
-Inside a step they have the orders 2 and 4 of their sources, from their stages alone, and stay bounded however
-stiff f is.
+Inside a step they have orders 2 and 4 as published, from their stages only, and stay bounded for any
+stiffness of f.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ _RODAS5P_C = [
         "-40.06618937091002", "-54.66780262877968", "-9.48861652309627",
     ],
 ]  # fmt: skip
-# Between the ends, x + theta (m + (1 - theta) (H_1 + theta H_2 + theta^2 H_3)).u, u the transformed stages.
+# Inside the step, x + theta (m + (1 - theta) (H_1 + theta H_2 + theta^2 H_3)).u, with u the transformed
+# stages.
 _RODAS5P_H = [
     [
         "25.948786856663858", "-2.5579724845846235", "10.433815404888879", "-2.3679251022685204",
@@ -94,7 +96,7 @@ _RODAS5P_H = [
 
 
 def _rodas5p() -> Rosenbrock:
-    """Stiffly accurate: the embedded solution is the argument of the last stage, the estimate that stage."""
+    """Stiffly accurate: the last stage is the error estimate, its argument the embedded solution."""
     last = _RODAS5P_A[-1]
     m: list[Any] = [*last, 1, 1, 1]
     a = [*_RODAS5P_A, [*last, 1], [*last, 1, 1]]
@@ -102,7 +104,7 @@ def _rodas5p() -> Rosenbrock:
         "rodas5p", "0.21193756319429014", a, _RODAS5P_C, m, [0, 0, 0, 0, 0, 0, 0, 1],
         order=5,
         embedded_order=4,
-        # Sixteen digits are printed, of coefficients up to 165.
+        # Coefficients up to 165 are printed to sixteen digits.
         tolerance="1e-13",
         reference="Steinebach (2023), Construction of Rosenbrock-Wanner method Rodas5P, BIT 63, 27",
     )  # fmt: skip

@@ -1,6 +1,6 @@
-"""The problem as the user states it: one state or a batch, from callables or from SymPy.
+"""The problem as the user states it: one state or a batch, as callables or from SymPy.
 
-Belongs here: what turns a user's right-hand side into one of batches. May import: floor 0, `_stepping`.
+Belongs here: converters of user right-hand sides to batch functions. May import: floor 0, `_stepping`.
 """
 
 from diffmath.ode._problem.problem import pose

@@ -1,4 +1,4 @@
-"""Right-hand sides written in SymPy: with them, every derivative that an implicit method could ask for."""
+"""Right-hand sides written in SymPy, with all derivatives that implicit methods use."""
 
 from __future__ import annotations
 
@@ -32,19 +32,20 @@ def from_sympy(rhs: Any, state: Any, time: sympy.Symbol) -> WithJacobian:
     Returns
     -------
     WithJacobian
-        ``f(t, x)``, shape (batch, n) -> (batch, n), its Jacobian, the pattern of that and the time
-        derivative, for arrays of any library, float32 or float64, in and out. Picklable.
+        ``f(t, x)``, shape (batch, n) -> (batch, n), with its Jacobian, the sparsity pattern of the Jacobian
+        and the time derivative; for arrays of any library, float32 or float64. Picklable.
 
     Raises
     ------
     TypeError
-        A function that has no array form; it is named.
+        A function that has no array form; the message names it.
     ValueError
         Not one formula per variable; a symbol that is neither state nor time.
 
     Notes
     -----
-    Derivatives of ``Abs``, ``Max``, ``Piecewise`` are those almost everywhere: at a jump, no delta function.
+    Derivatives of ``Abs``, ``Max``, ``Piecewise`` hold almost everywhere; there is no delta function at a
+    jump.
 
     Examples
     --------
@@ -75,7 +76,7 @@ def from_sympy(rhs: Any, state: Any, time: sympy.Symbol) -> WithJacobian:
 
 
 def _derivative(formula: sympy.Expr, variable: sympy.Symbol) -> sympy.Expr:
-    """Differentiate as for real variables: |x| has a derivative only there."""
+    """Differentiate with a real variable: |x| is differentiable only for real x."""
     real = {symbol: sympy.Symbol(symbol.name, real=True) for symbol in formula.free_symbols | {variable}}
     found = formula.xreplace(real).diff(real[variable]).replace(sympy.DiracDelta, lambda *_: sympy.S.Zero)
     return found.xreplace({value: key for key, value in real.items()})

@@ -1,4 +1,4 @@
-"""A problem as its user states it, turned into what the solver of batches takes."""
+"""Convert a problem as the user states it to the arguments of the batch solver."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Problem", "pose"]
 
 @dataclass(frozen=True)
 class Problem:
-    """A right-hand side of (t, x) alone, a batch of states, and who watches; `single` if it is one state."""
+    """A right-hand side of (t, x), a batch of states, events and callback; `single` for one state."""
 
     f: Drift
     x0: Array
@@ -29,12 +29,12 @@ class Problem:
 
 
 def pose(f: Any, x0: Any, parameters: Any, args: Any, *, events: Any = None, callback: Any = None) -> Problem:
-    """Check and bind what the user gave, and make one state a batch of one.
+    """Check and bind the user's arguments, and convert one state to a batch of one.
 
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind or value, but for the numbers in a batch.
+        An argument of the wrong kind or value, except for the numbers in a batch.
     """
     single, args = single_state(f, x0), check_args(args)
     if single is None and parameters is not None and compat.is_array_api_obj(x0):

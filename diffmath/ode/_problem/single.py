@@ -1,7 +1,7 @@
-"""One state instead of a batch: callables written for scipy.integrate.solve_ivp, as they are.
+"""One state instead of a batch: callables written for scipy.integrate.solve_ivp work unchanged.
 
-A number, a vector, or the positions and momenta of a `Separable` become a batch of one on the way in, and
-lose its axis on the way out.
+A number, a vector, or the positions and momenta of a `Separable` become a batch of one for the solver.
+Results lose the batch axis again.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ __all__ = ["Single", "single_state"]
 
 @dataclass(frozen=True)
 class Single:
-    """One state: the batch of one that stands for it, and the way back."""
+    """One state: its batch of one, and the conversion back."""
 
     batch: Array
     index: tuple[Any, ...]  # of the user's state in the batch
 
     @property
     def is_number(self) -> bool:
-        """Whether the functions get numbers: the state is one, or two of a `Separable`."""
+        """Whether the functions get numbers: the state is a number, or two numbers of a `Separable`."""
         return bool(self.index[-1] == 0)
 
     def one(self, x: Array) -> Array:
@@ -42,26 +42,26 @@ class Single:
         return x[self.index]
 
     def each(self, x: Array) -> Array:
-        """Return the states without the axis that a number has in a batch; the first axis stays."""
+        """Return the states without the component axis that a number has in a batch; the first axis stays."""
         return x[(slice(None), *self.index[1:])]
 
     def lifted(self, f: Any) -> Drift:
-        """Return a right-hand side of this state as one of a batch, part by part."""
+        """Convert a right-hand side for this state to one for a batch, part by part."""
         if isinstance(f, Structured):
             model: Drift = self._lifted_parts(f)
             return model
         return self._lift(f, "f(t, x)", "state")
 
     def event(self, function: Callable[..., Any]) -> Any:
-        """Return an event function of this state as one of a batch."""
+        """Convert an event function of this state to one of a batch."""
         return self._lift(function, "event(t, x)", "number")
 
     def callback(self, callback: Callable[..., Any]) -> Any:
-        """Return a callback of this state as one of a batch."""
+        """Convert a callback of this state to one of a batch."""
         return lambda t, x: callback(t, self.one(x))
 
     def solution(self, solution: Solution) -> Solution:
-        """Drop the batch axis of what was found."""
+        """Return the solution without the batch axis."""
         more: dict[str, Any] = {}
         if solution.dense is not None:
             more["dense"] = _SingleDense(solution.dense, self)
@@ -107,14 +107,14 @@ class _SingleDense:
 
 
 def single_state(f: Any, x0: Any) -> Single | None:
-    """Return an initial state that is one of solve_ivp's kind, a number or a vector; None for a batch.
+    """Return the single state if x0 has solve_ivp's form, a number or a vector; return None for a batch.
 
     Raises
     ------
     TypeError
-        No state; a tuple: in solve_ivp's order of the arguments, the time span.
+        Not a state; a tuple (solve_ivp's second argument is the time span).
     ValueError
-        A state that is not finite, or not that of a `Separable`.
+        A state that is not finite, or does not fit a `Separable`.
     """
     if isinstance(x0, tuple):
         raise TypeError(
@@ -150,5 +150,5 @@ def _is_list(x0: Any, depth: int) -> bool:
 
 
 def _what(name: str) -> tuple[str, str]:
-    """The role of a part of a structured right-hand side, and what it must return."""
+    """The role of a part of a structured right-hand side, and its required result."""
     return f"{name}(t, x)", "matrix" if name == "jacobian" else "state"

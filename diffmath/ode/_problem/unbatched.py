@@ -1,4 +1,4 @@
-"""Functions of one state as functions of a batch: row by row, each result checked as the user knows it."""
+"""Convert functions of one state to functions of a batch, row by row, with every result checked."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = ["Unbatched", "unbatched"]
 class Unbatched(Bindable):
     """A function of one state, called for every row.
 
-    `wanted` is what it must return, of which its caller is told in the words of `role`: the shape of a state,
-    a number, or a Jacobian; None for anything. A number as state is a row of one component.
+    `wanted` is the required result: the shape of a state, a number, or a Jacobian; None allows anything.
+    Error messages use the words of `role`. A number as a state is a row with one component.
     """
 
     function: Callable[..., Any]
@@ -35,16 +35,16 @@ class Unbatched(Bindable):
     args: tuple[Any, ...] = ()
 
     def bound(self, parameters: Any, args: tuple[Any, ...], role: str) -> Unbatched:
-        """Return it with parameters, of which every row gets its own, and args."""
+        """Return the function bound to args and to parameters, of which every row gets its own."""
         more = len(args) + (parameters is not None)
         check_dynamics(self.function, role, more=more)
         return Unbatched(self.function, self.role, self.wanted, self.of_number, parameters, args)
 
     def __call__(self, t: Time, x: Array) -> Array:
         batch = x.shape[0]
-        if not batch:  # nobody to ask what shape a result has: that of the state
+        if not batch:  # no result whose shape is known: use that of the state
             return 0.0 * x
-        one = isinstance(t, int | float) or not t.ndim  # a number, or one that JAX traces
+        one = isinstance(t, int | float) or not t.ndim  # a number, or a traced number in JAX
         times = [t] * batch if one else to_numpy(t).reshape(-1).tolist()
         values = [self._row(times[i], x, i) for i in range(batch)]
         xp = array_namespace(x)
@@ -65,7 +65,7 @@ class Unbatched(Bindable):
         return value if tuple(value.shape) == inside else array_namespace(x).reshape(value, inside)
 
     def _as_array(self, value: Any, x: Array) -> Array:
-        """Return what the function returned, in the library and precision of the batch."""
+        """Return the result of the function in the library and precision of the batch."""
         value = dense(value)
         if not isinstance(x, np.ndarray):
             if _is_foreign(value):
@@ -74,7 +74,7 @@ class Unbatched(Bindable):
                 xp = array_namespace(x)
                 return xp.stack([xp.astype(self._as_array(part, x), x.dtype) for part in value], axis=0)
         elif not isinstance(value, np.ndarray | np.generic | list | float) and _is_foreign(value):
-            return value  # for others to refuse
+            return value  # refused by a later check
         if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
             array_namespace(value, names=[f"the result of {self.role}"])  # masks and units are refused
         try:
@@ -92,14 +92,14 @@ class Unbatched(Bindable):
 
 
 def unbatched(function: Callable[..., Any]) -> Drift:
-    """Turn a function of one state into one of a batch, row by row.
+    """Convert a function of one state to a function of a batch, row by row.
 
     Parameters
     ----------
     function : callable
         ``function(t, x)`` of a float and one state, shape (\\*state): a right-hand side, a Jacobian or an
-        event as for scipy.integrate.solve_ivp. It may return a list or a number. Where the solve has
-        `parameters`, it gets those of its row, and `args`.
+        event function as for scipy.integrate.solve_ivp. It may return a list or a number. If the solve has
+        `parameters`, it gets the parameters of its row, and `args`.
 
     Returns
     -------
@@ -109,12 +109,12 @@ def unbatched(function: Callable[..., Any]) -> Drift:
     Raises
     ------
     TypeError
-        Not a callable, or one that takes the state first.
+        Not a callable, or a callable that takes the state first.
 
     Notes
     -----
-    Cost: a call of the function for every row, one after the other. A function that is written for the batch
-    is faster by about the number of rows.
+    Cost: one call of the function per row. A function written for a batch is faster by about the number of
+    rows.
 
     Examples
     --------

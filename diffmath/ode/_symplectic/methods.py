@@ -1,4 +1,4 @@
-"""The symplectic splitting methods of the literature, every coefficient proven when it is loaded."""
+"""The symplectic splitting methods of the literature; every coefficient is proven when it is loaded."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ def _method(name: str, drifts: Any, kicks: Any, order: int, reference: str, **mo
 
 
 def composed(weights: Sequence[Any]) -> dict[str, Any]:
-    """Return drifts and kicks of a sequence of `position_verlet` steps, these shares of the step long."""
+    """Return drifts and kicks of a sequence of `position_verlet` steps with these fractions of the step."""
     halves = [weight / 2 for weight in weights]
     inner = [a + b for a, b in itertools.pairwise(halves)]
     return {"drifts": [halves[0], *inner, halves[-1]], "kicks": [*weights, 0]}
 
 
 def _yoshida6_weights() -> list[Fraction]:
-    # The printed solution A (14 decimals), refined to 64 on the generated conditions. The middle is the rest.
+    # The printed solution A (14 decimals), refined to 64 digits on the generated conditions; the middle
+    # weight follows from the sum.
     outer = [
         Fraction("0.7845136104775572638194976338663498757768244174514933845679477989"),
         Fraction("0.2355732133593581336847931829785346016864680821034011190034931310"),
@@ -37,7 +38,7 @@ def _yoshida6_weights() -> list[Fraction]:
 
 
 _HALF = Fraction(1, 2)
-# Where the squares of the two leading error coefficients have the least sum.
+# The sum of squares of the two leading error coefficients is smallest here.
 _MCLACHLAN2 = root_of(-5, 38, -72, 48, near="1/5")
 _YOSHIDA4 = 1 / (2 - root_of(-2, 0, 0, 1, near="5/4"))
 _SQRT19 = root_of(-19, 0, 1, near="13/3")

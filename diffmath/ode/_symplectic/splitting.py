@@ -1,4 +1,4 @@
-"""Step separable Hamiltonian systems with a splitting tableau: drifts and kicks in turn.
+"""Step separable Hamiltonian systems with a splitting tableau: alternating drifts and kicks.
 
 Source: Hairer, Lubich & Wanner (2006), Geometric Numerical Integration, sections II.5, V.3.
 """
@@ -31,16 +31,16 @@ class Splitting(TableauMethod):
 
     Notes
     -----
-    For an `ode.Separable`, with states of shape (batch, 2, n). The energy error stays bounded over
-    exponentially long times if the step is constant, so there is no error estimate, and `ode.solve` takes
-    fixed steps: use equal intervals. Between the steps, ``solution.dense`` and events read the cubic through
-    the ends and their slopes, of order 3, at two evaluations of f a step. If velocity or force depend on t,
-    each sees the time to which the other has been advanced, which keeps the order.
+    For an `ode.Separable` with states of shape (batch, 2, n). The energy error stays bounded over
+    exponentially long times if the step is constant. Therefore there is no error estimate, and `ode.solve`
+    takes fixed steps: use equal intervals. Inside a step, ``solution.dense`` and events use the cubic through
+    the ends and their slopes, of order 3, at two evaluations of f per step. If velocity or force depend on t,
+    each is evaluated at the time to which the other has been advanced, which keeps the order.
 
-    *When to use.* For Hamiltonian systems over many periods: `position_verlet` (one force a step) or
-    `leapfrog` where a rough orbit will do, `mclachlan2` and `mclachlan4` for smaller errors at equal cost
-    than `leapfrog` and `yoshida4`, `yoshida6` for many digits. When not: a few periods to many digits
-    (`dop853`), forces that depend on the velocity, steps that must vary.
+    *When to use.* For Hamiltonian systems over many periods: `position_verlet` (one force per step) or
+    `leapfrog` for low accuracy, `mclachlan2` and `mclachlan4` for smaller errors at the same cost as
+    `leapfrog` and `yoshida4`, `yoshida6` for many digits. When not: a few periods to many digits (`dop853`),
+    forces that depend on the velocity, variable steps.
 
     References
     ----------
@@ -86,7 +86,7 @@ class Splitting(TableauMethod):
             raise ValueError(f"the state of a Separable has shape (batch, 2, n); got {tuple(x.shape)}")
         t, dt = _of_halves(t), _of_halves(dt)
         q, p = x[:, 0, ...], x[:, 1, ...]
-        drifted, kicked = 0.0, 0.0  # shares of the step that positions and momenta have taken so far
+        drifted, kicked = 0.0, 0.0  # fractions of the step by which positions and momenta have advanced
         for letter, share in self._steps:
             if letter == "A":
                 q = q + (share * dt) * model.velocity(t + kicked * dt, p)
@@ -102,5 +102,5 @@ class Splitting(TableauMethod):
 
 
 def _of_halves(t: Time) -> Time:
-    """Times per row, shaped for the positions alone."""
+    """Times per row, shaped to broadcast against positions or momenta."""
     return t[:, 0, ...] if compat.is_array_api_obj(t) and t.ndim else t

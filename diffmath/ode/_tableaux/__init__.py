@@ -1,4 +1,4 @@
-"""Coefficients that prove themselves: a tableau of each family, and continuous extensions.
+"""Tableaux of each family, with order conditions that are proven when they are built, and extensions.
 
 Belongs here: exact numbers and the proofs of their order conditions. May import: floor 0 and `symbolic`.
 """

@@ -1,8 +1,8 @@
 r"""Exact real algebraic numbers: the field Q(r) of a root r of a polynomial, for coefficients like sqrt(2)/2.
 
 An element is a polynomial in r with rational coefficients, of lower degree than the minimal polynomial of r.
-Sums, products and quotients stay exact, so that an order condition is proven, not rounded. SymPy can do it
-too, but takes a second to import; the tableaux of `diffmath.ode` need these sixty lines.
+Sums, products and quotients are exact, so an order condition is proven, not checked up to rounding. SymPy
+could do this too, but takes a second to import.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any, TypeAlias, cast
 
 __all__ = ["Algebraic", "Exact", "Number", "as_fraction", "exact_row", "number_row", "root_of"]
 
-# What a coefficient may be written as: 1, "1/3", Fraction(1, 3); stored as Fraction.
+# Accepted forms of a coefficient: 1, "1/3", Fraction(1, 3); stored as Fraction.
 Exact: TypeAlias = Fraction | int | str
 
-# An exact coefficient, once read.
+# An exact coefficient after conversion.
 Number: TypeAlias = "Fraction | Algebraic"
 
-# Powers of two in the denominator of a root: a hundred digits, far beyond any cancellation in a tableau.
+# Powers of two in the denominator of a root: a hundred digits, far more than the cancellation in any tableau.
 _BITS = 400
 
 
@@ -35,7 +35,7 @@ class Algebraic:
     minimal : tuple of Fraction
         Monic minimal polynomial of r, lowest power first, without its leading 1.
     near : Fraction
-        Close to r, which tells it from the other roots: Newton's iteration from here converges to it.
+        Close to r, to distinguish it from the other roots: Newton's iteration from here converges to r.
     coefficients : tuple of Fraction
         One per power of r below the degree.
     """
@@ -110,7 +110,7 @@ class Algebraic:
         size = len(columns)
         rows = [[column[i] for column in columns] + [Fraction(i == 0)] for i in range(size)]
         for i in range(size):
-            pivot = next(k for k in range(i, size) if rows[k][i] != 0)  # a field: the matrix is regular
+            pivot = next(k for k in range(i, size) if rows[k][i] != 0)  # exists: the matrix is regular
             rows[i], rows[pivot] = rows[pivot], rows[i]
             rows[i] = [value / rows[i][i] for value in rows[i]]
             for k in range(size):
@@ -135,7 +135,7 @@ def root_of(*polynomial: Fraction | int | str, near: Fraction | int | str) -> Al
 
 
 def as_fraction(value: Any) -> Fraction:
-    """Return an exact number as a fraction: exact if it is rational, otherwise to a hundred digits."""
+    """Return an exact number as a fraction: exactly if it is rational, otherwise to a hundred digits."""
     if not isinstance(value, Algebraic):
         return Fraction(value)
     if not any(value.coefficients[1:]):
@@ -145,12 +145,12 @@ def as_fraction(value: Any) -> Fraction:
 
 
 def exact_row(name: str, row: Any) -> tuple[Fraction, ...]:
-    """Return a row of coefficients as fractions, or refuse what is not exact."""
+    """Return a row of coefficients as fractions; refuse values that are not exact."""
     return tuple(_exact(name, value) for value in row)
 
 
 def number_row(name: str, row: Any) -> tuple[Number, ...]:
-    """Return a row of coefficients as exact numbers, or refuse what is not exact."""
+    """Return a row of coefficients as exact numbers; refuse values that are not exact."""
     return tuple(value if isinstance(value, Algebraic) else exact_row(name, [value])[0] for value in row)
 
 

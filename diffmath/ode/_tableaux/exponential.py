@@ -1,4 +1,4 @@
-"""Tableaux of exponential Runge-Kutta methods, proven: their classical and their stiff order.
+"""Tableaux of exponential Runge-Kutta methods, with proven classical and stiff orders.
 
 Source: Hochbruck & Ostermann (2010), Exponential integrators, Acta Numer. 19, 209-286, section 2.3.
 """
@@ -29,33 +29,33 @@ class ExponentialTableau:
     Parameters
     ----------
     name : str
-        What messages call the method.
+        Name of the method in messages.
     a : sequence of rows, shape (stages, stages)
         `diffmath.symbolic.PhiSum` (from `diffmath.symbolic.phi`) or 0; strictly lower triangular, row i may
         stop after its first i entries.
     b : sequence, shape (stages,)
-        Weights, likewise.
+        Weights, in the same form.
     c : sequence, shape (stages,)
         Nodes, exact; row i of `a` must sum to :math:`c_i \varphi_1(c_i z)`.
     order : int
-        Classical order: for a linear part that is not stiff. Every tree up to this order is checked.
+        Classical order, for a nonstiff linear part. The conditions of all trees up to this order are checked.
     stiff_order : int
-        Order that does not depend on the stiffness of L: every condition below it is checked, and those of
+        Order that holds for any stiffness of L: all conditions below this order are checked, and those of
         this order with b at z = 0, which suffices for parabolic problems.
     b_error : sequence, shape (stages,), optional
         Weights of the error estimate: `b` minus the embedded weights. Makes the method adaptive.
     embedded_order : int, optional
-        Classical order of the embedded weights, which must have the lower of it and of `stiff_order` as their
-        stiff order; required with `b_error`.
+        Classical order of the embedded weights; required with `b_error`. Their stiff order must be the lower
+        of it and `stiff_order`.
     reference : str
-        Where the coefficients come from.
+        Source of the coefficients.
 
     Raises
     ------
     TypeError
-        A coefficient that is no PhiSum and not 0, or a node that is a float.
+        A coefficient that is neither a PhiSum nor 0, or a node that is a float.
     ValueError
-        Shapes do not fit, a row has the wrong sum, or an order condition fails: the first that does is named.
+        Shapes do not fit, a row has the wrong sum, or an order condition fails; the message names the first.
 
     References
     ----------
@@ -157,8 +157,8 @@ class ExponentialTableau:
     def continuation(self) -> tuple[tuple[float, ...], ...]:
         r"""Weights inside a step, w of :math:`b_i(\theta) = \sum_k w_{ik} \theta^k \varphi_k(\theta z)`.
 
-        Those of `b`, if it holds phi-functions of z alone: then they are integrals of a polynomial, which go
-        on inside the step. Empty otherwise.
+        The weights `b`, if they contain only phi-functions of z: then they are integrals of a polynomial,
+        which is also valid inside the step. Empty otherwise.
         """
         terms = [value.terms if value else {} for value in self.b]
         keys = {key for row in terms for key in row}
@@ -171,10 +171,11 @@ class ExponentialTableau:
 
     @cached_property
     def dense_order(self) -> int:
-        """Classical order inside a step, proven: 0 if the weights do not go on there (see `continuation`).
+        """Classical order inside a step, proven: 0 if the weights have no continuation (see `continuation`).
 
-        A step that ends at theta is one of another tableau, whose conditions times theta^(order - 1) are
-        polynomials in theta of a degree below order + degree: they are checked at as many places.
+        A step that ends at theta has a tableau of its own. Its conditions times theta^(order - 1) are
+        polynomials in theta of a degree below order + degree, so they are checked at this many values of
+        theta.
         """
         found = 0
         while self.continuation and found < self.order:
@@ -203,7 +204,7 @@ class ExponentialTableau:
         return check_count("steps", steps, 0) * max(i + 1 for i, weight in enumerate(self.b) if weight)
 
     def report(self) -> str:
-        """Return every condition, one a line: the classical with its residual, the stiff with how it holds.
+        """Return all conditions, one per line: classical ones with residual, stiff ones with how they hold.
 
         Examples
         --------

@@ -20,7 +20,7 @@ __all__ = ["ContinuousExtension", "collocation_weights"]
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ContinuousExtension:
-    r"""Weights that are polynomials in the fraction of the step, proven to have the order they claim.
+    r"""Weights that are polynomials in the fraction of the step, with a proven order.
 
     .. math:: x(t + \theta h) = x_n + h \sum_i b_i(\theta) k_i, \qquad
               b_i(\theta) = \sum_{k=1}^{d} w_{ik} \theta^k
@@ -32,25 +32,25 @@ class ContinuousExtension:
     weights : sequence of rows, shape (stages + extra, degree)
         w, the coefficients of theta, theta^2, ...
     a_extra : sequence of rows, shape (extra, stages + extra), optional
-        Stages that only the extension needs, of explicit methods; row i may stop after its first
-        ``stages + i`` entries.
+        Stages that only the extension needs, for explicit methods; row i may stop after its first ``stages +
+        i`` entries.
     order : int
         For every tree of the tableau up to this order, ``sum_i b_i(theta) phi_i = theta^order / density`` is
         checked as a polynomial in theta.
     digits : int, optional
-        For decimals: every condition must hold to ``10**-digits``. Without it, exactly.
+        For decimals: every condition must hold to ``10**-digits``. By default conditions must hold exactly.
     reference : str
-        Where the coefficients come from.
+        Source of the coefficients.
 
     Raises
     ------
     TypeError, ValueError
-        As for `Tableau`; besides, the weights at theta = 1 must be those of the tableau.
+        As for `Tableau`; also if the weights at theta = 1 are not those of the tableau.
 
     Notes
     -----
-    The error inside a step is of order ``order + 1`` in its length, so that a solution read off between
-    steps has order ``min(order, tableau.order)``.
+    The error inside a step is of order ``order + 1`` in its length, so a solution interpolated between steps
+    has order ``min(order, tableau.order)``.
 
     Examples
     --------
@@ -92,7 +92,7 @@ class ContinuousExtension:
         return exact + (Fraction(0),) * (stages - len(exact))
 
     def _check_end(self) -> None:
-        """The extension must end where the step does: no jumps in the solution."""
+        """The extension must end at the new state, so that the solution has no jumps."""
         b = [*self.tableau.b, *[0] * len(self.a_extra)]
         for i, (row, end) in enumerate(zip(self.weights, b, strict=True)):
             if abs(as_fraction(sum(row, start=-end))) > self.slack:
@@ -102,7 +102,7 @@ class ContinuousExtension:
 
     @property
     def slack(self) -> Fraction:
-        """What a residual may be: 0, or ``10**-digits``."""
+        """Largest allowed residual: 0, or ``10**-digits``."""
         return Fraction(0) if self.digits is None else Fraction(1, 10**self.digits)
 
     @property
@@ -112,7 +112,7 @@ class ContinuousExtension:
 
     @property
     def a(self) -> tuple[tuple[Fraction, ...], ...]:
-        """The matrix of all stages, those of the step first."""
+        """The matrix of all stages, beginning with those of the step."""
         zeros = (Fraction(0),) * len(self.a_extra)
         step = tuple(exact_row("a", row) + zeros for row in self.tableau.a)
         return (*step, *(exact_row("a_extra", row) for row in self.a_extra))
@@ -122,7 +122,7 @@ class ContinuousExtension:
         found: Conditions = []
         for power, column in enumerate(zip(*self.weights, strict=True), start=1):
             for tree, residual in self._conditions(column):
-                # `_conditions` took 1/density off for every tree; only that of this order has this power.
+                # `_conditions` subtracted 1/density for every tree; only the condition of this order has it.
                 found.append((tree, residual + (tree.order != power) * Fraction(1, tree.density)))
         return found
 
@@ -154,8 +154,8 @@ def collocation_weights(nodes: Sequence[Number]) -> list[list[Number]]:
 
     .. math:: b_i(\theta) = \int_0^\theta \prod_{j \ne i} \frac{s - c_j}{c_i - c_j}\,ds
 
-    They are the weights that integrate polynomials of the highest degree from 0 to theta; those of a
-    collocation method are the polynomial that defines it: Hairer & Wanner (1996), section IV.5.
+    These weights integrate polynomials of the highest possible degree from 0 to theta. For a collocation
+    method they give its collocation polynomial: Hairer & Wanner (1996), section IV.5.
 
     Examples
     --------

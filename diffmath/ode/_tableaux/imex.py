@@ -1,4 +1,5 @@
-"""Additive Runge-Kutta tableaux: an explicit and a diagonally implicit method whose coupling is proven too.
+"""Additive Runge-Kutta tableaux: an explicit and a diagonally implicit method, with proven coupling
+conditions.
 
 Source: Kennedy & Carpenter (2003), Appl. Numer. Math. 44, 139-181, section 2.
 """
@@ -20,7 +21,7 @@ __all__ = ["AdditiveTableau"]
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class AdditiveTableau(ProvenTableau):
-    r"""The coefficients of an additive Runge-Kutta method, proven to have the order they claim.
+    r"""The coefficients of an additive Runge-Kutta method, with a proven order.
 
     .. math:: X_i = x + h \sum_{j<i} a^E_{ij} f^E(X_j) + h \sum_{j \le i} a^I_{ij} f^I(X_j), \qquad
               x_{n+1} = x + h \sum_i b_i \bigl(f^E + f^I\bigr)(X_i)
@@ -28,26 +29,26 @@ class AdditiveTableau(ProvenTableau):
     Parameters
     ----------
     name : str
-        What messages call the method.
+        Name of the method in messages.
     explicit, implicit : sequence of rows, shape (stages, stages)
         Strictly lower triangular, and lower triangular with an explicit first stage and one number on the
-        rest of its diagonal. Short rows are filled with zeros; both must have the same row sums c.
+        rest of its diagonal. Short rows are padded with zeros; both must have the same row sums c.
     b, b_error : sequence, shape (stages,)
-        Weights of both parts, and those of the error estimate: `b` minus the embedded weights.
+        Weights of both parts, and of the error estimate: `b` minus the embedded weights.
     order, embedded_order : int
-        Claimed of `b` and of ``b - b_error``: every tree up to this order, with its nodes explicit or
-        implicit in all ways, is checked in exact arithmetic.
+        Orders of `b` and of ``b - b_error``: the conditions of all trees up to this order, with their nodes
+        explicit or implicit in all combinations, are checked in exact arithmetic.
     tolerance : str or Fraction
         Largest residual allowed: 0 unless the source prints rounded fractions.
     reference : str
-        Where the coefficients come from.
+        Source of the coefficients.
 
     Raises
     ------
     TypeError
         A float coefficient: write 1, "1/3" or ``Fraction(1, 3)``.
     ValueError
-        Shapes, triangles or row sums do not fit, or a condition fails: it is named with its residual.
+        Shapes, triangles or row sums do not fit, or a condition fails; the message has its residual.
 
     References
     ----------
@@ -100,7 +101,7 @@ class AdditiveTableau(ProvenTableau):
 
     @property
     def slack(self) -> Fraction:
-        """What a residual may be: the `tolerance`."""
+        """Largest allowed residual: the `tolerance`."""
         return Fraction(self.tolerance)
 
     @property
@@ -110,5 +111,5 @@ class AdditiveTableau(ProvenTableau):
 
     @property
     def is_stiffly_accurate(self) -> bool:
-        """Whether the last stage is the new state, as far as the implicit part goes."""
+        """Whether the last stage is the new state, for the implicit part."""
         return tuple(self.implicit[-1]) == tuple(self.b)

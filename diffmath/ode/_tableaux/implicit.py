@@ -21,7 +21,7 @@ __all__ = ["ImplicitTableau", "floats", "number_square"]
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ImplicitTableau(ProvenTableau):
-    r"""The coefficients of an implicit Runge-Kutta method, proven to have the order they claim.
+    r"""The coefficients of an implicit Runge-Kutta method, with a proven order.
 
     .. math:: k_i = f\Bigl(t + c_i h,\; x + h \sum_j a_{ij} k_j\Bigr), \qquad
               x_{n+1} = x_n + h \sum_i b_i k_i, \qquad e = h \sum_i b^{\mathrm{error}}_i k_i
@@ -29,33 +29,33 @@ class ImplicitTableau(ProvenTableau):
     Parameters
     ----------
     name : str
-        What messages call the method.
+        Name of the method in messages.
     a : sequence of rows, shape (stages, stages)
-        Any matrix; short rows are filled with zeros. The nodes c are its row sums. Stages are solved in the
-        smallest blocks that its zeros allow: one at a time where `a` is lower triangular.
+        Any matrix; short rows are padded with zeros. The nodes c are its row sums. Stages are solved in the
+        smallest blocks that its zeros allow: one at a time if `a` is lower triangular.
     b : sequence, shape (stages,)
         Weights.
     b_error : sequence, shape (stages,), optional
         Weights of the error estimate: `b` minus the embedded weights. Makes the method adaptive.
     order : int
-        Order of `b`: every rooted tree up to this order is checked, in exact arithmetic.
+        Order of `b`: the conditions of all rooted trees up to this order are checked in exact arithmetic.
     embedded_order : int, optional
-        Order of the embedded weights ``b - b_error`` that is claimed and checked; required with `b_error`.
+        Order of the embedded weights ``b - b_error``, checked in the same way; required with `b_error`.
     error_filter : number, optional
-        The g of :math:`(I - h g J)^{-1}`, by which the estimate is multiplied: without it, an estimate that
+        The g of :math:`(I - h g J)^{-1}`, by which the estimate is multiplied: an unfiltered estimate that
         does not vanish for stiff components would forbid large steps.
     digits : int, optional
-        For irrational coefficients written as decimals: every condition must hold to ``10**-digits``. Without
-        it, exactly.
+        For irrational coefficients written as decimals: every condition must hold to ``10**-digits``. By
+        default conditions must hold exactly.
     reference : str
-        Where the coefficients come from.
+        Source of the coefficients.
 
     Raises
     ------
     TypeError
         A float coefficient: write 1, "1/3" or ``Fraction(1, 3)``.
     ValueError
-        Shapes do not fit, or an order condition fails: the first that does is named, with its residual.
+        Shapes do not fit, or an order condition fails; the message names the first, with its residual.
 
     References
     ----------
@@ -102,7 +102,7 @@ class ImplicitTableau(ProvenTableau):
 
     @cached_property
     def blocks(self) -> tuple[range, ...]:
-        """The stages in the smallest groups that can be solved one after the other."""
+        """The stages in the smallest groups that can be solved one after another."""
         blocks, start = [], 0
         for i in range(self.stages):
             if all(value == 0 for row in self.a[start : i + 1] for value in row[i + 1 :]):
@@ -123,7 +123,7 @@ class ImplicitTableau(ProvenTableau):
         Parameters
         ----------
         embedded : bool
-            That of the embedded weights.
+            Return that of the embedded weights.
 
         Examples
         --------
@@ -137,7 +137,7 @@ class ImplicitTableau(ProvenTableau):
 
 
 def number_square(name: str, a: Any, stages: int) -> tuple[tuple[Number, ...], ...]:
-    """Return a square matrix of exact numbers; short rows are filled with zeros."""
+    """Return a square matrix of exact numbers; short rows are padded with zeros."""
     rows = [number_row(name, row) for row in a]
     if len(rows) != stages or any(len(row) > stages for row in rows):
         lengths = [len(row) for row in rows]

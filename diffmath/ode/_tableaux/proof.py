@@ -1,4 +1,4 @@
-"""What tableaux share: claims that are proven when they are built, and a report of the proof.
+"""Common parts of all tableaux: claims are proven when a tableau is built, and `report` shows the proof.
 
 Source: Hairer, Norsett & Wanner (1993), Solving Ordinary Differential Equations I, section II.2.
 """
@@ -14,14 +14,14 @@ from diffmath.ode._tableaux.algebraic import as_fraction, number_row
 
 __all__ = ["Conditions", "ProvenTableau", "refuse_violated", "slack_of"]
 
-# A tree (or another name of a condition, with `order`, `density` and `condition`) and its residual.
+# A tree (or another label of a condition, with `order`, `density` and `condition`) and its residual.
 Conditions: TypeAlias = list[tuple[Any, Fraction]]
 
 
 class ProvenTableau(ABC):
-    """Coefficients that satisfy the order conditions they claim to: nothing else can be built.
+    """Coefficients with proven order conditions: an object whose conditions fail cannot be built.
 
-    Subclasses are frozen dataclasses with these fields; they say what the conditions of any weights are.
+    Subclasses are frozen dataclasses with these fields; they define the conditions of given weights.
     """
 
     name: str
@@ -30,7 +30,7 @@ class ProvenTableau(ABC):
     order: int
     embedded_order: Any
 
-    # Weights of error estimates, and the orders of the solutions that they are the distance to.
+    # Names of the weights of error estimates, and of the orders of the embedded solutions.
     _estimates: ClassVar[tuple[tuple[str, str], ...]] = (("b_error", "embedded_order"),)
 
     @abstractmethod
@@ -39,13 +39,13 @@ class ProvenTableau(ABC):
 
     @property
     def slack(self) -> Fraction:
-        """What a residual may be: 0, or as much as printed decimals leave."""
+        """Largest allowed residual: 0, or the precision of printed decimals."""
         digits: Any = getattr(self, "digits", None)
         return slack_of(self.name, digits)
 
     @property
     def stages(self) -> int:
-        """Number of stages, unused ones included."""
+        """Number of stages, including unused ones."""
         return len(self.b)
 
     @property
@@ -58,7 +58,7 @@ class ProvenTableau(ABC):
         return tuple(b - e for b, e in zip(self.b, error, strict=False))
 
     def _prove(self) -> None:
-        """Refuse the claimed orders unless all their conditions hold; `b` holds exact numbers by now."""
+        """Refuse the claimed orders unless all their conditions hold; `b` holds exact numbers here."""
         refuse_violated(
             f"{self.name} claims order {self.order}", self.conditions(self.b, self.order), self.slack
         )
@@ -88,7 +88,7 @@ class ProvenTableau(ABC):
             object.__setattr__(self, name, value)
 
     def report(self) -> str:
-        """Return every order condition with its residual, one a line, and those of the embedded weights.
+        """Return every order condition with its residual, one per line, then those of the embedded weights.
 
         Examples
         --------
@@ -117,7 +117,7 @@ class ProvenTableau(ABC):
 
 
 def refuse_violated(claim: str, conditions: Conditions, slack: Fraction) -> None:
-    """Refuse a claim one of whose order conditions fails: the first is named with its tree and residual."""
+    """Refuse a claim if an order condition fails; the message has the first one, with tree and residual."""
     for tree, residual in conditions:
         if abs(residual) > slack:
             shown = f"{residual}" if len(str(residual)) < 40 else f"{float(residual):.3g}"
@@ -127,7 +127,7 @@ def refuse_violated(claim: str, conditions: Conditions, slack: Fraction) -> None
 
 
 def slack_of(name: str, digits: Any) -> Fraction:
-    """Return what a residual may be: 0, or ``10**-digits`` for coefficients that are written as decimals."""
+    """Return the largest allowed residual: 0, or ``10**-digits`` for coefficients written as decimals."""
     if digits is None:
         return Fraction(0)
     if isinstance(digits, bool) or not isinstance(digits, int):

@@ -23,7 +23,7 @@ Square = tuple[tuple[Number, ...], ...]
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class RosenbrockTableau(ProvenTableau):
-    r"""The coefficients of a Rosenbrock method, proven to have the order they claim.
+    r"""The coefficients of a Rosenbrock method, with a proven order.
 
     .. math:: (I - h \gamma J)\, k_i = h f\Bigl(t + \alpha_i h,\; x + \sum_{j<i} \alpha_{ij} k_j\Bigr)
               + h J \sum_{j<i} \gamma_{ij} k_j + \gamma_i h^2 \partial_t f, \qquad
@@ -32,29 +32,29 @@ class RosenbrockTableau(ProvenTableau):
     Parameters
     ----------
     name : str
-        What messages call the method.
+        Name of the method in messages.
     alpha, gamma : sequence of rows, shape (stages, stages)
         `alpha` strictly lower triangular, `gamma` lower triangular with one number on its diagonal. Short
-        rows are filled with zeros. The times :math:`\alpha_i, \gamma_i` are row sums.
+        rows are padded with zeros. The times :math:`\alpha_i, \gamma_i` are row sums.
     b : sequence, shape (stages,)
         Weights.
     b_error : sequence, shape (stages,), optional
         Weights of the error estimate: `b` minus the embedded weights.
     order : int
-        Order of `b`: every rooted tree up to this order is checked, in exact arithmetic.
+        Order of `b`: the conditions of all rooted trees up to this order are checked in exact arithmetic.
     embedded_order : int, optional
-        Order of ``b - b_error`` that is claimed and checked; required with `b_error`.
+        Order of ``b - b_error``, checked in the same way; required with `b_error`.
     tolerance : str or Fraction
         Largest residual allowed: 0 unless the source prints rounded decimals.
     reference : str
-        Where the coefficients come from.
+        Source of the coefficients.
 
     Raises
     ------
     TypeError
         A float coefficient: write 1, "1/3" or ``Fraction(1, 3)``.
     ValueError
-        Shapes or triangles do not fit, or an order condition fails: it is named with its residual.
+        Shapes or triangles do not fit, or an order condition fails; the message has its residual.
 
     References
     ----------
@@ -98,18 +98,18 @@ class RosenbrockTableau(ProvenTableau):
 
     @property
     def slack(self) -> Fraction:
-        """What a residual may be: the `tolerance`."""
+        """Largest allowed residual: the `tolerance`."""
         return Fraction(self.tolerance)
 
     @property
     def is_stiffly_accurate(self) -> bool:
-        """Whether the last stage is the new state: ``alpha + gamma`` ends with the row b."""
+        """Whether the last stage is the new state: the last row of ``alpha + gamma`` is b."""
         last = zip(self.alpha[-1], self.gamma[-1], strict=True)
         return tuple(x + y for x, y in last) == tuple(self.b)
 
     @cached_property
     def transformed(self) -> tuple[Square, Square, tuple[Number, ...], tuple[Number, ...]]:
-        r"""The form in :math:`u = \Gamma k`: A, C, m and the error weights, which needs no product with J.
+        r"""The form in :math:`u = \Gamma k`: A, C, m and the error weights; it needs no product with J.
 
         .. math:: A = \alpha \Gamma^{-1}, \quad C = \gamma^{-1} I - \Gamma^{-1}, \quad
                   m = b\,\Gamma^{-1}, \quad m^{\mathrm{error}} = b^{\mathrm{error}} \Gamma^{-1}
@@ -145,7 +145,7 @@ def from_transformed(
     m_error: Sequence[Any],
     **facts: Any,
 ) -> RosenbrockTableau:
-    """Return the tableau whose `transformed` coefficients a paper prints."""
+    """Return the tableau for coefficients that a paper prints in `transformed` form."""
     stages = len(m)
     a, c = number_square("A", A, stages), number_square("C", C, stages)
     diagonal = 1 / Fraction(gamma)

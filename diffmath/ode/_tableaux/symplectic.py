@@ -1,4 +1,4 @@
-r"""Tableaux of symplectic splitting methods: shares of drifts and kicks, proven.
+r"""Tableaux of symplectic splitting methods: fractions of drifts and kicks, with a proven order.
 
 .. math:: H(q, p) = T(p) + V(q), \qquad q' = v(p) = \partial_p T, \qquad p' = F(q) = -\partial_q V
 
@@ -21,38 +21,38 @@ __all__ = ["SplittingTableau"]
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class SplittingTableau:
-    r"""The coefficients of a splitting method, proven to have the order they claim.
+    r"""The coefficients of a splitting method, with a proven order.
 
     .. math:: q \leftarrow q + a_i h\, v(p), \qquad p \leftarrow p + b_i h\, F(q), \qquad i = 1, \dots, m
 
     Parameters
     ----------
     name : str
-        What messages call the method.
+        Name of the method in messages.
     drifts : sequence, shape (m,)
-        Shares :math:`a_i` of the step; the i-th drift comes before the i-th kick.
+        Fractions :math:`a_i` of the step; the i-th drift comes before the i-th kick.
     kicks : sequence, shape (m,)
-        Shares :math:`b_i`. Begin with a drift 0 for a method that kicks first, end with a kick 0 for one that
-        drifts last.
+        Fractions :math:`b_i`. For a method that begins with a kick, begin with a drift 0; for one that ends
+        with a drift, end with a kick 0.
     order : int
-        Every condition of the Lyndon words up to this length is checked, in exact arithmetic.
+        The conditions of all Lyndon words up to this length are checked in exact arithmetic.
     digits : int, optional
-        For shares that are written as decimals: every condition must hold to ``10**-digits``, at least 20.
-        Without it, exactly.
+        For fractions written as decimals: every condition must hold to ``10**-digits``, at least 20. By
+        default conditions must hold exactly.
     reference : str
-        Where the coefficients come from.
+        Source of the coefficients.
 
     Raises
     ------
     TypeError
-        A float share: write 1, "1/3", ``Fraction(1, 3)``, or an exact algebraic number.
+        A float coefficient: write 1, "1/3", ``Fraction(1, 3)``, or an exact algebraic number.
     ValueError
-        Shapes do not fit, or an order condition fails: the first that does is named with its residual.
+        Shapes do not fit, or an order condition fails; the message names the first, with its residual.
 
     Notes
     -----
-    Whatever the coefficients, the step is symplectic. With coefficients that read the same backwards
-    (`is_symmetric`) it is time reversible, and its order is even.
+    The step is symplectic for any coefficients. If the coefficients are symmetric (`is_symmetric`), it is
+    also time reversible, and its order is even.
 
     References
     ----------
@@ -95,14 +95,14 @@ class SplittingTableau:
 
     @property
     def steps(self) -> tuple[tuple[str, Any], ...]:
-        """Drifts ("A") and kicks ("B") in the order in which they are taken, those of length 0 left out."""
+        """Drifts ("A") and kicks ("B") in the order in which they are taken, without those of length 0."""
         pairs = zip(self.drifts, self.kicks, strict=True)
         steps = [step for a, b in pairs for step in (("A", a), ("B", b))]
         return tuple(step for step in steps if step[1] != 0)
 
     @property
     def is_symmetric(self) -> bool:
-        """Whether the steps read the same backwards: then a step back undoes a step."""
+        """Whether the sequence of steps is symmetric: then a backward step undoes a step."""
         return self.steps == self.steps[::-1]
 
     def nfe(self, steps: int) -> int:
@@ -110,7 +110,7 @@ class SplittingTableau:
         return check_count("steps", steps, 0) * sum(letter == "B" for letter, _ in self.steps)
 
     def report(self) -> str:
-        """Return every order condition with its residual, one a line.
+        """Return every order condition with its residual, one per line.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Runge-Kutta tableaux as data that proves itself: exact fractions and every order condition checked.
+"""Explicit Runge-Kutta tableaux: exact fractions, with every order condition checked.
 
 Source: Hairer, Norsett & Wanner (1993), Solving Ordinary Differential Equations I, sections II.1, II.2, II.4.
 """
@@ -21,7 +21,7 @@ __all__ = ["Tableau", "difference", "residuals"]
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Tableau(ProvenTableau):
-    r"""The coefficients of an explicit Runge-Kutta method, proven to have the order they claim.
+    r"""The coefficients of an explicit Runge-Kutta method, with a proven order.
 
     .. math:: k_i = f\Bigl(t + c_i h,\; x + h \sum_{j<i} a_{ij} k_j\Bigr), \qquad
               x_{n+1} = x_n + h \sum_i b_i k_i, \qquad e = h \sum_i b^{\mathrm{error}}_i k_i
@@ -29,29 +29,29 @@ class Tableau(ProvenTableau):
     Parameters
     ----------
     name : str
-        What messages call the method.
+        Name of the method in messages.
     a : sequence of rows, shape (stages, stages)
         Strictly lower triangular matrix; row i may stop after its first i entries.
     b : sequence, shape (stages,)
         Weights.
     c : sequence, shape (stages,), optional
-        Nodes; the row sums of `a`, which they must equal.
+        Nodes, which must equal the row sums of `a`; by default the row sums.
     b_error : sequence, shape (stages,), optional
         Weights of the error estimate: `b` minus the embedded weights. Makes the method adaptive.
     order : int
-        Order of `b`: every rooted tree up to this order is checked, in exact arithmetic.
+        Order of `b`: the conditions of all rooted trees up to this order are checked in exact arithmetic.
     embedded_order : int, optional
-        Order of the embedded weights ``b - b_error``, checked likewise; required with `b_error`.
+        Order of the embedded weights ``b - b_error``, checked in the same way; required with `b_error`.
     b_error_low : sequence, shape (stages,), optional
-        Weights of a second estimate, of lower order, which steadies the first (Hairer's DOP853): the error
+        Weights of a second estimate of lower order, which stabilises the first (Hairer's DOP853): the error
         is :math:`e^2 / \sqrt{e^2 + e_{\mathrm{low}}^2 / 100}`, component by component.
     embedded_order_low : int, optional
-        Order of ``b - b_error_low``, checked likewise; required with `b_error_low`.
+        Order of ``b - b_error_low``, checked in the same way; required with `b_error_low`.
     digits : int, optional
-        For irrational coefficients that are written as decimals: every condition must hold to
-        ``10**-digits``. Without it, exactly.
+        For irrational coefficients written as decimals: every condition must hold to ``10**-digits``. By
+        default conditions must hold exactly.
     reference : str
-        Where the coefficients come from.
+        Source of the coefficients.
 
     Raises
     ------
@@ -59,11 +59,11 @@ class Tableau(ProvenTableau):
         A float coefficient: floats are not exact; write 1, "1/3" or ``Fraction(1, 3)``.
     ValueError
         Shapes do not fit, the method is implicit, the nodes are not the row sums, or an order condition
-        fails: the first that does is named with its tree and residual.
+        fails; the message names the first, with its tree and residual.
 
     Notes
     -----
-    Checked on construction: p = 5 with 7 stages takes about 0.3 ms, p = 8 with 12 stages 10 ms.
+    The check on construction takes about 0.3 ms for p = 5 with 7 stages, and 10 ms for p = 8 with 12 stages.
 
     References
     ----------
@@ -117,9 +117,9 @@ class Tableau(ProvenTableau):
 
     @property
     def estimate_order(self) -> int | None:
-        """One less than the order of the error estimate in the step; None without one.
+        """Order of the error estimate in the step, minus one; None without an estimate.
 
-        That of the embedded solution; with two estimates, of orders p and q in the step, ``2 p - q - 1``.
+        With one estimate, the order of the embedded solution; with two of orders p and q, ``2 p - q - 1``.
         """
         if self.embedded_order is None or self.embedded_order_low is None:
             return self.embedded_order
@@ -131,7 +131,7 @@ class Tableau(ProvenTableau):
         return self.stages > 1 and tuple(self.a[-1]) == tuple(self.b)
 
     def nfe(self, steps: int) -> int:
-        """Evaluations of f in `steps` plain steps; stages that only serve the error estimate are left out."""
+        """Evaluations of f in `steps` plain steps, without stages that serve only the error estimate."""
         return check_count("steps", steps, 0) * max(i + 1 for i, weight in enumerate(self.b) if weight != 0)
 
     def __repr__(self) -> str:
@@ -139,7 +139,7 @@ class Tableau(ProvenTableau):
 
 
 def difference(b: Any, embedded: Any) -> tuple[Fraction, ...]:
-    """Return the weights of an error estimate from those of the two solutions."""
+    """Return the weights of an error estimate from the weights of two solutions."""
     rows = exact_row("b", b), exact_row("embedded", embedded)
     return tuple(x - y for x, y in zip(*rows, strict=True))
 
@@ -166,10 +166,10 @@ def _refuse_implicit(name: str, a: tuple[tuple[Fraction, ...], ...]) -> None:
 
 
 def residuals(a: Sequence[Sequence[Any]], b: Sequence[Any], order: int) -> Conditions:
-    """Return every order condition with its residual, exactly, by arithmetic in integers.
+    """Return every order condition with its exact residual, computed in integers.
 
-    A condition of a tree with n nodes is homogeneous of degree n in the coefficients, so that all may be
-    multiplied by a common denominator: no fraction is ever reduced.
+    A condition of a tree with n nodes is homogeneous of degree n in the coefficients, so all coefficients can
+    be multiplied by a common denominator, and no fraction is ever reduced.
     """
     scale = math.lcm(*(value.denominator for row in (*a, b) for value in row))
     integers = [[int(value * scale) for value in row] for row in (*a, b)]

@@ -1,7 +1,7 @@
 r"""Drift-implicit methods for stiff equations: the theta family of Euler-Maruyama and of Milstein.
 
-When to use which is said in `theta_maruyama`, `theta_milstein` and `ImplicitSRA`. Noise is treated explicitly
-throughout.
+`theta_maruyama`, `theta_milstein` and `ImplicitSRA` state when to use them. Noise is always treated
+explicitly.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ __all__ = [
     "implicit_slope", "theta_maruyama", "theta_milstein", "without",
 ]  # fmt: skip
 
-# How often rows that did not converge get a new Jacobian.
+# How many times rows that did not converge get a new Jacobian.
 _RESTARTS = 10
 
 
 class ImplicitMethod(Method):
-    """A method that solves equations by Newton's iteration, and says so where it fails."""
+    """A method that solves equations by Newton's iteration and reports where that fails."""
 
     failure: ClassVar[Status] = "newton_failed"
     trouble: ClassVar[str] = "Newton's iteration failed"
@@ -52,7 +52,7 @@ def theta_maruyama(theta: float, *, newton: Newton = Newton()) -> Method:  # noq
     theta : float
         In (0, 2]: 1 is the implicit Euler method, 1/2 the trapezoidal rule.
     newton : ode.Newton
-        How the equation of a step is solved.
+        Settings of the iteration that solves the equation of a step.
 
     Returns
     -------
@@ -62,27 +62,28 @@ def theta_maruyama(theta: float, *, newton: Newton = Newton()) -> Method:  # noq
     Raises
     ------
     TypeError, ValueError
-        `theta` is no number in (0, 2], or `newton` no `ode.Newton`. A solve raises `SolveError` with the
-        status "newton_failed" where the iteration does not converge.
+        `theta` is not a number in (0, 2], or `newton` is not an `ode.Newton`. A solve raises `SolveError`
+        with the status "newton_failed" if the iteration does not converge.
 
     Notes
     -----
-    *When.* Where the drift is stiff, so that stability, not accuracy, limits the step of explicit methods;
-    elsewhere `euler_maruyama` costs less. For additive noise `skencarp` follows the path more closely, for
-    diagonal noise `implicit_milstein`. Noise is explicit: it limits the step where it is strong.
+    *When.* If the drift is stiff, so that stability, not accuracy, limits the step of explicit methods;
+    otherwise `euler_maruyama` costs less. For additive noise `skencarp` has smaller path errors, for diagonal
+    noise `implicit_milstein`. The noise is explicit: strong noise limits the step.
 
     Strong order 1/2, 1 for additive noise; weak order 1. For :math:`dX = -\lambda X\,dt + \mu X\,dW` the mean
     square decays by
 
     .. math:: \frac{(1 - (1 - \theta) \lambda h)^2 + \mu^2 h}{(1 + \theta \lambda h)^2}
 
-    a step: with :math:`\theta \ge 1/2` at every h if it decays at all (:math:`\mu^2 < 2 \lambda`) [1]_. Use 1
-    where fast components should be damped; 1/2 keeps the stationary variance of a linear drift with additive
-    noise exactly, at any step, and rings. A given ``model.drift_jacobian`` is used, differences otherwise.
+    per step: for :math:`\theta \ge 1/2` at every h, if the exact one decays (:math:`\mu^2 < 2 \lambda`) [1]_.
+    Use 1 if fast components should be damped; 1/2 keeps the stationary variance of a linear drift with
+    additive noise exactly, at any step, but oscillates. A given ``model.drift_jacobian`` is used, otherwise
+    differences.
 
-    *Cost.* For a linear drift two evaluations per step, as `evaluations` says, and one more for theta other
-    than 1; usually one or two more for a nonlinear one, and dim + 1 for the differences. One inverse of a
-    (dim, dim) matrix per row and step. Library, device and precision are those of the state.
+    *Cost.* For a linear drift two evaluations per step, as `evaluations` states, and one more if theta is not
+    1; usually one or two more for a nonlinear drift, and dim + 1 for finite differences. One inverse of a
+    (dim, dim) matrix per row and step. The result has the library, device and precision of the state.
 
     References
     ----------
@@ -129,7 +130,7 @@ def theta_milstein(theta: float, *, newton: Newton = Newton()) -> Method:  # noq
     theta : float
         In (0, 2]: 1 is the implicit Milstein method.
     newton : ode.Newton
-        How the equation of a step is solved.
+        Settings of the iteration that solves the equation of a step.
 
     Returns
     -------
@@ -139,21 +140,21 @@ def theta_milstein(theta: float, *, newton: Newton = Newton()) -> Method:  # noq
     Raises
     ------
     TypeError, ValueError
-        `theta` is no number in (0, 2], or `newton` no `ode.Newton`. A solve raises `SolveError` with the
-        status "newton_failed" where the iteration does not converge.
+        `theta` is not a number in (0, 2], or `newton` is not an `ode.Newton`. A solve raises `SolveError`
+        with the status "newton_failed" if the iteration does not converge.
 
     Notes
     -----
-    *When.* As `theta_maruyama`, for diagonal noise where the error along the path counts, not averages alone.
+    *When.* Like `theta_maruyama`, for diagonal noise, if path errors matter and not only averages.
 
-    Strong order 1, weak order 1. Costs as `theta_maruyama`. For the Ito equation :math:`dX = -\lambda X\,dt +
-    \mu X\,dW` the mean square decays by
+    Strong order 1, weak order 1. The cost is that of `theta_maruyama`. For the Ito equation
+    :math:`dX = -\lambda X\,dt + \mu X\,dW` the mean square decays by
 
     .. math:: \frac{(1 - (1 - \theta) \lambda h)^2 + \mu^2 h + \tfrac12 \mu^4 h^2}{(1 + \theta \lambda h)^2}
 
-    a step, so that its own noise term limits the step for :math:`\theta = 1` if :math:`\mu^4 > 2 \lambda^2`;
-    from :math:`\theta = 3/2` on it decays at every h wherever the equation does [1]_. With weaker noise, 1
-    has the smaller error.
+    per step, so the Milstein term limits the step for :math:`\theta = 1` if :math:`\mu^4 > 2 \lambda^2`. From
+    :math:`\theta = 3/2` on it decays at every h if the exact one does [1]_. With weaker noise, 1 has the
+    smaller error.
 
     References
     ----------
@@ -185,7 +186,7 @@ def theta_milstein(theta: float, *, newton: Newton = Newton()) -> Method:  # noq
 
 @dataclass(frozen=True)
 class _ThetaStep:
-    """The step of both families: what is explicit, then one equation for h f at the new state."""
+    """The step of both families: the explicit terms, then one equation for h f at the new state."""
 
     theta: float
     newton: Newton
@@ -211,11 +212,11 @@ class _ThetaStep:
 def implicit_slope(
     newton: Newton, f: Any, t: float, base: Array, dt: float, theta: float, linear: Linearised | None = None
 ) -> tuple[Array, Mask]:
-    """Solve z = dt f(t, base + theta z) row by row; return z, and the rows without convergence.
+    """Solve z = dt f(t, base + theta z) row by row; return z, and the rows that did not converge.
 
-    The Jacobian is that of `linear`, or that where the noise has led to. No error estimate will halve a step
-    that fails, and one path in many thousands would end them all, so rows that do not converge take it anew
-    where they are.
+    The Jacobian is evaluated at `linear`, or at the state with the noise. There is no error estimate that
+    could reject a failed step, and one failed path in many thousands would end the solve. Therefore rows that
+    do not converge get a new Jacobian at their current iterate.
     """
     slope: Array = None
     waiting = np.ones(base.shape[0], dtype=bool)
@@ -224,29 +225,29 @@ def implicit_slope(
         if linear is None:
             linear = linearise(f, t, base if slope is None else base + theta * slope, dt, None)
         stages = Stages.begin(linear)
-        stages.failed |= ~waiting  # rows that are done stay as they are
+        stages.failed |= ~waiting  # rows that are done stay unchanged
         stages.guess = slope
         newton.solve(f, [t], [base], dt, ((theta,),), linear, stages)
         slope, linear = stages.slopes[0], None
         waiting &= stages.failed
         if not waiting.any() or (here and not _moved(slope, before)[waiting].any()):
-            break  # all done; or where they began, where the same would happen again
+            break  # all done, or all at their initial guess, where a new Jacobian would be the same
     return slope, waiting
 
 
 def _moved(slope: Array, before: Array | None) -> Mask:
-    """Return which rows an iteration has moved from its guess."""
+    """Return which rows an iteration has moved from the initial guess."""
     change = slope if before is None else slope - before
     return np.asarray(np.any(to_numpy(change) != 0, axis=1))
 
 
 def without(rows: Mask, x: Array) -> Array:
-    """Return x with NaN in these rows."""
+    """Return x with NaN in the given rows."""
     return Stages([], rows, np.ones(len(rows))).ended(x)
 
 
 def drift_of(model: SDE) -> Any:
-    """Return the drift as the Newton iteration takes it, with the Jacobian if the model has one."""
+    """Return the drift for the Newton iteration, with the Jacobian if the model has one."""
     return model.drift if model.drift_jacobian is None else WithJacobian(model.drift, model.drift_jacobian)
 
 

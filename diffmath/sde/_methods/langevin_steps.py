@@ -1,13 +1,13 @@
 r"""Methods for underdamped Langevin dynamics: splittings, and Runge-Kutta methods of the shifted equation.
 
-When to use which is said where their model is, in `Langevin`.
+`Langevin` states when to use which.
 
 Notation: step h, friction g, acceleration :math:`a = F / m`, and the flow of free damped motion over c h,
 
 .. math:: v \to e^{-c z} v, \qquad q \to q + c h\,\varphi_1(-c z)\,v, \qquad z = g h.
 
-A constant acceleration adds :math:`(c h)^2 \varphi_2(-c z)\,a` to the position. A step backwards is a step
-forwards with the velocity, the friction and the noise of opposite sign.
+A constant acceleration adds :math:`(c h)^2 \varphi_2(-c z)\,a` to the position. A backward step is a forward
+step with velocity, friction and noise of opposite sign.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from diffmath.sde._noise import Increment, brownian_increments, levy_increments
 
 __all__ = ["align", "baoab", "quicsort", "should", "ubu"]
 
-# The friction over a step beyond which its exponentials leave double precision.
+# The friction over a step beyond which its exponentials overflow double precision.
 _LARGEST = 1e50
 _LEAST = -300.0
 
@@ -34,7 +34,7 @@ _LEFT, _RIGHT = 0.5 - math.sqrt(3) / 6, 0.5 + math.sqrt(3) / 6  # nodes of the G
 
 
 class _Motion(NamedTuple):
-    """A step seen forwards: positions, velocities, a step h > 0, and what acts on them."""
+    """A step in forward form: positions, velocities, a step h > 0, and the forces on them."""
 
     q: Array
     v: Array
@@ -45,15 +45,15 @@ class _Motion(NamedTuple):
     end: Callable[[Array, Array], Array]
 
     def glide(self, c: float) -> float:
-        """Return what a velocity adds to the position over c h."""
+        """Return the displacement over c h per unit of velocity."""
         return c * self.h * phi(1, -c * self.z)
 
     def push(self, c: float) -> float:
-        """Return what a constant acceleration adds to the position over c h."""
+        """Return the displacement over c h per unit of constant acceleration."""
         return (c * self.h) ** 2 * phi(2, -c * self.z)
 
     def decay(self, c: float) -> float:
-        """Return what is left of a velocity after c h."""
+        """Return the fraction of a velocity that remains after c h."""
         return math.exp(-c * self.z)
 
 
@@ -78,7 +78,7 @@ def _motion(model: SDE, t: float, x: Array, dt: float) -> _Motion:
 
 
 def _areas(noise: Increment, terms: str) -> tuple[Array, ...]:
-    """Return W and the areas asked for, or say how to get them."""
+    """Return W and the required areas, or raise an error that says how to get them."""
     areas = tuple(getattr(noise, name, None) for name in "W" + terms)
     if any(area is None for area in areas):
         raise TypeError(
@@ -122,7 +122,7 @@ def _align_step(model: SDE, t: float, x: Array, dt: float, noise: Increment) -> 
     first = motion.accelerate(0.0, motion.q)
     drift = motion.noise_size * _weigh(conditional_mean(motion.z), _areas(noise, "H"))
     q = motion.q + motion.glide(1.0) * motion.v + motion.push(1.0) * first + motion.h * drift
-    last = motion.push(1.0) / motion.h  # of the integral of a, interpolated linearly in time
+    last = motion.push(1.0) / motion.h  # weight in the integral of a, interpolated linearly in time
     v = motion.decay(1.0) * motion.v + (motion.glide(1.0) - last) * first + last * motion.accelerate(1.0, q)
     return motion.end(q, v + motion.noise_size * noise.W - motion.z * drift)
 
@@ -161,7 +161,7 @@ def _quicsort_step(model: SDE, t: float, x: Array, dt: float, noise: Increment) 
 
 
 class _LangevinMethod(Method):
-    """A method that takes a Langevin apart."""
+    """A method that needs the force, friction and noise of a `Langevin` separately."""
 
     def check(self, model: SDE) -> None:
         """Refuse every other model."""

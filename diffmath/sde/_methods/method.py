@@ -1,4 +1,4 @@
-"""A method is a step with its facts: orders for every class of noise, the noise it draws, its source."""
+"""A method is a step with its properties: orders for every class of noise, its noise, its source."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from diffmath.sde._noise import brownian_increments
 
 __all__ = ["Method", "Order"]
 
-# step(model, t, x, dt, noise); the noise is what `increments` yields: the array dW, or an Increment.
+# step(model, t, x, dt, noise); the noise is an item of `increments`: the array dW, or an Increment.
 Step = Callable[[SDE, float, Array, float, Any], Array]
 Increments = Callable[..., Iterator[Any]]
-# The same with an estimate of the error, of the shape of the state.
+# The same with an error estimate, an array of the shape of the state.
 StepWithError = Callable[[SDE, float, Array, float, Any], tuple[Array, Array]]
 
 
@@ -29,7 +29,7 @@ class Order(NamedTuple):
     Parameters
     ----------
     strong, weak : float or None
-        Order of the pathwise error, and of the error of expectations; None for one that it does not have.
+        Order of the pathwise error, and of the error of expectations; None if the method has no such order.
 
     Examples
     --------
@@ -42,7 +42,7 @@ class Order(NamedTuple):
     weak: float | None
 
 
-# What a model is told whose noise a method does not accept; all of them take both calculi.
+# The advice for a model whose noise a method does not accept; all of these take both calculi.
 _ADVICE = {"additive": "sra1", "general": "milstein_levy", **dict.fromkeys(
     ("diagonal", "scalar", "commutative"), "milstein (sde.derivative_free_milstein without derivatives)"
 )}  # fmt: skip
@@ -50,7 +50,7 @@ _ADVICE = {"additive": "sra1", "general": "milstein_levy", **dict.fromkeys(
 
 @dataclass(frozen=True)
 class Method:
-    """A fixed-step method: one step, and what is known about it.
+    """A fixed-step method: a step and its properties.
 
     Parameters
     ----------
@@ -59,22 +59,22 @@ class Method:
     step : callable
         ``step(model, t, x, dt, noise)``: the state at ``t + dt``, a pure function.
     orders : mapping of noise to (strong, weak)
-        Strong and weak order for every class of noise that the method accepts; others are refused. None for
-        an order that it does not have.
+        Strong and weak order for every class of noise that the method accepts; others are refused. None if
+        the method has no such order.
     calculi : tuple of str
         Calculi accepted for noise that is not additive (for additive noise they agree).
     reference : str
-        Where it is from.
+        Source of the method.
     needs_derivative : bool
         Whether ``model.diffusion_derivative`` is called (for noise that is not additive).
     evaluations : int
         Calls of the drift per step, at least 1.
     increments : callable
-        ``increments(key, clock, shape, like=, first_row=)`` iterates over what the steps get as noise:
+        ``increments(key, clock, shape, like=, first_row=)`` iterates over the noise of the steps:
         `brownian_increments`, the default, yields the arrays dW.
     step_with_error : callable, optional
         ``step_with_error(model, t, x, dt, noise)``: the state that `step` returns, and an estimate of its
-        error, an array of the same shape, for adaptive steps. None: the method has no estimate of its own.
+        error, an array of the same shape, for adaptive steps. None: the method has no error estimate.
 
     Examples
     --------
@@ -87,11 +87,11 @@ class Method:
     200
     """
 
-    # What a state that is not finite means, and what to do about it: implicit methods say otherwise.
+    # The cause of a non-finite state, and the remedy; implicit methods override them.
     failure: ClassVar[Status] = "nonfinite"
     trouble: ClassVar[str] = "the state is not finite"
     remedy: ClassVar[str] = "look at the drift there"
-    # Whether steps carry more than the state, from `begin` through `step_carrying`.
+    # Whether steps carry more than the state (see `begin` and `step_carrying`).
     carries: ClassVar[bool] = False
 
     name: str
@@ -142,7 +142,7 @@ class Method:
             raise TypeError(f"increments must be a callable; got {type(self.increments).__name__}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A mapping proxy does not pickle, and worker processes are sent methods.
+        # A mapping proxy does not pickle, and methods are sent to worker processes.
         fields = (self.calculi, self.reference, self.needs_derivative, self.evaluations, self.increments)
         return type(self), (self.name, self.step, dict(self.orders), *fields, self.step_with_error)
 
@@ -153,16 +153,16 @@ class Method:
 
     @property
     def strong_order(self) -> float | None:
-        """Strong order that holds for every noise accepted."""
+        """Strong order that holds for all accepted classes of noise."""
         return _least(order[0] for order in self.orders.values())
 
     @property
     def weak_order(self) -> float | None:
-        """Weak order that holds for every noise accepted."""
+        """Weak order that holds for all accepted classes of noise."""
         return _least(order[1] for order in self.orders.values())
 
     def begin(self, model: SDE, t: float, x: Array) -> Any:
-        """Return what the first step carries besides the state: None, unless `carries`."""
+        """Return what the first step carries in addition to the state: None, unless `carries`."""
         return None
 
     def step_carrying(

@@ -1,4 +1,4 @@
-r"""Milstein's method for every class of noise, with derivatives of g or differences, Ito and Stratonovich.
+r"""Milstein's method for every class of noise, Ito and Stratonovich, with derivatives of g or differences.
 
 .. math::
     x_{t+dt} = x_t + f\,dt + g\,dW + \sum_{i,j} (L^i g_j)\, I_{ij}, \qquad
@@ -8,9 +8,9 @@ r"""Milstein's method for every class of noise, with derivatives of g or differe
 without the :math:`\delta_{ij} |dt|` for Stratonovich noise. If the noise commutes,
 :math:`L^i g_j = L^j g_i`, the Levy areas A drop out of the sum.
 
-When to use: paths at order 1; `milstein` where noise commutes, `milstein_levy` where it does not, and the
-derivative-free ones where g' is not at hand. When not: additive noise, where they are Euler-Maruyama (`sra1`
-is better); expectations alone (`dri1`); many digits with diagonal noise (`sriw1`).
+When to use: paths at order 1; `milstein` if the noise commutes, `milstein_levy` if it does not, and the
+derivative-free methods if g' is not available. When not: additive noise, where they equal Euler-Maruyama
+(`sra1` is better); only expectations (`dri1`); many digits with diagonal noise (`sriw1`).
 
 Source: Kloeden & Platen (1992), sections 10.3 and 11.1.
 """
@@ -59,9 +59,9 @@ def milstein_step(model: SDE, t: float, x: Array, dt: float, noise: Any) -> Arra
 
     Notes
     -----
-    Strong order 1, weak order 1 [1]_; without A, 1/2 for noise that does not commute. One evaluation of f, of
-    g and of its derivative. For additive noise the correction vanishes and this is the Euler-Maruyama step.
-    Nothing is checked here: `solve` does it once.
+    Strong order 1, weak order 1 [1]_; without A, strong order 1/2 for noise that does not commute. One
+    evaluation of f, of g and of its derivative. For additive noise the correction vanishes and this is the
+    Euler-Maruyama step. Nothing is checked here; `solve` checks once.
 
     References
     ----------
@@ -120,8 +120,8 @@ def _difference(
 ) -> Array:  # fmt: skip
     """Return the derivative of g along a direction, by a difference over a step of the size of the noise.
 
-    One-sided differences err by sqrt(h), which the mean of W^2 - h cancels, but not that of W^2: for
-    Stratonovich noise they would leave a drift of order h^(3/2), and strong order 1/2.
+    One-sided differences have errors of size sqrt(h). In the mean they cancel with W^2 - h, but not with W^2:
+    for Stratonovich noise they would add a drift of order h^(3/2) and reduce the strong order to 1/2.
     """
     root = root_of(abs(dt))
     if not is_traced(root):

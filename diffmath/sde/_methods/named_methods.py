@@ -1,4 +1,4 @@
-"""A method of this package by its name."""
+"""Look up a method of this package by its name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from diffmath.sde._methods.method import Method
 
 __all__ = ["as_method"]
 
-# What other libraries call them.
+# Names in other libraries.
 _FOREIGN = {
     "em": "use 'euler_maruyama'.",
     "euler": "use 'euler_maruyama'.",
@@ -24,14 +24,14 @@ _FOREIGN = {
 
 
 def as_method(method: Any) -> Method:
-    """Return a method object, which a string may name.
+    """Return a method object; a string is looked up by name.
 
     Raises
     ------
     TypeError
         Neither a method nor a string.
     ValueError
-        A string that names no method: the message has the near names.
+        A string that is not the name of a method; the message has similar names.
 
     Examples
     --------

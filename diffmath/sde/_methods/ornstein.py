@@ -1,6 +1,6 @@
-r"""The noise of damped motion over one step, as linear functions of the Brownian path's W, H and K.
+r"""The noise of damped motion over one step, as linear functions of W, H and K of the Brownian path.
 
-With step h, friction g and :math:`z = g h`, a velocity :math:`dv = -g v\,dt + dW` and its position collect
+With step h, friction g and :math:`z = g h`, a velocity :math:`dv = -g v\,dt + dW` and its position receive
 
 .. math:: I_v = \int_0^h e^{-g(h-s)}\,dW_s, \qquad
           I_q = \int_0^h \frac{1 - e^{-g(h-s)}}g\,dW_s, \qquad I_v + g I_q = W.
@@ -26,7 +26,8 @@ from diffmath._arrays.phi import phi
 
 __all__ = ["Weights", "conditional_mean", "exact_law"]
 
-# Where the power series of the Bessel functions is left for their closed forms, which lose digits below.
+# Above this value the power series of the Bessel functions is replaced by closed forms, which lose digits
+# below.
 _FAR = 5.0
 
 
@@ -42,8 +43,7 @@ class Weights(NamedTuple):
 def conditional_mean(z: float) -> Weights:
     r"""Return the weights of :math:`I_q / h`, given W, H and K; those of :math:`I_v` are 1 - z W, -z H, -z K.
 
-    What is left out of :math:`I_q` has mean zero and size :math:`h^{3/2} z^2` (:math:`h^{3/2} z` if K is
-    dropped).
+    The remainder of :math:`I_q` has mean zero and size :math:`h^{3/2} z^2` (:math:`h^{3/2} z` without K).
 
     Examples
     --------
@@ -61,8 +61,8 @@ def exact_law(z: float) -> tuple[Weights, Weights]:
 
     The second weights are those of :math:`I_q^{1/2} / h`, the noise of the position at h/2. Three Gaussians
     suffice for the three integrals that a splitting into two free half steps needs. The first weights differ
-    from the conditional mean in that of K, by a factor 1 + O(z^2); the second, of the two choices that the
-    law leaves, are those nearer to the conditional mean.
+    from the conditional mean only in the weight of K, by a factor 1 + O(z^2). The law leaves two choices for
+    the second weights; those closer to the conditional mean are taken.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def exact_law(z: float) -> tuple[Weights, Weights]:
     W = phi(2, -y) / 4
     variance = _variance(y) / 8
     covariance = phi(1, -y) * phi(2, -y) / 8 + math.exp(-y) * variance
-    # In the plane of normalised H and K: a along the whole step's noise, the rest across.
+    # In the plane of normalised H and K: a along the noise of the whole step, the rest perpendicular to it.
     along = (whole.H / math.sqrt(12), whole.K / math.sqrt(720))
     length = math.hypot(*along)
     a = (covariance - W * whole.W) / length
@@ -87,14 +87,14 @@ def exact_law(z: float) -> tuple[Weights, Weights]:
 
 
 def _variance(z: float) -> float:
-    """Return var I_q / h^3 for step 1 and friction z, in the form that cancels least."""
+    """Return var I_q / h^3 for step 1 and friction z, in the form with the least cancellation."""
     if z > 1.0:
         return (1 - (3 - 4 * math.exp(-z) + math.exp(-2 * z)) / (2 * z)) / z**2
     return 4 * phi(3, -2 * z) - 2 * phi(3, -z)
 
 
 def _left_out(x: float) -> float:
-    """Return the variance of I_q that (W, H, K) leave open, over that which K explains: even in x."""
+    """Return the conditional variance of I_q given (W, H, K), relative to that explained by K: even in x."""
     x = abs(x)
     explained = _bessel(2, x)
     if x < _FAR:

@@ -1,13 +1,13 @@
-r"""The reversible Heun method: one evaluation a step, and steps that can be undone exactly.
+r"""The reversible Heun method: one evaluation per step, and steps that can be undone exactly.
 
 .. math::
     \hat x_{n+1} &= 2 x_n - \hat x_n + f(t_n, \hat x_n)\,dt + g(t_n, \hat x_n)\,dW, \\
     x_{n+1} &= x_n + \tfrac12 \bigl(f(t_n, \hat x_n) + f(t_{n+1}, \hat x_{n+1})\bigr) dt
         + \tfrac12 \bigl(g(t_n, \hat x_n) + g(t_{n+1}, \hat x_{n+1})\bigr) dW
 
-The shadow :math:`\hat x` begins at :math:`x_0` and is carried from step to step, with f and g there. When to
-use: Stratonovich equations whose drift is dear, or whose path must be retraced without storing it. When not:
-anything stiff or strongly damped, where the shadow grows and the method is unstable.
+The shadow :math:`\hat x` begins at :math:`x_0` and is carried from step to step, with f and g at the shadow.
+When to use: Stratonovich equations whose drift is expensive, or whose path must be reversed without storing
+it. When not: anything stiff or strongly damped, where the shadow grows and the method is unstable.
 
 Source: Kidger, Foster, Li & Lyons (2021), Efficient and accurate gradients for neural SDEs, arXiv:2105.13493,
 algorithm 1.
@@ -26,7 +26,7 @@ __all__ = ["ReversibleMethod", "reversible_heun"]
 
 
 class Shadow(NamedTuple):
-    """What is carried from step to step: the shadow, and f and g there."""
+    """The data carried from step to step: the shadow, and f and g there."""
 
     x: Array
     f: Array
@@ -43,9 +43,8 @@ class ReversibleMethod(Method):
 
     Notes
     -----
-    `begin` gives what the first step carries, and `step_carrying` takes it and returns it for the next step:
-    a pure function, equal answers to equal arguments. One evaluation of the drift and of the diffusion a
-    step, and one at the start.
+    `begin` returns what the first step carries; `step_carrying` takes it and returns it for the next step.
+    Both are pure functions. One evaluation of the drift and of the diffusion per step, and one at the start.
 
     References
     ----------
@@ -74,7 +73,7 @@ class ReversibleMethod(Method):
     def step_carrying(
         self, model: SDE, t: float, x: Array, dt: float, noise: Array, carried: Shadow
     ) -> tuple[Array, Shadow]:
-        """Return the state at ``t + dt``, and what the next step carries."""
+        """Return the state at ``t + dt``, and the data that the next step carries."""
         shadow, f, g = carried
         shadow = 2.0 * x - shadow + dt * f + against(g, noise)
         ahead = Shadow(shadow, model.drift(t + dt, shadow), model.diffusion(t + dt, shadow))

@@ -5,9 +5,9 @@ noise is then adapted to decreasing time, as in the reverse-time equation of And
 integral takes g at the later end of every step.
 
 When to use Euler-Maruyama: expectations of modest accuracy with any Ito noise, and as a baseline. When not:
-along the path, where Milstein's term is worth its cost if the noise commutes and `sra1` has order 3/2 for
-twice the cost if it is additive; for good expectations, where `dri1` has order 2; for stiff drifts, which
-take `implicit_euler_maruyama`.
+for paths, where Milstein's term is worth its cost if the noise commutes, and `sra1` has order 3/2 at twice
+the cost if it is additive; for accurate expectations, where `dri1` has order 2; for stiff drifts, which need
+`implicit_euler_maruyama`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def euler_maruyama_step(model: SDE, t: float, x: Array, dt: float, dW: Array) ->
     Notes
     -----
     Strong order 1/2 (1 for additive noise), weak order 1 [1]_. One evaluation of f and of g. Nothing is
-    checked here: `solve` does it once, before the first step.
+    checked here; `solve` checks once, before the first step.
 
     References
     ----------
@@ -64,14 +64,14 @@ def euler_maruyama_step(model: SDE, t: float, x: Array, dt: float, dW: Array) ->
 
 
 def against(g: Array, dW: Array) -> Array:
-    """Let g meet the increment: elementwise, or as a matrix per row."""
+    """Multiply g by the increment: elementwise, or by a matrix per row."""
     if g.ndim == dW.ndim:
         return g * dW
     return array_namespace(g).matmul(g, dW[..., None])[..., 0]
 
 
 def root_of(h: Any) -> Any:
-    """Return the square root of the length of a step, a float or a number that JAX traces."""
+    """Return the square root of the step length, which is a float or a number traced by JAX."""
     return elementary(h).sqrt(h)
 
 

@@ -1,10 +1,10 @@
 r"""Stratonovich methods without derivatives: Euler-Heun, Heun's and the midpoint method.
 
-They average the noise over the step, which is what makes its calculus that of Stratonovich: no correction of
-the drift is needed, and the chain rule holds in the limit. Strong order 1 where the noise commutes, 1/2 in
-general (Levy areas are not used). When to use which: `euler_heun` where the drift is dear, `heun` or
-`midpoint` where drift errors matter (order 2 as the noise vanishes). For additive noise, the methods of
-strong order 3/2 cost no more.
+They average the diffusion over the step and therefore solve Stratonovich equations: no correction of the
+drift is needed, and the chain rule holds in the limit. Strong order 1 if the noise commutes, 1/2 in general
+(Levy areas are not used). When to use which: `euler_heun` if the drift is expensive, `heun` or `midpoint` if
+drift errors matter (order 2 as the noise vanishes). For additive noise, methods of strong order 3/2 cost no
+more.
 
 Source: Ruemelin (1982), Numerical treatment of stochastic differential equations, SIAM J. Numer. Anal. 19,
 604-613.

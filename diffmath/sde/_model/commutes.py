@@ -1,10 +1,10 @@
-r"""Does noise that is declared commutative commute? Looked at where a solve begins, before its first step.
+r"""Check noise that is declared commutative, once at the start of a solve, before its first step.
 
 .. math:: \sum_k g_{ki}\, \partial_k g_{dj} = \sum_k g_{kj}\, \partial_k g_{di} \quad \forall\, d, i, j
 
-A symbolic SDE proves it (`symbolic.SDE.is_commutative`); callables can only be asked at points. The bracket
-is bilinear, so that two combinations of the columns, in no pattern, show any two columns that do not commute:
-four calls, whatever the number of columns, or none where the derivative is given.
+A symbolic SDE proves it (`symbolic.SDE.is_commutative`); callables can only be evaluated at points. The
+bracket is bilinear, so two random combinations of the columns detect any two columns that do not commute.
+This takes four calls for any number of columns, or none if the derivative is given.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from diffmath.sde._model.look import Host, Look
 
 __all__ = ["refuse_false_commutativity"]
 
-# Derivatives that are given, or found by differences in single precision, agree to this share.
+# Relative tolerance for derivatives that are given, or differences in single precision.
 _CLOSE = 1e-3
 
-# What differences err by besides, in units of eps^(2/3) |g|^2 / |x|: third derivatives and round-off.
+# Further error of differences, in units of eps^(2/3) |g|^2 / |x|: third derivatives and round-off.
 _BENT = 1e3
 
 
@@ -28,7 +28,7 @@ def refuse_false_commutativity(look: Look) -> None:
     Raises
     ------
     ValueError
-        The brackets of two columns differ by more than differences of g can err.
+        The bracket of two columns exceeds the error of the differences of g.
     """
     if look.g.shape[2] < 2:
         return
@@ -68,7 +68,7 @@ def _by_differences(look: Look, scale: Host) -> tuple[Host, Host]:
     for direction, other in ((u, w), (w, u)):
         v = np.einsum("bdj,bj->bd", look.g, direction)
         length = np.abs(v).max(axis=1)
-        # A step of the size that balances eps / step against step^2, in the direction of the column.
+        # The step balances eps / step with step^2, in the direction of the column.
         step = (look.eps ** (1 / 3) * scale / np.where(length > 0, length, 1.0))[:, None]
         ahead, behind = (look.at(look.x + sign * step * v) for sign in (1.0, -1.0))
         along.append(np.einsum("bdj,bj->bd", (ahead - behind) / (2.0 * step[..., None]), other))

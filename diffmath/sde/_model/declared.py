@@ -1,10 +1,10 @@
-r"""Is a model what it is declared to be? Looked at once where a solve begins, by at most four calls.
+r"""Check that a model is what it is declared to be, once at the start of a solve, with at most four calls.
 
 .. math:: \text{additive: } \partial_k g = 0, \qquad \text{diagonal: } \partial_k g_i = 0 \; (k \ne i), \qquad
           \text{the derivative: } g(x + \delta) - g(x - \delta) = 2\, g'(x)\, \delta + O(\delta^3)
 
-A method relies on it without a word: with a false declaration its order falls, or its limit is wrong. A
-symbolic SDE is proven; callables can only be asked at points.
+A method relies on the declaration: if it is false, the order is lower or the limit is wrong. For a symbolic
+SDE the declaration is proven; callables can only be evaluated at points.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from diffmath.sde._model.look import CannotAskError, Host, Look
 
 __all__ = ["check_declared"]
 
-# A change of g by less than this many units in the last place of the largest entry of its row is rounding.
+# A change of g by fewer units in the last place than this, of the largest entry of its row, is rounding.
 _GRAINS = 16.0
 
-# A change is what calls at equal points do not show, by this factor.
+# A change counts if it exceeds the difference of two calls at equal points by this factor.
 _NOISE = 8.0
 
-# A derivative that is off by less than this share of the change is not refused: networks of low precision
-# are differentiated no better.
+# A derivative with an error below this fraction of the change is not refused: networks in low precision are
+# differentiated no more accurately.
 _SHARE = 0.05
 
-# Differences over a short and a long step that disagree by more than this share tell nothing.
+# Differences over a short and a long step that disagree by more than this fraction are not used.
 _AGREE = 0.25
 
-# If fewer of the entries than this have a slope, none is judged: it may be there by chance.
+# If fewer entries than this have a slope, none is judged: it may be chance.
 _RESOLVED = 0.75
 
 _SKIP = "check=False skips this look"
@@ -48,14 +48,14 @@ def check_declared(model: SDE, t: float, x: Array, method: Any, probed: Probed) 
     Raises
     ------
     ValueError
-        Noise that is declared additive, diagonal or commutative and is not, or a wrong derivative.
+        Noise that is declared additive, diagonal or commutative but is not, or a wrong derivative.
     """
     if 0 in x.shape or isinstance(model, Langevin) or is_tracing(x, probed.g):
         return
     for whole in (False, True):
         look = Look(model, t, x, probed, whole=whole)
         try:
-            with np.errstate(all="ignore"):  # what is not finite tells nothing
+            with np.errstate(all="ignore"):  # values that are not finite are not judged
                 _check(look, method)
         except CannotAskError:
             continue
@@ -76,16 +76,16 @@ def _check(look: Look, method: Any) -> None:
 
 
 def _relies(method: Any, noise: str) -> bool:
-    """Whether a method does better with this noise than with general noise; weak methods all do."""
+    """Whether a method has a higher order with this noise than with general noise; true for weak methods."""
     strong, _ = method.orders[noise]
     return strong is None or strong != method.orders.get("general", (None,))[0]
 
 
 def _moved(look: Look, tag: str) -> Host:
-    """Return points an eighth to a half away in every component, to either side.
+    """Return points moved in every component by an eighth to a half, in either direction.
 
-    In every second row, of itself; in the others, of 1: a state may begin far below its scale. Moves may be
-    as long as they like, since what does not depend on a component does not see it.
+    In every second row the move is relative to the component; in the others to 1, since a state may begin far
+    below its scale. Moves may be large: g must not depend at all on a component that it is independent of.
     """
     normals = look.normals(tag, look.x.shape[1])
     size = look.size.copy()
@@ -94,7 +94,7 @@ def _moved(look: Look, tag: str) -> Host:
 
 
 def _differs(look: Look, one: Host, other: Host) -> Host:
-    """Return where two diffusions differ by more than half the digits, in units of what is allowed."""
+    """Return where two diffusions differ by more than half the digits, in units of the tolerance."""
     entries = tuple(range(1, one.ndim))
     size = np.maximum(np.abs(one), np.abs(other))
     allowed = np.sqrt(look.eps) * size + _GRAINS * look.eps * size.max(axis=entries, keepdims=True)
@@ -104,7 +104,7 @@ def _differs(look: Look, one: Host, other: Host) -> Host:
 
 
 def _beyond_noise(look: Look, change: Host) -> Host:
-    """Return which changes two calls at the same points do not show: one more call."""
+    """Return the changes that exceed the difference of two calls at the same points; takes one more call."""
     noise = _differs(look, look.g, look.at(look.x)).max(initial=0.0)
     return np.asarray(change > max(1.0, _NOISE * noise))
 
@@ -123,7 +123,7 @@ def _check_additive(look: Look) -> None:
 
 
 def _check_diagonal(look: Look) -> None:
-    """Move some components, and then the others: those that stay must keep their g."""
+    """Move some components, then the others: the g of the unmoved components must not change."""
     first, after = _halves(look), _moved(look, "diagonal")
     some, all_ = look.at(np.where(first, after, look.x)), look.at(after)
     change = np.where(first, _differs(look, some, all_), _differs(look, look.g, some))
@@ -140,7 +140,7 @@ def _check_diagonal(look: Look) -> None:
 
 
 def _halves(look: Look) -> Host:
-    """Return half of the components for every row, any two apart in one of the rows (up to 256 of them)."""
+    """Return half of the components per row; any two are separated in some row (up to 256 components)."""
     rows, n = look.x.shape
     halves: Host = np.argsort(look.normals("halves", n), axis=1) < n // 2
     for row in range(min(rows, (n - 1).bit_length())):
@@ -149,7 +149,7 @@ def _halves(look: Look) -> Host:
 
 
 def _check_derivative(look: Look, derivative: Host) -> None:
-    """Compare with central differences: over short steps, and over long ones before anything is refused."""
+    """Compare with central differences over short steps, and over long ones before refusing anything."""
     direction, trials = _along_noise(look), list[_Trial]()
     suspect: Any = True
     for power in (1 / 3, 1 / 4):
@@ -162,7 +162,7 @@ def _check_derivative(look: Look, derivative: Host) -> None:
         sum(t.floor / t.length for t in trials),
     )
     suspect &= np.abs(slopes[0] - slopes[1]) <= _AGREE * np.maximum(*np.abs(slopes)) + floors
-    # What is wrong in one row of many may be noise that looks like a slope by chance.
+    # An error in one row of many may be noise that looks like a slope by chance.
     suspect &= suspect.sum(axis=0) >= trials[0].judged.sum(axis=0) / 2
     if not suspect.any():
         return
@@ -178,7 +178,7 @@ def _check_derivative(look: Look, derivative: Host) -> None:
 
 
 class _Trial(NamedTuple):
-    """A central difference: its length, the change seen and predicted, what is round-off, what is wrong."""
+    """A central difference: its length, the measured and predicted change, round-off, and wrong entries."""
 
     length: float
     central: Host
@@ -189,7 +189,7 @@ class _Trial(NamedTuple):
 
     @classmethod
     def of(cls, look: Look, derivative: Host, length: float, direction: Host) -> _Trial:
-        step = (look.x + (length * direction).astype(look.x.dtype)) - look.x  # as the points represent it
+        step = (look.x + (length * direction).astype(look.x.dtype)) - look.x  # as rounded
         after, before = look.at(look.x + step), look.at(look.x - step)
         central, crooked = (after - before) / 2, np.abs(after - 2 * look.g + before)
         sides = np.maximum(np.abs(after - look.g), np.abs(before - look.g))
@@ -207,7 +207,7 @@ class _Trial(NamedTuple):
 
 
 def _along_noise(look: Look) -> Host:
-    """Return where a step moves the state: along the noise, since no method asks for g' anywhere else."""
+    """Return the directions in which a step moves the state: along the noise, where methods use g'."""
     if look.model.noise == "diagonal":
         normals = look.normals("derivative", look.x.shape[1])
         share = np.sign(normals) * (0.5 + 0.5 * np.abs(np.tanh(normals)))
@@ -221,7 +221,7 @@ def _along_noise(look: Look) -> Host:
 
 
 def _predicted(derivative: Host, step: Host) -> Host:
-    """Return the change of g over a step: elementwise, or the last axis against it."""
+    """Return the change of g over a step: elementwise, or the product with the last axis."""
     if derivative.ndim == step.ndim:
         derivative, step = derivative[..., None], step[..., None]
         return np.asarray((derivative * step)[..., 0])

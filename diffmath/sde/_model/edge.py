@@ -1,4 +1,4 @@
-"""The public edge of the SDE solvers: what is checked once, before the first step."""
+"""Checks at the public entry points of the SDE solvers, done once before the first step."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["Prepared", "Probed", "as_sde", "check_state", "noise_shape", "prepar
 
 
 class Prepared(NamedTuple):
-    r"""A model and its initial states, as the solvers step them: rows of shape (batch, n)."""
+    r"""A model and its initial states in solver form: rows of shape (batch, n)."""
 
     model: SDE
     x: Array
     rows: Rows
 
     def shaped(self, x: Array) -> Array:
-        r"""Return states (..., batch, n) in the shape that the user gave, (..., batch, \*state)."""
+        r"""Return states (..., batch, n) in the user's shape, (..., batch, \*state)."""
         if len(self.rows.state) == 1:
             return x
         return array_namespace(x).reshape(x, (*x.shape[:-1], *self.rows.state))
@@ -74,7 +74,7 @@ def as_sde(model: Any, *, plain: bool = True) -> SDE:
 
 
 class Probed(NamedTuple):
-    """The shape of an increment, and what the diffusion and its derivative returned at the initial states."""
+    """The shape of an increment, and the diffusion and its derivative at the initial states."""
 
     shape: tuple[int, int]
     g: Array
@@ -82,17 +82,17 @@ class Probed(NamedTuple):
 
 
 def noise_shape(model: SDE, t: float, x: Array) -> tuple[int, int]:
-    """Return the shape of an increment of a model, checked as by `probe`."""
+    """Return the shape of an increment of a model, with the checks of `probe`."""
     return probe(model, t, x).shape
 
 
 def probe(model: SDE, t: float, x: Array) -> Probed:
-    """Call drift and diffusion once, check what they return, and tell the shape of an increment.
+    """Call drift and diffusion once, check the results, and return the shape of an increment.
 
     Raises
     ------
     TypeError
-        A result of another library, or that would change its dtype; a state modified in place.
+        A result of another library, or one that would change the dtype; a state modified in place.
     ValueError
         A result of the wrong shape for the declared noise.
     """
@@ -122,10 +122,11 @@ def probe(model: SDE, t: float, x: Array) -> Probed:
 
 
 def _refuse_two_readings(model: SDE, t: float, x: Array) -> None:
-    """Refuse a diffusion whose first axis could be the rows or the state: asked with another number of rows.
+    """Refuse a diffusion whose first axis could be the rows or the state, after a call with fewer or more
+    rows.
 
-    A matrix (dim, noise_dim) for all rows and a vector (batch, dim) for each look the same if there are as
-    many rows as components. One more call, in that case only.
+    A matrix (dim, noise_dim) for all rows and a vector (batch, dim) per row have the same shape if there are
+    as many rows as components. Only then one more call is made.
     """
     g, batch = model.diffusion, x.shape[0]
     if not isinstance(g, Watched) or g.rows is None or batch < 2 or batch != g.rows.state[0]:
@@ -133,10 +134,10 @@ def _refuse_two_readings(model: SDE, t: float, x: Array) -> None:
     found = g.shape_returned
     if not found or found[0] != batch or len(found) > 1 + len(g.rows.state):
         return
-    # More rows than a few, or fewer than many: a number that does not broadcast against `batch`.
+    # A number of rows that does not broadcast against `batch`.
     number = batch + 1 if batch < 8 else 7
     again = _shape_on(g, t, x, np.arange(number) % batch)
-    follows = again is None or again[0] != batch  # a closure over one array per row raises: it is per row
+    follows = again is None or again[0] != batch  # a closure over arrays with one entry per row raises
     elementwise = model.noise in ("diagonal", "scalar") or (
         model.noise == "additive" and model.noise_dim is None
     )
@@ -157,13 +158,13 @@ def _refuse_two_readings(model: SDE, t: float, x: Array) -> None:
 
 
 def _shape_on(g: Watched, t: float, x: Array, rows: Any) -> tuple[int, ...] | None:
-    """Return the shape that a diffusion returns for some rows, or None if it cannot be called on them."""
+    """Return the shape that a diffusion returns for some rows, or None if the call fails."""
     assert g.rows is not None
     g.rows.choose(rows)
     try:
         with np.errstate(all="ignore"):
             return tuple(g.raw(t, take(x, rows)).shape)
-    except Exception:  # noqa: BLE001  whatever a function does with arrays that do not fit
+    except Exception:  # noqa: BLE001  a function can raise anything for arrays that do not fit
         return None
     finally:
         g.rows.choose(None)
@@ -176,8 +177,8 @@ def _probe_derivative(model: SDE, t: float, x: Array, shape: tuple[int, ...]) ->
 
 
 def _probe(role: str, function: Any, t: float, x: Array, shape: tuple[int, ...] | None) -> Array:
-    lent = 1.0 * x  # a copy that torch can differentiate: the user's own array stays as it is
-    with np.errstate(all="ignore"):  # what is not finite is found after the step, and reported
+    lent = 1.0 * x  # a copy that torch can differentiate; the user's array stays unchanged
+    with np.errstate(all="ignore"):  # values that are not finite are detected after the step and reported
         result = guarded(function, role, t, t, lent)
     call = f"{role}(t, x)"
     if not compat.is_array_api_obj(result):

@@ -1,4 +1,4 @@
-r"""Langevin dynamics as data: a force, a friction, a temperature and masses; usable wherever an SDE is."""
+r"""Langevin dynamics as data: a force, a friction, a temperature and masses; usable like an SDE."""
 
 from __future__ import annotations
 
@@ -32,48 +32,48 @@ class Langevin(SDE):
     Parameters
     ----------
     force : callable
-        ``force(t, q)``, shape (batch, n) -> (batch, n): minus the gradient of the potential. It is not
-        divided by the mass.
+        ``force(t, q)``, shape (batch, n) -> (batch, n): the negative gradient of the potential, not divided
+        by the mass.
     friction : float
-        :math:`\gamma \ge 0`, a rate: velocities forget themselves in the time 1 / friction. 0 is Hamiltonian
+        :math:`\gamma \ge 0`, a rate: velocities decay on the time scale 1 / friction. 0 gives Hamiltonian
         dynamics.
     temperature : float
         :math:`T \ge 0` in units of energy (Boltzmann's constant times the temperature).
     mass : float or sequence of float, shape (n,)
-        m > 0, one for all components or one for each.
+        m > 0, one for all components or one per component.
     force_jacobian : callable, optional
-        ``force_jacobian(t, q)``: dF_i/dq_j, shape (batch, n, n); it becomes `drift_jacobian`, which implicit
-        methods use.
+        ``force_jacobian(t, q)``: dF_i/dq_j, shape (batch, n, n); it becomes `drift_jacobian`, used by
+        implicit methods.
 
     Raises
     ------
     TypeError
-        A force that takes data first or is not callable; a parameter that is not a number.
+        A force that takes the state first or is not callable; a parameter that is not a number.
     ValueError
         A parameter that is negative or not finite, a mass that is 0.
 
     Notes
     -----
-    *State.* An array (batch, 2 n), positions ``x[:, :n]`` and then velocities ``x[:, n:]``, as every SDE
-    solver takes it; `split`, `join` and `thermal` convert. The noise has n components per row, those of the
+    *State.* An array (batch, 2 n), positions ``x[:, :n]`` followed by velocities ``x[:, n:]``, accepted by
+    every SDE solver; `split`, `join` and `thermal` convert. The noise has n components per row, those of the
     velocities.
 
-    *Which method.* `baoab` to sample, where only averages count: the variance of positions in a harmonic
-    force is exact at every step below the stability limit (at :math:`k\,dt^2 / m = 0.16` and :math:`\gamma =
-    1`, `ubu` and `align` miss it by 2.6 %, `quicsort` by 0.02 %, `should` by 0.004 %). `ubu` for order 2
-    along the path with one force a step and any friction: without a force its law is exact. `align` for the
-    same from W and H, where friction * dt is below 1. `should` and `quicsort` for order 3 along the path,
-    with 3 and 2 forces a step; `quicsort` heats free particles by 0.25 % at friction * dt = 1 and by 24 % at
-    4, where `align` cools them by 10 % and `should` by 1 %. None of them is for stiff forces: like leapfrog,
-    all are stable to about :math:`dt = 2 \sqrt{m / k}`. Where friction is so strong that velocities do not
-    matter, the overdamped equation :math:`dq = F\,dt / (m \gamma) + \sqrt{2 T / (m \gamma)}\,dW`, a plain
-    SDE, costs less.
+    *Which method.* `baoab` to sample, if only averages matter: the variance of positions in a harmonic force
+    is exact at every step below the stability limit (at :math:`k\,dt^2 / m = 0.16` and :math:`\gamma = 1`,
+    the error of `ubu` and `align` is 2.6 %, of `quicsort` 0.02 %, of `should` 0.004 %). `ubu` for order 2
+    along the path with one force per step and any friction: without a force its law is exact. `align` for the
+    same order from W and H, if friction * dt is below 1. `should` and `quicsort` for order 3 along the path,
+    with 3 and 2 forces per step; `quicsort` heats free particles by 0.25 % at friction * dt = 1 and by 24 %
+    at 4, where `align` cools them by 10 % and `should` by 1 %. None of them is for stiff forces: like
+    leapfrog, all are stable up to about :math:`dt = 2 \sqrt{m / k}`. If the friction is so strong that
+    velocities do not matter, the overdamped equation
+    :math:`dq = F\,dt / (m \gamma) + \sqrt{2 T / (m \gamma)}\,dW`, an ordinary `SDE`, costs less.
 
-    *As an SDE.* A `Langevin` is an `SDE` with additive noise, a matrix (batch, 2 n, n), so that methods for
-    additive noise solve it. The five above need it as it is: they treat friction and noise exactly or nearly
-    so, and force alone limits their step.
+    *As an SDE.* A `Langevin` is an `SDE` with additive noise, a matrix (batch, 2 n, n), so methods for
+    additive noise can solve it. The five methods above need the `Langevin` itself: they treat friction and
+    noise exactly or nearly so, and only the force limits their step.
 
-    *Conventions elsewhere.* u of [1]_ is 1 / m, at T = 1. A friction per mass, :math:`\lambda = m \gamma`, is
+    *Other conventions.* The u of [1]_ is 1 / m, at T = 1. A friction :math:`\lambda = m \gamma` must be
     divided by m.
 
     References
@@ -155,7 +155,7 @@ class Langevin(SDE):
 
         .. math:: v \sim \mathcal N(0, T / m)
 
-        The velocity of a row depends on the key and its number (counted from `first_row`) alone.
+        The velocity of a row depends only on the key and the row number (counted from `first_row`).
         """
         q = check_array("q", q, ndim=2)
         first_row = check_count("first_row", first_row, 0)
@@ -164,11 +164,11 @@ class Langevin(SDE):
             random.fold_in(key, "sde.thermal"), (rows.stop, q.shape[1]), like=q, dtype=q.dtype, rows=rows
         )
         x = self.join(q, normals)
-        self.split(x)  # refuses masses of another number
+        self.split(x)  # refuses a number of masses that does not fit
         return self.join(q, self._per_component(lambda m: math.sqrt(self.temperature / m), q) * normals)
 
     def acceleration(self, t: float, q: Array) -> Array:
-        """Return the force over the mass, shape (batch, n)."""
+        """Return the force divided by the mass, shape (batch, n)."""
         return self._per_component(lambda m: 1.0 / m, q) * self.force(t, q)
 
     def noise_size(self, like: Array) -> float | Array:

@@ -1,4 +1,4 @@
-r"""Linear stochastic differential equations as matrices, exactly as the formulas have them."""
+r"""Linear stochastic differential equations as matrices."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class LinearSDE:
     B : array_like, shape (noise_dim, dim, dim), optional
         Multiplicative noise, one matrix for each Brownian motion; zero by default.
     b : array_like, shape (noise_dim, dim), optional
-        Additive noise: row l is what W_l pushes; zero by default.
+        Additive noise: row l is the coefficient of W_l; zero by default.
     calculus : {"ito", "stratonovich"}
-        How the integral against dW is meant.
+        Calculus of the integral against dW.
 
     Raises
     ------
@@ -44,7 +44,7 @@ class LinearSDE:
     Notes
     -----
     Ornstein-Uhlenbeck processes have B = 0 (:math:`b = G^T` for :math:`G\,dW`), geometric Brownian motions
-    a = 0 and b = 0. For what is linear and solved exactly: `moments`.
+    a = 0 and b = 0. `moments` solves for moments exactly.
 
     References
     ----------
@@ -111,9 +111,9 @@ class LinearSDE:
             Not a symbolic.SDE.
         ValueError
             An entry that is not proven to be linear in the state and free of the time, or a parameter without
-            a number; it is named.
+            a value; the message names it.
         """
-        from diffmath.symbolic import SDE  # SymPy loads here, and not with the solvers
+        from diffmath.symbolic import SDE  # imports SymPy, which the solvers do not need
 
         if not isinstance(equation, SDE):
             raise TypeError(
@@ -130,7 +130,7 @@ class LinearSDE:
         return cls(A, a, B, b, equation.calculus)
 
     def augmented(self) -> tuple[Matrix, Matrix]:
-        """Return the matrices of Y = (1, X), which obeys a linear equation without constants."""
+        """Return the matrices of Y = (1, X), which satisfies a linear equation without constants."""
         n, d = self.dim, self.noise_dim
         drift, noise = np.zeros((n + 1, n + 1)), np.zeros((d, n + 1, n + 1))
         drift[1:, 0], drift[1:, 1:] = self.a, self.A
@@ -157,7 +157,7 @@ def _real(name: str, value: Any, ndim: int | None) -> Matrix:
 
 
 def _affine(equation: Any, entries: Any, role: str) -> tuple[Matrix, Matrix]:
-    """Return matrix and constant of formulas, or refuse those that are not proven to be affine."""
+    """Return matrix and constant of formulas, or refuse formulas that are not proven to be affine."""
     from diffmath.symbolic._exact.exact import differentiate, is_zero
 
     origin = dict.fromkeys(equation.state, 0)

@@ -1,4 +1,4 @@
-"""A few rows of the initial states, at which a model is asked whether it is what it is declared to be."""
+"""A few rows of the initial states, at which the declarations of a model are checked."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ __all__ = ["CannotAskError", "Host", "Look"]
 
 Host = npt.NDArray[Any]
 
-# The more rows, the more places to look at. A false declaration shows almost everywhere, and networks are
-# dear to call.
+# More rows are more points to test. A false declaration shows almost everywhere, and networks are expensive
+# to call.
 _ROWS = 8
 
 
 class CannotAskError(Exception):
-    """The model cannot be called there: on another number of rows, or outside of its domain."""
+    """The model cannot be called there: with another number of rows, or outside of its domain."""
 
 
 class Look:
-    """Ask for the diffusion near some rows: the first 8, or fewer in turn; or near those of the whole batch.
+    """Evaluate the diffusion near some rows: the first 8 or fewer; or near all rows of the batch.
 
-    A closure over arrays of one row each can only be called on the whole batch.
+    A closure over arrays with one entry per row can only be called with the whole batch.
     """
 
     def __init__(self, model: SDE, t: float, x: Array, probed: Probed, *, whole: bool) -> None:
@@ -57,12 +57,12 @@ class Look:
 
     @property
     def eps(self) -> float:
-        """The unit of the last place, relative."""
+        """The relative machine precision."""
         return float(array_namespace(self._x).finfo(real_dtype(self._x)).eps)
 
     @cached_property
     def size(self) -> Host:
-        """How large a component is; one that is zero is as large as the largest of its row, or 1."""
+        """The scale of a component; for a zero component, that of the largest in its row, or 1."""
         size = np.abs(self.x)
         largest = size.max(axis=1, keepdims=True, initial=0.0)
         return np.where(size > 0, size, np.where(largest > 0, largest, 1.0))
@@ -72,13 +72,13 @@ class Look:
         return int(self._rows[row])
 
     def normals(self, tag: str, width: int) -> Host:
-        """Return fixed normals, one row per row: directions in no pattern that a model could have."""
+        """Return fixed normals, one row per row: directions that no model is aligned with."""
         key = random.fold_in(random.key(0), f"sde.check.{tag}")
         normals: Host = random.normal(key, (len(self._rows), width), like=np.empty(0))
         return normals
 
     def at(self, points: Host) -> Host:
-        """Return the diffusion at other points, of the shape of `x`: one call."""
+        """Return the diffusion at other points, with the shape of `x`: one call."""
         here, rows = asarray_like(points, self._x, self._x.dtype), rows_of(self.model)
         if self._whole:
             rest = self._x[len(self._rows) :, :]

@@ -1,7 +1,7 @@
-r"""A user's callables as functions of flat rows: bound to their parameters, whatever the shape of the state.
+r"""User callables as functions of flat rows, bound to their parameters, for any shape of the state.
 
-The solvers step states of shape (batch, n). A callable of states (batch, \*state) gets them in that shape,
-with the parameters of the rows that it is called on, and what it returns is made flat again.
+The solvers step states of shape (batch, n). A callable of states (batch, \*state) is called with that shape
+and the parameters of the current rows; its result is flattened again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def take(values: Any, rows: Indices) -> Any:
 
 @dataclass(eq=False)
 class Rows:
-    """The rows that callables are called on just now, all by default, with their parameters."""
+    """The rows that callables are currently called with, by default all, and their parameters."""
 
     state: tuple[int, ...]
     parameters: Any = None
@@ -48,13 +48,13 @@ class Rows:
         self._now = self.parameters
 
     def choose(self, rows: Indices | None) -> None:
-        """From now on, callables are called on these rows; None: on all."""
+        """Select the rows of all further calls; None: all rows."""
         if self.parameters is not None:
             self._now = self.parameters if rows is None else take(self.parameters, rows)
 
     def bound(self, function: Any, role: str) -> Any:
         """Return a function of (t, x) with x of shape (rows, n)."""
-        plain = bind(function, self.parameters, self.args, role)  # refuses another number of arguments
+        plain = bind(function, self.parameters, self.args, role)  # refuses a wrong number of arguments
         if self.parameters is not None:
             plain = partial(self._call, function)
         return plain if len(self.state) == 1 else partial(self._shaped, plain)
@@ -71,7 +71,7 @@ class Rows:
 
 
 def fit_of(model: SDE, role: str, state: tuple[int, ...]) -> Any:
-    """Return what makes a full, flat array of what a callable returned, or None if nothing is to be done."""
+    """Return a function that expands and flattens results, or None if nothing needs to be done."""
     flat = len(state) == 1
     if role == "drift":
         return None if flat else partial(_fit_drift, state)
@@ -108,7 +108,7 @@ def _image(x: Array, state: tuple[int, ...]) -> Array:
 
 
 def _fit_tail(role: str, state: tuple[int, ...], tail: tuple[int, ...], values: Any, x: Array) -> Any:
-    """Fit derivatives, of shape (batch, *tail); a first axis of 1 or none stands for all rows."""
+    """Expand derivatives of shape (batch, *tail); a first axis of 1, or no first axis, means all rows."""
     if not compat.is_array_api_obj(values):
         return values
     found, rows = tuple(values.shape), x.shape[0]

@@ -1,4 +1,4 @@
-"""A user's callables as the solvers call them: what they return must keep its kind, call after call."""
+"""User callables with checks: shape, dtype and library of their results must not change between calls."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["Watched", "rows_of", "watched"]
 
 
 class Watched:
-    """A drift, diffusion or force; its first result sets shape and dtype, and must be left alone.
+    """A drift, diffusion or force; its first result sets shape and dtype, and must not be overwritten.
 
-    `fit` makes a full array of a constant or of a shape that broadcasts; `rows` are those it is called on.
+    `fit` expands a constant or a shape that broadcasts to a full array; `rows` are the rows of the calls.
     """
 
     __slots__ = (
@@ -42,7 +42,7 @@ class Watched:
         self._tail: tuple[int, ...] = ()
         self._first: FirstResult | None = None
         self._fitting = fit is not None
-        self.shape_returned: tuple[int, ...] = ()  # at the first call, before it was made full
+        self.shape_returned: tuple[int, ...] = ()  # of the first result, before it was expanded
 
     def __call__(self, t: float, x: Array) -> Any:
         raw = self.function(t, x)
@@ -55,7 +55,7 @@ class Watched:
         shape = (x.shape[0], *self._tail)
         if getattr(result, "shape", None) != shape or result.dtype != self._dtype:
             result = self._amend(result, x, shape)
-        first = self._first  # threads share it: another may end it meanwhile
+        first = self._first  # read once: another thread may clear it meanwhile
         if first is not None and first.settled(result):
             self._first = None
         elif self._anew:
@@ -63,23 +63,23 @@ class Watched:
         return result
 
     def alone(self, t: float, x: Array) -> Any:
-        """Call the function without watching it: on rows that are not those of the solve."""
+        """Call the function without checks, on rows that are not those of the solve."""
         raw = self.raw(t, x)
         return raw if self.fit is None else self.fit(raw, x)
 
     def raw(self, t: float, x: Array) -> Any:
-        """Call the function as it is; the watch begins anew, since a buffer may have been replaced."""
+        """Call the function directly and restart the checks, since a buffer may have been replaced."""
         self._first, self._anew = None, True
         return self.function(t, x)
 
     def _begin(self, result: Any) -> None:
-        """Learn from the first result; what it must be is checked by who asked for it."""
+        """Record the first result; the caller checks it."""
         if compat.is_array_api_obj(result) and result.ndim:
             self._tail, self._first = tuple(result.shape[1:]), FirstResult(self.role, result)
-            self._dtype = result.dtype  # last: from now on, other threads look at the rest
+            self._dtype = result.dtype  # last: other threads check the result once this is set
 
     def _amend(self, result: Any, x: Array, shape: tuple[int, ...]) -> Any:
-        """Fit a result that is not full as the first one was, or refuse it."""
+        """Expand a result that is not full in the same way as the first one, or refuse it."""
         if self.fit is not None and not self._fitting:
             self._fitting = True
             result = self.fit(result, x)
@@ -96,7 +96,7 @@ class Watched:
             raise TypeError(f"{self.role} must return {self._dtype}, as before; got {result.dtype}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Worker processes are sent the function, not what one call returned.
+        # Worker processes get the function, not the result of a call.
         return Watched, (self.role, self.function, self.fit, self.rows)
 
 
@@ -104,7 +104,7 @@ _ROLES = ("drift", "diffusion", "drift_jacobian", "diffusion_derivative")
 
 
 def watched(model: SDE, rows: Rows) -> SDE:
-    """Return the model of flat rows, bound to its parameters, with its callables watched, for one run."""
+    """Return the model for flat rows, bound to its parameters, with checked callables, for one run."""
     if isinstance(model, Langevin):
         force = Watched("force(t, q)", rows.bound(model.force, "force"), rows=rows)
         jacobian = model.force_jacobian
@@ -122,6 +122,6 @@ def watched(model: SDE, rows: Rows) -> SDE:
 
 
 def rows_of(model: SDE) -> Rows | None:
-    """Return the rows that the callables of a watched model are called on."""
+    """Return the `Rows` that the callables of a watched model use."""
     found = getattr(model.force if isinstance(model, Langevin) else model.drift, "rows", None)
     return found if isinstance(found, Rows) else None

@@ -40,30 +40,29 @@ class ImplicitSRA(TableauStep):
     Parameters
     ----------
     tableau : ImplicitSRATableau
-        Its coefficients.
+        Coefficients.
     newton : ode.Newton
-        How the equations of the stages are solved.
+        Settings of the iteration that solves the stage equations.
 
     Raises
     ------
     TypeError
-        A tableau of another family; no `ode.Newton`.
+        A tableau of another family; `newton` is not an `ode.Newton`.
 
     Notes
     -----
-    *When.* `skencarp` where the drift is stiff and the noise additive, and slow components should be followed
-    closely. For the law of fast ones take ``theta_maruyama(0.5)`` (see below); where nothing is stiff, `sra1`
-    has the same error for two evaluations of the drift.
+    *When.* `skencarp` if the drift is stiff, the noise additive, and the slow components must be accurate.
+    For the law of fast components use ``theta_maruyama(0.5)`` (see below). If nothing is stiff, `sra1` has
+    the same error with two evaluations of the drift.
 
     Called as ``step(model, t, x, dt, noise)``, x of shape (batch, dim), with an `Increment` that has H; the
-    result has the library, device and precision of x. Strong order 3/2. The Jacobian is that of the start of
-    the step (``model.drift_jacobian``, or dim differences); rows that do not converge with it take it anew.
-    Two evaluations of the drift for every implicit stage of a linear drift, usually one or two more
-    otherwise; one inverse (dim, dim) per row and step for each different entry of A0's diagonal. NaN in rows
-    that fail.
+    result has the library, device and precision of x. Strong order 3/2. The Jacobian is evaluated at the
+    start of the step (``model.drift_jacobian``, or dim differences); rows that do not converge with it get a
+    new one. For a linear drift, two drift evaluations per implicit stage; otherwise usually one or two more.
+    One inverse (dim, dim) per row and step for each different entry on A0's diagonal. NaN in rows that fail.
 
-    *Which noise is damped.* A stiff component forgets its state, but keeps of its noise what no stage sees:
-    :math:`W - b (W/2 + H)`, with b the last row sum of B0, a variance of h/4 at best.
+    *Damping of the noise.* A stiff component forgets its state, but keeps the part of its noise that no stage
+    contains: :math:`W - b (W/2 + H)`, with b the last row sum of B0; its variance is at least h/4.
 
     References
     ----------
@@ -94,7 +93,7 @@ class ImplicitSRA(TableauStep):
         return self._advance(model, t, x, dt, noise)[0]
 
     def with_error(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> tuple[Array, Array]:
-        r"""Return the new state, and its distance to an embedded Euler step whose stiff part is damped.
+        r"""Return the new state, and its difference from an embedded Euler step with a damped stiff part.
 
         .. math:: (I - a h J)^{-1} h \Bigl(\sum_i \alpha_i f_i - f_1\Bigr)
                   + \sum_i \beta^{(2)}_i g_i \tfrac{I_{10}}{h}
@@ -104,7 +103,7 @@ class ImplicitSRA(TableauStep):
         new, slopes, noise_part, linear = self._advance(model, t, x, dt, noise)
         c = self.tableau.floats
         correction = linear.solve(c["A0"][-1][-1], weighted(c["alpha"], slopes) - slopes[0])
-        return new, correction + noise_part + (new - new)  # NaN wherever the state is
+        return new, correction + noise_part + (new - new)  # NaN if the state is NaN
 
     def _advance(
         self, model: SDE, t: float, x: Array, dt: float, noise: Increment
@@ -130,7 +129,7 @@ class ImplicitSRA(TableauStep):
         return without(failed, moved + noise_part), slopes, noise_part, linear
 
 
-# Irrational coefficients are rounded to 90 digits; all conditions then hold to 1e-80.
+# Irrational coefficients are rounded to 90 digits; all conditions hold to 1e-80.
 _DIGITS = 90
 
 
@@ -138,12 +137,12 @@ def skencarp_coefficients(*, as_published: bool = False) -> dict[str, Any]:
     r"""Return the coefficients of SKenCarp, derived.
 
     The drift stages are those of an L-stable ESDIRK method of order 3 and stage order 2 with the third node
-    at 3/5. Two row sums of B0 are free, for two conditions, alpha . B0 e = 1 and alpha . (B0 e)^2 = 3/2: a
-    quadratic equation. The published solution, (-12.2, -14.4), throws the stages ten standard deviations
-    away; the other one is (-0.30, 1.89).
+    at 3/5. Two row sums of B0 are free and have two conditions, alpha . B0 e = 1 and alpha . (B0 e)^2 = 3/2,
+    a quadratic equation. The published solution, (-12.2, -14.4), displaces the stages by ten standard
+    deviations; the other solution is (-0.30, 1.89).
     """
     gamma = Fraction("0.4358665215084589994160194511935568425")
-    for _ in range(3):  # Newton for the root that makes the method L-stable
+    for _ in range(3):  # Newton's iteration for the root that makes the method L-stable
         value = gamma**3 - 3 * gamma**2 + Fraction(3, 2) * gamma - Fraction(1, 6)
         gamma = round(gamma - value / (3 * gamma**2 - 6 * gamma + Fraction(3, 2)), _DIGITS)
     c2, c3 = 2 * gamma, Fraction(3, 5)

@@ -35,17 +35,17 @@ class AdditiveRungeKutta(TableauStep):
     Parameters
     ----------
     tableau : AdditiveNoiseTableau
-        Its coefficients.
+        Coefficients.
 
     Notes
     -----
-    Called as ``step(model, t, x, dt, noise)`` with an `Increment` that has H. The noise is that of the
-    elapsed time also for negative `dt`.
+    Called as ``step(model, t, x, dt, noise)`` with an `Increment` that has H. The noise is always that of the
+    elapsed time, also for negative `dt`.
 
-    *When to use.* `shark` and `sra1` cost the same and have the same orders; the constant of `shark` is often
-    the smaller. `sea` has order 1 with one evaluation of the drift: local errors are :math:`O(h^2)` instead
-    of the :math:`O(h^{3/2})` of Euler-Maruyama, and the constant is smaller. Methods with `alpha_embedded`
-    have an error estimate, `with_error`.
+    *When to use.* `shark` and `sra1` have the same cost and the same orders; the error constant of `shark` is
+    often smaller. `sea` has order 1 with one evaluation of the drift: local errors are :math:`O(h^2)` instead
+    of :math:`O(h^{3/2})` for Euler-Maruyama, and the constant is smaller. Methods with `alpha_embedded` have
+    an error estimate, `with_error`.
 
     References
     ----------
@@ -69,7 +69,7 @@ class AdditiveRungeKutta(TableauStep):
         return add(kick, dt, weighted(self.tableau.floats["alpha"], slopes), None, noise.W)
 
     def with_error(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> tuple[Array, Array]:
-        """Return the new state and its distance to the embedded one, with other weights of the drift."""
+        """Return the new state and its difference from the embedded one, with other drift weights."""
         slopes, kick = self._stages(model, t, x, dt, noise)
         c = self.tableau.floats
         moved = add(kick, dt, weighted(c["alpha"], slopes), None, noise.W)
@@ -78,7 +78,7 @@ class AdditiveRungeKutta(TableauStep):
     def _stages(
         self, model: SDE, t: float, x: Array, dt: float, noise: Increment
     ) -> tuple[list[Array], Array]:
-        """Return the slopes, and the state moved by the noise alone."""
+        """Return the slopes, and the state with only the noise added."""
         H = area(noise)
         c = self.tableau.floats
         g = [model.diffusion(t + node * dt, x) for node in c["c1"]]
@@ -103,17 +103,17 @@ class StratonovichRungeKutta(TableauStep):
     Parameters
     ----------
     tableau : StratonovichTableau
-        Its coefficients.
+        Coefficients.
 
     Notes
     -----
-    Called as ``step(model, t, x, dt, noise)`` with an `Increment` that has H. The noise is that of the
-    elapsed time also for negative `dt`.
+    Called as ``step(model, t, x, dt, noise)`` with an `Increment` that has H. The noise is always that of the
+    elapsed time, also for negative `dt`.
 
     *When to use.* `slow_rk` for diagonal, scalar and other commutative Stratonovich noise: strong order 3/2.
-    `general_shark` and `spark` for general noise, where without Levy areas the order is 1/2 for all, with a
-    small constant; `spark` has an error estimate. Not for Ito equations: convert them (`symbolic.SDE`), or
-    use `sriw1`. For additive noise `shark` does the same with fewer evaluations.
+    `general_shark` and `spark` for general noise, where no method without Levy areas has an order above 1/2;
+    their constants are small, and `spark` has an error estimate. Not for Ito equations: convert them
+    (`symbolic.SDE`), or use `sriw1`. For additive noise `shark` has the same order with fewer evaluations.
 
     References
     ----------
@@ -140,7 +140,7 @@ class StratonovichRungeKutta(TableauStep):
         return add(moved, dt, None, weighted(c["betaH"], g), area(noise))
 
     def with_error(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> tuple[Array, Array]:
-        """Return the new state and its distance to the embedded one, which does not use H in its weights."""
+        """Return the new state and its difference from the embedded one, whose weights do not use H."""
         slopes, g = self._stages(model, t, x, dt, noise)
         c = self.tableau.floats
         moved = add(x, dt, weighted(c["alpha"], slopes), weighted(c["betaW"], g), noise.W)
@@ -170,7 +170,7 @@ class StratonovichRungeKutta(TableauStep):
 
 _SPLITTING = "Foster, dos Reis & Strange (2024), SIAM J. Numer. Anal. 62, 500-532, equation ({})"
 
-# The diffusion is seen at the middle of the step, as the drift is: nothing changes for constant noise.
+# The diffusion is evaluated at the middle of the step, like the drift: for constant noise nothing changes.
 sea = tableau_method(
     AdditiveRungeKutta, "sea", {"additive": (1.0, 1.0)}, deterministic_order=1, order="1",
     reference=_SPLITTING.format("5.8"),

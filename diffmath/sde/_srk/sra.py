@@ -32,16 +32,16 @@ class SRA(TableauStep):
     Parameters
     ----------
     tableau : SRATableau
-        Its coefficients.
+        Coefficients.
 
     Notes
     -----
     Called as ``step(model, t, x, dt, noise)`` with an `Increment` that has H. Strong order 3/2, weak order 2.
     One evaluation of the drift per stage, and one of the diffusion per distinct node c1.
 
-    *When to use.* For additive noise, with two evaluations of the drift a step: `sra1`; `sra3` where noise is
-    weak (order 3 without it); `sosra` where steps are limited by stability. `sra2` differs from `sra1` in the
-    times at which it looks at the diffusion.
+    *When to use.* For additive noise, with two evaluations of the drift per step: `sra1`; `sra3` for weak
+    noise (order 3 without noise); `sosra` if stability limits the step. `sra2` differs from `sra1` in the
+    times at which it evaluates the diffusion.
 
     References
     ----------
@@ -69,7 +69,7 @@ class SRA(TableauStep):
         return add(moved, dt, None, weighted(c["beta2"], g), time_integral)
 
     def with_error(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> tuple[Array, Array]:
-        r"""Return the new state and its distance to an embedded Euler step, of strong order 1.
+        r"""Return the new state and its difference from an embedded Euler step, of strong order 1.
 
         .. math:: h \Bigl(\sum_i \alpha_i f_i - f_1\Bigr) + \sum_i \beta^{(2)}_i g_i \tfrac{I_{10}}{h}
         """
@@ -127,7 +127,7 @@ sra3 = tableau_method(
 
 _OPTIMIZED = "Rackauckas & Nie (2020), Stability-optimized high order methods, IEEE HPEC, decimals as printed"
 
-# Printed to 16 digits, with coefficients up to 18: the conditions hold to 1e-14.
+# Printed to 16 digits, with coefficients up to 18, so the conditions hold to 1e-14.
 sosra = tableau_method(
     SRA, "sosra", _ORDERS, deterministic_order=2, reference=_OPTIMIZED, tolerance="1e-14",
     alpha=["0.2889874966892885", "0.6859880440839937", "0.025024459226717772"],

@@ -38,17 +38,17 @@ class SRI(TableauStep):
     Parameters
     ----------
     tableau : SRITableau
-        Its coefficients.
+        Coefficients.
 
     Notes
     -----
     Called as ``step(model, t, x, dt, noise)`` with an `Increment` that has H. Strong and weak order 3/2. With
-    a negative `dt` the drift goes backwards, and the noise is that of the elapsed time h = abs(dt).
+    a negative `dt` the drift is integrated backwards; the noise is that of the elapsed time h = abs(dt).
 
-    *When to use.* For pathwise accuracy with diagonal or scalar Ito noise that is not small, four evaluations
-    of the diffusion a step: `sriw1` by default, `sosri` where steps are limited by stability. For
-    expectations alone a weak method does the same with random variables of few values. Not for matrices:
-    general noise needs Levy areas.
+    *When to use.* For pathwise accuracy with diagonal or scalar Ito noise that is not small, with four
+    evaluations of the diffusion per step: `sriw1` by default, `sosri` if stability limits the step. For
+    expectations only, use a weak method, whose random variables take few values. Not for matrix noise, which
+    needs Levy areas.
 
     References
     ----------
@@ -73,7 +73,7 @@ class SRI(TableauStep):
         return self._add_noise(self._add_noise(moved, g, noise, dt, (1, 2)), g, noise, dt, (3, 4))
 
     def with_error(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> tuple[Array, Array]:
-        r"""Return the new state and its distance to an embedded step of strong order 1.
+        r"""Return the new state and its difference from an embedded step of strong order 1.
 
         .. math:: h \Bigl(\sum_i \alpha_i f_i - f_1\Bigr)
             + \sum_i \Bigl(\beta^{(3)}_i \tfrac{I_{10}}{h} + \beta^{(4)}_i \tfrac{I_{111}}{h}\Bigr) g_i
@@ -87,7 +87,7 @@ class SRI(TableauStep):
     def _add_noise(
         self, x: Array, g: Sequence[Array | None], noise: Increment, dt: float, which: tuple[int, ...]
     ) -> Array:
-        """Add the terms of beta1 to beta4 that are asked for."""
+        """Add the selected terms of beta1 to beta4."""
         W, h, c = noise.W, abs(dt), self.tableau.floats
         integrals: dict[int, Array] = {
             1: W,
@@ -107,7 +107,7 @@ class SRI(TableauStep):
         time_integral = 0.5 * W + H
         slopes: list[Array | None] = []
         g: list[Array | None] = []
-        at_start: Array | None = None  # the drift at the state itself, which several stages are
+        at_start: Array | None = None  # the drift at the state itself, which several stages use
         for i, (drift_used, diffusion_used) in enumerate(self._used()):
             slope = diffusion = None
             if drift_used and not any(c["A0"][i] + c["B0"][i]):
@@ -125,14 +125,15 @@ class SRI(TableauStep):
         return slopes, g
 
     def _used(self) -> list[tuple[bool, bool]]:
-        """Tell of every stage whether its drift and its diffusion are used."""
+        """Return for every stage whether its drift and its diffusion are used."""
         c = self.tableau.floats
         drifts = needed(*c["A0"], *c["A1"], c["alpha"])
         diffusions = needed(*c["B0"], *c["B1"], *(c[f"beta{k}"] for k in range(1, 5)))
         return list(zip(drifts, diffusions, strict=True))
 
 
-# Weak order 2 would need E W b(b,b,b) = 0, of size h^{5/2}, which no method here has: tests/sde/test_sri.py.
+# Weak order 2 would need E W b(b,b,b) = 0, of size h^{5/2}; no method here satisfies it:
+# tests/sde/test_sri.py.
 _ORDERS = {"diagonal": (1.5, 1.5), "scalar": (1.5, 1.5)}
 
 _ROESSLER = "Roessler (2010), SIAM J. Numer. Anal. 48, 922-952, table 7"
@@ -165,7 +166,7 @@ sriw2 = tableau_method(
 
 _OPTIMIZED = "Rackauckas & Nie (2020), Stability-optimized high order methods, IEEE HPEC, decimals as printed"
 
-# Printed to 16 digits: the conditions hold to 1e-14.
+# Printed to 16 digits, so the conditions hold to 1e-14.
 sosri = tableau_method(
     SRI, "sosri", _ORDERS, deterministic_order=2, reference=_OPTIMIZED, tolerance="1e-14",
     alpha=["1.140099274172029", "-0.6401334255743456", "0.4736296532772559", "0.026404498125060714"],

@@ -1,4 +1,4 @@
-"""What the stages of every stochastic Runge-Kutta method are made of: weighted sums of evaluations."""
+"""Building blocks of the stages of stochastic Runge-Kutta methods: weighted sums of evaluations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 
 @dataclass(frozen=True, repr=False)
 class TableauStep:
-    """A step that is its tableau: what the steps of all families share."""
+    """A step that is defined by its tableau: the common base of the steps of all families."""
 
     family: ClassVar[type[StochasticTableau]]
 
@@ -43,7 +43,7 @@ class TableauStep:
 
 @dataclass(frozen=True)
 class Estimated:
-    """The step of a method with its error estimate; unlike a bound method, it compares and pickles."""
+    """The step of a method with its error estimate; unlike a bound method, it can be compared and pickled."""
 
     step: Any
 
@@ -54,7 +54,7 @@ class Estimated:
 
 
 def weighted(weights: Sequence[float], values: Sequence[Array | None]) -> Array | None:
-    """Return the sum of weights times values, None if all weights are zero: zeros cost nothing."""
+    """Return the sum of weights times values, None if all weights are zero: zero weights cost nothing."""
     total = None
     for weight, value in zip(weights, values, strict=False):
         if weight != 0.0 and value is not None:
@@ -64,18 +64,18 @@ def weighted(weights: Sequence[float], values: Sequence[Array | None]) -> Array 
 
 
 def needed(*rows: Sequence[float]) -> tuple[bool, ...]:
-    """Tell for every stage whether any of these rows of weights uses it."""
+    """Return for every stage whether any of these rows of weights uses it."""
     return tuple(any(column) for column in zip(*rows, strict=True))
 
 
 def add(x: Array, dt: float, slope: Array | None, g: Array | None, noise: Array) -> Array:
-    """Return x + dt slope + g noise, without what is None."""
+    """Return x + dt slope + g noise, without terms that are None."""
     moved = x if slope is None else x + dt * slope
     return moved if g is None else moved + against(g, noise)
 
 
 def area(noise: Any) -> Array:
-    """Return the space-time Levy area of an increment, or say how to get it."""
+    """Return the space-time Levy area of an increment, or raise an error that says how to get it."""
     if not isinstance(noise, Increment) or noise.H is None:
         raise TypeError(
             f"the noise must be an Increment with H; got {noise!r}: set increments=levy_increments('H')"
@@ -86,7 +86,7 @@ def area(noise: Any) -> Array:
 def additive_noise(
     model: SDE, t: float, x: Array, dt: float, noise: Increment, c: Mapping[str, Any]
 ) -> tuple[list[Array | None], Array]:
-    """Return g at the time of every stage that is used, each node once, and I_10 / h."""
+    """Return g at the time of every used stage, each node once, and I_10 / h."""
     H = area(noise)
     used = needed(*c["B0"], c["beta1"], c["beta2"])
     nodes = {node for node, is_used in zip(c["c1"], used, strict=True) if is_used}
@@ -107,7 +107,7 @@ def tableau_method(
     order: str | Fraction | None = None,
     **coefficients: Any,
 ) -> Method:
-    """Return the method with these coefficients: prove the tableau, count its evaluations, set its noise."""
+    """Return the method with these coefficients: prove the tableau, count evaluations, choose the noise."""
     tableau = step.family(
         name=name,
         coefficients=coefficients,
@@ -130,7 +130,7 @@ def tableau_method(
 
 
 def _drift_evaluations(tableau: StochasticTableau) -> int:
-    """Count the stages at which the drift is used and is not that of the state itself."""
+    """Count the stages at which the drift is used, except those at the state itself."""
     c = tableau.floats
     used = needed(*c["A0"], *c.get("A1", ()), c["alpha"])
     rows = zip(*(c[name] for name in ("A0", "B0", "BW", "BH") if name in c), strict=True)

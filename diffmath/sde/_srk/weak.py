@@ -1,9 +1,10 @@
 r"""Weak methods of order 2 for any Ito noise: Roessler's and Tang & Xiao's families, and Platen's method.
 
-They get expectations right, not paths: use them for :math:`\mathrm E\,\phi(X_T)`, with steps far larger than
-a strong method needs; never for a single path, a filter, or anything that compares two runs on one noise.
-`w2ito1` takes the fewest evaluations of g, `dri1` has small errors, `platen_weak2` is the classic. For
-diagonal and scalar noise all cost three evaluations of g a step; for a matrix of m columns, 2 m + 1 or more.
+They approximate expectations, not paths: use them for :math:`\mathrm E\,\phi(X_T)`, with much larger steps
+than a strong method needs; never for a single path, a filter, or a comparison of two runs with the same
+noise. `w2ito1` takes the fewest evaluations of g, `dri1` has small errors, `platen_weak2` is the classical
+method. For diagonal and scalar noise all cost three evaluations of g per step; for a matrix with m columns, 2
+m + 1 or more.
 
 Source: Roessler (2009), SIAM J. Numer. Anal. 47, 1713-1738; Tang & Xiao (2017), BIT 57, 241-260; Kloeden &
 Platen (1992), section 15.1.
@@ -34,12 +35,13 @@ class WeakStep(TableauStep):
     Parameters
     ----------
     tableau : WeakTableau
-        Its coefficients.
+        Coefficients.
 
     Notes
     -----
     Called as ``step(model, t, x, dt, noise)`` with a `WeakIncrement`. For diagonal, scalar and additive
-    elementwise noise the stages of all Brownian motions are one, since b^k depends on x_k or is alone.
+    elementwise noise, the stages of all Brownian motions coincide, since b^k depends only on x_k or is the
+    only column.
 
     References
     ----------
@@ -78,7 +80,7 @@ class TangXiaoStep(TableauStep):
     Parameters
     ----------
     tableau : TangXiaoTableau
-        Its coefficients.
+        Coefficients.
 
     Notes
     -----
@@ -139,7 +141,7 @@ def _stages(
 
 
 def _diffusion(model: SDE, t: float, base: Array, kick: Array | None) -> Array:
-    """Return g at ``base + kick``; or column k of g at the state moved by slice k of kick, if it has any."""
+    """Return g at ``base + kick``; or column k of g at the state plus slice k of kick, if it has slices."""
     if kick is None or kick.ndim == 2:
         return model.diffusion(t, base if kick is None else base + kick)
     columns = [model.diffusion(t, base + kick[:, :, k])[:, :, k] for k in range(kick.shape[2])]
@@ -147,12 +149,12 @@ def _diffusion(model: SDE, t: float, base: Array, kick: Array | None) -> Array:
 
 
 def _per_column(values: Array, sign: Any) -> Array:
-    """Multiply by a sign per row, (batch, 1), whatever the axes."""
+    """Multiply by a sign per row, (batch, 1), for any number of axes."""
     return values * (sign[:, :, None] if values.ndim == 3 and not isinstance(sign, float) else sign)
 
 
 def _others(noise: Any, h: float, *, product: bool) -> Array:
-    r"""Return the variables of pairs, (batch, l, k), zero for l = k: how much of b^l stage k sees.
+    r"""Return the variables of pairs, (batch, l, k), zero for l = k: the weight of b^l in stage k.
 
     ``(W_k W_l - h S_kl) / 2`` if `product`, otherwise ``W_l (1 - S_kl) / 2``.
     """
@@ -212,7 +214,8 @@ w2ito1 = tableau_method(
 def platen_step(model: SDE, t: float, x: Array, dt: float, noise: WeakIncrement) -> Array:
     r"""Advance by Platen's explicit step of weak order 2, Kloeden & Platen (1992), (15.1.3).
 
-    Supporting values: x + a h +- b^k sqrt(h) for the noise's own columns, x +- b^r sqrt(h) for the others.
+    Supporting values: x + a h +- b^k sqrt(h) for the columns of the noise itself, x +- b^r sqrt(h) for the
+    others.
     """
     h, root, W = abs(dt), root_of(abs(dt)), noise.W
     a, g = model.drift(t, x), model.diffusion(t, x)
@@ -234,7 +237,7 @@ def platen_step(model: SDE, t: float, x: Array, dt: float, noise: WeakIncrement)
 
 
 def _without(r: int, W: Array) -> Array:
-    """Ones but for a zero in place r, (1, noise_dim)."""
+    """Ones with a zero in place r, (1, noise_dim)."""
     xp = array_namespace(W)
     return 1.0 - xp.eye(W.shape[1], dtype=W.dtype, device=device(W))[r : r + 1, :]
 

@@ -1,4 +1,4 @@
-"""Stochastic tableaux, a class per family, and the order conditions they must satisfy to exist.
+"""Stochastic tableaux, one class per family, and the order conditions that are proven when they are built.
 
 Belongs here: exact coefficients. A new family is one class: its layout, its claim, its conditions. May
 import: `symbolic`.

@@ -1,4 +1,4 @@
-"""Coefficients of stochastic Runge-Kutta methods as exact numbers of full shape."""
+"""Coefficients of stochastic Runge-Kutta methods as exact numbers with complete shapes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["Layout", "exact_coefficients"]
 class Layout(NamedTuple):
     """Names and shapes of the coefficients of one family.
 
-    `vectors` are required; a matrix that is left out is zero. Sizes follow `alpha`, one entry per stage;
-    those `at_nodes` follow `c1`, one entry per evaluation of the diffusion. A matrix is strictly lower
-    triangular unless it is in `diagonal` (lower triangular) or `full`.
+    `vectors` are required; an omitted matrix is zero. Sizes follow `alpha`, one entry per stage; those of
+    `at_nodes` follow `c1`, one entry per evaluation of the diffusion. A matrix is strictly lower triangular
+    unless it is in `diagonal` (lower triangular) or `full`.
     """
 
     vectors: tuple[str, ...]
@@ -30,7 +30,7 @@ class Layout(NamedTuple):
 
 
 def exact_coefficients(family: str, layout: Layout, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the coefficients of a family as exact numbers of full shape, or refuse names and shapes."""
+    """Return coefficients as exact numbers with complete shapes; refuse wrong names or shapes."""
     required, every = set(layout.vectors), {*layout.vectors, *layout.matrices, *layout.optional}
     missing, unknown = required - set(given), set(given) - every
     if missing or unknown:
@@ -58,7 +58,7 @@ def exact_coefficients(family: str, layout: Layout, given: Mapping[str, Any]) ->
 
 
 def _check_triangular(name: str, rows: Sequence[Sequence[Any]], *, diagonal: bool) -> None:
-    """Refuse entries above the diagonal, and on it unless it is allowed."""
+    """Refuse entries above the diagonal, and on the diagonal unless it is allowed."""
     if any(v != 0 for i, row in enumerate(rows) for v in row[i + diagonal :]):
         shape = "lower triangular" if diagonal else "strictly lower triangular"
         raise ValueError(

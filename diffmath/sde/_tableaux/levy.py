@@ -29,8 +29,8 @@ class AdditiveNoiseTableau(StochasticTableau):
         As for `StochasticTableau`.
     coefficients : mapping
         alpha, betaW, betaH, c1, A0, BW and BH, which must satisfy `symbolic.additive_noise_conditions`. The
-        diffusion is evaluated at the nodes c1, which may be more or fewer than the stages. Optional:
-        alpha_embedded, the weights of an embedded solution of order 1; c0, other times for the drift, for
+        diffusion is evaluated at the nodes c1, whose number may differ from that of the stages. Optional:
+        alpha_embedded, the weights of an embedded solution of order 1; c0, different times for the drift, for
         methods of order 1.
     order : str or Fraction, optional
         1 or 3/2, the default.
@@ -46,7 +46,7 @@ class AdditiveNoiseTableau(StochasticTableau):
     AdditiveNoiseTableau(sea, strong order 1 for additive noise, 1 stage)
     """
 
-    # The evaluations of an additive diffusion are known before the stages.
+    # The evaluations of an additive diffusion do not depend on the stages.
     layout: ClassVar[Layout] = Layout(
         vectors=("alpha", "betaW", "betaH", "c1"),
         matrices=("A0", "BW", "BH"),
@@ -62,7 +62,7 @@ class AdditiveNoiseTableau(StochasticTableau):
         return additive_noise_conditions(self.coefficients, Fraction(self.order or _HALF))
 
     def claims(self) -> list[Claim]:
-        """Return every claim with its conditions, that of the embedded solution included."""
+        """Return every claim with its conditions, including that of the embedded solution."""
         main, *rest = super().claims()
         if not self.has_estimate:
             return [main, *rest]
@@ -84,9 +84,9 @@ class StratonovichTableau(StochasticTableau):
     name, deterministic_order, tolerance, reference
         As for `StochasticTableau`.
     coefficients : mapping
-        alpha, betaW, betaH, A0, BW and BH, which must satisfy `symbolic.stratonovich_conditions`, and those
-        of strong order 3/2 for additive noise. Optional: alpha_embedded and betaW_embedded, the weights of
-        an embedded solution of order 1.
+        alpha, betaW, betaH, A0, BW and BH, which must satisfy `symbolic.stratonovich_conditions` and the
+        conditions of strong order 3/2 for additive noise. Optional: alpha_embedded and betaW_embedded, the
+        weights of an embedded solution of order 1.
     order : str or Fraction, optional
         1 or 3/2, the default.
 
@@ -130,6 +130,6 @@ class StratonovichTableau(StochasticTableau):
 
 
 def _embedded(coefficients: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the coefficients with the weights of the embedded solution in place of those of the step."""
+    """Return the coefficients with the weights of the embedded solution instead of those of the step."""
     weights = {name: value for name, value in coefficients.items() if name.endswith("_embedded")}
     return {**coefficients, **{name.removesuffix("_embedded"): value for name, value in weights.items()}}

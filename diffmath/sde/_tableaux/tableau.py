@@ -1,6 +1,6 @@
-"""Stochastic Runge-Kutta tableaux as data that prove themselves: exact numbers, generated conditions.
+"""Stochastic Runge-Kutta tableaux: exact numbers, and generated order conditions that are checked.
 
-Each family of methods is a subclass: it names its coefficients and says which conditions they must satisfy.
+Each family of methods is a subclass, which names its coefficients and defines their conditions.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ __all__ = ["Claim", "Conditions", "StochasticTableau"]
 # The name of a condition and its residual.
 Conditions: TypeAlias = list[tuple[str, Any]]
 
-# What a tableau claims, and the conditions that make it true.
+# A claim of a tableau, and its conditions.
 Claim: TypeAlias = tuple[str, Conditions]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class StochasticTableau(ABC):
-    r"""The coefficients of a stochastic Runge-Kutta method, proven to have the order they claim.
+    r"""The coefficients of a stochastic Runge-Kutta method, with a proven order.
 
     The common base of `SRATableau`, `ImplicitSRATableau`, `SRITableau`, `WeakTableau`, `TangXiaoTableau`,
     `AdditiveNoiseTableau` and `StratonovichTableau`, one for each family of methods.
@@ -35,32 +35,32 @@ class StochasticTableau(ABC):
     Parameters
     ----------
     name : str
-        What messages call the method.
+        Name of the method in messages.
     coefficients : mapping of str to sequences
-        Vectors of shape (stages,) and matrices of shape (stages, stages), of which row i may stop early:
-        zeros follow. A matrix that is left out is zero. Numbers are written 1, "1/3", "0.25", ``Fraction(1,
-        3)``, or made with `symbolic.square_root`. The class of the family says which there are.
+        Vectors of shape (stages,) and matrices of shape (stages, stages), whose rows may be short: they are
+        padded with zeros. An omitted matrix is zero. Numbers are written 1, "1/3", "0.25", ``Fraction(1,
+        3)``, or made with `symbolic.square_root`. The class of the family lists the coefficients.
     deterministic_order : int
-        Order without noise: every rooted tree up to this order is checked for (A0, alpha).
+        Order without noise: the conditions of all rooted trees up to this order are checked for (A0, alpha).
     tolerance : str or Fraction
         Largest residual allowed; 0 unless the source prints rounded decimals.
     reference : str
-        Where the coefficients come from.
+        Source of the coefficients.
     order : str or Fraction, optional
-        The order claimed; the highest that the family can prove, unless given.
+        The claimed order; by default the highest that the family can prove.
 
     Raises
     ------
     TypeError
         A float coefficient: floats are not exact.
     ValueError
-        A name or a shape does not belong to the family, the method is implicit, the family has no such
-        order, or a condition fails: the first that does is named with its residual.
+        A name or a shape that does not belong to the family, an implicit method, an order that the family
+        does not have, or a condition that fails; the message has the first one, with its residual.
 
     Notes
     -----
     Drift and diffusion are evaluated at the times of their stages, ``c0 = A0 e`` and ``c1 = A1 e``; families
-    without A1 are given c1.
+    without A1 need c1.
 
     Examples
     --------
@@ -78,7 +78,7 @@ class StochasticTableau(ABC):
     reference: str = ""
     order: str | int | Fraction | None = None
 
-    # What a family says of itself, besides `conditions`.
+    # Properties that a family defines, in addition to `conditions`.
     layout: ClassVar[Layout]
     provable: ClassVar[tuple[Fraction, ...]]
     claim: ClassVar[str]
@@ -113,7 +113,7 @@ class StochasticTableau(ABC):
         return _rebuild, (type(self), values | {"coefficients": dict(self.coefficients)})
 
     def claims(self) -> list[Claim]:
-        """Return every claim with its conditions: a tableau is built only if all hold."""
+        """Return every claim with its conditions; all must hold."""
         return [(self.claim.format(self.order), self.conditions()), self._deterministic()]
 
     def _deterministic(self) -> Claim:
@@ -124,7 +124,7 @@ class StochasticTableau(ABC):
         return f"deterministic order {self.deterministic_order}", named
 
     def report(self) -> str:
-        """Return every condition with its residual, one a line.
+        """Return every condition with its residual, one per line.
 
         Examples
         --------
@@ -153,7 +153,7 @@ class StochasticTableau(ABC):
 
     @property
     def stages(self) -> int:
-        """Number of stages of either kind."""
+        """Number of stages, of drift and diffusion together."""
         return len(self.coefficients["alpha"])
 
     @cached_property
@@ -181,5 +181,5 @@ def _rebuild(family: type[StochasticTableau], values: Mapping[str, Any]) -> Stoc
 
 
 def _text(residual: Any) -> str:
-    """Write an exact residual that is short, or its size."""
+    """Return a short exact residual as text, otherwise its size."""
     return str(residual) if len(str(residual)) < 12 else f"{float(residual):.1e}"

@@ -26,7 +26,7 @@ class WeakTableau(StochasticTableau):
         As for `StochasticTableau`; the order is 2.
     coefficients : mapping
         alpha, beta1 to beta4, A0, B0, A1, B1, A2 and B2, which must satisfy `symbolic.weak_conditions`. B2
-        may be full: the last stages use all evaluations of the others.
+        may be full: the last stages use all evaluations of the other stages.
 
     References
     ----------
