@@ -18,7 +18,7 @@ import diffmath as dm
 from diffmath import sde
 from diffmath import statespace as ss
 from diffmath._arrays.accelerate import Accelerated
-from diffmath._arrays.host_sharing import aligned_empty, host_view, lend
+from diffmath._arrays.host_sharing import aligned_empty, host_view, shared_views
 from diffmath._arrays.namespace import to_numpy
 from diffmath.random._distributions import normal_rows
 from diffmath.statespace._recurrence.scan import linear_recurrence
@@ -126,7 +126,7 @@ def test_noise_is_made_on_the_host(send, first_row, monkeypatch):
 
 
 def _library(like):
-    return type(lend([like])[0])
+    return type(shared_views([like])[0])
 
 
 def test_noise_passes_gradients(send):
@@ -252,7 +252,7 @@ def test_arrays_of_pytorch_are_about_as_fast(name):
 
 def test_other_arrays_are_not_lent(xp):
     if xp.name not in ("torch", "jax"):
-        assert lend([xp.asarray(np.ones(3))]) is None
+        assert shared_views([xp.asarray(np.ones(3))]) is None
     if xp.name == "strict":
         assert host_view(xp.asarray(np.ones(3))) is None
 
@@ -298,13 +298,13 @@ class TestTorch:
         torch = self.torch
         whole = torch.asarray(_draws(40, 6))
         for view in (whole.T, whole[::3], whole[:, 2:3], whole[:1].expand(40, 6), whole.to(torch.complex128)):
-            (found,) = lend([view])[1]
+            (found,) = shared_views([view])[1]
             np.testing.assert_array_equal(found, view.numpy())
             expected = ss.scan(0.5 * view.numpy(), view.numpy())
             np.testing.assert_array_equal(ss.scan(0.5 * view, view).numpy(), expected)
         with torch.inference_mode():
             inside = 1.0 * whole
-            assert lend([inside]) is not None
+            assert shared_views([inside]) is not None
             np.testing.assert_array_equal(
                 ss.memorize(ss.legs(3), inside), ss.memorize(ss.legs(3), _draws(40, 6))
             )
@@ -324,10 +324,10 @@ class TestTorch:
             x.clone().requires_grad_(), torch.nn.Parameter(x), x.as_subclass(Marked), x.to("meta"),
             complex_.conj(), complex_.conj().imag, x.to_sparse(), x.to(torch.bfloat16),
         ):  # fmt: skip
-            assert lend([other]) is None
-            assert lend([x, other]) is None
-        assert lend([x, np.ones(3)]) is None
-        assert lend([x]) is not None
+            assert shared_views([other]) is None
+            assert shared_views([x, other]) is None
+        assert shared_views([x, np.ones(3)]) is None
+        assert shared_views([x]) is not None
 
     def test_what_is_traced_is_not_lent(self):
         from torch._subclasses import FakeTensorMode
@@ -337,7 +337,7 @@ class TestTorch:
         x = torch.ones(3, dtype=torch.float64)
 
         def look(y):
-            seen.append(lend([y]) is not None or host_view(y) is not None)
+            seen.append(shared_views([y]) is not None or host_view(y) is not None)
             return 2.0 * y.sum()
 
         torch.vmap(look)(torch.ones(2, 3))
@@ -383,7 +383,7 @@ class TestJAX:
 
     def test_large_results_are_not_copied(self):
         like = self.jax.numpy.zeros(1)
-        library, _ = lend([like])
+        library, _ = shared_views([like])
         values = aligned_empty((100, 100), np.float64)
         values[...] = 1.0
         assert library.wrap(values).unsafe_buffer_pointer() == values.ctypes.data
@@ -397,7 +397,7 @@ class TestJAX:
             import numpy as np, jax, jax.numpy as jnp
             import diffmath as dm
             from diffmath import statespace as ss
-            from diffmath._arrays.host_sharing import lend
+            from diffmath._arrays.host_sharing import shared_views
 
             key, second = dm.random.key(0), jax.devices()[1]
             like = jax.device_put(np.ones(4, np.float32), second)
@@ -406,12 +406,12 @@ class TestJAX:
                 assert z.devices() == {second} and z.dtype == jnp.float32
                 np.testing.assert_array_equal(z, dm.random.normal(key, shape, like=np.empty(0, np.float32)))
             over = jax.sharding.NamedSharding(jax.make_mesh((2,), ("x",)), jax.sharding.PartitionSpec("x"))
-            assert lend([jax.device_put(np.ones(4), over)]) is None
-            assert lend([like, jnp.ones(4)]) is None
+            assert shared_views([jax.device_put(np.ones(4), over)]) is None
+            assert shared_views([like, jnp.ones(4)]) is None
 
             with jax.enable_x64(True):
                 double = jnp.ones(4, dtype=jnp.float64)
-            assert double.dtype == jnp.float64 and lend([double]) is None
+            assert double.dtype == jnp.float64 and shared_views([double]) is None
             for call in (
                 lambda: dm.random.normal(key, 3, like=like, dtype=jnp.float64),
                 lambda: dm.random.uniform(key, 3, like=double),

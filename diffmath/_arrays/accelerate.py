@@ -20,11 +20,11 @@ from typing import Any, Generic, ParamSpec, TypeVar
 import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays.host_sharing import Library, lend
+from diffmath._arrays.host_sharing import Library, shared_views
 from diffmath._core.solution import SolveError
 from diffmath._core.typing import Array
 
-__all__ = ["Accelerated", "accelerated", "hosted", "reference_only", "stand_in"]
+__all__ = ["Accelerated", "accelerated", "host_proxy", "reference_only", "run_on_views"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,11 +83,11 @@ class Accelerated(Generic[P, R]):
                 kernel = _find(engine, self._package, name)
                 return kernel
         kernel = _find("numba", self._package, name)
-        lent = None if kernel is None else lend(arrays)
-        return None if kernel is None or lent is None else _Sharing(kernel, arrays, *lent)
+        shared = None if kernel is None else shared_views(arrays)
+        return None if kernel is None or shared is None else _Sharing(kernel, arrays, *shared)
 
 
-def stand_in(function: Accelerated[..., Any], like: Array) -> tuple[Array, Callable[[Array], Array]]:
+def host_proxy(function: Accelerated[..., Any], like: Array) -> tuple[Array, Callable[[Array], Array]]:
     """Return an array to compute on instead of arrays like `like`, and what turns the results into such.
 
     A NumPy array where the kernel of `function` serves `like` by way of NumPy views: a run of small steps
@@ -95,11 +95,11 @@ def stand_in(function: Accelerated[..., Any], like: Array) -> tuple[Array, Calla
     """
     kernel = None if type(like) is np.ndarray else function.kernel_for(like)
     if isinstance(kernel, _Sharing):
-        return kernel.stand_in(like)
+        return kernel.host_proxy(like)
     return like, lambda result: result
 
 
-def hosted(kernel: Accelerated[..., Any], body: Callable[..., Array], *arrays: Any) -> Array:
+def run_on_views(kernel: Accelerated[..., Any], body: Callable[..., Array], *arrays: Any) -> Array:
     """Return ``body(*arrays)``, all of it on NumPy views where `kernel` serves the arrays by views.
 
     For a function around a kernel, whose checks and reshapes cost PyTorch and JAX more than NumPy. Floating
@@ -138,7 +138,7 @@ class _Sharing(Generic[P, R]):
         whole: Any = tuple(map(self.wrapped, result)) if isinstance(result, tuple) else self.wrapped(result)
         return whole  # type: ignore[no-any-return]
 
-    def stand_in(self, array: Array) -> tuple[Array, Callable[[Array], Array]]:
+    def host_proxy(self, array: Array) -> tuple[Array, Callable[[Array], Array]]:
         return self._views[id(array)], self._library.wrap
 
     def wrapped(self, value: Any) -> Any:

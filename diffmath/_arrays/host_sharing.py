@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from diffmath._core.typing import Array
 
-__all__ = ["Library", "aligned_empty", "host_view", "lend"]
+__all__ = ["Library", "aligned_empty", "host_view", "shared_views"]
 
 _ALIGNED = 64  # bytes: XLA takes over host memory that begins at a multiple of them, and copies any other
 _LARGE = 2**12  # bytes from which on a place is sought: less is sooner copied
@@ -31,7 +31,7 @@ class Library(Protocol):
         """Return an array of the library that owns `values`, which nobody may write to any more."""
 
 
-def lend(arrays: Sequence[Array]) -> tuple[Library, list[HostArray]] | None:
+def shared_views(arrays: Sequence[Array]) -> tuple[Library, list[HostArray]] | None:
     """Return NumPy views of CPU arrays of one library, which must not be written to, and their library.
 
     None where one of them is not on the CPU, not plain, or part of a trace or of a derivative: a PyTorch

@@ -19,10 +19,10 @@ __all__ = [
     "all_true",
     "branch",
     "common_step",
+    "host_read_errors",
     "is_traced",
     "is_tracing",
     "makes_traced",
-    "reads_of_the_host",
     "refuse_traced",
     "scan_loop",
 ]
@@ -125,7 +125,7 @@ def common_step(clock: npt.NDArray[np.float64]) -> float | None:
     return step if bool(np.all(np.abs(np.diff(clock) - step) <= grain)) else None
 
 
-def reads_of_the_host() -> tuple[type[Exception], ...]:
+def host_read_errors() -> tuple[type[Exception], ...]:
     """Return the exceptions that tell of numbers read on the host under a trace."""
     errors: Any = getattr(sys.modules.get("jax"), "errors", None)
     names = (

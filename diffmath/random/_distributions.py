@@ -14,7 +14,7 @@ import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays.accelerate import Accelerated, accelerated, stand_in
+from diffmath._arrays.accelerate import Accelerated, accelerated, host_proxy
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import (
     array_namespace,
@@ -177,9 +177,9 @@ def _draw(
     out_shape = (stop - start, *sizes[1:]) if sizes else ()
     if 0 in out_shape:
         return xp.zeros(out_shape, dtype=dtype, device=device(like))
-    model, wrap = stand_in(fill, like)
+    model, wrap = host_proxy(fill, like)
     if model is like or like.dtype != dtype:
-        model, wrap = stand_in(fill, xp.zeros((0,), dtype=dtype, device=device(like)))
+        model, wrap = host_proxy(fill, xp.zeros((0,), dtype=dtype, device=device(like)))
     values = fill(model, key.words, (start, stop), columns, stream)
     return wrap(compat.array_namespace(model).reshape(values, out_shape))
 

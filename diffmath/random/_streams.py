@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diffmath._arrays.accelerate import Accelerated, stand_in
+from diffmath._arrays.accelerate import Accelerated, host_proxy
 from diffmath._arrays.namespace import array_namespace, device
 from diffmath._core.counts import check_count
 from diffmath._core.typing import Array
@@ -104,7 +104,7 @@ class RowStream:
         self.like: Array = array_namespace(none).reshape(none, (-1,))
         self.wrap: Callable[[Array], Array] = _as_it_is
         if not native:
-            self.like, self.wrap = stand_in(self._fill, self.like)
+            self.like, self.wrap = host_proxy(self._fill, self.like)
         self.shape = tuple(sizes)
 
     def __call__(self, key: Key, width: tuple[int, ...] | None = None) -> Array:

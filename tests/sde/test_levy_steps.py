@@ -11,7 +11,7 @@ from diffmath import random, sde
 from diffmath.symbolic._conditions.levy_conditions import Additive, Stratonovich
 from diffmath.symbolic._conditions.levy_integrals import moment
 from diffmath.symbolic._conditions.srk_conditions import residuals
-from diffmath.symbolic._conditions.strong_conditions import noise_sees_time_alone
+from diffmath.symbolic._conditions.strong_conditions import has_additive_noise
 from diffmath.symbolic._conditions.weak_conditions import generate
 from diffmath.testing import assert_strong_order, curved_sde, heisenberg_sde, linear_sde, logistic_sde
 
@@ -104,7 +104,7 @@ def test_weak_order_two_for_additive_noise_is_proven():
 
     def admissible(tree):
         colour, children = tree
-        return noise_sees_time_alone(tree) and colour < 2 and all(map(admissible, children))
+        return has_additive_noise(tree) and colour < 2 and all(map(admissible, children))
 
     for family, methods in ((Additive(), [sde.shark]), (Stratonovich(), GENERAL)):
         conditions = generate(family, moment, admissible)

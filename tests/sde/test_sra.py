@@ -8,7 +8,7 @@ import pytest
 from diffmath import random, sde
 from diffmath.symbolic._conditions.ito_words import expectation, product
 from diffmath.symbolic._conditions.srk_conditions import residuals
-from diffmath.symbolic._conditions.strong_conditions import Sra, noise_sees_time_alone
+from diffmath.symbolic._conditions.strong_conditions import Sra, has_additive_noise
 from diffmath.symbolic._conditions.weak_conditions import generate
 from diffmath.testing import assert_strong_order, linear_sde, logistic_sde
 
@@ -37,7 +37,7 @@ def test_weak_order_two_is_proven():
     def expect(factors):
         return expectation(product(factors))
 
-    conditions = generate(Sra(), expect, noise_sees_time_alone)
+    conditions = generate(Sra(), expect, has_additive_noise)
     assert len(conditions) == 10
     for method in METHODS:
         assert method.orders["additive"].weak == 2.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diffmath import statespace as ss
-from diffmath.statespace._system import statespace as module
+from diffmath.statespace._system import system_like
 
 EPS = float(np.finfo(np.float32).eps)
 
@@ -73,7 +73,7 @@ WINDOWS, CLOCK = {"legt", "lagt", "fout", "foud"}, {"dt": 1.0 / 200_000}
 def test_a_single_system_takes_double_data(measure):
     """A, B of a measure in float32 know what they were rounded from: as if built in float64."""
     system = MEASURES[measure]
-    single = module.follow(system, np.empty(0, np.float32), "like")
+    single = system_like(system, np.empty(0, np.float32), "like")
     assert single.A.dtype == np.float32
     u, C = np.sin(np.arange(50.0)), output(system).astype(np.float64)
     np.testing.assert_array_equal(ss.memorize(single, u), ss.memorize(system, u))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from diffmath._arrays.namespace import array_namespace, real_dtype
-from diffmath._arrays.tracing import UNCHECKED, makes_traced, reads_of_the_host, scan_loop
+from diffmath._arrays.tracing import UNCHECKED, host_read_errors, makes_traced, scan_loop
 from diffmath._core.solution import Solution
 from diffmath._core.typing import Array
 from diffmath.diffusion._methods import Step
@@ -76,7 +76,7 @@ def _body(model: Model, keep: bool) -> Callable[..., Any]:
         x, past = carry
         try:
             prediction = model(x, inputs["t"])
-        except reads_of_the_host() as error:
+        except host_read_errors() as error:
             error.add_note("JAX traces this call: x and t have no numbers here; use jax.numpy, not math")
             raise
         denoised = inputs["per_x"] * x + inputs["per_prediction"] * prediction

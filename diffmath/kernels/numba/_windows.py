@@ -94,13 +94,13 @@ def _solve_alone(u: Any, state: Any, rows: Any, every: int, kept: Any) -> None:
 
 
 @_compiled
-def _solve(x: Any, side: Any, heard: Any, rows: Any) -> None:
+def _solve(x: Any, side: Any, drive: Any, rows: Any) -> None:
     """Step one channel: forth from both ends of the rows, and back from their middle."""
     inverse, half, weight = rows[0], rows[1], rows[2]
     order = x.size
     pairs, middle = order // 2, (order + 1) // 2
-    left = side[0] = x[0] - heard
-    right = side[order - 1] = x[order - 1] - (heard if order == 1 else x.dtype.type(0.0))
+    left = side[0] = x[0] - drive
+    right = side[order - 1] = x[order - 1] - (drive if order == 1 else x.dtype.type(0.0))
     for i in range(1, pairs):
         n, m = i, order - 1 - i
         left = side[n] = x[n] + half[n - 1] * left
@@ -129,10 +129,10 @@ def _solve_side_by_side(u: Any, state: Any, rows: Any, every: int, kept: Any) ->
     (channels, samples), order = u.shape, rows.shape[1]
     x, side = np.zeros((order, SIDE), u.dtype), np.zeros((order, SIDE), u.dtype)
     x[:, :channels] = state.T
-    heard, z = np.zeros(SIDE, u.dtype), np.empty(SIDE, u.dtype)
+    drive, z = np.zeros(SIDE, u.dtype), np.empty(SIDE, u.dtype)
     for k in range(samples):
-        heard[:channels] = u[:, k]
-        _solve_all(x, side, heard, z, rows)
+        drive[:channels] = u[:, k]
+        _solve_all(x, side, drive, z, rows)
         if (k + 1) % every == 0:
             for channel in range(channels):
                 for n in range(order):
@@ -140,12 +140,12 @@ def _solve_side_by_side(u: Any, state: Any, rows: Any, every: int, kept: Any) ->
 
 
 @_compiled
-def _solve_all(x: Any, side: Any, heard: Any, z: Any, rows: Any) -> None:
+def _solve_all(x: Any, side: Any, drive: Any, z: Any, rows: Any) -> None:
     """Step channels side by side, forth from the first row to the last, and back."""
     widest_vectors()
     order = x.shape[0]
     for w in range(SIDE):
-        side[0, w] = x[0, w] - heard[w]
+        side[0, w] = x[0, w] - drive[w]
         z[w] = 0.0
     for n in range(1, order):
         half = rows[4, n - 1]

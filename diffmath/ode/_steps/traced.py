@@ -15,8 +15,8 @@ from diffmath._arrays.tracing import (
     UNCHECKED,
     branch,
     common_step,
+    host_read_errors,
     makes_traced,
-    reads_of_the_host,
     refuse_traced,
     scan_loop,
 )
@@ -92,7 +92,7 @@ class _Body:
         method: Any = self._closing if closes else self._method
         try:
             new = method.step(self._f, t, state, dt)
-        except reads_of_the_host() as error:
+        except host_read_errors() as error:
             if getattr(error, "__notes__", ()):  # of f itself, which the note names
                 error.add_note("JAX traces this call: t and x have no numbers here; use jax.numpy, not math")
                 raise

@@ -13,7 +13,7 @@ import numpy as np
 
 from diffmath._arrays.models import SDE
 from diffmath._arrays.namespace import array_namespace, real_dtype
-from diffmath._arrays.tracing import UNCHECKED, common_step, makes_traced, reads_of_the_host, scan_loop
+from diffmath._arrays.tracing import UNCHECKED, common_step, host_read_errors, makes_traced, scan_loop
 from diffmath._core.solution import Solution
 from diffmath._core.typing import Array
 from diffmath.sde._methods import Method
@@ -90,7 +90,7 @@ def _step(method: Method, model: SDE, t: Array, dt: Any, noise: Any, carry: tupl
     x, carried = carry
     try:
         new, carried = method.step_carrying(model, t, x, dt, noise, carried)
-    except reads_of_the_host() as error:
+    except host_read_errors() as error:
         raise TypeError(
             f"method={method.name}, or the model, reads numbers on the host, which JAX does not have while "
             "it traces (jit, vmap or grad): use jax.numpy for the time, equal steps, and an explicit method "

@@ -15,7 +15,7 @@ from diffmath._core.counts import check_count
 from diffmath._core.flags import check_flag
 from diffmath._core.typing import Array
 from diffmath.statespace._diagonal.diagonal_step import exponents
-from diffmath.statespace._structure import quiet, refuse_overflow
+from diffmath.statespace._structure import ignore_overflow, refuse_overflow
 from diffmath.statespace._system import StateSpace, check_step, require_continuous
 
 __all__ = ["DiagonalRule", "diagonal_kernel", "diagonalize"]
@@ -98,7 +98,7 @@ def diagonal_kernel(
     single = poles.dtype in (xp.float32, xp.complex64)
     steps = _check_dt(dt, poles)
     rows, amplitudes, steps = _broadcast(poles, weights, steps)
-    with quiet():
+    with ignore_overflow():
         z, beta = exponents(rows, steps, method)
         kernels = _vandermonde(z, (2.0 if pairs else 1.0) * amplitudes * beta, length)
         kernels = xp.astype(kernels, xp.float32 if single else xp.float64, copy=False)

@@ -12,7 +12,7 @@ from diffmath._arrays.namespace import array_namespace, check_array
 from diffmath._arrays.phi import phi1
 from diffmath._arrays.tracing import all_true
 from diffmath._core.typing import Array
-from diffmath.statespace._structure import quiet
+from diffmath.statespace._structure import ignore_overflow
 
 __all__ = ["StepRule", "discretize_diagonal", "exponents"]
 
@@ -96,7 +96,7 @@ def discretize_diagonal(
         raise ValueError(f"method must be one of {get_args(StepRule)}; got {method!r}")
     poles, steps, gaps = _check(poles, dt, gap)
     xp = array_namespace(poles)
-    with quiet():
+    with ignore_overflow():
         z = steps * poles
         a, b = _transition(gaps * poles, method), _input_factor(z, steps, method)
         if not all(all_true(xp.isfinite(values)) for values in (z, a, b)):

@@ -23,7 +23,7 @@ from diffmath.statespace._discretize.discretize import (
     gbt,
 )
 from diffmath.statespace._discretize.hold import foh, impulse, zoh
-from diffmath.statespace._structure import quiet
+from diffmath.statespace._structure import ignore_overflow
 from diffmath.statespace._system import StateSpace, require_continuous
 
 __all__ = ["discretize_batch", "rule_of"]
@@ -92,7 +92,7 @@ def discretize_batch(
         return _one_by_one(system, steps, method, shape)
     count, at_once = steps.shape[0], max(1, _BLOCK // (system.order + 1) ** 2)
     blocks = [steps[k : min(k + at_once, count)] for k in range(0, max(1, count), at_once)]
-    with quiet():
+    with ignore_overflow():
         pairs = [
             _rational(system, h, alpha) if alpha is not None else _hold(system, h, method) for h in blocks
         ]

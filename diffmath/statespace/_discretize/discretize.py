@@ -16,7 +16,7 @@ from diffmath._arrays.tracing import all_true
 from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array
 from diffmath.statespace._discretize.last_input import lagged
-from diffmath.statespace._structure import DENSE, quiet
+from diffmath.statespace._structure import DENSE, ignore_overflow
 from diffmath.statespace._system import Origin, StateSpace, check_step, require_continuous
 
 __all__ = [
@@ -234,7 +234,7 @@ def _step(system: StateSpace, dt: float, alpha: float, policy: Policy, caller: s
     check_policy(policy)
     xp = array_namespace(system.A)
     identity = xp.eye(system.order, dtype=system.A.dtype, device=compat.device(system.A))
-    with quiet():
+    with ignore_overflow():
         matrix = identity - (alpha * dt) * system.A
         sides = xp.concat([identity + ((1.0 - alpha) * dt) * system.A, dt * system.B[:, None]], axis=1)
         if not all_true(xp.isfinite(sides)):

@@ -11,7 +11,7 @@ from diffmath._arrays.tracing import all_true
 from diffmath._core.typing import Array
 from diffmath.statespace._discretize.discretize import Policy, check_policy
 from diffmath.statespace._discretize.last_input import lagged, with_last_input
-from diffmath.statespace._structure import DENSE, quiet
+from diffmath.statespace._structure import DENSE, ignore_overflow
 from diffmath.statespace._system import StateSpace, check_step, require_continuous
 
 __all__ = ["foh", "impulse", "zoh"]
@@ -175,14 +175,14 @@ def impulse(system: StateSpace, dt: float) -> StateSpace:
             "impulse(system.with_output(C), dt).with_output(C, D)"
         )
     A, _ = _integrals(system, dt, 1)
-    with quiet():
+    with ignore_overflow():
         return replace(system, A=A, B=dt * system.B, dt=dt, structure=DENSE, measure=None)
 
 
 def _integrals(system: StateSpace, dt: float, ramps: int) -> tuple[Array, ...]:
     """Return exp(A dt) and dt phi_j(A dt) B for j = 1, ..., ramps, or refuse what overflows."""
     xp = array_namespace(system.A)
-    with quiet():
+    with ignore_overflow():
         parts = integrals(system.A, system.B, asarray_like(dt, system.A), ramps)
         if not all(all_true(xp.isfinite(part)) for part in parts):
             raise ValueError(f"the exponential of dt={dt:g} times A overflows: choose a smaller dt")

@@ -15,7 +15,7 @@ from diffmath._arrays.namespace import array_namespace, asarray_like, check_arra
 from diffmath._arrays.tracing import all_true
 from diffmath._core.counts import check_count
 from diffmath._core.typing import Array
-from diffmath.statespace._structure import DENSE, Dense, check_parameter, quiet
+from diffmath.statespace._structure import DENSE, Dense, check_parameter, ignore_overflow
 from diffmath.statespace._system import StateSpace, require_continuous
 
 __all__ = ["GaugeName", "change_gauge", "jacobi_gauge", "tilt"]
@@ -99,7 +99,7 @@ def change_gauge(system: StateSpace, gauge: GaugeName | Array) -> StateSpace:
     if not isinstance(system, StateSpace):
         raise TypeError(f"change_gauge takes a StateSpace; got {type(system).__name__}")
     scale = _as_gauge(gauge, system)
-    with quiet():  # what overflows is refused as not finite
+    with ignore_overflow():  # what overflows is refused as not finite
         return _changed(system, scale)
 
 
@@ -202,7 +202,7 @@ def jacobi_gauge(order: int, a: float, b: float) -> npt.NDArray[np.float64]:
     order = check_count("order", order)
     a, b = (check_parameter(name, value, above=-1.0) for name, value in (("a", a), ("b", b)))
     refused = f"a={a:g} and b={b:g} leave float64 at order {order}: choose smaller ones"
-    with quiet():
+    with ignore_overflow():
         try:
             x, weights = special.roots_jacobi(order, a, b)
         except ValueError as error:  # its eigenvalue solver met an overflow

@@ -12,10 +12,10 @@ from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace, asarray_like, check_array
 from diffmath._core.counts import check_count
 from diffmath._core.typing import Array
-from diffmath.statespace._discretize import check_alpha, discretize_batch, gbt, widened
+from diffmath.statespace._discretize import check_alpha, discretize_batch, gbt, in_widest_precision
 from diffmath.statespace._kernel.kernel import doubling
 from diffmath.statespace._kernel.spectral import product_kernels
-from diffmath.statespace._structure import quiet, refuse_overflow
+from diffmath.statespace._structure import ignore_overflow, refuse_overflow
 from diffmath.statespace._system import StateSpace, require_continuous
 
 __all__ = ["BankMethod", "kernel_bank"]
@@ -105,10 +105,10 @@ def kernel_bank(
         system = system.with_output(C)
     elif system.C is None:
         raise ValueError("kernel_bank needs an output for each channel: give C, shape (channels, n)")
-    precision, system = system.A.dtype, widened(system)
+    precision, system = system.A.dtype, in_widest_precision(system)
     steps, C, D = _channels(system, dt)
     xp, found = array_namespace(C), []
-    with quiet():
+    with ignore_overflow():
         for rows in _row_blocks(steps.shape[0], system.order**2 + length):
             h, outputs = steps[rows], C[rows, :]
             A, B = discretize_batch(system, h, partial(gbt, alpha=alpha))

@@ -8,7 +8,7 @@ import scipy.fft
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace, check_array
 from diffmath._core.typing import Array
-from diffmath.statespace._structure import as_channels, quiet, refuse_overflow
+from diffmath.statespace._structure import as_channels, ignore_overflow, refuse_overflow
 
 __all__ = ["convolve"]
 
@@ -76,7 +76,7 @@ def convolve(u: Array, K: Array, *, before: Array | None = None) -> Array:
     width = 1 if u.ndim == 1 else u.shape[-1]
     if K.ndim == 2 and 1 not in (K.shape[0], width) and K.shape[0] != width:
         raise ValueError(f"K has {K.shape[0]} channels, but u has {width}: they must fit")
-    with quiet():
+    with ignore_overflow():
         rows = K[None, :] if K.ndim == 1 else K
         lags = xp.matrix_transpose(xp.astype(rows, channels.dtype, copy=False))
         past = _last_samples(u, channels, before, lags.shape[0] - 1)

@@ -8,9 +8,9 @@ from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.counts import check_count
 from diffmath._core.typing import Array
-from diffmath.statespace._discretize import widened
+from diffmath.statespace._discretize import in_widest_precision
 from diffmath.statespace._kernel.spectral import cauchy_kernel, product_kernel
-from diffmath.statespace._structure import quiet, refuse_overflow
+from diffmath.statespace._structure import ignore_overflow, refuse_overflow
 from diffmath.statespace._system import StateSpace, require_discrete, require_output
 
 __all__ = ["KernelMethod", "doubling", "kernel", "kernel_method"]
@@ -91,9 +91,9 @@ def kernel(system: StateSpace, length: int, *, method: KernelMethod = "auto") ->
     if method == "auto":
         method = kernel_method(system, length)
     xp, precision = array_namespace(system.A), system.A.dtype
-    system = widened(system)
+    system = in_widest_precision(system)
     C = xp.reshape(system.C, (-1, system.order))
-    with quiet():
+    with ignore_overflow():
         if method == "cauchy":
             lags = cauchy_kernel(system, C, length)
         elif method == "product":

@@ -12,7 +12,7 @@ from diffmath._arrays.namespace import array_namespace
 from diffmath._arrays.tracing import refuse_traced
 from diffmath._core.typing import Array
 from diffmath.statespace._kernel.resolvent import low_rank_resolvent
-from diffmath.statespace._structure import Dense, complexes, widest
+from diffmath.statespace._structure import Dense, as_complex, widest_dtypes
 from diffmath.statespace._system import Origin, StateSpace, dplr
 
 __all__ = ["cauchy_kernel", "product_kernel", "product_kernels"]
@@ -74,7 +74,7 @@ class _Circle:
     def __init__(
         self, C: Array, A: Array, dt: Any, alpha: float, length: int, *, slowest: float = 0.0
     ) -> None:
-        xp, real = array_namespace(A), widest(A)[0]
+        xp, real = array_namespace(A), widest_dtypes(A)[0]
         self.length, self.dtype = length, A.dtype
         self.dt = dt if isinstance(dt, float) else xp.astype(dt, real, copy=False)
         rows, A = (xp.astype(part, real, copy=False) for part in (C, A))
@@ -90,7 +90,7 @@ class _Circle:
         self.rows = rows - self.radius**length * last
         half = xp.arange(length // 2 + 1, dtype=real, device=compat.device(A))
         angle = half * (-2.0 * math.pi / length)
-        w = self.radius * complexes(xp.cos(angle), xp.sin(angle))
+        w = self.radius * as_complex(xp.cos(angle), xp.sin(angle))
         step = dt if isinstance(dt, float) else xp.astype(self.dt, w.dtype)
         self.p, self.g = 1.0 - w, step * (alpha + (1.0 - alpha) * w)
         if self.g.ndim == 2:
@@ -98,7 +98,7 @@ class _Circle:
 
     def invert(self, resolvent: Array) -> Array:
         """Return the lags of a spectrum dt C (pI - gA)^-1 B, in the precision of the system."""
-        xp, real = array_namespace(resolvent), widest(resolvent)[0]
+        xp, real = array_namespace(resolvent), widest_dtypes(resolvent)[0]
         # irfft first: array-API libraries do not mix real and complex numbers.
         lags = self.dt * xp.fft.irfft(resolvent, n=self.length, axis=-1)
         if self.radius != 1.0:

@@ -8,7 +8,7 @@ import numpy as np
 
 from diffmath._arrays.namespace import array_namespace, asarray_like, is_real_float
 from diffmath._core.typing import Array
-from diffmath.statespace._structure import Measure, quiet
+from diffmath.statespace._structure import Measure, ignore_overflow
 from diffmath.statespace._system import StateSpace
 
 __all__ = ["build"]
@@ -21,7 +21,7 @@ def build(measure: Measure, order: Any, like: Array | None = None, dtype: Any = 
     xp = array_namespace(like, names=["like"])
     if dtype is not None and not is_real_float(dtype, xp):
         raise TypeError(f"dtype must be float32 or float64; got {dtype}")
-    with quiet():
+    with ignore_overflow():
         matrices = measure.matrices(order)
         if not all(np.all(np.isfinite(values)) and np.any(values) for values in matrices):
             raise ValueError(

@@ -122,9 +122,9 @@ def log_time_modes(matrices: Matrices, u: Array, c: Array, heard: int, every: in
         part = u[first : min(first + block, u.shape[0]), :]
         a = 0.5 * log_time_steps(heard + first, part.shape[0])[:, None]
         below = 1.0 - a * rates
-        stay, hear = (asarray_like(v / below, u, wide) for v in (1.0 + a * rates, 2.0 * a * drive))
-        stays = xp.broadcast_to(stay[:, None, :], (part.shape[0], channels, rates.size))
-        b = xp.astype(part, wide)[:, :, None] * hear[:, None, :]
+        factors, gains = (asarray_like(v / below, u, wide) for v in (1.0 + a * rates, 2.0 * a * drive))
+        stays = xp.broadcast_to(factors[:, None, :], (part.shape[0], channels, rates.size))
+        b = xp.astype(part, wide)[:, :, None] * gains[:, None, :]
         flat = (part.shape[0], channels * rates.size)
         states = recurrence(xp.reshape(stays, flat), xp.reshape(b, flat), z)
         z, next_kept = states[-1, :], -(ahead + first + 1) % every

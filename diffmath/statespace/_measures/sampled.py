@@ -27,73 +27,73 @@ def sampled_states(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
         return array_namespace(u).zeros((rows, 0, x.shape[1]), dtype=u.dtype, device=compat.device(u))
     if is_tracing(A, B, u, x):
         return _traced(A, B, u[: rows * every, :], x, every)
-    states = (_sparse if every > _LONGEST else _dense)(A, B, u[: rows * every, :], x, every)
+    states = (_between_blocks if every > _LONGEST else _within_blocks)(A, B, u[: rows * every, :], x, every)
     if not all_finite(states):
         # The powers of A may overflow where the states do not: the recurrence itself is the judge.
         return _one_by_one(A, B, u, x, every)
     return states
 
 
-def _dense(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
+def _within_blocks(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
     """Keep the states inside of the blocks, T a multiple of `every`; the last block may end with zeros."""
     xp, (samples, channels), n = array_namespace(u), u.shape, x.shape[1]
     kept = max(1, min(_SHORTEST, samples) // every)
     T = kept * every
-    hear, carry = _inside(A, B, kept, every)
+    gains, powers_kept = _block_matrices(A, B, kept, every)
     rest = xp.zeros((-samples % T, channels), dtype=u.dtype, device=compat.device(u))
     u, found = xp.concat([u, rest]), []
     blocks = u.shape[0] // T
     many = max(1, _NUMBERS // (kept * n * channels))
     for first in range(0, blocks, many):
         count, starts = min(many, blocks - first), []
-        heard = xp.reshape(
-            _rows(u[first * T : (first + count) * T, :], T) @ hear, (count, channels, kept * n)
+        driven = xp.reshape(
+            _rows(u[first * T : (first + count) * T, :], T) @ gains, (count, channels, kept * n)
         )
         for block in range(count):
             starts.append(x)
-            x = x @ carry[:, (kept - 1) * n :] + heard[block, :, (kept - 1) * n :]
-        states = xp.reshape(heard + xp.stack(starts) @ carry, (count, channels, kept, n))
+            x = x @ powers_kept[:, (kept - 1) * n :] + driven[block, :, (kept - 1) * n :]
+        states = xp.reshape(driven + xp.stack(starts) @ powers_kept, (count, channels, kept, n))
         found.append(xp.reshape(xp.permute_dims(states, (0, 2, 1, 3)), (count * kept, channels, n)))
     return xp.concat(found)[: samples // every, ...]
 
 
-def _inside(A: Array, B: Array, kept: int, every: int) -> tuple[Array, Array]:
+def _block_matrices(A: Array, B: Array, kept: int, every: int) -> tuple[Array, Array]:
     """Return what the samples of a block (T, kept n) and its start (n, kept n) do to the states kept."""
     xp, T = array_namespace(A), kept * every
-    reach = _reach(A, B, T)
-    leap = xp.matrix_transpose(xp.linalg.matrix_power(A, every))
-    powers, hear = [leap], []
+    responses = _responses(A, B, T)
+    power = xp.matrix_transpose(xp.linalg.matrix_power(A, every))
+    powers, gains = [power], []
     for position in range(1, kept + 1):
-        known = reach[T - position * every :, :]
-        unknown = xp.zeros((T - known.shape[0], B.shape[0]), dtype=B.dtype, device=compat.device(B))
-        hear.append(xp.concat([known, unknown]))
+        past = responses[T - position * every :, :]
+        future = xp.zeros((T - past.shape[0], B.shape[0]), dtype=B.dtype, device=compat.device(B))
+        gains.append(xp.concat([past, future]))
         if position < kept:
-            powers.append(powers[-1] @ leap)
-    return xp.concat(hear, axis=1), xp.concat(powers, axis=1)
+            powers.append(powers[-1] @ power)
+    return xp.concat(gains, axis=1), xp.concat(powers, axis=1)
 
 
-def _sparse(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
+def _between_blocks(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
     """Keep the states between blocks; the last block before each is the shorter one."""
     xp, (samples, channels), n = array_namespace(u), u.shape, x.shape[1]
     T, kept = _LONGEST, []
-    reach, short = _reach(A, B, T), every % T
-    leap = xp.matrix_transpose(xp.linalg.matrix_power(A, T))
-    last_leap = xp.matrix_transpose(xp.linalg.matrix_power(A, short))
+    responses, short = _responses(A, B, T), every % T
+    power = xp.matrix_transpose(xp.linalg.matrix_power(A, T))
+    last_power = xp.matrix_transpose(xp.linalg.matrix_power(A, short))
     many = T * max(1, _NUMBERS // (n * channels))
     for start in range(0, samples, every):
         stop = start + every - short
         for first in range(start, stop, many):
-            part = _rows(u[first : min(first + many, stop), :], T) @ reach
-            heard = xp.reshape(part, (-1, channels, n))
-            for block in range(heard.shape[0]):
-                x = x @ leap + heard[block, ...]
+            part = _rows(u[first : min(first + many, stop), :], T) @ responses
+            driven = xp.reshape(part, (-1, channels, n))
+            for block in range(driven.shape[0]):
+                x = x @ power + driven[block, ...]
         if short:
-            x = x @ last_leap + _rows(u[stop : stop + short, :], short) @ reach[T - short :, :]
+            x = x @ last_power + _rows(u[stop : stop + short, :], short) @ responses[T - short :, :]
         kept.append(x)
     return xp.stack(kept)
 
 
-def _reach(A: Array, B: Array, T: int) -> Array:
+def _responses(A: Array, B: Array, T: int) -> Array:
     """Return the rows A^(T-1) B, ..., A B, B, shape (T, n)."""
     xp, columns = array_namespace(A), [B]
     for _ in range(T - 1):
@@ -112,11 +112,11 @@ def _traced(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
     xp = array_namespace(u)
     turned = xp.matrix_transpose(A)
 
-    def hear(state: Array, sample: Array) -> tuple[Array, None]:
+    def step(state: Array, sample: Array) -> tuple[Array, None]:
         return state @ turned + sample[:, None] * B, None
 
     def keep(state: Array, samples: Array) -> tuple[Array, Array]:
-        state, _ = scan_loop(hear, state, samples)
+        state, _ = scan_loop(step, state, samples)
         return state, state
 
     return scan_loop(keep, x, xp.reshape(u, (-1, every, u.shape[1])))[1]

@@ -11,7 +11,7 @@ from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace, asarray_like, check_array
 from diffmath._arrays.tracing import all_true
 from diffmath._core.typing import Array
-from diffmath.statespace._structure import Measure, quiet, refuse_overflow
+from diffmath.statespace._structure import Measure, ignore_overflow, refuse_overflow
 from diffmath.statespace._system import StateSpace, require_measure
 
 __all__ = ["basis", "read_rows"]
@@ -89,7 +89,7 @@ def read_rows(measure: Measure, order: int, t: Any, like: Array, name: str) -> A
     t = check_array("t", t, ndim=1)
     _refuse_outside(measure, t)
     # What overflows is reported by who sums it.
-    with quiet():
+    with ignore_overflow():
         rows = measure.rows_to_gauge(measure.basis(order, t))
         if compat.is_numpy_array(rows):
             return asarray_like(rows, like)

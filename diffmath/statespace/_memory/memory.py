@@ -7,7 +7,7 @@ from typing import Any
 
 import array_api_compat as compat
 
-from diffmath._arrays.accelerate import hosted
+from diffmath._arrays.accelerate import run_on_views
 from diffmath._arrays.devices import on_its_device
 from diffmath._core.counts import check_count
 from diffmath._core.typing import Array
@@ -21,8 +21,20 @@ from diffmath.statespace._measures import (
     sampled_states,
 )
 from diffmath.statespace._recurrence import initial_state
-from diffmath.statespace._structure import Measure, as_channels, from_channels, quiet, refuse_overflow
-from diffmath.statespace._system import StateSpace, check_follows, follow, require_measure, sample_length
+from diffmath.statespace._structure import (
+    Measure,
+    as_channels,
+    from_channels,
+    ignore_overflow,
+    refuse_overflow,
+)
+from diffmath.statespace._system import (
+    StateSpace,
+    check_can_move,
+    require_measure,
+    sample_length,
+    system_like,
+)
 
 __all__ = ["memorize"]
 
@@ -149,7 +161,7 @@ def memorize(
     arrays = (u,) if state is None else (u, state)
     # Other methods may be a user's, who expects the system in the library of u.
     on_host = method is bilinear and compat.is_numpy_array(system.A)
-    return hosted(log_time_bilinear, run, *arrays) if on_host else run(*arrays)
+    return run_on_views(log_time_bilinear, run, *arrays) if on_host else run(*arrays)
 
 
 def _memorize(
@@ -165,11 +177,11 @@ def _memorize(
     channels = as_channels(u)
     every = _check_every(every, channels.shape[0])
     _check_resumption(measure, state, heard)
-    check_follows(system, channels, "u")
+    check_can_move(system, channels, "u")
     # Bilinear steps know the measure, and need no matrix.
-    system = system if method is bilinear else follow(system, channels, "u")
+    system = system if method is bilinear else system_like(system, channels, "u")
     c = initial_state(system, u, channels, state)
-    with quiet():
+    with ignore_overflow():
         c = measure.from_gauge(c) if method is bilinear else c
         if isinstance(measure, ScaledMeasure):
             states = _scaled(system, measure, channels, c, method, heard, every)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array
-from diffmath.statespace._structure import as_channels, from_channels, quiet, refuse_overflow, widest
+from diffmath.statespace._structure import (
+    as_channels,
+    from_channels,
+    ignore_overflow,
+    refuse_overflow,
+    widest_dtypes,
+)
 from diffmath.statespace._system import StateSpace, require_measure, sample_length
 
 __all__ = ["project"]
@@ -79,9 +85,9 @@ def project(system: StateSpace, u: Array, *, dt: float | None = None) -> Array:
     measure = require_measure(system, "project")
     channels, step = as_channels(u), sample_length(measure, dt) / measure.length
     xp, precision = array_namespace(channels), channels.dtype
-    with quiet():
+    with ignore_overflow():
         # Over 1e6 jumps of a rough signal, single precision would lose a tenth of the sum.
-        wide = xp.astype(channels, widest(channels)[0], copy=False)
+        wide = xp.astype(channels, widest_dtypes(channels)[0], copy=False)
         coefficients = measure.to_gauge(measure.project(wide, system.order, step))[None, ...]
         coefficients = xp.astype(coefficients, precision, copy=False)
     coefficients = refuse_overflow("the projection", coefficients, "scale u down")

@@ -8,7 +8,7 @@ from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace, check_array
 from diffmath._core.typing import Array
 from diffmath.statespace._memory.basis import read_rows
-from diffmath.statespace._structure import quiet, refuse_overflow
+from diffmath.statespace._structure import ignore_overflow, refuse_overflow
 from diffmath.statespace._system import StateSpace, require_measure
 
 __all__ = ["reconstruct"]
@@ -99,6 +99,6 @@ def reconstruct(system: StateSpace, c: Array, t: Any) -> Array:
     if not c.ndim or c.shape[-1] != system.order:
         raise ValueError(f"c must have shape (..., {system.order}) to fit the system; got {tuple(c.shape)}")
     rows = read_rows(measure, system.order, t, c, "c")
-    with quiet():
+    with ignore_overflow():
         values = (c @ array_namespace(c).matrix_transpose(rows))[None, ...]
     return refuse_overflow("the reconstruction", values, "scale c down, or read smaller ages")[0, ...]

@@ -17,10 +17,10 @@ from diffmath.statespace._structure import (
     as_channels,
     check_parameter,
     from_channels,
-    quiet,
+    ignore_overflow,
     refuse_overflow,
 )
-from diffmath.statespace._system import StateSpace, follow, require_continuous
+from diffmath.statespace._system import StateSpace, require_continuous, system_like
 
 __all__ = ["Hold", "simulate_events"]
 
@@ -109,10 +109,10 @@ def simulate_events(
         raise ValueError("simulate_events needs an output; this system has no C: use system.with_output(C)")
     channels = as_channels(u)
     gaps = _gaps(times, start, channels.shape[0])
-    system = follow(system, channels, "u")
+    system = system_like(system, channels, "u")
     _check_hold(hold, system)
     x = initial_state(system, u, channels, state)
-    with quiet():
+    with ignore_overflow():
         y = _run(system, channels, gaps, hold, x) + channels[:, :, None] * system.D
     y = refuse_overflow("the output", y, "the system is unstable; use fewer samples or a stable A")
     y = from_channels(y, u)

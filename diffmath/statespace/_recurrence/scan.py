@@ -6,12 +6,12 @@ import math
 
 import array_api_compat as compat
 
-from diffmath._arrays.accelerate import accelerated, hosted
+from diffmath._arrays.accelerate import accelerated, run_on_views
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import all_finite, array_namespace, check_array
 from diffmath._arrays.tracing import is_tracing, scan_loop
 from diffmath._core.typing import Array
-from diffmath.statespace._structure import quiet, refuse_overflow
+from diffmath.statespace._structure import ignore_overflow, refuse_overflow
 
 __all__ = ["recurrence", "scan"]
 
@@ -67,7 +67,7 @@ def scan(a: Array, b: Array, *, state: Array | None = None) -> Array:
     >>> ss.scan(np.array([1.0, 0.5, 0.0]), np.array([4.0, 1.0, 7.0]), state=np.array(2.0))
     array([6., 4., 7.])
     """
-    return hosted(linear_recurrence, _scan, a, b, *(() if state is None else (state,)))
+    return run_on_views(linear_recurrence, _scan, a, b, *(() if state is None else (state,)))
 
 
 def _scan(*given_arrays: Array) -> Array:
@@ -93,7 +93,7 @@ def _scan(*given_arrays: Array) -> Array:
         return xp.zeros(shape, dtype=dtype, device=compat.device(b))
     flat = (shape[0], math.prod(shape[1:]))
     x = rest[0] if rest else xp.zeros(shape[1:], dtype=dtype, device=compat.device(b))
-    with quiet():
+    with ignore_overflow():
         states = recurrence(xp.reshape(a, flat), xp.reshape(b, flat), xp.reshape(x, flat[1:]))
         if not all_finite(states):
             # Products of factors may overflow where the states do not: the recurrence itself is the judge.

@@ -8,9 +8,15 @@ from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import all_finite, array_namespace, check_array
 from diffmath._arrays.tracing import is_tracing, scan_loop
 from diffmath._core.typing import Array
-from diffmath.statespace._structure import as_channels, from_channels, quiet, refuse_overflow
-from diffmath.statespace._system import StateSpace, follow, require_discrete, require_output
-from diffmath.statespace._system import blocks as _blocks
+from diffmath.statespace._structure import as_channels, from_channels, ignore_overflow, refuse_overflow
+from diffmath.statespace._system import (
+    StateSpace,
+    blockwise_outputs,
+    blockwise_state,
+    require_discrete,
+    require_output,
+    system_like,
+)
 
 __all__ = ["advance", "initial_state", "next_state", "simulate"]
 
@@ -74,11 +80,11 @@ def simulate(system: StateSpace, u: Array, *, state: Array | None = None) -> Arr
     """
     require_output(system, "simulate")
     channels = as_channels(u)
-    system = follow(system, channels, "u")
+    system = system_like(system, channels, "u")
     x = initial_state(system, u, channels, state)
-    with quiet():
+    with ignore_overflow():
         blocks = _pays(system, channels, x)
-        y = _blocks.outputs(system, channels, x) if blocks else _recur(system, channels, x)
+        y = blockwise_outputs(system, channels, x) if blocks else _recur(system, channels, x)
         if blocks and not all_finite(y):
             # The powers of A may overflow where the states do not: the recurrence itself is the judge.
             y = _recur(system, channels, x)
@@ -141,12 +147,12 @@ def advance(system: StateSpace, u: Array, *, state: Array | None = None) -> Arra
     """
     require_discrete(system, "advance")
     channels = as_channels(u)
-    system = follow(system, channels, "u")
+    system = system_like(system, channels, "u")
     x = start = initial_state(system, u, channels, state)
-    with quiet():
+    with ignore_overflow():
         blocks = _pays(system, channels, start)
         if blocks:
-            x = _blocks.final_state(system, channels, start)
+            x = blockwise_state(system, channels, start)
         if not blocks or not all_finite(x):
             x = _last_state(system, channels, start)
     remedy = "the system is unstable; use fewer samples or a stable A"
@@ -201,6 +207,6 @@ def initial_state(system: StateSpace, u: Array, channels: Array, state: Array | 
     shape = (u.shape[0], u.shape[2], system.order) if u.ndim == 3 else flat
     if tuple(state.shape) not in ((system.order,), shape):
         raise ValueError(f"state must have shape ({system.order},) or {shape}; got {tuple(state.shape)}")
-    with quiet():
+    with ignore_overflow():
         state = xp.astype(state, channels.dtype, copy=False)
         return xp.broadcast_to(state if state.ndim == 1 else xp.reshape(state, flat), flat)

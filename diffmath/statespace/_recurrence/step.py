@@ -6,8 +6,14 @@ from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace, check_array
 from diffmath._core.typing import Array
 from diffmath.statespace._recurrence.simulate import initial_state, next_state
-from diffmath.statespace._structure import BlockDiagonal, as_channels, from_channels, quiet, refuse_overflow
-from diffmath.statespace._system import StateSpace, follow, require_output
+from diffmath.statespace._structure import (
+    BlockDiagonal,
+    as_channels,
+    from_channels,
+    ignore_overflow,
+    refuse_overflow,
+)
+from diffmath.statespace._system import StateSpace, require_output, system_like
 
 __all__ = ["step"]
 
@@ -82,9 +88,9 @@ def step(system: StateSpace, u: Array, state: Array | None = None) -> tuple[Arra
     xp = array_namespace(u)
     signal = xp.expand_dims(u, axis=max(0, u.ndim - 1))
     channels = as_channels(signal)
-    system = follow(system, channels, "u")
+    system = system_like(system, channels, "u")
     x, sample = initial_state(system, signal, channels, state), channels[0, :]
-    with quiet():
+    with ignore_overflow():
         x = _by_blocks(system, x, sample) if _has_blocks(system) else next_state(system, x, sample)
         C = xp.reshape(system.C, (-1, system.order))
         y = x @ xp.matrix_transpose(C) + sample[:, None] * system.D

@@ -8,15 +8,15 @@ from diffmath.statespace._structure.lower_cumulative import LowerCumulative
 from diffmath.statespace._structure.measure import Clock, Matrices, Measure
 from diffmath.statespace._structure.parameters import check_parameter
 from diffmath.statespace._structure.sequences import jacobi, laguerre, legendre, legendre_scales, waves
-from diffmath.statespace._structure.signal import as_channels, from_channels, quiet, refuse_overflow
+from diffmath.statespace._structure.signal import as_channels, from_channels, ignore_overflow, refuse_overflow
 from diffmath.statespace._structure.structure import (
     DENSE,
     Dense,
     Structure,
     Vector,
+    as_complex,
     blocks,
-    complexes,
-    widest,
+    widest_dtypes,
 )
 from diffmath.statespace._structure.tridiagonal_inverse import TridiagonalInverse
 
@@ -34,14 +34,14 @@ __all__ = [
     "as_channels",
     "blocks",
     "check_parameter",
-    "complexes",
+    "as_complex",
     "from_channels",
     "jacobi",
     "laguerre",
     "legendre",
     "legendre_scales",
-    "quiet",
+    "ignore_overflow",
     "refuse_overflow",
     "waves",
-    "widest",
+    "widest_dtypes",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from diffmath._arrays.namespace import array_namespace, asarray_like
 from diffmath._arrays.tracing import all_true, is_traced
 from diffmath._core.typing import Array
-from diffmath.statespace._structure.structure import Structure, Vector, complexes, scaled
+from diffmath.statespace._structure.structure import Structure, Vector, as_complex, scaled
 
 __all__ = ["LowerCumulative"]
 
@@ -116,7 +116,7 @@ class LowerCumulative(Structure):
             v = ((up + down) * inverse) * imag_c
             term = C[:, k : k + 1] * float(self.p[k])
             real, imag = term + (real * u - imag * v), real * v + imag * u
-        return complexes(real, imag) / (p + g * float(d[0]))
+        return as_complex(real, imag) / (p + g * float(d[0]))
 
     def _is_aligned(self, B: Array) -> bool:
         if is_traced(B):  # nobody knows: the sweep serves any B

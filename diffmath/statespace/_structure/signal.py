@@ -8,10 +8,10 @@ from diffmath._arrays.namespace import all_finite, array_namespace, check_array
 from diffmath._core.solution import Solution, SolveError
 from diffmath._core.typing import Array
 
-__all__ = ["as_channels", "from_channels", "quiet", "refuse_overflow"]
+__all__ = ["as_channels", "from_channels", "ignore_overflow", "refuse_overflow"]
 
 
-def quiet() -> np.errstate:
+def ignore_overflow() -> np.errstate:
     """Silence NumPy inside a block: an overflow is reported by `refuse_overflow`, an underflow is a zero."""
     return np.errstate(over="ignore", invalid="ignore", under="ignore")
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from diffmath._arrays.namespace import array_namespace, asarray_like
 from diffmath._core.typing import Array
 
-__all__ = ["DENSE", "Dense", "Structure", "Vector", "blocks", "complexes", "scaled", "widest"]
+__all__ = ["DENSE", "Dense", "Structure", "Vector", "as_complex", "blocks", "scaled", "widest_dtypes"]
 
 Vector = npt.NDArray[np.float64]
 
@@ -170,14 +170,14 @@ def blocks(length: int, width: int) -> Iterator[slice]:
         yield slice(start, min(start + rows, length))
 
 
-def complexes(real: Array, imag: Array) -> Array:
+def as_complex(real: Array, imag: Array) -> Array:
     """Return real + i imag in the widest precision."""
-    dtype = widest(real)[1]
+    dtype = widest_dtypes(real)[1]
     xp = array_namespace(real)
     return xp.astype(real, dtype) + 1j * xp.astype(imag, dtype)
 
 
-def widest(like: Array) -> tuple[Any, Any]:
+def widest_dtypes(like: Array) -> tuple[Any, Any]:
     """Return the widest real and complex dtypes of a library: float32 and complex64 in JAX without x64."""
     xp = array_namespace(like)
     known = xp.__array_namespace_info__().dtypes(device=compat.device(like))

@@ -3,28 +3,31 @@
 Belongs here: `StateSpace` and maps of it. May import: `_structure`.
 """
 
+from diffmath.statespace._system.blocks import blockwise_outputs, blockwise_state
 from diffmath.statespace._system.nplr import DPLR, dplr
 from diffmath.statespace._system.statespace import (
     Origin,
     StateSpace,
-    check_follows,
+    check_can_move,
     check_step,
-    follow,
     require_continuous,
     require_discrete,
     require_measure,
     require_output,
     sample_length,
+    system_like,
 )
 
 __all__ = [
     "DPLR",
     "Origin",
     "StateSpace",
-    "check_follows",
+    "blockwise_outputs",
+    "blockwise_state",
+    "check_can_move",
     "check_step",
     "dplr",
-    "follow",
+    "system_like",
     "require_continuous",
     "require_discrete",
     "require_measure",

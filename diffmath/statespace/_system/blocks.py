@@ -14,24 +14,24 @@ from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array
 from diffmath.statespace._system.statespace import StateSpace
 
-__all__ = ["final_state", "outputs"]
+__all__ = ["blockwise_outputs", "blockwise_state"]
 
 _LONGEST = 128
 
 
-def outputs(system: StateSpace, u: Array, x: Array) -> Array:
+def blockwise_outputs(system: StateSpace, u: Array, x: Array) -> Array:
     """Return the outputs (samples, channels, p) of a run on u (samples, channels) from x (channels, n)."""
     xp, (samples, channels) = array_namespace(u), u.shape
     T = _length(samples)
-    reach, leap = _reach(system, T)
+    responses, power = _responses(system, T)
     C = xp.reshape(system.C, (-1, system.order))
     observe = _powers(C @ system.A, system.A, T)
     impulse = xp.concat([C[:, None, :], observe[:, :-1, :]], axis=1) @ system.B
     columns, starts = _columns(u, T), []
-    arriving = _by_block(reach @ columns, channels)
-    for b in range(arriving.shape[0]):
+    driven = _by_block(responses @ columns, channels)
+    for b in range(driven.shape[0]):
         starts.append(x)
-        x = x @ leap + arriving[b, ...]
+        x = x @ power + driven[b, ...]
     at_starts = xp.permute_dims(xp.stack(starts), (2, 0, 1))
     y = xp.reshape(_toeplitz(impulse), (-1, T)) @ columns
     y = y + xp.reshape(observe, (-1, system.order)) @ xp.reshape(at_starts, (system.order, columns.shape[1]))
@@ -39,15 +39,15 @@ def outputs(system: StateSpace, u: Array, x: Array) -> Array:
     return xp.reshape(y, (len(starts) * T, channels, C.shape[0]))[:samples, ...]
 
 
-def final_state(system: StateSpace, u: Array, x: Array) -> Array:
+def blockwise_state(system: StateSpace, u: Array, x: Array) -> Array:
     """Return the state (channels, n) after u (samples, channels) from x (channels, n)."""
     xp, (samples, channels) = array_namespace(u), u.shape
     T = _length(samples)
-    reach, leap = _reach(system, T)
+    responses, power = _responses(system, T)
     whole = samples - samples % T
-    arriving = _by_block(reach @ _columns(u[:whole, :], T), channels)
-    for b in range(arriving.shape[0]):
-        x = x @ leap + arriving[b, ...]
+    driven = _by_block(responses @ _columns(u[:whole, :], T), channels)
+    for b in range(driven.shape[0]):
+        x = x @ power + driven[b, ...]
     for k in range(whole, samples):
         x = x @ xp.matrix_transpose(system.A) + u[k, :][:, None] * system.B
     return x
@@ -58,13 +58,13 @@ def _length(samples: int) -> int:
     return int(min(_LONGEST, 2 ** round(math.log2(samples) / 2)))
 
 
-def _reach(system: StateSpace, T: int) -> tuple[Array, Array]:
+def _responses(system: StateSpace, T: int) -> tuple[Array, Array]:
     """Return the columns A^(T-1) B, ..., A B, B (n, T) and the transpose of A^T."""
     xp = array_namespace(system.A)
-    reach, power = system.B[:, None], system.A
-    while reach.shape[1] < T:
-        reach, power = xp.concat([power @ reach, reach], axis=1), power @ power
-    return reach, xp.matrix_transpose(power)
+    responses, power = system.B[:, None], system.A
+    while responses.shape[1] < T:
+        responses, power = xp.concat([power @ responses, responses], axis=1), power @ power
+    return responses, xp.matrix_transpose(power)
 
 
 def _powers(rows: Array, A: Array, T: int) -> Array:

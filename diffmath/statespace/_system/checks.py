@@ -10,7 +10,7 @@ import array_api_compat as compat
 from diffmath._arrays.namespace import array_namespace, asarray_like, check_array
 from diffmath._arrays.tracing import all_true, is_traced
 from diffmath._core.typing import Array
-from diffmath.statespace._structure import Dense, Measure, Structure, quiet
+from diffmath.statespace._structure import Dense, Measure, Structure, ignore_overflow
 
 __all__ = ["check_direct_term", "check_matrices", "check_measure", "check_origin", "check_structure"]
 
@@ -106,7 +106,7 @@ def check_origin(A: Array, B: Array, source: tuple[Array, Array], alpha: float, 
     A, B = xp.astype(A, dtype, copy=False), xp.astype(B, dtype, copy=False)
     probe = xp.cos(xp.arange(order, dtype=dtype, device=compat.device(A)))
     stepped = xp.stack([A @ probe, B], axis=1)
-    with quiet():
+    with ignore_overflow():
         moved = A_source @ probe
         rates = xp.abs(A_source) @ xp.abs(stepped)
         residual = stepped - (alpha * dt) * (A_source @ stepped)

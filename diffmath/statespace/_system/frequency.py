@@ -9,7 +9,7 @@ from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace, check_array
 from diffmath._arrays.tracing import all_true
 from diffmath._core.typing import Array
-from diffmath.statespace._structure import Dense, Structure, complexes, quiet, widest
+from diffmath.statespace._structure import Dense, Structure, as_complex, ignore_overflow, widest_dtypes
 from diffmath.statespace._system.statespace import StateSpace
 
 __all__ = ["frequency_response"]
@@ -68,14 +68,14 @@ def frequency_response(system: StateSpace, omega: Array) -> Array:
             "frequency_response needs an output; this system has no C: use system.with_output(C)"
         )
     xp = array_namespace(system.A, omega, names=["system.A", "omega"])
-    real, kind = widest(omega)
+    real, kind = widest_dtypes(omega)
     omega = xp.astype(check_array("omega", omega, ndim=1), real, copy=False)
     C = xp.astype(xp.reshape(system.C, (-1, system.order)), real, copy=False)
     if not omega.shape[0]:
-        response = complexes(xp.zeros((C.shape[0], 0), dtype=C.dtype, device=compat.device(C)), C[:, :0])
+        response = as_complex(xp.zeros((C.shape[0], 0), dtype=C.dtype, device=compat.device(C)), C[:, :0])
     else:
         # A structure divides by zero at a pole.
-        with quiet(), np.errstate(divide="ignore"):
+        with ignore_overflow(), np.errstate(divide="ignore"):
             response = _response(system, C, omega)
     response = response + xp.reshape(xp.astype(system.D, kind), (-1, 1))
     finite = xp.all(xp.isfinite(response), axis=0)
@@ -92,13 +92,13 @@ def _response(system: StateSpace, C: Array, omega: Array) -> Array:
     xp = array_namespace(omega)
     zero, B = 0.0 * omega, xp.astype(system.B, C.dtype, copy=False)
     if system.dt is None:
-        return _solve(system.structure, C, B, complexes(zero, omega), complexes(zero + 1.0, zero))
-    w = complexes(xp.cos(system.dt * omega), -xp.sin(system.dt * omega))
+        return _solve(system.structure, C, B, as_complex(zero, omega), as_complex(zero + 1.0, zero))
+    w = as_complex(xp.cos(system.dt * omega), -xp.sin(system.dt * omega))
     if system.origin is not None and not isinstance(system.origin.system.structure, Dense):
         source, alpha = system.origin.system, system.origin.alpha
         B = xp.astype(source.B, C.dtype, copy=False)
         return system.dt * _solve(source.structure, C, B, 1.0 - w, system.dt * (alpha + (1.0 - alpha) * w))
-    return _solve(system.structure, C, B, complexes(zero + 1.0, zero), w)
+    return _solve(system.structure, C, B, as_complex(zero + 1.0, zero), w)
 
 
 def _solve(structure: Structure, C: Array, B: Array, p: Array, g: Array) -> Array:

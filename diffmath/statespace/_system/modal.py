@@ -12,7 +12,7 @@ from diffmath._arrays.namespace import array_namespace, check_array, to_numpy
 from diffmath._arrays.tracing import all_true
 from diffmath._core.flags import check_flag
 from diffmath._core.typing import Array
-from diffmath.statespace._structure import BlockDiagonal, quiet
+from diffmath.statespace._structure import BlockDiagonal, ignore_overflow
 from diffmath.statespace._system.statespace import StateSpace
 
 __all__ = ["modal"]
@@ -86,7 +86,7 @@ def modal(poles: Array, B: Array, C: Array, *, D: Any = 0.0, pairs: bool = True)
         raise ValueError(f"B must have shape ({n},) to fit poles; got {tuple(B.shape)}")
     if C.ndim not in (1, 2) or C.shape[-1] != n:
         raise ValueError(f"C must have shape ({n},) or (p, {n}) to fit poles; got {tuple(C.shape)}")
-    with quiet():
+    with ignore_overflow():
         read = 2.0 * C if pairs else C
     if not all_true(xp.isfinite(read)):
         raise ValueError("2 C overflows, which a pair reads with: scale C down")

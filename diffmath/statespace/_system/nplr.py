@@ -10,7 +10,7 @@ import numpy as np
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace, asarray_like, to_numpy
 from diffmath._core.typing import Array
-from diffmath.statespace._structure import widest
+from diffmath.statespace._structure import widest_dtypes
 from diffmath.statespace._system.statespace import StateSpace, require_continuous
 
 __all__ = ["DPLR", "NPLR", "dplr", "nplr"]
@@ -226,7 +226,7 @@ def dplr(system: StateSpace) -> DPLR:
     parts = nplr(system)
     A, B = _double(system)
     xp = array_namespace(A)
-    kind = widest(A)[1]
+    kind = widest_dtypes(A)[1]
     N, P, Q, B = (xp.astype(part, kind) for part in (parts.N, parts.P, parts.Q, B))
     omega, V = xp.linalg.eigh(-0.5j * (N - xp.matrix_transpose(N)))
     back = xp.matrix_transpose(xp.conj(V))
@@ -238,7 +238,7 @@ def dplr(system: StateSpace) -> DPLR:
 
 def _double(system: StateSpace) -> tuple[Array, Array]:
     """Return A and B in the widest precision; of a measure from its closed form, not from rounded entries."""
-    xp, real = array_namespace(system.A), widest(system.A)[0]
+    xp, real = array_namespace(system.A), widest_dtypes(system.A)[0]
     if system.measure is not None:
         A, B = system.measure.matrices(system.order)
         return asarray_like(A, system.A, real), asarray_like(B, system.A, real)

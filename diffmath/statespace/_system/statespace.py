@@ -11,7 +11,7 @@ import array_api_compat as compat
 from diffmath._arrays.namespace import array_namespace, asarray_like, check_array, real_dtype, same_kind
 from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array
-from diffmath.statespace._structure import DENSE, Dense, Measure, Structure, quiet
+from diffmath.statespace._structure import DENSE, Dense, Measure, Structure, ignore_overflow
 from diffmath.statespace._system.checks import (
     check_direct_term,
     check_matrices,
@@ -23,14 +23,14 @@ from diffmath.statespace._system.checks import (
 __all__ = [
     "Origin",
     "StateSpace",
-    "check_follows",
+    "check_can_move",
     "check_step",
-    "follow",
     "require_continuous",
     "require_discrete",
     "require_measure",
     "require_output",
     "sample_length",
+    "system_like",
 ]
 
 
@@ -158,7 +158,7 @@ class StateSpace:
         StateSpace(order=3, continuous, legs, lower-cumulative, outputs=2, float64)
         """
         C = check_array("C", C)
-        return replace(follow(replace(self, C=None, D=0.0), C, "C"), C=C, D=D)
+        return replace(system_like(replace(self, C=None, D=0.0), C, "C"), C=C, D=D)
 
     def __repr__(self) -> str:
         time = "continuous" if self.dt is None else f"dt={self.dt:g}"
@@ -190,14 +190,14 @@ def sample_length(measure: Measure, dt: float | None) -> float:
     return check_step(dt)
 
 
-def follow(system: StateSpace, like: Array, name: str, *, dtype: Any = None) -> StateSpace:
+def system_like(system: StateSpace, like: Array, name: str, *, dtype: Any = None) -> StateSpace:
     """Send a system to the library and device of the data `like`, in its precision (or in `dtype`).
 
     Only constants on the host may move: a device array beside host data is refused, not copied. To a wider
     precision, a measure or a structure gives its exact entries; a discrete system loses its origin, which
     rounded matrices do not have.
     """
-    check_follows(system, like, name)
+    check_can_move(system, like, name)
     dtype = real_dtype(like) if dtype is None else dtype
     xp = compat.array_namespace(like)
     if compat.array_namespace(system.A) is xp and system.A.dtype == dtype:
@@ -207,9 +207,9 @@ def follow(system: StateSpace, like: Array, name: str, *, dtype: Any = None) -> 
     if dtype == xp.float64 and real_dtype(system.A) != array_namespace(system.A).float64:
         fields, origin = fields | _exact_entries(system), None
     if origin is not None:
-        origin = replace(origin, system=follow(origin.system, like, name, dtype=dtype))
+        origin = replace(origin, system=system_like(origin.system, like, name, dtype=dtype))
     # What overflows the narrower precision is refused by name, not by a NumPy warning.
-    with quiet():
+    with ignore_overflow():
         sent = {field: _send(value, like, dtype) for field, value in fields.items()}
         return replace(system, origin=origin, **sent)
 
@@ -227,7 +227,7 @@ def _exact_entries(system: StateSpace) -> dict[str, Any]:
     return {} if isinstance(system.structure, Dense) else {"A": system.structure.entries()}
 
 
-def check_follows(system: StateSpace, like: Array, name: str) -> bool:
+def check_can_move(system: StateSpace, like: Array, name: str) -> bool:
     """Refuse a system that may not be sent to the data `like`; return whether it is on the host."""
     on_host = bool(compat.is_numpy_array(system.A))
     if not on_host:

@@ -39,7 +39,7 @@ from diffmath.symbolic._conditions.srk_conditions import (
     expand,
     residuals,
 )
-from diffmath.symbolic._conditions.strong_conditions import noise_sees_time_alone
+from diffmath.symbolic._conditions.strong_conditions import has_additive_noise
 
 __all__ = ["Additive", "Stratonovich", "additive_noise_conditions", "stratonovich_conditions"]
 
@@ -193,12 +193,12 @@ def _half_units(order: Fraction | int) -> int:
 
 @cache
 def _stratonovich(half_units: int, additive: bool) -> list[Condition]:
-    return _generate(Stratonovich(), half_units, noise_sees_time_alone if additive else lambda tree: True)
+    return _generate(Stratonovich(), half_units, has_additive_noise if additive else lambda tree: True)
 
 
 @cache
 def _additive(half_units: int) -> list[Condition]:
-    return _generate(Additive(), half_units, noise_sees_time_alone)
+    return _generate(Additive(), half_units, has_additive_noise)
 
 
 def _generate(family: Family, half_units: int, admissible: Callable[[Tree], bool]) -> list[Condition]:

@@ -33,7 +33,7 @@ from diffmath.symbolic._conditions.srk_conditions import (
     residuals,
 )
 
-__all__ = ["Sra", "Sri", "noise_sees_time_alone", "sra_conditions", "sri_conditions"]
+__all__ = ["Sra", "Sri", "has_additive_noise", "sra_conditions", "sri_conditions"]
 
 _ONE: Words = {(): Fraction(1)}
 
@@ -178,15 +178,15 @@ def _sri() -> list[Condition]:
 
 @cache
 def _sra() -> list[Condition]:
-    return _generate(Sra(), noise_sees_time_alone)
+    return _generate(Sra(), has_additive_noise)
 
 
-def noise_sees_time_alone(tree: Tree) -> bool:
+def has_additive_noise(tree: Tree) -> bool:
     """Tell whether the elementary differential is there for additive noise."""
     colour, children = tree
     if colour:
         return all(child == (0, ()) for child in children)
-    return all(map(noise_sees_time_alone, children))
+    return all(map(has_additive_noise, children))
 
 
 def _generate(family: Family, admissible: Callable[[Tree], bool]) -> list[Condition]:

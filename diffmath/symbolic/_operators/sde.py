@@ -17,7 +17,7 @@ from diffmath.symbolic._operators.sde_arguments import (
     check_diffusion,
     check_drift,
     check_symbols,
-    refuse_twins,
+    refuse_same_names,
 )
 
 __all__ = ["SDE"]
@@ -84,7 +84,7 @@ class SDE:
         variables = check_symbols(state, time)
         entries = check_drift(drift, len(variables))
         rows = check_diffusion(diffusion, len(variables))
-        refuse_twins((*variables, time), (*entries, *(entry for row in rows for entry in row)))
+        refuse_same_names((*variables, time), (*entries, *(entry for row in rows for entry in row)))
         fields = {"state": variables, "time": time, "drift": entries, "diffusion": rows, "calculus": calculus}
         for name, value in fields.items():
             object.__setattr__(self, name, value)

@@ -9,7 +9,7 @@ import sympy
 
 from diffmath.symbolic._exact import exact
 
-__all__ = ["check_diffusion", "check_drift", "check_symbols", "refuse_twins"]
+__all__ = ["check_diffusion", "check_drift", "check_symbols", "refuse_same_names"]
 
 
 def check_symbols(state: Any, time: Any) -> tuple[sympy.Symbol, ...]:
@@ -49,7 +49,7 @@ def check_diffusion(diffusion: Any, dim: int) -> tuple[tuple[sympy.Expr, ...], .
     )
 
 
-def refuse_twins(variables: Sequence[sympy.Symbol], formulas: Sequence[sympy.Expr]) -> None:
+def refuse_same_names(variables: Sequence[sympy.Symbol], formulas: Sequence[sympy.Expr]) -> None:
     names = {variable.name: variable for variable in variables}
     for symbol in sorted(sympy.Tuple(*formulas).free_symbols, key=str):
         if symbol.name in names and symbol != names[symbol.name]:
