@@ -1,4 +1,4 @@
-"""Floor 1, what every solver steps with: clocks, step control, failures, Newton's method, Jacobians.
+"""Floor 1, shared by all solvers: clocks, step control, failures, Newton's method, Jacobians.
 
-Belongs here: what `ode` and `sde` share and what knows no method. May import: floor 0.
+Belongs here: code shared by `ode` and `sde` that does not depend on a method. May import: floor 0.
 """

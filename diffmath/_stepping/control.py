@@ -37,14 +37,14 @@ def finite_rows(x: Array) -> npt.NDArray[np.bool_]:
 
 
 def sound_rows(x: Array) -> Array:
-    """Return, for every row, whether all its components are finite, where x is."""
+    """Return, for every row, whether all its components are finite, on the device of x."""
     xp = array_namespace(x)
     return xp.all(xp.reshape(xp.isfinite(x), (x.shape[0], math.prod(x.shape[1:]))), axis=1)
 
 
 @dataclass(frozen=True)
 class PIDController:
-    r"""Choose the next step from the last three errors.
+    r"""Choose the next step size from the last three errors.
 
     .. math:: \frac{h_{n+1}}{h_n} = \mathrm{safety} \cdot
               \mathrm{err}_n^{-(k_I + k_P + k_D)/q} \; \mathrm{err}_{n-1}^{\,(k_P + 2 k_D)/q} \;
@@ -53,16 +53,16 @@ class PIDController:
     Parameters
     ----------
     safety : float
-        Fraction of the step believed to be just acceptable.
+        Factor applied to the step that would just be accepted.
     min_factor, max_factor : float
-        Bounds of the ratio of two steps.
+        Bounds of the ratio of two successive steps.
     integral, proportional, derivative : float
         The gains k_I, k_P, k_D; by default those of Kennedy & Carpenter [2]_.
 
     Notes
     -----
-    Smoother steps cost nothing where the method is limited by accuracy, and save rejections where it is
-    limited by stability. After a rejected step the next has no memory and does not grow.
+    Smoother steps cost nothing if accuracy limits the step, and save rejections if stability limits it. After
+    a rejected step, the next one uses only the last error and does not grow.
 
     References
     ----------
@@ -97,7 +97,7 @@ class PIDController:
             )
 
     def law(self, embedded_order: int) -> Law:
-        """Return the numbers that `advance` steps by: bounds, and the exponents of three errors."""
+        """Return the coefficients that `advance` uses: bounds, and the exponents of three errors."""
         q = embedded_order + 1
         now = -(self.integral + self.proportional + self.derivative) / q
         then = (self.proportional + 2 * self.derivative) / q
@@ -105,7 +105,7 @@ class PIDController:
         return (float(self.safety), float(self.min_factor), float(self.max_factor), *gains)
 
     def factor(self, error: Rows, previous: Rows, embedded_order: int) -> Rows:
-        """Return next step over this one, for accepted steps whose error before the last was 1."""
+        """Return the ratio of the next step to this one, for accepted steps with second-last error 1."""
         law = self.law(embedded_order)
         tiny = np.finfo(np.float64).tiny
         ratio = law[0] * np.maximum(error, tiny) ** law[3] * np.maximum(previous, 1e-4) ** law[4]
@@ -114,7 +114,7 @@ class PIDController:
 
 @dataclass(frozen=True)
 class PIController(PIDController):
-    r"""Choose the next step from the last two errors: a `PIDController` without derivative.
+    r"""Choose the next step size from the last two errors: a `PIDController` without the derivative term.
 
     .. math:: \frac{h_{n+1}}{h_n} = \mathrm{safety} \cdot
               \mathrm{err}_n^{-(k_I + k_P)/q} \; \mathrm{err}_{n-1}^{\,k_P/q},
@@ -145,7 +145,7 @@ class PIController(PIDController):
 
 @dataclass(frozen=True)
 class IController(PIDController):
-    r"""Choose the next step from the last error: the classical controller.
+    r"""Choose the next step size from the last error: the classical controller.
 
     .. math:: \frac{h_{n+1}}{h_n} = \mathrm{safety} \cdot \mathrm{err}_n^{-k_I/q},
               \qquad q = \text{embedded order} + 1
@@ -184,10 +184,10 @@ def initial_step(
 ) -> Rows:
     """Return the size of the first step of every row (one evaluation of f).
 
-    `clock` holds the times, the direction (+1 or -1) and the longest step; `share` makes per-row values
-    common where the rows share a step, `send` takes them to the device. The algorithm is that of Hairer,
-    Norsett & Wanner, section II.4, (4.14), but theirs holds for times of order 1: here they are measured in
-    units of the time in which the state changes, or else of the longest step.
+    `clock` holds the times, the direction (+1 or -1) and the longest step; `share` makes values per row equal
+    if the rows share a step, `send` copies them to the device. The algorithm is that of Hairer, Norsett &
+    Wanner, section II.4, (4.14). Theirs assumes times of order 1; here times are measured in units of the
+    time scale on which the state changes, or of the longest step.
     """
     t, direction, longest = clock
     d0, d1 = tolerance.norm(x, x), tolerance.norm(slope, x)
@@ -199,7 +199,7 @@ def initial_step(
     ahead: Any = f(send(t + direction * h0), x + send(direction * h0) * slope)
     d2 = tolerance.norm(ahead - slope, x) / h0
     known = np.isfinite(d1) & np.isfinite(d2)
-    # The slope may change faster than the state; but one that happens to be near zero does not say so.
+    # The slope may change faster than the state; a slope that happens to be near zero does not show this.
     faster = d1 / np.where(known & (d2 > 0), d2, np.nan)
     unit = np.where(known & (d2 > 0), np.clip(faster, 1e-3 * unit, unit), unit)
     change = np.where(known, np.maximum(d1 * unit, d2 * unit * unit), 1.0)

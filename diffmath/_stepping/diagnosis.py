@@ -1,8 +1,8 @@
-r"""Why a row could not go on: its solution blows up, or f is stiff there, or too rough for any step.
+r"""Diagnose why a row could not continue: its solution blows up, or f is stiff or rough there.
 
 A solution that blows up like :math:`(T - t)^{-\alpha}` grows on the time scale
-:math:`|x| / |x'| = (T - t) / \alpha`, which vanishes with the time left. At a jump or at a root of x', where
-steps shrink as well, it does not.
+:math:`|x| / |x'| = (T - t) / \alpha`, which vanishes with the remaining time. At a jump or at a root of x',
+steps also become short, but this time scale does not vanish.
 
 Source: Sommeijer, Shampine & Verwer (1998), J. Comput. Appl. Math. 88, 315-326, for the nonlinear power
 method.
@@ -21,29 +21,32 @@ from diffmath._stepping.clocks import Mask, Rows
 
 __all__ = ["Spectrum", "blows_up", "roughness", "spectrum", "steps_left"]
 
-# Share of the time passed, and units in the last place of t, below which a time scale counts as none.
+# A time scale is zero if it is below this fraction of the elapsed time, and this many units in the last place
+# of t.
 _SHARE, _GRAINS = 1e-8, 1e4
 
-# h |lambda| that no explicit method survives: beyond it, f is not smooth on the scale of a step.
+# For h |lambda| above this value, no explicit method is stable: f is then not smooth on the scale of a step.
 _ROUGH = 1e3
 
-# An explicit method held back by stability has h |lambda| of its stability interval, 2 to 7; steps vary
-# around that. Fewer steps than `_FEW` to the end are no complaint.
+# If stability limits an explicit method, h |lambda| is near its stability interval, 2 to 7, with variations.
+# If fewer than `_FEW` steps remain, no stiffness is reported.
 _STIFF, _FEW = (1.0, 100.0), 100.0
 
-# Two vectors of length 1 are one if the square of the sine of their angle is below this many roundings: the
-# products are differences, and know half of the digits.
+# Two unit vectors are equal if the squared sine of their angle is below this many roundings; the products are
+# differences, which have half of the digits.
 _PARALLEL = 1e4
 
-# Steps are steady if the next has this share of their mean, and this share of the trials was accepted. Steps
-# that are still this many times longer than their mean grow. An estimate of those to come is a bit too high.
+# Steps are steady if the next one has at least this fraction of their mean, and this fraction of the trials
+# was accepted. Steps that are more than this factor longer than their mean are growing. The estimate of the
+# remaining steps is slightly too high.
 _STEADY, _ACCEPTED, _GROWING, _MARGIN = 0.2, 0.6, 10.0, 1.1
 
 
 def blows_up(x0: Array, x: Array, slope: Array, t: Rows, start: float, direction: float, atol: float) -> Mask:
-    """Return which rows are about to become infinite: twice as large as at the start, in no time.
+    """Return which rows are about to become infinite: twice as large as at the start, on a vanishing time
+    scale.
 
-    What counts is the largest component of a row, which must grow.
+    The criterion uses the largest component of a row, which must grow.
     """
     shape = (x.shape[0], math.prod(x.shape[1:]))
     if not shape[1]:
@@ -66,11 +69,11 @@ class Spectrum(NamedTuple):
 
 
 def spectrum(f: Drift, t: Time, x: Array, rows: Mask, atol: float) -> Spectrum:
-    """Estimate the largest eigenvalue of the Jacobian of f in some rows, by ten evaluations.
+    """Estimate the largest eigenvalue of the Jacobian of f in some rows, with ten evaluations.
 
-    The power method with differences of f for products. Its last three vectors satisfy the characteristic
-    equation of a dominant pair of eigenvalues: exact for a real one and for a complex pair, which a quotient
-    of two vectors would get wrong (an oscillation would look damped).
+    The power method, with differences of f for products. The last three vectors satisfy the characteristic
+    equation of a dominant pair of eigenvalues. This is exact for a real eigenvalue and for a complex pair; a
+    quotient of two vectors would be wrong for a pair (an oscillation would look damped).
     """
     xp = array_namespace(x)
     chosen = expand_like(asarray_like(rows, x, xp.bool), x)
@@ -94,7 +97,7 @@ def spectrum(f: Drift, t: Time, x: Array, rows: Mask, atol: float) -> Spectrum:
 def _dominant(before: Array | None, vector: Array, image: Array, growth: float) -> complex:
     """Return the eigenvalue of J with J vector = image and J before = growth vector, both of length 1.
 
-    Least squares for the s and m of J vector = s vector + m before give lambda^2 = s lambda + m growth.
+    A least-squares fit of s and m in J vector = s vector + m before gives lambda^2 = s lambda + m growth.
     """
     quotient = _inner(vector, image)
     overlap = 1.0 if before is None else _inner(vector, before)
@@ -108,7 +111,7 @@ def _dominant(before: Array | None, vector: Array, image: Array, growth: float) 
         return complex(math.nan)
     roots = np.roots([1.0, -s, -m * growth])
     largest = roots[np.abs(roots) >= 0.99 * np.abs(roots).max()]
-    return complex(largest[np.argmax(largest.real)])  # of a pair of both signs, the one that grows
+    return complex(largest[np.argmax(largest.real)])  # of a pair of both signs, the growing one
 
 
 def _inner(x: Array, y: Array) -> complex:
@@ -117,10 +120,10 @@ def _inner(x: Array, y: Array) -> complex:
 
 
 def steps_left(done: float, remaining: float, step: float, trials: int, accepted: int) -> int:
-    """Return about how many more trial steps the rest takes, if steps are steady; 0 if they are not.
+    """Return the approximate number of remaining trial steps if the steps are steady; 0 if they are not.
 
-    They are not where the next is much shorter than those before, or where many were rejected: something
-    ahead may stop them, and no number of steps is known to be enough.
+    They are not steady if the next step is much shorter than those before, or if many were rejected: a
+    difficulty ahead may stop the solve, and no number of steps is known to be sufficient.
     """
     if not (done > 0 and step >= _STEADY * done / trials and accepted >= _ACCEPTED * trials):
         return 0
@@ -130,7 +133,7 @@ def steps_left(done: float, remaining: float, step: float, trials: int, accepted
 
 
 def roughness(found: Spectrum, step: float, remaining: float) -> str:
-    """Say what kept the steps of an explicit method small, or nothing."""
+    """Return why the steps of an explicit method stayed small, or an empty text."""
     product = found.radius * step
     if product > _ROUGH:
         return (

@@ -1,4 +1,4 @@
-"""The right-hand side as the solver calls it: checked once, counted always, its exceptions annotated."""
+"""The right-hand side as the solver calls it: checked once, always counted, with notes on its exceptions."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ _ORDER = (
 
 
 class Dynamics:
-    """A user's ``f(t, x)``, watched.
+    """A user's ``f(t, x)`` with checks and counts.
 
-    The first call (the solver's own, `start`) checks kind, shape and dtype of the result and that the
-    argument was left alone; the next ones that the first result was. Every call checks the shape. The slope
-    at the start is kept and handed out again, so that the check costs no evaluation. The parts of a
-    structured right-hand side are watched in the same way.
+    The first call (the solver's own, `start`) checks kind, shape and dtype of the result, and that the
+    argument was not modified; the next calls check that the first result was not overwritten. Every call
+    checks the shape. The slope at the start is stored and returned again, so the check costs no evaluation.
+    The parts of a structured right-hand side are checked in the same way.
     """
 
     def __init__(self, f: Drift) -> None:
         self._f = f
         self._first: tuple[Time, Array, Array] | None = None
         self._untouched: FirstResult | None = None
-        self._parts: dict[tuple[str, int], FirstResult | None] = {}  # None: it is fine
+        self._parts: dict[tuple[str, int], FirstResult | None] = {}  # None: checked
         self.calls = 0
-        self.spared: Any = 0  # how many of them each row did not wait for: its iteration had ended
-        self.bounds = -math.inf, math.inf  # of the times at which f may be asked
+        self.spared: Any = 0  # evaluations per row that it did not need: its iteration had ended
+        self.bounds = -math.inf, math.inf  # of the times at which f may be evaluated
         self.whole = True  # all rows of x0 are finite
-        self.near = True  # arrays of times may pass a bound by rounding
+        self.near = True  # arrays of times may exceed a bound by rounding
         self.tolerance: Any = None  # of an adaptive solve: iterations within a step need no more
         self.unsolved: Any = None  # rows whose equations the last step could not solve, if it had any
 
     @property
     def model(self) -> Drift:
-        """The right-hand side as the user gave it, with whatever parts it carries."""
+        """The user's right-hand side, with all its parts."""
         return self._f
 
     def parts(self, model: Any) -> Any:
@@ -72,7 +72,7 @@ class Dynamics:
             self.calls += 1
             t = self.within(t)
             role = f"{name}(t, x)"
-            # The sum of the parts broadcasts and promotes; a part alone must not.
+            # The sum of the parts broadcasts and promotes; a part by itself must not.
             result = check_part(role, guarded(part, role, t, t, x), x)
             if key not in self._parts:
                 self._parts[key] = FirstResult(role, result)
@@ -84,13 +84,13 @@ class Dynamics:
         return counted
 
     def within(self, t: Time) -> Time:
-        """Return a time as f gets it: a node that is past an end of the solve, by rounding, is that end."""
+        """Return the time for f: a node that exceeds an end of the solve by rounding becomes that end."""
         low, high = self.bounds
         if isinstance(t, float):
             return low if t < low else min(t, high)
         if not self.near:
             return t
-        xp = array_namespace(t)  # not `clip`, which copies its bounds to a device and waits
+        xp = array_namespace(t)  # not `clip`, which copies its bounds to a device and synchronises
         return xp.minimum(xp.maximum(t, constant(low, t)), constant(high, t))
 
     def start(self, t: Time, x: Array, pristine: Array) -> Array:
@@ -124,7 +124,7 @@ class Dynamics:
             if x is x0 and isinstance(t, float) and t == t0:
                 return slope
         t = self.within(t)
-        try:  # as `guarded` does, without its call: this one is counted in microseconds
+        try:  # like `guarded`, without its call, since this call takes microseconds
             result = self._f(t, x)
         except Exception as error:
             annotate(error, _ROLE, t)
@@ -136,7 +136,7 @@ class Dynamics:
         if self._untouched is not None:
             if self._untouched.settled(result):
                 self._untouched = None
-            self._first = None  # nobody asks for the start again
+            self._first = None  # the start is not evaluated again
         return result
 
 

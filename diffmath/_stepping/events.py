@@ -1,4 +1,4 @@
-"""Events: what a user looks for in a solution, as an object that is checked when it is built."""
+"""Events in a solution, as objects that are checked when they are built."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ __all__ = ["Event", "Events", "check_events"]
 
 @dataclass(frozen=True)
 class Event:
-    """Something to be found: where ``function(t, x)`` reaches zero or changes its sign.
+    """An event: where ``function(t, x)`` reaches zero or changes its sign.
 
     Parameters
     ----------
     function : callable
-        ``function(t, x)`` -> array of shape (batch,), one number per row; `t` as f gets it.
+        ``function(t, x)`` -> array of shape (batch,), one number per row; `t` has the form that f gets.
     terminal : bool or int, optional
-        Whether the first such event ends its row, or which; None is False, as for solve_ivp.
+        Whether the first such event ends its row; an int n means the n-th. None is False, as in solve_ivp.
     direction : float
-        Positive: only from below; negative: only from above; 0: both.
+        Positive: only from negative to positive; negative: only from positive to negative; 0: both.
     checks : int
-        In how many parts of every step the sign is looked at: events that come in pairs within one part
-        are not seen.
+        Number of parts of every step in which the sign is checked: a pair of events within one part is not
+        detected.
 
     Notes
     -----
-    An event is a change from a sign to the other, or to zero: a row that starts at zero has no event there.
-    Its time is exact to four units in the last place of t, or to the noise of `function`; its state is that
-    of the dense output, which inside a long step of a stiffly accurate method is less accurate than the ends
-    of the step: bound `max_step` where that matters. Where the function is nan, a crossing may hide, and the
-    row ends there with the status "nonfinite". A plain function will do instead of an `Event`, with the
-    attributes ``terminal`` and ``direction`` of scipy.integrate.solve_ivp if it has them.
+    An event is a change of sign, or a change to zero: a row that starts at zero has no event there. Its time
+    is exact to four units in the last place of t, or to the noise of `function`. Its state is that of the
+    dense output, which inside a long step of a stiffly accurate method is less accurate than the ends of the
+    step: set `max_step` if that matters. Where the function is nan a crossing may hide, so the row ends there
+    with the status
+    "nonfinite". A plain function can be used instead of an `Event`, with the attributes ``terminal`` and
+    ``direction`` of scipy.integrate.solve_ivp if it has them.
 
     Examples
     --------
@@ -59,7 +60,7 @@ class Event:
     def __post_init__(self) -> None:
         check_dynamics(self.function, "event", more=None)
         if self.terminal is None or (isinstance(self.terminal, float) and self.terminal.is_integer()):
-            object.__setattr__(self, "terminal", int(self.terminal or 0))  # solve_ivp takes both
+            object.__setattr__(self, "terminal", int(self.terminal or 0))  # as solve_ivp, accept bool and int
         if isinstance(self.direction, bool) or self.direction is None:
             raise TypeError(f"direction must be a number: positive, negative or 0; got {self.direction}")
         if not isinstance(self.terminal, int | np.integer | np.bool_) or self.terminal < 0:
@@ -71,7 +72,7 @@ class Event:
 
 
 def check_events(events: Any) -> tuple[Event, ...]:
-    """Return events as a tuple of `Event`: one or several, plain functions with scipy's attributes or not."""
+    """Return a tuple of `Event` from one or several events or functions with scipy's attributes."""
     if events is None:
         return ()
     several = events if isinstance(events, Sequence) else [events]

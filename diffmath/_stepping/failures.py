@@ -18,9 +18,9 @@ __all__ = ["Failures", "advice", "name_rows", "nonfinite_rows"]
 
 @dataclass
 class Failures:
-    """Which rows stopped, why, and where; the first to stop gives the solution its status and message.
+    """The rows that stopped, why, and where; the first one determines the status and message of the solution.
 
-    `first_row` is the number of the first row in the whole batch, of which these rows may be a chunk.
+    `first_row` is the number of the first row in the whole batch, if these rows are a chunk of it.
     """
 
     batch: int
@@ -30,7 +30,7 @@ class Failures:
     first_row: int = 0
 
     def add(self, status: Status, rows: Iterable[int], message: str) -> None:
-        """Record that `rows` stopped, if they had not already; `message` may name them as ``{rows}``."""
+        """Record that `rows` stopped, unless already recorded; `message` may name them as ``{rows}``."""
         stopped = [row for row in map(int, rows) if row not in self.rows]
         if stopped and self.status in ("ok", "event"):
             named = name_rows(stopped, self.batch, self.first_row)
@@ -38,7 +38,7 @@ class Failures:
         self.rows.update(dict.fromkeys(stopped, status))
 
     def solution(self, saved: tuple[Any, Any], stats: dict[str, Any], per_row: bool, **more: Any) -> Solution:
-        """Return what was saved, with how it ended."""
+        """Return the saved states with the status of the solve."""
         t, x = saved
         message = self.message
         failed = sum(status != "event" for status in self.rows.values())
@@ -57,7 +57,7 @@ def advice(kind: str, **place: Any) -> str:
 
 
 _ADVICE = {
-    "x0": "x0 is nan or inf in {rows}, which cannot be solved; no other row is touched by that",
+    "x0": "x0 is nan or inf in {rows}, which cannot be solved; other rows are not affected",
     "start": (
         "f(t, x) is nan or inf at the initial time t={t:g} in {rows}: look there for a log or root of a "
         "negative number, a division by zero, or an overflow"
@@ -105,9 +105,9 @@ _ADVICE = {
 
 
 def nonfinite_rows(x: Array, first_row: int = 0) -> str:
-    """Say which rows of the states x, (batch, ...), hold nan or inf; an empty string if none does.
+    """Name the rows of the states x, (batch, ...), that hold nan or inf; an empty string if none does.
 
-    Costs one reduction (and, on a GPU, one synchronisation) where all are finite.
+    Costs one reduction (and, on a GPU, one synchronisation) if all are finite.
     """
     if all_finite(x):
         return ""
@@ -115,7 +115,7 @@ def nonfinite_rows(x: Array, first_row: int = 0) -> str:
 
 
 def name_rows(rows: Sequence[int], batch: int, first_row: int = 0) -> str:
-    """Say which rows of a batch are meant, each by its number in the whole batch."""
+    """Name rows of a batch, each by its number in the whole batch."""
     if len(rows) == batch > 1 and not first_row:
         return "all rows"
     numbers = [str(first_row + row) for row in rows[:5]]

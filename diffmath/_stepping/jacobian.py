@@ -1,9 +1,9 @@
-r"""Jacobians of a batch, (batch, n, n): given, constant, or by differences, few for a sparse pattern.
+r"""Jacobians of a batch, (batch, n, n): given, constant, or by finite differences, few for a sparse pattern.
 
 Source: Curtis, Powell & Reid (1974), On the estimation of sparse Jacobian matrices, J. Inst. Math. Appl. 13,
 117-119: columns that share no row are perturbed together.
 
-A right-hand side in SymPy brings all its derivatives: `ode.from_sympy`.
+A right-hand side in SymPy has all its derivatives: `ode.from_sympy`.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ def flat_size(x: Array) -> int:
 
 
 def per_row(dt: Time, x: Array, ndim: int) -> Time:
-    """Return a step as it multiplies arrays of `ndim` axes: a float, or (batch, 1, ...)."""
+    """Return a step shaped to multiply arrays with `ndim` axes: a float, or (batch, 1, ...)."""
     if not compat.is_array_api_obj(dt):
         return dt
     return array_namespace(x).reshape(dt, (-1,) + (1,) * (ndim - 1))
 
 
 def needs_differences(f: Drift) -> bool:
-    """Whether the Jacobian of f is found by differences, which begin with ``f(t, x)``."""
+    """Whether the Jacobian of f is computed by differences, which begin with ``f(t, x)``."""
     model = getattr(f, "model", f)
     return not (isinstance(model, Linear) or (isinstance(model, WithJacobian) and model.jacobian is not None))
 
@@ -50,10 +50,10 @@ def jacobian(f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None) 
     Parameters
     ----------
     f : callable
-        ``f(t, x)``; behind it, the Jacobian of an `ode.WithJacobian` or the matrix of an `ode.Linear` is
-        used if there is one.
+        ``f(t, x)``; the Jacobian of an `ode.WithJacobian` or the matrix of an `ode.Linear` behind it is used
+        if there is one.
     t, dt : float, or array that broadcasts against `x`
-        Time, and the step in sight: it tells the size of changes of components that are zero.
+        Time, and the planned step, which sets the size of the changes of components that are zero.
     x : array, shape (batch, \*state)
         State; n is the number of components of a row, and their order is that of the flattened row.
     slope : array, shape (batch, \*state), optional
@@ -70,12 +70,11 @@ def jacobian(f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None) 
 
     Notes
     -----
-    By forward differences with an increment of its own for every row and component,
-    ``sqrt(eps) * max(|x_j|, |dt f_j|, 1e-6 max|x|)``; relative error about ``sqrt(eps)``, which a simplified
-    Newton iteration does not notice. Cost: n evaluations of f, or as many as the pattern has colours (3 for a
-    tridiagonal one), and one more if `slope` is not known. A complex state is perturbed along the real axis,
-    which is right where f is holomorphic; write an f that is not (it takes ``conj`` or
-    ``abs``) in real parts.
+    Forward differences with a separate increment for every row and component, ``sqrt(eps) * max(|x_j|, |dt
+    f_j|, 1e-6 max|x|)``. The relative error is about ``sqrt(eps)``, which does not affect a simplified Newton
+    iteration. Cost: n evaluations of f, or as many as the pattern has colours (3 for a tridiagonal one), and
+    one more if `slope` is not known. A complex state is perturbed along the real axis, which is correct if f
+    is holomorphic; write an f that is not (it uses ``conj`` or ``abs``) in real parts.
     """
     model, n = getattr(f, "model", f), flat_size(x)
     shape = (x.shape[0], n, n)
@@ -100,7 +99,7 @@ def jacobian(f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None) 
 def time_derivative(f: Drift, t: Time, x: Array, dt: Time, slope: Array) -> Array:
     r"""Return :math:`\partial f / \partial t` of every row, by a difference towards ``t + dt``.
 
-    One evaluation of f, never beyond the step; `slope` is ``f(t, x)``. A given one
+    One evaluation of f, never beyond the step; `slope` is ``f(t, x)``. A given derivative
     (`ode.WithJacobian`) is used instead.
     """
     model = getattr(f, "model", f)
@@ -114,12 +113,12 @@ def time_derivative(f: Drift, t: Time, x: Array, dt: Time, slope: Array) -> Arra
     dt = t * 0 + dt
     size = xp.minimum(root * (xp.maximum(xp.abs(t), xp.abs(dt)) + root), xp.abs(dt))
     later = t + size * xp.where(dt < 0, -xp.ones_like(t), xp.ones_like(t))
-    # A row that has ended has no step, and nothing to divide by.
+    # A row that has ended has step 0, by which nothing must be divided.
     return (f(later, x) - slope) / xp.where(later == t, xp.ones_like(t), later - t)
 
 
 def _given(function: Drift, role: str, t: Time, x: Array, shape: tuple[int, ...]) -> Array:
-    """Return a derivative that the user gives, checked; the state it sees must come back as it was."""
+    """Return a derivative given by the user, checked; it must not modify its state."""
     xp = array_namespace(x)
     before = xp.astype(x, x.dtype, copy=True)
     result = guarded(function, role, t, t, x)
@@ -146,7 +145,7 @@ def colour_columns(pattern: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
     >>> colour_columns(np.tri(5, k=1, dtype=bool) & ~np.tri(5, k=-2, dtype=bool))
     array([0, 1, 2, 0, 1])
     """
-    groups: list[npt.NDArray[np.bool_]] = []  # the rows that each group has taken
+    groups: list[npt.NDArray[np.bool_]] = []  # the rows used by each group
     colours = np.zeros(pattern.shape[1], dtype=np.intp)
     for j, column in enumerate(pattern.T):
         colour = next((k for k, taken in enumerate(groups) if not (taken & column).any()), len(groups))
@@ -187,18 +186,18 @@ def _differences(
 
 
 def _increments(x: Array, change: Array) -> Array:
-    """A change of every component that x can represent exactly, of the size of its own variation."""
+    """Return a change of every component that x can represent exactly, scaled to its own variation."""
     xp = array_namespace(x)
     info = xp.finfo(real_dtype(x))
     size = xp.maximum(xp.abs(x), change)
     size = xp.maximum(size, 1e-6 * xp.max(xp.abs(x), axis=1, keepdims=True))
-    # A row that is zero throughout says nothing of its scale.
+    # A row that is zero everywhere gives no scale.
     size = xp.where(size > math.sqrt(float(info.smallest_normal)), size, xp.ones_like(size))
     return (x + _root_eps(x) * size) - x
 
 
 def _selections(colours: npt.NDArray[np.intp] | None, x: Array, n: int) -> Iterator[Any]:
-    """Yield the components that are changed together: by colour, or one by one (no copy to the device)."""
+    """Yield the components that are changed together: by colour, or one at a time (no copy to the device)."""
     if colours is None:
         unit = array_namespace(x).eye(n, dtype=x.dtype, device=device(x))
         yield from (unit[j, :] for j in range(n))

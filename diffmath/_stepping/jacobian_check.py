@@ -1,8 +1,8 @@
-"""Whether derivatives that a user gives are those of f: looked at once, where a solve begins.
+"""Check derivatives given by the user against f, once at the start of a solve.
 
-A Rosenbrock method with a wrong Jacobian loses its order, and so does the estimate that should tell. Newton's
-iteration forgives much, but a Jacobian that is far too large ends it before it has begun. One product of the
-Jacobian with a direction, against a central difference of f, shows either.
+A Rosenbrock method with a wrong Jacobian loses its order, and its error estimate is wrong too. Newton's
+iteration tolerates errors, but a Jacobian that is far too large stops it at once. One product of the Jacobian
+with a direction, compared with a central difference of f, detects both.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ __all__ = ["check_derivatives"]
 
 Host: TypeAlias = npt.NDArray[Any]
 
-# What roundoff may do to f, in units in the last place of its parts.
+# Allowed effect of roundoff on f, in units in the last place of its terms.
 _GRAINS = 64.0
 
-# Slopes of f, seen by a short and a long step, that differ by more than this share tell nothing.
+# Slopes of f over a short and a long step that differ by more than this fraction are not used.
 _AGREE = 0.25
 
-# A component that is zero says nothing of its scale: try changes smaller by this, so many times.
+# A component that is zero gives no scale: try changes smaller by this factor, this many times.
 _DOWN, _RUNGS = 1e-6, 4
 
 _ADVICE = (
@@ -40,17 +40,17 @@ _ADVICE = (
 
 
 def check_derivatives(f: Drift, method: Any, t: Time, x: Array, dt: Time, slope: Array) -> None:
-    """Refuse a given Jacobian or time derivative that is not that of f where the solve begins.
+    """Refuse a given Jacobian or time derivative that does not match f at the start of the solve.
 
-    ``method.jacobian_error`` is how far it may be off, relative to its products: at 1 or above it is only
-    refused if it is that much too large. Two evaluations of f for a Jacobian that is right, and two for a
-    time derivative; more before one is refused. A jump or kink of f, or a point where f is not finite or
-    raises, decides nothing.
+    ``method.jacobian_error`` is the allowed error relative to its products; at 1 or above, a Jacobian is
+    refused only if it is too large by that factor. Two evaluations of f for a correct Jacobian, and two for a
+    time derivative; more before one is refused. Nothing is refused at a jump or kink of f, or at a point
+    where f is not finite or raises.
 
     Raises
     ------
     ValueError
-        The derivative and the difference, both shown.
+        The message shows the derivative and the difference.
     """
     allowed = getattr(method, "jacobian_error", None)
     model = getattr(f, "model", f)
@@ -65,14 +65,14 @@ def check_derivatives(f: Drift, method: Any, t: Time, x: Array, dt: Time, slope:
     if model.time_derivative is not None and allowed < 1:
         rate = to_numpy(time_derivative(f, t, x, dt, slope)).reshape(begin.shape)
         found = _wrong(begin, _along_time(begin, rate, 0.0 * begin.size), allowed)
-        if found is not None:  # or f is a small difference of large numbers, which its Jacobian shows
+        if found is not None:  # otherwise f is a small difference of large numbers, as its Jacobian shows
             noise = np.einsum("bij,bj->bi", np.abs(begin.matrix()), begin.size)
             found = _wrong(begin, _along_time(begin, rate, noise), allowed)
         _refuse("time_derivative(t, x)", "a short time", found, t, x.shape[0])
 
 
 class _Begin(NamedTuple):
-    """Where the derivatives are looked at."""
+    """The point at which the derivatives are checked."""
 
     f: Drift
     t: Time
@@ -99,13 +99,13 @@ class _Begin(NamedTuple):
         return to_numpy(self.f(t, x)).reshape(self.shape)
 
 
-# How long the step was, f after and before it, the change that was predicted, the size of its parts, and that
-# of what roundoff sees.
+# The length of the step, f after and before it, the predicted change, the size of its terms, and the size
+# that determines the roundoff.
 Trial: TypeAlias = tuple[Any, Host, Host, Host, Host, Host]
 
 
 def _wrong(begin: _Begin, trials: Iterator[Trial], allowed: float) -> tuple[int, int, Any, Any] | None:
-    """Return row, component, change and prediction where a derivative is wrong in every trial."""
+    """Return row, component, change and prediction if a derivative is wrong in every trial."""
     here, grain = to_numpy(begin.slope).reshape(begin.shape), _GRAINS * begin.eps
     suspect: Any = True
     shown: list[tuple[Host, Host]] = []
@@ -114,12 +114,12 @@ def _wrong(begin: _Begin, trials: Iterator[Trial], allowed: float) -> tuple[int,
         try:
             for length, after, before, predicted, parts, noise in trials:
                 central = (after - before) / 2
-                crooked = np.abs(after - 2 * here + before)  # curvature; or a kink, jump or noise
-                # Of a whole row: what cancels in one component is often large in another.
+                crooked = np.abs(after - 2 * here + before)  # curvature, a kink, a jump or noise
+                # For a whole row: terms that cancel in one component are often large in another.
                 floor = grain * (noise + np.abs(here)).max(axis=1, keepdims=True)
                 excess = np.abs(central - predicted) - crooked - floor
                 scale = np.maximum(np.abs(central), parts)
-                if allowed >= 1:  # of no single component: it may be a simplification
+                if allowed >= 1:  # not for a single component, which may be simplified on purpose
                     scale = np.abs(central).max(axis=1, keepdims=True)
                 suspect = suspect & np.isfinite(excess) & (excess > allowed * scale)
                 shown.append((central, predicted))
@@ -128,14 +128,14 @@ def _wrong(begin: _Begin, trials: Iterator[Trial], allowed: float) -> tuple[int,
                     suspect = suspect & _agree(*slopes)
                 if not suspect.any():
                     return None
-        except Exception:  # noqa: BLE001  f may raise where the solution never comes
+        except Exception:  # noqa: BLE001  f may raise at points that the solution never reaches
             return None
     row, component = (int(i) for i in np.argwhere(suspect)[0])
     return row, component, *(values[row, component] for values in shown[0])
 
 
 def _agree(one: tuple[Host, Host], other: tuple[Host, Host]) -> Host:
-    """Whether two steps along one line see the same slope of f: else it is noise or not resolved."""
+    """Whether two steps along one line give the same slope of f; otherwise f is noisy or not resolved."""
     (slope, floor), (second, low) = one, other
     agree: Host = np.abs(slope - second) <= _AGREE * np.maximum(np.abs(slope), np.abs(second)) + floor + low
     return agree
@@ -152,15 +152,15 @@ def _along_state(begin: _Begin, matrix: Host) -> Iterator[Trial]:
 
 
 def _along_time(begin: _Begin, rate: Host, noise: Host) -> Iterator[Trial]:
-    """Parts of the step in sight, forwards only: before the start, f may not exist.
+    """Fractions of the planned step, only forwards: before the start, f may not exist.
 
-    What it would be there is that of the parabola through three values, so that the difference of both sides
-    is as accurate as if it were central.
+    The value before the start is extrapolated by the parabola through three values, so the difference of both
+    sides is as accurate as a central one.
     """
     here = to_numpy(begin.slope).reshape(begin.shape)
     for share in (1e-3, 1e-1, 1e-5):
         later = begin.t + share * begin.dt
-        length: Any = later - begin.t  # as rounded
+        length: Any = later - begin.t  # after rounding
         after, further = begin.at(later, begin.x), begin.at(later + length, begin.x)
         before = 3 * (here - after) + further
         length = to_numpy(length).reshape(-1, 1) if compat.is_array_api_obj(length) else length
@@ -169,7 +169,7 @@ def _along_time(begin: _Begin, rate: Host, noise: Host) -> Iterator[Trial]:
 
 
 def _changes(begin: _Begin) -> Iterator[tuple[float, Host]]:
-    """Changes of every component, deterministic but in no pattern, that x represents exactly."""
+    """Changes of every component, deterministic but without a pattern, that x represents exactly."""
     (batch, n), base = begin.shape, begin.size
     moved = np.abs(to_numpy(begin.dt * begin.slope)).reshape(batch, n)
     size = np.maximum(np.maximum(base, moved), 1e-6 * base.max(axis=1, keepdims=True))

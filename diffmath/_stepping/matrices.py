@@ -1,4 +1,4 @@
-"""The matrices of structured right-hand sides: arrays of any library, or sparse matrices of SciPy."""
+"""The matrices of structured right-hand sides: arrays of any library, or SciPy sparse matrices."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ __all__ = ["apply", "as_state", "check_matrix", "dense", "is_sparse"]
 
 
 def is_sparse(value: Any) -> bool:
-    """Whether a value is a sparse matrix or array of SciPy."""
+    """Whether a value is a SciPy sparse matrix or array."""
     return hasattr(value, "tocsr")
 
 
 def dense(value: Any) -> Any:
-    """Return a matrix with its zeros written out."""
+    """Return a matrix in dense form."""
     return value.toarray() if is_sparse(value) else value
 
 
 def check_matrix(name: str, value: Any, ndims: tuple[int, ...]) -> None:
-    """Refuse what is no vector or square matrix of finite numbers."""
+    """Refuse a value that is not a vector or square matrix of finite numbers."""
     if not is_sparse(value):
-        array_namespace(value, names=[name])  # or it is refused
+        array_namespace(value, names=[name])  # raises if it is not an array
     if value.ndim not in ndims or (value.ndim == 2 and value.shape[0] != value.shape[1]):
         shapes = " or ".join("(n,)" if ndim == 1 else "(n, n)" for ndim in ndims)
         raise ValueError(f"{name} must have shape {shapes}; got {tuple(value.shape)}")
@@ -54,14 +54,14 @@ def apply(name: str, matrix: Any, x: Array) -> Array:
     if is_sparse(matrix):
         _check_kind(name, matrix, x)
         if not compat.is_numpy_array(x):
-            raise TypeError(f"{name} is sparse, and multiplies states of NumPy only: give {name}.toarray()")
+            raise TypeError(f"{name} is sparse, and multiplies NumPy states only: pass {name}.toarray()")
         return (matrix @ x.T).T.astype(x.dtype, copy=False)
     matrix = as_state(name, matrix, x)
     return matrix * x if matrix.ndim == 1 else x @ array_namespace(x).matrix_transpose(matrix)
 
 
 def as_state(name: str, values: Array, x: Array) -> Array:
-    """Send coefficients on the host to the library and dtype of the state."""
+    """Convert host coefficients to the library and dtype of the state."""
     if not compat.is_numpy_array(values):
         return values
     _check_kind(name, values, x)

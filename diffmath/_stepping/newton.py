@@ -1,6 +1,6 @@
-r"""The simplified Newton iteration, for all rows of a batch together, each converging or failing on its own.
+r"""The simplified Newton iteration for all rows of a batch; every row converges or fails independently.
 
-Stages are unknowns in the form :math:`Z_i = h k_i`, which needs no division by the step:
+Stages are unknowns in the form :math:`Z_i = h k_i`, which avoids a division by the step:
 
 .. math:: Z_i = h f(t + c_i h,\; x + \textstyle\sum_j a_{ij} Z_j), \qquad
           (I - h A \otimes J)\, \delta = h f - Z
@@ -40,32 +40,32 @@ Rows = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Matrix = tuple[tuple[float, ...], ...]
 
-# Of what the solver tolerates in a step, an iteration may leave this much.
+# An iteration may leave this fraction of the error that the solver tolerates in a step.
 _SHARE = 0.01
 
-# A component is resolved to the accuracy of at least this fraction of the largest of its row.
+# A component is resolved to the accuracy of at least this fraction of the largest component of its row.
 _FLOOR = 1e-3
 
-# An iteration that stops this close to its goal has met round-off, and converged as far as can be: what it
-# leaves is still less than a third of what the solver tolerates.
+# An iteration that stops this close to its goal is limited by round-off and has converged as far as possible;
+# the remaining error is still less than a third of what the solver tolerates.
 _STALLED = 30.0
 
 # No stage is resolved beyond this many units of round-off of the largest component of its row.
 _ROUNDOFF = 4.0
 
-# An iteration that moves a state to this many times its size has run away.
+# An iteration that increases a state to this many times its size has diverged.
 _FAR = 1e6
 
-# The rate of convergence of one stage is believed of the next, but not below this.
+# The rate of convergence of one stage is used for the next stage, but not below this value.
 _BEST_RATE = 1e-6
 
 
 class Linearised:
-    """The matrix h J of every row, and the inverses of ``I - A x h J`` that a step asks for."""
+    """The matrix h J of every row, and the inverses of ``I - A x h J`` that a step needs."""
 
     def __init__(self, hJ: Array, x: Array) -> None:
         xp, self._sound = array_namespace(x), sound_rows(hJ)
-        # A row that is not finite would spoil the others: libraries refuse the whole batch.
+        # A row that is not finite would affect the others: libraries refuse the whole batch.
         self.matrix = xp.where(expand_like(self._sound, hJ), hJ, xp.zeros_like(hJ))
         self._inverses: dict[Matrix, Array] = {}
 
@@ -75,7 +75,7 @@ class Linearised:
         return np.asarray(to_numpy(self._sound), dtype=bool)
 
     def ended(self, x: Array) -> Array:
-        """Return `x`, NaN in the rows without a finite matrix: the solver rejects them."""
+        """Return `x`, with NaN in the rows without a finite matrix, which the solver then rejects."""
         xp = array_namespace(x)
         return xp.where(expand_like(self._sound, x), x, xp.full_like(x, math.nan))
 
@@ -84,7 +84,7 @@ class Linearised:
         if a not in self._inverses:
             hJ, size = self.matrix, len(a)
             xp, n = array_namespace(hJ), hJ.shape[1]
-            rows = [[weight * hJ for weight in row] for row in a]  # numbers, which need no copy to the device
+            rows = [[weight * hJ for weight in row] for row in a]  # host numbers: no copy to the device
             blocks = [row[0] if size == 1 else xp.concat(row, axis=2) for row in rows]
             product = blocks[0] if size == 1 else xp.concat(blocks, axis=1)
             self._inverses[a] = _inverse(xp.eye(size * n, dtype=hJ.dtype, device=device(hJ)) - product)
@@ -96,67 +96,67 @@ class Linearised:
 
 
 def linearise(f: Drift, t: Time, x: Array, dt: Time, slope: Array | None) -> Linearised:
-    """Return h J at the start of a step; `slope` is ``f(t, x)`` where it is known."""
+    """Return h J at the start of a step; `slope` is ``f(t, x)`` if it is known."""
     return Linearised(per_row(dt, x, 3) * jacobian(f, t, x, dt, slope), x)
 
 
 @dataclass
 class Stages:
-    """The scaled slopes Z of a step so far, and how the iterations for them went in every row."""
+    """The scaled slopes Z of a step so far, and the state of their iterations in every row."""
 
     slopes: list[Array]
     failed: Mask
-    rate: Rows  # of convergence: what remains to be corrected, as a fraction of the last correction
+    rate: Rows  # of convergence: the remaining correction as a fraction of the last one
     allowed: Tolerance | None = None  # what the solver tolerates in a step, if it adapts
-    guess: Array | None = None  # where the next iteration begins; off a stiff solution, only 0 is safe
-    unsolved: Mask | None = None  # rows whose iteration failed though all numbers were finite
-    watcher: Any = None  # what counts the calls of f that a row waits for, if anything does
+    guess: Array | None = None  # start of the next iteration; away from a stiff solution only 0 is safe
+    unsolved: Mask | None = None  # rows whose iteration failed although all numbers were finite
+    watcher: Any = None  # counts the calls of f that a row needs, if given
 
     @classmethod
     def begin(cls, linear: Linearised, f: Any = None) -> Stages:
-        """No stage yet: only rows without a finite Jacobian have failed. Let the solver behind f see more."""
+        """Begin without stages: only rows without a finite Jacobian have failed. `f` gets `unsolved`."""
         stages = cls([], ~linear.finite, np.ones(len(linear.finite)), getattr(f, "tolerance", None))
         stages.unsolved = np.zeros_like(stages.failed)
         if hasattr(f, "unsolved"):
-            f.unsolved = stages.unsolved  # written to as the iterations go
+            f.unsolved = stages.unsolved  # updated during the iterations
             stages.watcher = f
         return stages
 
     def spare(self, rows: Mask, calls: int) -> None:
-        """Do not count some calls for the rows whose iteration has ended: alone, they would not be made."""
+        """Do not count calls for rows whose iteration has ended: alone, they would not be made."""
         if self.watcher is not None:
             self.watcher.spared = self.watcher.spared + calls * rows
 
     def ended(self, x: Array) -> Array:
-        """Return `x`, NaN in the rows that failed: the solver rejects them."""
+        """Return `x`, with NaN in the rows that failed, which the solver then rejects."""
         return _take(_sent(~self.failed, x), x, array_namespace(x).full_like(x, math.nan))
 
     def kept(self, slopes: Sequence[Array] | None = None) -> list[Array]:
-        """Return the slopes of all stages, or of what was made of them, NaN in the rows that failed."""
+        """Return the slopes of all stages, or the given slopes, with NaN in the rows that failed."""
         return [self.ended(slope) for slope in (self.slopes if slopes is None else slopes)]
 
 
 @dataclass(frozen=True)
 class Newton:
-    r"""How to solve the equations of an implicit step.
+    r"""Settings of the iteration that solves the equations of an implicit step.
 
     Parameters
     ----------
     tolerance : float, optional
         Accuracy of a stage relative to its state, component by component; components below a thousandth of
-        the largest of their row are resolved to that accuracy of a thousandth of it. By default, in adaptive
-        solves, a hundredth of the error that `rtol` and `atol` allow; otherwise the machine epsilon to the
-        power 2/3 (4e-11 in float64).
+        the largest component of their row are resolved to the accuracy of that thousandth. By default, in
+        adaptive solves, a hundredth of the error that `rtol` and `atol` allow; otherwise the machine epsilon
+        to the power 2/3 (4e-11 in float64).
     max_iterations : int, optional
-        A row that needs more has failed. By default 12 in adaptive solves, where a shorter step is cheaper,
-        otherwise 100.
+        A row that needs more iterations has failed. By default 12 in adaptive solves, where a shorter step is
+        cheaper, otherwise 100.
 
     Notes
     -----
-    The Jacobian is that of the start of the step. A row has converged when its last correction times
-    :math:`\theta / (1 - \theta)` is within the tolerance, theta being the ratio of its last two corrections;
-    it has failed if theta is above 2 or a number is not finite. Rows that have converged or failed are left
-    as they are, so that a row does not depend on the others.
+    The Jacobian is evaluated at the start of the step. A row has converged when its last correction times
+    :math:`\theta / (1 - \theta)` is within the tolerance, where theta is the ratio of its last two
+    corrections. It has failed if theta is above 2 or a number is not finite. Rows that have converged or
+    failed are not changed further, so a row does not depend on the others.
 
     References
     ----------
@@ -212,13 +212,13 @@ class Newton:
         stages.guess = z[-1]
 
     def _distance(self, allowed: Tolerance | None, states: Sequence[Array], changes: Sequence[Array]) -> Rows:
-        """Return the largest change of every row, in units of what may remain."""
+        """Return the largest change of every row, in units of the allowed error."""
         worst: Any = 0.0
         for state, change in zip(states, changes, strict=True):
             xp, batch = array_namespace(state), state.shape[0]
             info = xp.finfo(real_dtype(state))
             d = xp.abs(xp.reshape(change, (batch, flat_size(state))))
-            size = xp.abs(xp.reshape(state, d.shape)) + d  # at first, a state at zero says nothing
+            size = xp.abs(xp.reshape(state, d.shape)) + d  # a state of zero gives no scale at first
             if allowed is not None and self.tolerance is None:
                 rtol, atol = allowed.flat(state.shape)
                 unit = _SHARE * (rtol * size + atol)
@@ -233,12 +233,12 @@ class Newton:
 
 @dataclass
 class _Convergence:
-    """Which rows of an iteration go on, have converged, or are lost."""
+    """Which rows of an iteration continue, have converged, or have failed."""
 
     active: Mask
     rate: Rows
     broken: Mask = field(init=False)
-    lost: Mask = field(init=False)  # by the last judgement
+    lost: Mask = field(init=False)  # failed in the last call of `judge`
     previous: Rows = field(init=False)
 
     def __post_init__(self) -> None:
@@ -246,8 +246,8 @@ class _Convergence:
         self.previous = np.full(self.active.shape, np.inf)
 
     def judge(self, distance: Rows) -> Mask:
-        """Return the rows that take the correction of this size; all are done that are not `active` then."""
-        with np.errstate(all="ignore"):  # rows that are done or lost may hold anything
+        """Return the rows that take the correction of this size; rows that are then not `active` are done."""
+        with np.errstate(all="ignore"):  # rows that are done or failed may hold any value
             theta = distance / self.previous
             measured = np.where(theta < 1, theta / (1 - theta), np.inf)
             rate = np.where(np.isfinite(self.previous), measured, self.rate)
@@ -263,7 +263,7 @@ class _Convergence:
 
 
 def slope_of(scaled: Array, dt: Time) -> Array:
-    """Return a slope from ``dt`` times it; zero where the step is (rows that have ended)."""
+    """Return a slope from ``dt`` times it; zero where the step is zero (rows that have ended)."""
     if not compat.is_array_api_obj(dt):
         return scaled / dt
     xp = array_namespace(dt)
@@ -277,9 +277,9 @@ def increment(weights: Sequence[float], slopes: Sequence[Array]) -> Array:
 
 
 def _diverged(base: Array, state: Array, residual: Sequence[Array]) -> Mask:
-    """Return in which rows an iteration that cannot go on has itself to blame, and not an f that is nan.
+    """Return in which rows a failed iteration diverged by itself, and not because f is nan.
 
-    Its numbers are finite, but grow (or the matrix is singular); or it has run away to where f overflows.
+    Its numbers are finite but grow (or the matrix is singular), or it has diverged to where f overflows.
     """
     finite = np.all([finite_rows(part) for part in residual], axis=0)
     xp, shape = array_namespace(base), (base.shape[0], flat_size(base))
@@ -297,7 +297,7 @@ def _largest(values: Array) -> Array:
 
 
 def _sent(mask: Mask, like: Array) -> Array | None:
-    """Return a mask where `like` is, or None for all rows, which nobody need send."""
+    """Return a mask on the device of `like`, or None for all rows, which avoids the copy."""
     return None if mask.all() else asarray_like(mask, like, array_namespace(like).bool)
 
 
@@ -307,7 +307,7 @@ def _take(mask: Array | None, new: Array, old: Array) -> Array:
 
 
 def _multiply(inverse: Array, parts: Sequence[Array]) -> list[Array]:
-    """Return the products of a matrix per row with the rows of `parts` laid end to end, cut up again."""
+    """Return the products of a matrix per row with the concatenated rows of `parts`, split again."""
     xp, batch = array_namespace(inverse), inverse.shape[0]
     flat = [xp.reshape(part, (batch, flat_size(part), 1)) for part in parts]
     n = flat[0].shape[1]
@@ -320,7 +320,7 @@ def _inverse(matrix: Array) -> Array:
     xp = array_namespace(matrix)
     try:
         return xp.linalg.inv(matrix)
-    except (ValueError, RuntimeError):  # what libraries raise if any matrix of the batch is singular
+    except (ValueError, RuntimeError):  # raised by libraries if any matrix of the batch is singular
         if matrix.shape[0] == 1:
             return xp.full_like(matrix, math.nan)
         return xp.concat([_inverse(matrix[i : i + 1, ...]) for i in range(matrix.shape[0])], axis=0)

@@ -1,4 +1,4 @@
-"""The options of adaptive steps: tolerances, controller, clocks and caps, checked at the edge."""
+"""The options of adaptive steps: tolerances, controller, clocks and limits, checked at the public entry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RTOL, _ATOL, _MAX_STEPS = 1e-6, 1e-9, 10_000
 
 @dataclass(frozen=True)
 class AdaptiveOptions:
-    """How to step: tolerances, controller, clocks and caps."""
+    """Options of adaptive steps: tolerances, controller, clocks and limits."""
 
     tolerance: Tolerance
     controller: PIDController
@@ -28,7 +28,7 @@ class AdaptiveOptions:
     min_step: float
     max_step: float
     first_step: float | None
-    given: tuple[str, ...] = ()  # names of those that the caller gave: fixed steps refuse them
+    given: tuple[str, ...] = ()  # names of the options that the caller passed: fixed steps refuse them
 
 
 def check_options(
@@ -36,9 +36,9 @@ def check_options(
     max_steps: int | None, min_step: float | None, *, max_step: float | None, first_step: float | None,
     single: bool = False,
 ) -> AdaptiveOptions:  # fmt: skip
-    """Return the options of adaptive steps, or refuse them; None is the default of each.
+    """Return the checked options of adaptive steps; None means the default of each.
 
-    A single state shares its clock with nobody, and is told the time as a number.
+    A single state shares its clock with no other row, and f gets its time as a number.
     """
     options = {
         "rtol": rtol, "atol": atol, "controller": controller, "max_steps": max_steps, "min_step": min_step,

@@ -1,4 +1,4 @@
-"""Right-hand sides with structure: each is a plain f(t, x), and carries the parts that some methods need."""
+"""Structured right-hand sides: each is a plain f(t, x) with the parts that some methods need."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ class WithJacobian(Structured):
     f : callable
         ``f(t, x)``, shape (batch, n) -> (batch, n).
     jacobian : callable, array or sparse matrix, optional
-        ``jacobian(t, x)``: df_i/dx_j, shape (batch, n, n), or one sparse matrix of SciPy for all rows, shape
-        (n, n). An array or sparse matrix (n, n) is a constant Jacobian. Finite differences without it. Where
-        a solve begins it is compared with a difference of f, and refused if it is wrong (see the notes).
+        ``jacobian(t, x)``: df_i/dx_j, shape (batch, n, n), or one SciPy sparse matrix for all rows, shape (n,
+        n). An array or sparse matrix (n, n) is a constant Jacobian. Finite differences by default. At the
+        start of a solve it is compared with a difference of f, and refused if it is wrong (see the notes).
     sparsity : array_like or sparse matrix, shape (n, n), optional
-        Where the Jacobian may differ from zero: finite differences then perturb columns that share no row
+        Entries of the Jacobian that may be nonzero: finite differences then perturb columns that share no row
         together.
     time_derivative : callable, optional
-        ``time_derivative(t, x)``: df/dt, shape (batch, n), which Rosenbrock methods use. A difference
-        without it.
+        ``time_derivative(t, x)``: df/dt, shape (batch, n), used by Rosenbrock methods. A finite difference by
+        default.
 
     Notes
     -----
-    Where x0 is one state, all three get one state and return what belongs to it: a Jacobian (n, n). Where the
-    solve has `parameters` or `args`, they get them as f does. Sparse matrices are written out: the linear
-    algebra of the methods is dense.
+    If x0 is one state, all three get one state and return the result for one state: a Jacobian (n, n). If the
+    solve has `parameters` or `args`, they get them like f. Sparse matrices are converted to dense ones, since
+    the linear algebra of the methods is dense.
 
-    A Rosenbrock method with a wrong Jacobian errs, and so does its estimate. `solve` therefore looks at one
-    product of a given Jacobian, by two evaluations of f at the start, and raises `ValueError` where it is off
-    by more than 1 %. Implicit methods iterate with any that is roughly right; there it must be a hundred
-    times too large to be refused. Kinks, jumps, noise and rounding of f decide nothing, nor do points where
-    f fails.
+    With a wrong Jacobian, a Rosenbrock method and its error estimate are wrong. Therefore `solve` checks one
+    product of a given Jacobian with two evaluations of f at the start, and raises `ValueError` if it is off
+    by more than 1 %. Implicit methods converge with an approximate Jacobian; for them it is refused only if
+    it is a hundred times too large. Kinks, jumps, noise and rounding of f do not cause a refusal, nor do
+    points where f fails.
 
     Examples
     --------
@@ -124,7 +124,7 @@ class Semilinear(Structured):
     Parameters
     ----------
     linear : array or sparse matrix, shape (n,) or (n, n)
-        L; its diagonal, or a matrix. Host arrays follow the state; a sparse matrix is written out.
+        L, a diagonal or a matrix. Host arrays are converted like the state; a sparse matrix becomes dense.
     nonlinear : callable
         ``nonlinear(t, x)``, shape (batch, n) -> (batch, n).
 
@@ -204,7 +204,7 @@ class Linear(Structured):
     Parameters
     ----------
     A : array, shape (n, n)
-        Host arrays follow the state; for states of NumPy also a sparse matrix or array of SciPy.
+        Host arrays are converted like the state; for NumPy states also a SciPy sparse matrix or array.
     b : array, shape (n,), optional
 
     Examples
@@ -245,5 +245,5 @@ def structured(f: Any, kind: type[Model], method: str) -> Model:
 
 
 def _part(model: Any, name: str, t: Time, x: Array) -> Array:
-    """Call a part; what does not fit the state is refused by its name, not by the sum."""
+    """Call a part; a result that does not fit the state is refused by the name of the part."""
     return check_part(f"{name}(t, x)", getattr(model, name)(t, x), x)

@@ -1,4 +1,4 @@
-"""What error is tolerated: one number for all components, or one for each, and the norm that counts it."""
+"""Tolerances, for all components or per component, and the error norm."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Tolerance"]
 
 @dataclass(frozen=True, eq=False)
 class Tolerance:
-    """Error allowed in a component x, ``atol + rtol * abs(x)``: numbers, or arrays that broadcast."""
+    """Allowed error of a component x, ``atol + rtol * abs(x)``: numbers, or arrays that broadcast."""
 
     rtol: Any
     atol: Any
@@ -65,7 +65,8 @@ class Tolerance:
             size = xp.maximum(size, xp.abs(state))
         tiny = float(xp.finfo(real_dtype(values)).smallest_normal)  # atol = 0 and x = 0: 0/0 must be 0
         ratio = xp.abs(values) / (self.rtol * size + (self.atol + tiny))
-        # Row-major through a flat view: the order of the sum, and so its last bit, is that of the row alone.
+        # Row-major through a flat view: the order of the sum, and so its last bit, does not depend on other
+        # rows.
         ratio = xp.reshape(xp.reshape(ratio, (-1,)), (values.shape[0], math.prod(values.shape[1:])))
         total = xp.sum(ratio * ratio, axis=1) / max(ratio.shape[1], 1)
         return xp.sqrt(total)

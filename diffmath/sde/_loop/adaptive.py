@@ -1,4 +1,4 @@
-"""Adaptive steps for stochastic differential equations, every row by its own, on a path they do not move."""
+"""Adaptive steps for SDEs, separate for every row, on a path that they do not change."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from diffmath.sde._noise import needed_terms
 
 __all__ = ["solve_adaptive"]
 
-_FIRST = 64.0  # of the time span is the first trial: short, since a long step may pass by chance
+_FIRST = 64.0  # the first trial is this fraction of the time span: a long step may be accepted by chance
 
 
 @on_its_device
@@ -56,7 +56,7 @@ def solve_adaptive(
     progress: bool = False,
     on_failure: Literal["raise", "return"] = "raise",
 ) -> Solution:
-    r"""Solve an SDE with steps that every row chooses by an estimate of its error.
+    r"""Solve an SDE with step sizes that every row chooses by an error estimate.
 
     A step over :math:`[a, b]` is accepted if the root mean square, over the components of a row, of
 
@@ -68,42 +68,42 @@ def solve_adaptive(
     Parameters
     ----------
     model : SDE or symbolic.SDE
-        The equation. Its callables are called on *some of the rows* at a time: arrays of one row each belong
-        into `parameters`.
+        The equation. Its callables are called with *some of the rows* at a time: pass arrays with one entry
+        per row as `parameters`.
     x0 : array, shape (batch, dim) or (batch, \*state)
         States at ``times[0]``.
     times : array_like, shape (times,)
-        Host times to save at, strictly increasing or decreasing; steps end on each of them.
+        Host times to save at, strictly increasing or decreasing; steps end at each of them.
     method : Method or str
-        Strong order 1 at least for the noise of `model`, or additive noise, or Stratonovich; see the notes.
+        Strong order at least 1 for the noise of `model`, or additive noise, or Stratonovich; see the notes.
     key : Key, optional
-        Names the Brownian paths; needed unless `path` is given.
+        Determines the Brownian paths; required unless `path` is given.
     path : BrownianPath, optional
-        The path to run on, of shape (batch, noise_dim): one for all methods, times and tolerances.
+        The path to solve on, of shape (batch, noise_dim): one for all methods, times and tolerances.
     parameters : array or mapping of arrays, optional
-        One row per row of `x0`: what the callables of the model get third, ``drift(t, x, parameters)``. They
-        are cut where the batch is cut.
+        One row per row of `x0`, the third argument of the model's callables: ``drift(t, x, parameters)``.
+        They are split with the batch.
     args : tuple
-        Constants, behind: ``drift(t, x, *args)``, or ``drift(t, x, parameters, *args)``.
+        Constants, passed last: ``drift(t, x, *args)``, or ``drift(t, x, parameters, *args)``.
     rtol, atol : float
         Tolerances of a step.
     controller : ode.PIDController, optional
-        Proposes step sizes, of which the next smaller node is taken. By default
-        ``ode.IController(max_factor=2)``: an error may be small by chance, and a factor of 2 needs that
-        chance many times before a step is much too long.
+        Proposes step sizes, which are rounded down to the next node. By default
+        ``ode.IController(max_factor=2)``: an error may be small by chance, and with a factor of 2 this must
+        happen many times before a step is much too long.
     max_steps : int
-        Most trial steps of a row.
+        Maximum number of trial steps per row.
     first_step : float, optional
         Size of the first trial; by default a 64th of the time span.
     max_step, min_step : float
-        No step is longer; a step that cannot be halved without being shorter than `min_step` and is rejected
-        ends its row. Steps never fall below a few units in the last place of the largest time, nor below a
-        leaf of `path`.
+        No step is longer than `max_step`. A step that is rejected and cannot be halved without being shorter
+        than `min_step` ends its row. Steps are never shorter than a few units in the last place of the
+        largest time, nor than a leaf of `path`.
     first_row : int
         Number of the first row in a larger batch whose paths are continued here. Messages count from it.
     check : bool
-        Whether to look, once at the start, if the noise is what it is declared to be and the derivative that
-        of the diffusion: up to four more calls of the diffusion, on up to 8 rows.
+        Whether to check once at the start that the noise class and `diffusion_derivative` are as declared: up
+        to four more calls of the diffusion, on up to 8 rows.
     progress : bool
         Whether to show a progress bar over the save times.
     on_failure : {"raise", "return"}
@@ -113,8 +113,8 @@ def solve_adaptive(
     -------
     Solution
         ``x`` has shape (times, batch, \*state), in the precision and on the device of `x0`. Rows that failed
-        are nan from there on; `row_status` tells. `stats`: steps, rejected, evaluations of the drift (per
-        row), calls, the steps of groups of rows that were computed, and motion, as `solve` does.
+        are nan from then on; see `row_status`. `stats`: steps, rejected and evaluations of the drift (per
+        row), calls (the steps computed for groups of rows), and motion, as in `solve`.
 
     Raises
     ------
@@ -125,26 +125,27 @@ def solve_adaptive(
 
     Notes
     -----
-    *No bias.* The intervals between `times` are halved again and again, and what the path does in a part is a
-    function of (key, row, part) alone. A rejected step goes on to the halves of what it saw: nothing is drawn
-    anew, and the path does not depend on the tolerance. It is the path of
-    ``solve(..., times, substeps=2**k, key=key)``, for every k. (Drawing two new halves after rejecting
-    increments beyond one standard deviation gives a Brownian motion of variance 0.516 instead of 1.)
+    *No bias.* The intervals between `times` are halved repeatedly, and the path on a part is a function of
+    (key, row, part) only. After a rejection the row continues on the halves of the same increment: nothing is
+    drawn again, and the path does not depend on the tolerance. It is the path of ``solve(..., times,
+    substeps=2**k, key=key)`` for every k. (Drawing two new halves after rejecting increments beyond one
+    standard deviation gives a Brownian motion of variance 0.516 instead of 1.)
 
-    *Which methods converge.* Steps that look at the path select increments. Euler-Maruyama leaves out
-    :math:`\tfrac12 g g' (\Delta W^2 - h)`, whose sum vanishes for steps that do not look and need not for
-    steps that do: with state-dependent Ito noise it may converge to a wrong limit, and is refused. Methods
-    of strong order 1 err by o(h) on every path and converge for any choice of nodes. Stratonovich methods of
-    strong order 1/2 with general noise contain :math:`\tfrac12 g' g\, \Delta W \Delta W^\top`; what they
-    leave out, the Levy area, has mean zero given all increments looked at, since every end of a step that was
-    tried is kept [1]_. A Stratonovich method of your own that adds the drift :math:`\tfrac12 g g' h` instead
-    would converge to a wrong limit unseen. With areas A, pass `path=`: new areas for halves of a rejected
-    step would be a bias.
+    *Which methods converge.* Steps that depend on the path select increments. Euler-Maruyama omits
+    :math:`\tfrac12 g g' (\Delta W^2 - h)`. The sum of these terms vanishes for steps that do not depend on
+    the path, but need not vanish otherwise: with state-dependent Ito noise it may converge to a wrong limit,
+    so it is refused. Methods of strong order 1 have errors o(h) on every path and converge for any choice of
+    nodes. Stratonovich methods of strong order 1/2 with general noise contain
+    :math:`\tfrac12 g' g\, \Delta W \Delta W^\top`; the term they omit, the Levy area, has mean zero given all
+    increments that were used, since every end of a trial step is kept [1]_. A user-defined Stratonovich
+    method that adds the drift :math:`\tfrac12 g g' h` instead would converge to a wrong limit, which is not
+    detected. With areas A, pass `path=`: drawing new areas for the halves of a rejected step would cause a
+    bias.
 
     *Order.* The tolerance bounds the error of steps, not that of the solution, which tends to zero with it.
-    Every row is independent: no other row, batch size or chunk changes it. Cost: 3 steps a trial without an
-    estimate of the method's own. Rows that need the same step share a call, and those that do not are called
-    apart: prefer `solve` where one step size serves all rows all the time, as for most linear problems.
+    Every row is independent of other rows, of the batch size and of chunks. Cost: 3 steps per trial if the
+    method has no error estimate. Rows that need the same step share a call; other rows are called separately.
+    Prefer `solve` if one step size suits all rows all the time, as for most linear problems.
 
     References
     ----------
@@ -192,7 +193,7 @@ def solve_adaptive(
 
 
 def _check_converges(model: SDE, method: Method) -> None:
-    """Refuse a method whose limit may depend on how steps are chosen."""
+    """Refuse a method whose limit may depend on how the steps are chosen."""
     method.check(model)
     if method.carries:
         raise ValueError(

@@ -31,7 +31,7 @@ class Coupled(NamedTuple):
     Parameters
     ----------
     coarse, fine : array, shape (batch, dim)
-        Row i of both belongs to one path.
+        Row i of both is on the same path.
 
     Examples
     --------
@@ -64,8 +64,8 @@ def coupled(
     .. math:: \mathrm E[\phi(X^{(L)})] = \mathrm E[\phi(X^{(0)})]
               + \sum_{\ell=1}^{L} \mathrm E[\phi(X^{(\ell)}) - \phi(X^{(\ell-1)})]
 
-    Multilevel Monte Carlo [1]_ estimates each difference from coupled runs, whose variance falls with the
-    step; this makes the runs of one level.
+    Multilevel Monte Carlo [1]_ estimates each difference from coupled runs, whose variance decreases with the
+    step. This function computes the runs of one level.
 
     Parameters
     ----------
@@ -74,25 +74,25 @@ def coupled(
     x0 : array, shape (batch, dim) or (batch, \*state)
         States at ``t_span[0]``.
     t_span : (float, float)
-        First and last time; decreasing runs backwards.
+        First and last time; decreasing times run backwards.
     steps : int
         Number of equal steps of the coarse run.
     method : Method or str
         Driven by Brownian increments or by `levy_increments`.
     key : Key
-        Names the paths: take another for every level.
+        Determines the paths: use a different key for every level.
     parameters : array or mapping of arrays, optional
-        One row per row of `x0`: what the callables of the model get third, ``drift(t, x, parameters)``. They
-        are cut where the batch is cut.
+        One row per row of `x0`, the third argument of the model's callables: ``drift(t, x, parameters)``.
+        They are split with the batch.
     args : tuple
-        Constants, behind: ``drift(t, x, *args)``, or ``drift(t, x, parameters, *args)``.
+        Constants, passed last: ``drift(t, x, *args)``, or ``drift(t, x, parameters, *args)``.
     ratio : int
-        Fine steps in a coarse one.
+        Number of fine steps per coarse step.
     first_row : int
         Number of the first row in a larger batch.
     check : bool
-        Whether to look, once at the start, if the noise is what it is declared to be and the derivative that
-        of the diffusion: up to four more calls of the diffusion, on up to 8 rows.
+        Whether to check once at the start that the noise class and `diffusion_derivative` are as declared: up
+        to four more calls of the diffusion, on up to 8 rows.
 
     Returns
     -------
@@ -103,15 +103,15 @@ def coupled(
     Raises
     ------
     TypeError, ValueError
-        As `solve`; a method with noise of its own kind (weak methods), which no finer path can share.
+        As for `solve`; a method with its own kind of noise (weak methods), which a finer run cannot share.
     SolveError
         A state became infinite or nan.
 
     Notes
     -----
-    The noise of a coarse step is Chen's combination of the fine ones, so it has the law of one draw whatever
-    areas it carries. The mean square of ``fine - coarse`` is :math:`O(h^{2\gamma})` for strong order
-    :math:`\gamma`. Memory is that of a few states.
+    The noise of a coarse step is Chen's combination of the fine increments, so it has the law of a single
+    draw, with all areas. The mean square of ``fine - coarse`` is :math:`O(h^{2\gamma})` for strong order
+    :math:`\gamma`. The memory is that of a few states.
 
     References
     ----------

@@ -1,9 +1,10 @@
-"""How rows go through the tree of steps: try a node, keep it where the error is small, halve it elsewhere.
+"""The binary tree of adaptive steps: try a node, accept it in rows with a small error, halve it in the
+others.
 
-Depth first, from left to right: after a step, a row is offered the largest node that begins there. All rows
-at a node share its times, which stay floats; a row leaves the others as soon as it needs other steps, and
-what it does depends on nothing but itself. Every end of a step that was tried is an end of steps that are
-taken: what a decision knew of the path, the solution knows (Foster & Jelincic, arXiv:2311.14201, "no skip").
+Depth first, from left to right: after a step, a row tries the largest node that begins there. All rows at a
+node share its times, which stay floats. A row leaves the group as soon as it needs other steps, and its steps
+depend only on its own state. Every end of a trial step is also an end of accepted steps, so the solution uses
+all parts of the path that a decision used (Foster & Jelincic, arXiv:2311.14201, "no skip").
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ __all__ = ["Descent", "Steps"]
 
 @dataclass(frozen=True)
 class Steps:
-    """How to step: tolerances, controller, caps; `exponent` is that of the local error in the step."""
+    """Step options: tolerances, controller, limits; `exponent` is that of the local error in the step."""
 
     tolerance: Tolerance
     controller: PIDController
@@ -44,7 +45,7 @@ class Steps:
 
 @dataclass(frozen=True, eq=False)
 class _Merge:
-    """Rows that are done with a node wait here for those that go through its halves."""
+    """Rows that have finished a node wait here for the rows that take its halves."""
 
     settled: Array
     order: Indices
@@ -67,7 +68,7 @@ class Descent:
         self.failures = Failures(batch, first_row=first_row)
 
     def cross(self, node: Node, x: Array) -> Array:
-        """Take all rows from the beginning of a node to its end; those that stop become nan."""
+        """Take all rows from the beginning of a node to its end; rows that stop become nan."""
         tasks: list[Any] = [node]
         while tasks:
             task = tasks.pop()
@@ -85,7 +86,7 @@ class Descent:
         return {"steps": self._steps, "rejected": rejected, "evaluations": evaluations, "calls": self._calls}
 
     def _visit(self, node: Node, x: Array) -> tuple[Array, list[Any]]:
-        """Try a node with the rows whose steps are as long; others and rejected ones go to its halves."""
+        """Try a node with the rows whose steps are long enough; other and rejected rows take its halves."""
         rows, h, options = node.rows, node.length, self._options
         # Half steps need the halves, and their halves if the node is rejected.
         divisible = node.depth + (2 if self._doubling else 1) <= node.deepest and h / 2 >= options.min_step
@@ -112,7 +113,7 @@ class Descent:
         return take_rows(x, rest), [_Merge(kept, order), right, left]
 
     def _try(self, node: Node, x: Array, parts: Any, tried: Indices, divisible: bool) -> tuple[Any, Array]:
-        """Take the step with some rows of the node; return which of them were accepted, and all states."""
+        """Take the step with some rows of the node; return which rows were accepted, and all states."""
         if not len(tried):
             return np.zeros(0, dtype=bool), _nans(x, 0)
         rows, before = node.rows[tried], take_rows(x, tried)
@@ -129,7 +130,7 @@ class Descent:
         known = np.where(finite, error, 1.0)
         factor = options.controller.factor(known, self._past[rows], options.exponent - 1)  # type: ignore[arg-type]
         h = node.length
-        # A node may be shorter than the step that was planned: an error that small confirms the plan.
+        # A node may be shorter than the planned step; such a small error confirms the plan.
         longer = np.where(
             factor >= options.controller.max_factor, np.maximum(self._wanted[rows], h * factor), h * factor
         )
@@ -143,7 +144,7 @@ class Descent:
 
     @contextmanager
     def _called_on(self, rows: Indices) -> Iterator[None]:
-        """Give the callables the parameters of these rows; an error is told that they are some of all."""
+        """Call the callables with the parameters of these rows; note in an error if rows are missing."""
         if self._rows is not None:
             self._rows.choose(rows)
         try:
@@ -154,7 +155,7 @@ class Descent:
             raise
 
     def _step(self, node: Node, x: Array, state: Any, parts: Any) -> tuple[Array, Array]:
-        """Return the states after a node, and an estimate of their error."""
+        """Return the states after a node, and an error estimate."""
         method, model = self._method, self._model
         a, mid, b = (node.time(k) for k in range(3))
         noise = self._nodes.noise(state, b - a)

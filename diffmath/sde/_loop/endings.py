@@ -1,6 +1,6 @@
-"""How rows of a solve with fixed steps end before its last time: events at the ends of steps, a bad start.
+"""How rows of a fixed-step solve end before the last time: events at the ends of steps, non-finite starts.
 
-A path has no polynomial inside a step to be read off, so an event is where a step ends on the other side.
+A path has no interpolant inside a step, so an event is detected at the first step end after the crossing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Rows = npt.NDArray[np.float64]
 
 
 class Endings:
-    """The rows that go on, and where the others ended."""
+    """The rows that continue, and where the others ended."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Endings:
         self._counts = np.zeros((len(events), batch), dtype=int)
         self.begin = x
         if self._bad.any():
-            # In their place, a row that drift and diffusion can be asked at.
+            # Replace these rows by a row at which drift and diffusion can be evaluated.
             place = np.where(self._bad, int(np.argmin(self._bad)), np.arange(batch))
             self.begin = xp.take(x, xp.asarray(place, device=device(x)), axis=0)
             self.failures.add("nonfinite", np.flatnonzero(self._bad), advice("x0"))
@@ -56,11 +56,11 @@ class Endings:
         self._values = self._at(t, self.begin)
 
     def freeze(self, before: Array, after: Array) -> Array:
-        """Return the states after a step, of rows that have ended those before."""
+        """Return the states after a step; ended rows keep their state before it."""
         return after if self.alive.all() else array_namespace(after).where(self._mask, after, before)
 
     def look(self, t: float, x: Array) -> bool:
-        """Look for events at the end of a step, and tell the callback; return whether the solve ends."""
+        """Check for events at the end of a step and call the callback; return whether the solve ends."""
         values = self._at(t, x)
         going = self.alive.copy()
         self._t_end[going] = t
@@ -90,18 +90,18 @@ class Endings:
         return xp.where(self._on_device(self._bad)[None, ...], nan, states)
 
     def solution(self, t: Rows, x: Array, stats: dict[str, Any]) -> Solution:
-        """Return what was saved, with how the rows ended."""
+        """Return the saved states with the endings of the rows."""
         more: dict[str, Any] = {"t_end": self._t_end.copy()}
         if self._events:
             more["t_events"], more["x_events"] = self._results(x)
         return self.failures.solution((t, x), stats, True, **more)
 
     def fail(self, status: Status, message: str) -> None:
-        """Note that the rows that went on ended together, for a reason of their method."""
+        """Record that the continuing rows ended together, for a reason of the method."""
         self.failures.add(status, np.flatnonzero(self.alive), message)
 
     def ended_by_events(self) -> bool:
-        """Whether no row goes on, and the last ones ended by events."""
+        """Whether no row continues, and the last ones ended by events."""
         return not self.alive.any() and self.failures.status != "user_stop"
 
     def _results(self, x: Array) -> tuple[Any, Any]:
@@ -130,11 +130,11 @@ class Endings:
             host = to_numpy(value)
             if host.dtype.kind not in "biuf":
                 raise TypeError(f"event(t, x) must return real numbers; got dtype {host.dtype}")
-            found[i] = 2.0 * host - 1.0 if host.dtype.kind == "b" else host  # a condition: from -1 to 1
+            found[i] = 2.0 * host - 1.0 if host.dtype.kind == "b" else host  # a truth value becomes -1 or 1
         return found
 
     def _lent(self, x: Array) -> Array:
-        """Return a copy for the user: what is done to it does not change the path."""
+        """Return a copy for the user, so that changes to it do not change the path."""
         return self._shaped(array_namespace(x).asarray(x, copy=True))
 
     def _end(self, status: Any, rows: npt.NDArray[np.bool_], message: str) -> None:
@@ -156,7 +156,7 @@ def saved_states(
     endings: Endings | None,
     trouble: Callable[[Array, float], str],
 ) -> tuple[list[Array], int, str]:
-    """Return the states at every `substeps`-th step and at a last event, the steps, and what failed."""
+    """Return the states at every `substeps`-th step and at a last event, the steps, and the failure."""
     states, steps = [x], 0
     for n, x in run:
         t = float(clock[n])
@@ -181,7 +181,7 @@ def bound_events(events: Any, parameters: Any, args: tuple[Any, ...]) -> tuple[E
 
 
 def checked_callback(callback: Any) -> Callable[[float, Array], Any] | None:
-    """Return a callback, or refuse what is none."""
+    """Return a callback, or refuse an object that is not callable."""
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a callable(t, x); got {type(callback).__name__}")
     found: Callable[[float, Array], Any] | None = callback
@@ -195,6 +195,6 @@ _UNKNOWN = (
 
 
 def _changed(before: Rows, after: Rows, direction: float) -> npt.NDArray[np.bool_]:
-    """Whether a number came to zero or to the other side; not from zero, nor from or to nan."""
+    """Whether a number reached zero or changed sign; false if it started at zero, or if one is nan."""
     sides = np.sign(before) * np.sign(after)
     return np.asarray((before != 0) & (sides <= 0) & ((after - before) * np.sign(direction) >= 0))

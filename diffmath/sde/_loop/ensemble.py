@@ -1,4 +1,4 @@
-"""Final states of many paths: nothing is stored over time, and chunks of rows run anywhere."""
+"""Final states of many paths: no states are stored over time, and chunks of rows run on any executor."""
 
 from __future__ import annotations
 
@@ -49,8 +49,9 @@ def ensemble(
 ) -> Array:
     r"""Return the final states of many paths, without storing the paths.
 
-    Equal, bit for bit, to ``solve(model, x0, np.linspace(*t_span, steps + 1), ...).x[-1]`` with the same
-    method and key, for drifts and diffusions that treat rows alike whatever the batch (elementwise ones do).
+    Bit-identical to ``solve(model, x0, np.linspace(*t_span, steps + 1), ...).x[-1]`` with the same method and
+    key, if the result of drift and diffusion for a row does not depend on the batch (true for elementwise
+    functions).
 
     Parameters
     ----------
@@ -59,26 +60,26 @@ def ensemble(
     x0 : array, shape (batch, dim) or (batch, \*state)
         States at ``t_span[0]``; integers become the library's default float.
     t_span : (float, float)
-        First and last time; decreasing runs backwards, as in `solve`.
+        First and last time; decreasing times run backwards, as in `solve`.
     steps : int
         Number of equal steps.
     method : Method or str
         A method object, or the name of one of this package: "euler_maruyama", "milstein", "sra1", ...
     key : Key
-        Names the Brownian paths.
+        Determines the Brownian paths.
     parameters : array or mapping of arrays, optional
-        One row per row of `x0`: what the callables of the model get third, ``drift(t, x, parameters)``. They
-        are cut where the batch is cut.
+        One row per row of `x0`, the third argument of the model's callables: ``drift(t, x, parameters)``.
+        They are split with the batch.
     args : tuple
-        Constants, behind: ``drift(t, x, *args)``, or ``drift(t, x, parameters, *args)``.
+        Constants, passed last: ``drift(t, x, *args)``, or ``drift(t, x, parameters, *args)``.
     executor : concurrent.futures.Executor, optional
-        Where the chunks run: threads, processes (the model must then pickle), Dask's
-        ``client.get_executor()``, MPI's pool. Serially by default.
+        Runs the chunks: threads, processes (the model must be picklable), Dask's ``client.get_executor()``,
+        an MPI pool. Serial by default.
     chunk : int
-        Rows per task. Results do not depend on it, nor on the number of workers.
+        Rows per task. Results do not depend on it or on the number of workers.
     check : bool
-        Whether to look, once at the start, if the noise is what it is declared to be and the derivative that
-        of the diffusion: up to four more calls of the diffusion, on up to 8 rows.
+        Whether to check once at the start that the noise class and `diffusion_derivative` are as declared: up
+        to four more calls of the diffusion, on up to 8 rows.
     progress : bool
         Whether to show a progress bar over the chunks.
 
@@ -90,14 +91,15 @@ def ensemble(
     Raises
     ------
     TypeError, ValueError
-        As `solve`.
+        As for `solve`.
     SolveError
         A state became infinite or nan; the message names the time and the rows, and the initial states are
         attached (no others are stored).
 
     Notes
     -----
-    Memory is that of a few states and ``log2(steps)`` increments per chunk in work, independent of `steps`.
+    The memory is that of a few states and ``log2(steps)`` increments per running chunk, independent of
+    `steps`.
 
     Examples
     --------
@@ -154,7 +156,7 @@ def _run_chunk(
     cut_up: bool,
     check: bool,
 ) -> Array:
-    """March a chunk of rows to the last time: a pure function, for any worker."""
+    """Step a chunk of rows to the last time: a pure function, for any worker."""
     with _explained(cut_up):
         prepared = prepare(model, initial, parameters, args)
         x, steps = prepared.x, len(clock) - 1
@@ -171,7 +173,7 @@ def _run_chunk(
 
 @contextmanager
 def _explained(cut_up: bool) -> Iterator[None]:
-    """Let an error tell that the callables see a chunk of the rows."""
+    """Add a note to an error that the callables are called with a chunk of the rows."""
     try:
         yield
     except (TypeError, ValueError, IndexError, RuntimeError) as error:

@@ -30,7 +30,7 @@ __all__ = ["Transition", "solve_exact", "transition"]
 def solve_exact(
     model: LinearSDE | Any, x0: Array, times: npt.ArrayLike, *, key: random.Key, first_row: int = 0
 ) -> Solution:
-    r"""Sample a linear SDE at times without any error of discretisation.
+    r"""Sample a linear SDE at given times without discretisation error.
 
     For additive noise (B = 0), with :math:`F = e^{hA}` and :math:`I = \int_0^h e^{(h - s) A} b^\top dW_s`,
 
@@ -47,13 +47,13 @@ def solve_exact(
     Parameters
     ----------
     model : LinearSDE or symbolic.SDE
-        Of one of the two kinds.
+        Of one of these two kinds.
     x0 : array, shape (batch, dim)
         States at ``times[0]``.
     times : array_like, shape (times,)
-        Host times, strictly monotone; decreasing ones as in `solve`.
+        Host times, strictly monotone; decreasing times run backwards as in `solve`.
     key : Key
-        Names the Brownian paths.
+        Determines the Brownian paths.
     first_row : int
         Number of the first row in a larger batch.
 
@@ -65,23 +65,23 @@ def solve_exact(
     Raises
     ------
     TypeError
-        A model that is neither, a key that is none.
+        A model of another type, or a key that is not a `Key`.
     ValueError
-        A model that is not linear, or of neither kind.
+        A model that is not linear, or of neither of the two kinds.
     SolveError
         The state overflows; the valid prefix is attached.
 
     Notes
     -----
-    *What is shared.* W is that of ``solve(..., times, key=key)``. For matrices that commute the states are
-    the exact solution on that path, on which the strong error of any method can be read. For additive noise,
-    the states and W have their exact joint law at the times; what W at these times leaves open is drawn apart
-    for each step, so other times give other states.
+    *Shared path.* W is that of ``solve(..., times, key=key)``. For commuting matrices the states are the
+    exact solution on that path, so strong errors of any method can be measured with them. For additive noise,
+    the states and W have their exact joint law at the times. The part of the noise that W at these times does
+    not determine is drawn separately for each step, so other times give other states.
 
-    *Cost.* A product a step, and an exponential on the host for every length of a step that is not among the
-    last 16 (a uniform clock has one); for commuting matrices that are not diagonal an
-    exponential for every row. Use it as an oracle and wherever the equation is linear; for other equations
-    `solve`, and for mean and covariance alone `moments`.
+    *Cost.* One product per step, and an exponential on the host for every step length that is not among the
+    last 16 (a uniform clock has one); for commuting matrices that are not diagonal, one exponential per row.
+    Use it as an exact reference and for every linear equation; for other equations use `solve`, and for only
+    mean and covariance `moments`.
 
     References
     ----------
@@ -136,8 +136,8 @@ class Transition(NamedTuple):
 def transition(A: Matrix, a: Matrix, b: Matrix, h: float) -> Transition:
     """Return the exact step of length h > 0; `b` has shape (noise_dim, dim).
 
-    The covariance of (X, W) comes from Van Loan's exponential over a part of the step so short that nothing
-    grows, and from doubling: Q(2h) = Q(h) + F Q(h) F^T, a sum without cancellation, whatever A.
+    The covariance of (X, W) is computed by Van Loan's exponential over a fraction of the step that is too
+    short for growth, and by doubling: Q(2h) = Q(h) + F Q(h) F^T, a sum without cancellation for any A.
     """
     n, d = A.shape[0], len(b)
     drift = np.zeros((n + d, n + d))
@@ -155,7 +155,7 @@ def transition(A: Matrix, a: Matrix, b: Matrix, h: float) -> Transition:
     pushed = expm(h * np.block([[A, a[:, None]], [np.zeros((1, n + 1))]]))
     P = Q[:n, n:] / h
     rest = Q[:n, :n] - h * P @ P.T
-    if not np.isfinite(rest).all():  # it overflows, which the states will show
+    if not np.isfinite(rest).all():  # an overflow; it will be detected in the states
         return Transition(pushed[:n, :n], pushed[:n, n], P, np.full((n, n), np.nan))
     values, vectors = np.linalg.eigh((rest + rest.T) / 2)
     return Transition(
@@ -166,7 +166,7 @@ def transition(A: Matrix, a: Matrix, b: Matrix, h: float) -> Transition:
 def _stepper(
     linear: LinearSDE, times: npt.NDArray[np.float64], key: random.Key, x: Array, first_row: int
 ) -> Callable[[int, Array, Array], Array]:
-    """Return the step of the kind that the model is of, or refuse it."""
+    """Return the step for the kind of the model, or refuse the model."""
     (drift, noise), sign = linear.augmented(), 1.0 if times[-1] > times[0] else -1.0
     A, a, B, b = sign * drift[1:, 1:], sign * drift[1:, 0], noise[:, 1:, 1:], noise[:, 1:, 0]
     if not B.any():
@@ -183,7 +183,7 @@ def _stepper(
 
 
 def _lengths(times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the lengths of the steps: one, if they differ by the rounding of the times alone."""
+    """Return the step lengths; only one if they differ only by rounding of the times."""
     steps = np.abs(np.diff(times))
     mean = abs(times[-1] - times[0]) / len(steps)
     uniform = np.abs(steps - mean).max() <= 4 * np.spacing(np.abs(times).max())

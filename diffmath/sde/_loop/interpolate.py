@@ -1,4 +1,4 @@
-"""States between the saved ones, as rough as the path they lie on."""
+"""States between the saved ones, with the roughness of the path."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def interpolate(
     parameters: Any = None,
     args: tuple[Any, ...] = (),
 ) -> Array:
-    r"""Return states between the saved ones of a solution, along a Brownian path.
+    r"""Return states between the saved states of a solution, along a Brownian path.
 
-    With :math:`\Phi` a step of the method from :math:`x_n`, the saved state before t, and
+    With :math:`\Phi` a step of the method from :math:`x_n`, the last saved state before t, and
     :math:`\theta = (t - t_n) / (t_{n+1} - t_n)`,
 
     .. math:: x(t) = \Phi(t_n \to t) + \theta \left( x_{n+1} - \Phi(t_n \to t_{n+1}) \right).
@@ -48,12 +48,12 @@ def interpolate(
     times : array_like, shape (n,)
         Strictly monotone host times within those of the solution.
     method : Method or str
-        The step between saved states, usually that of the solve.
+        The step between saved states, usually the method of the solve.
     path : BrownianPath
         Of shape (batch, noise_dim). *The path of the solve*, ``solve(..., path=path)``, continues the
-        solution; after ``solve(..., times=linspace(t0, t1, N + 1), key=key)`` with a method that needs H, K
-        or A that is ``BrownianPath(key, (batch, noise_dim), t0, t1, like=x0, steps=N)``. *Any other path*
-        draws states conditional on the saved ones, wherever these are from.
+        solution. After ``solve(..., times=linspace(t0, t1, N + 1), key=key)`` with a method that needs H, K
+        or A, this is ``BrownianPath(key, (batch, noise_dim), t0, t1, like=x0, steps=N)``. *Any other path*
+        draws states conditional on the saved ones, for any saved states.
     parameters, args
         Those of the solve.
 
@@ -69,11 +69,12 @@ def interpolate(
 
     Notes
     -----
-    On the path of the solve, without substeps, the correction vanishes and x(t) has the strong order of the
-    method at all t. On another path and for additive noise, x(t) is the line between the saved states plus a
-    Brownian bridge times g: exact in law for constant drift, and for an Ornstein-Uhlenbeck process of rate
-    k with the conditional variance up to :math:`(kh)^2/12` of itself. Linear interpolation has the variance
-    of the ends' mean, which is h/4 short in the middle of a step of a Brownian motion, at any step.
+    On the path of the solve, without substeps, the correction vanishes, and x(t) has the strong order of the
+    method at all t. On another path, with additive noise, x(t) is the line between the saved states plus a
+    Brownian bridge times g: exact in law for a constant drift; for an Ornstein-Uhlenbeck process of rate k
+    the relative error of the conditional variance is at most :math:`(kh)^2/12`. For comparison, linear
+    interpolation has the variance of the mean of the ends, which for a Brownian motion is too small by h/4 in
+    the middle of a step, for any step.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The steps of a run on a fixed clock, one after the other, and what a state that is not finite means."""
+"""The steps of a run on a fixed clock, one after another, and the report of non-finite states."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def _steps(
 
 def advance(model: SDE, x: Array, t: float, after: float, method: Method, noise: Any) -> Array:
     """Take one step, from t to `after`."""
-    # What is not finite is found and reported by the caller, with the time and the rows.
+    # Non-finite values are detected and reported by the caller, with the time and the rows.
     with np.errstate(all="ignore"):
         return guarded(method.step, f"a step of {method.name}", t, model, t, x, after - t, noise)
 
 
 def begin(model: SDE, x: Array, t: float, method: Method) -> Any:
-    """Return what the first step of a run carries besides the state."""
+    """Return what the first step of a run carries in addition to the state."""
     with np.errstate(all="ignore"):
         return guarded(method.begin, f"a step of {method.name}", t, model, t, x)
 
@@ -56,7 +56,7 @@ def begin(model: SDE, x: Array, t: float, method: Method) -> Any:
 def advance_carrying(
     model: SDE, x: Array, t: float, after: float, method: Method, noise: Any, carried: Any
 ) -> tuple[Array, Any]:
-    """Take one step of a run, with what it carries; return what the next step carries."""
+    """Take one step of a run with its carried data; return the data for the next step."""
     with np.errstate(all="ignore"):
         role = f"a step of {method.name}"
         found: tuple[Array, Any] = guarded(
@@ -66,6 +66,6 @@ def advance_carrying(
 
 
 def nonfinite(x: Array, t: float, first_row: int, trouble: str) -> str:
-    """Say which rows are not finite at time t, and what that means, or return an empty string."""
+    """Name the rows that are not finite at time t, with the cause; an empty string if there are none."""
     rows = nonfinite_rows(x, first_row)
     return rows and f"{trouble} at t={t:g} in {rows}"

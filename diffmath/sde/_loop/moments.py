@@ -1,12 +1,12 @@
-r"""Mean and covariance of linear SDEs over time, exact but for rounding, and higher moments.
+r"""Mean and covariance of linear SDEs over time, exact up to rounding, and higher moments.
 
-With Y = (1, X), :math:`dY = \tilde A Y\,dt + \sum_l \tilde B_l Y\,dW_l`, and by Ito's formula every tensor
-power obeys a linear equation,
+With Y = (1, X), :math:`dY = \tilde A Y\,dt + \sum_l \tilde B_l Y\,dW_l`. By Ito's formula every tensor power
+satisfies a linear equation,
 
 .. math:: \frac{d}{dt} \mathrm E[Y^{\otimes p}] = \Bigl( \sum_i \tilde A^{(i)}
     + \sum_{i < j} \sum_l \tilde B_l^{(i)} \tilde B_l^{(j)} \Bigr) \mathrm E[Y^{\otimes p}],
 
-where (i) acts on the i-th factor. Since :math:`Y_0 = 1`, power p holds all moments up to p.
+where (i) means the action on the i-th factor. Since :math:`Y_0 = 1`, power p contains all moments up to p.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from diffmath.sde._model import LinearSDE, Matrix
 
 __all__ = ["Moments", "moments", "raw_moments"]
 
-_LARGEST = 4096  # unknowns of a moment equation: its exponential costs their cube
+_LARGEST = 4096  # unknowns of a moment equation: the cost of its exponential is cubic
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Mean and covariance at times.
+    """Mean and covariance at given times.
 
     Parameters
     ----------
@@ -77,11 +77,11 @@ def moments(
     Parameters
     ----------
     model : LinearSDE or symbolic.SDE
-        A symbolic equation must be linear, which is proven.
+        A symbolic equation must be linear; this is proven.
     mean : array, shape (dim,) or (batch, dim)
         Mean at ``times[0]``.
     times : array_like, shape (times,)
-        Strictly monotone host times. Decreasing ones run backwards as `solve` does: the noise is adapted to
+        Strictly monotone host times. Decreasing times run backwards as in `solve`: the noise is adapted to
         decreasing time, and adds to the covariance.
     covariance : array, shape (dim, dim) or (batch, dim, dim), optional
         Covariance at ``times[0]``, symmetric; zero by default.
@@ -94,17 +94,18 @@ def moments(
     Raises
     ------
     TypeError
-        A model that is neither; arrays of two libraries.
+        A model of another type; arrays of two libraries.
     ValueError
         A model that is not linear; shapes that do not fit; a covariance that is not symmetric; times so long
         that moments overflow.
 
     Notes
     -----
-    Exact but for rounding, whatever A: it may be singular or unstable. One exponential of a matrix of size
-    :math:`2 (\mathrm{dim} + 1)^2` a time, from ``times[0]``, nothing accumulated. C is carried beside
-    :math:`m m^\top` and not as the difference of second moments, so a large mean costs no digits. An oracle
-    for weak errors without Monte Carlo. For other equations: `diffmath.fokker_planck`, or samples.
+    Exact up to rounding for any A, also if it is singular or unstable. One exponential of a matrix of size
+    :math:`2 (\mathrm{dim} + 1)^2` per time, from ``times[0]``, so errors do not accumulate. C is computed
+    alongside :math:`m m^\top` and not as a difference of second moments, so a large mean costs no digits. Use
+    it as an exact reference for weak errors without Monte Carlo. For other equations:
+    `diffmath.fokker_planck`, or samples.
 
     References
     ----------
@@ -127,7 +128,7 @@ def moments(
     identity = np.eye(n + 1)
     both = np.kron(drift, identity) + np.kron(identity, drift)
     spread = sum((np.kron(B, B) for B in noise), start=np.zeros_like(both))
-    # (C, m m^T) together: what is random of the second moments, and what is not.
+    # (C, m m^T) together: the random and the deterministic part of the second moments.
     block = np.block([[both + spread, spread], [np.zeros_like(both), both]])
     steps = np.abs(at - at[0])
     flow, propagate = _exponentials(steps, drift), _exponentials(steps, block)
@@ -156,7 +157,7 @@ def raw_moments(model: LinearSDE | Any, x: npt.ArrayLike, times: npt.ArrayLike, 
     model : LinearSDE or symbolic.SDE
         As for `moments`.
     x : array_like, shape (dim,)
-        Where it starts, a host vector.
+        The initial state, a host vector.
     times : array_like, shape (times,)
         As for `moments`.
     order : int
@@ -165,7 +166,7 @@ def raw_moments(model: LinearSDE | Any, x: npt.ArrayLike, times: npt.ArrayLike, 
     Returns
     -------
     numpy.ndarray, shape (times, dim + 1, ..., dim + 1)
-        Symmetric in the last p axes; index 0 stands for the factor 1, index i for :math:`X_i` (from 1).
+        Symmetric in the last p axes; index 0 means the factor 1, index i means :math:`X_i` (from 1).
 
     Raises
     ------
@@ -174,8 +175,8 @@ def raw_moments(model: LinearSDE | Any, x: npt.ArrayLike, times: npt.ArrayLike, 
 
     Notes
     -----
-    Exact but for rounding; central moments taken from these lose digits where the mean is large. One
-    exponential of size ``(dim + 1)**p`` a time.
+    Exact up to rounding; central moments computed from these lose digits if the mean is large. One
+    exponential of size ``(dim + 1)**p`` per time.
 
     References
     ----------
@@ -214,7 +215,7 @@ def raw_moments(model: LinearSDE | Any, x: npt.ArrayLike, times: npt.ArrayLike, 
 
 
 def _acting(factors: dict[int, Matrix], order: int, size: int) -> Matrix:
-    """Return the Kronecker product of `order` matrices: those given, and identities."""
+    """Return the Kronecker product of `order` matrices: the given ones, and identities elsewhere."""
     product: Any = np.ones((1, 1))
     for i in range(order):
         product = np.kron(product, factors.get(i, np.eye(size)))
@@ -226,7 +227,7 @@ def _linear(model: Any) -> LinearSDE:
 
 
 def _elapsed(linear: LinearSDE, times: npt.NDArray[np.float64]) -> tuple[Matrix, Matrix]:
-    """Return the Ito matrices of (1, X) as a function of the time that has elapsed."""
+    """Return the Ito matrices of (1, X) as a function of the elapsed time."""
     drift, noise = linear.augmented()
     drift = -drift if times[-1] < times[0] else drift
     if linear.calculus == "stratonovich":

@@ -1,4 +1,4 @@
-"""Where the noise of a run comes from: a key or a path, asked for what the steps of a method need."""
+"""The noise of a run, from a key or a path, with the terms that the steps of a method need."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Run", "along", "first_row_of", "host_noise", "noise_of", "source_of"
 
 
 class Run(NamedTuple):
-    """What is solved, from where, at which times, how, and on which noise."""
+    """What is solved: model, start, times, method and noise."""
 
     model: SDE
     x: Array
@@ -34,7 +34,7 @@ class Run(NamedTuple):
 
 
 def source_of(key: random.Key | None, path: BrownianPath | None, first_row: int) -> random.Key | BrownianPath:
-    """Return the key or the path that a run gets its noise from; it is given one of them."""
+    """Return the key or the path that provides the noise of a run; exactly one of them is given."""
     if path is None:
         if key is None:
             raise TypeError("key must be a Key; got None: use key=diffmath.random.key(seed), or give a path")
@@ -47,12 +47,12 @@ def source_of(key: random.Key | None, path: BrownianPath | None, first_row: int)
 
 
 def first_row_of(source: random.Key | BrownianPath, first_row: int) -> int:
-    """Return the number of the first row in the whole batch, by which messages name rows."""
+    """Return the number of the first row in the whole batch; messages count rows from it."""
     return source.first_row if isinstance(source, BrownianPath) else first_row
 
 
 def noise_of(run: Run, *, check: bool = True) -> Iterator[Any]:
-    """Check model and method against the state, then iterate over what the steps get as noise."""
+    """Check model and method against the state, then iterate over the noise of the steps."""
     model, x, clock, method, source, first_row = run
     method.check(model)
     path_key = None if isinstance(source, BrownianPath) else random.fold_in(source, "sde.path")
@@ -65,7 +65,7 @@ def noise_of(run: Run, *, check: bool = True) -> Iterator[Any]:
 
 
 def host_noise(run: Run) -> Iterator[Any]:
-    """Like `noise_of`, with noise of NumPy, and without a look at the numbers of what JAX traces."""
+    """Like `noise_of`, with NumPy noise, and without value checks of arrays that JAX traces."""
     model, x, clock, method, source, first_row = run
     method.check(model)
     shape, like = noise_shape(model, float(clock[0]), x), host_like(x)
@@ -78,7 +78,7 @@ def host_noise(run: Run) -> Iterator[Any]:
 def along(
     path: BrownianPath, clock: npt.NDArray[np.float64], method: Method, shape: tuple[int, int], x: Array
 ) -> Iterator[Any]:
-    """Check a path against the state and what the method needs, then iterate over its noise."""
+    """Check a path against the state and the needs of the method, then iterate over its noise."""
     needed = needed_terms(method.increments, method.name)
     if path.shape != shape:
         raise ValueError(f"path must have shape {shape}, (batch, noise_dim); got {path.shape}")

@@ -1,4 +1,4 @@
-"""Paths of a stochastic differential equation on a fixed time grid, saved at chosen times."""
+"""Paths of a stochastic differential equation on a fixed time grid, saved at given times."""
 
 from __future__ import annotations
 
@@ -60,93 +60,93 @@ def solve(
     model : SDE or symbolic.SDE
         The equation; a symbolic one is lowered.
     x0 : array, shape (batch, dim) or (batch, \*state)
-        States at ``times[0]``; integers become the library's default float. States of several axes, such as
+        States at ``times[0]``; integers become the library's default float. States with several axes, such as
         images, are solved as flat rows: noise per component, the same numbers. A row that is nan or inf ends
-        at once, with status "nonfinite"; if all are, x0 is refused.
+        at once with status "nonfinite"; if all rows are, x0 is refused.
     times : array_like, shape (times,)
-        Host times, strictly increasing or strictly decreasing (then the SDE runs backwards, see the notes).
+        Host times, strictly increasing or strictly decreasing (the SDE then runs backwards, see the notes).
     method : Method or str
-        `euler_maruyama`, `milstein`, or your own; or the name of one of this package, "milstein".
+        `euler_maruyama`, `milstein`, or your own method; or the name of a method of this package, "milstein".
     key : Key, optional
-        Names the Brownian paths; needed unless `path` is given.
+        Determines the Brownian paths; required unless `path` is given.
     path : BrownianPath, optional
-        The Brownian motion to run on, of shape (batch, noise_dim): one for all methods and all times, whose
-        `key` and `first_row` are its own. Compare methods or step counts on a path.
+        The Brownian motion to solve on, of shape (batch, noise_dim), with its own `key` and `first_row`. It
+        is the same for all methods and all times: use a path to compare methods or step counts.
     parameters : array or mapping of arrays, optional
-        One row per row of `x0`: what the callables of the model get third, ``drift(t, x, parameters)``. They
-        are cut where the batch is cut.
+        One row per row of `x0`, the third argument of the model's callables: ``drift(t, x, parameters)``.
+        They are split with the batch.
     args : tuple
-        Constants, behind: ``drift(t, x, *args)``, or ``drift(t, x, parameters, *args)``.
+        Constants, passed last: ``drift(t, x, *args)``, or ``drift(t, x, parameters, *args)``.
     substeps : int
-        Equal steps between neighbouring times. Doubling it refines the same path.
+        Number of equal steps between neighbouring times. Doubling it refines the same path.
     first_row : int
         Number of the first row in a larger batch whose paths are continued here.
     check : bool
-        Whether to look, once at the start, if the noise is what it is declared to be and the derivative that
-        of the diffusion: up to four more calls of the diffusion, on up to 8 rows.
+        Whether to check once at the start that the noise class and `diffusion_derivative` are as declared: up
+        to four more calls of the diffusion, on up to 8 rows.
     events : ode.Event or callable, or a sequence of them, optional
-        What to look for at the end of every step: where ``event(t, x)``, one number per row, came to zero or
-        to the other side of it, or where a condition, one truth value per row, changed. A terminal event ends
-        its row, which keeps that state. Called as ``event(t, x, parameters, *args)`` with these. See the
+        Events to detect at the end of every step: where ``event(t, x)``, one number per row, reached zero or
+        changed its sign, or where a condition, one truth value per row, changed. A terminal event ends its
+        row, which keeps that state. Called as ``event(t, x, parameters, *args)`` if these are given. See the
         notes.
     callback : callable, optional
-        ``callback(t, x)`` after every step, with the states of all rows; if it returns true, the solve stops
-        with status "user_stop".
+        ``callback(t, x)`` is called after every step, with the states of all rows; if it returns true, the
+        solve stops with status "user_stop".
     progress : bool
         Whether to show a progress bar.
     on_failure : {"raise", "return"}
-        What to do with a state that is not finite: raise `SolveError`, or return the valid prefix.
+        What to do if a state is not finite: raise `SolveError`, or return the valid prefix.
 
     Returns
     -------
     Solution
-        ``x`` has shape (times, batch, \*state), in the precision and on the device of `x0`. `t_end` is how
-        far it came, of every row if rows end apart; `t_events`, `x_events` where asked for. Rows that an
-        event has ended keep its state at all later times, and if none goes on, the last time is that of the
-        last event (status "event", a success). Rows that were nan or inf at the start are nan: `row_status`.
-        `stats`: steps,
-        evaluations of the drift, and motion, the name of the Brownian motion: states of two solutions may be
-        compared path by path if and only if these agree.
+        ``x`` has shape (times, batch, \*state), in the precision and on the device of `x0`. `t_end` is the
+        last time that was reached, per row if rows end at different times; `t_events`, `x_events` if events
+        were given. Rows ended by an event report the event state at all later times. If no row continues, the
+        last time is that of the last event (status "event", a success). Rows that were nan or inf at the
+        start are nan; see `row_status`. `stats`: steps, evaluations of the drift, and motion, the name of the
+        Brownian motion: the states of two solutions may be compared path by path if and only if their motions
+        agree.
 
     Raises
     ------
     TypeError
-        A wrong kind of argument; a callable that takes data first, changes the precision or modifies its
-        state; a missing derivative.
+        An argument of the wrong kind; a callable that takes the state first, changes the precision or
+        modifies its state; a missing derivative.
     ValueError
-        Times that are not strictly monotone, a state that is not finite, a noise or calculus that the method
-        does not accept, a result of the wrong shape; noise or a derivative that `check`
-        finds false; a path of other rows or times.
+        Times that are not strictly monotone, a state that is not finite, a noise class or calculus that the
+        method does not accept, a result of the wrong shape; a noise class or derivative that `check` finds to
+        be wrong; a path for other rows or times.
     SolveError
         The state became infinite or nan; the valid prefix is attached.
 
     Notes
     -----
-    *Which path.* With `key`, the motion is named by the key, the row, the odd part of the number of steps and
-    whether the method is driven by W alone or by areas H, K, A besides, since a method that needs W draws no
-    more: N, 2N, 4N, ... steps of one method see one path where the time grids nest (20 and 40 steps do, 20
-    and 30 do not), `euler_maruyama` and `sriw1` see two. Areas A of `milstein_levy` are drawn for each step
-    apart, given (W, H, K). With ``path=BrownianPath(...)`` there is one motion for all methods and steps, and
-    areas refine. The weak methods (`dri1`, ...) draw variables that follow no path. Neither depends on the
-    batch size, the library or the device.
+    *Which path.* With `key`, the motion is determined by the key, the row, the odd part of the number of
+    steps, and whether the method needs W alone or also areas H, K, A (a method that needs only W draws no
+    more). N, 2N, 4N, ... steps of one method use the same path if the time grids are nested (20 and 40 steps
+    do, 20 and 30 do not); `euler_maruyama` and `sriw1` use different ones. The areas A of `milstein_levy` are
+    drawn separately for each step, given (W, H, K). With ``path=BrownianPath(...)`` there is one motion for
+    all methods and steps, and areas can be refined. The weak methods (`dri1`, ...) draw variables that are
+    not a path. No path depends on the batch size, the library or the device.
 
     With decreasing times, ``dt`` is negative and the noise is adapted to decreasing time: this solves
-    reverse-time equations [1]_, it does not retrace a forward path. Stratonovich noise is then that of the
-    elapsed time, so that its Ito drift is f *minus* the correction g g'/2 (`symbolic.SDE.to_ito` adds it).
+    reverse-time equations [1]_ and does not retrace a forward path. Stratonovich noise is then that of the
+    elapsed time, so its Ito drift is f *minus* the correction g g'/2 (`symbolic.SDE.to_ito` adds it).
 
     JAX (`jit`, `vmap`, `grad`) traces explicit methods: the steps are one ``lax.scan``, drift and diffusion
-    get `t` as a traced number, no value is checked, and the noise is drawn outside the trace: its numbers are
-    those of an eager run, and constants of the program. So all lanes of a `vmap` over `x0` see the same
-    noise; give one batch of all rows instead for noise of their own. Implicit methods refuse a tracer by
-    name. PyTorch differentiates every solve along its path.
+    get `t` as a traced number, and no value is checked. The noise is drawn outside the trace, with the same
+    numbers as in an eager run, and enters as constants. So all lanes of a `vmap` over `x0` have the same
+    noise; for independent noise pass all rows as one batch. Implicit methods refuse a tracer by name. PyTorch
+    differentiates every solve along its path.
 
-    *Events* are looked for at the ends of steps only, since a path between them is not known: what came and
-    went inside a step is missed, and a row is seen to be on the other side up to a step late. Times at which
-    a level is reached are too late by :math:`O(\sqrt{h})` in the mean: a Brownian motion is stopped as by a
-    level that is :math:`0.5826\,\sqrt{h}` further away [2]_. Take small steps where that matters.
+    *Events* are detected only at the ends of steps, since the path inside a step is not known. Crossings that
+    are undone within a step are missed, and a crossing is detected up to one step late. First-passage times
+    of a level are too late by :math:`O(\sqrt{h})` in the mean: a Brownian motion is stopped as by a level
+    that is :math:`0.5826\,\sqrt{h}` further away [2]_. Take small steps if that matters.
 
     Every step is checked for finite values, which costs one reduction (and, on a GPU, one synchronisation).
-    The orders of a method stand in ``method.orders``, for every class of noise.
+    ``method.orders`` states the orders of a method for every class of noise.
 
     References
     ----------
@@ -212,7 +212,7 @@ def _solution(
     message: str,
     endings: Endings | None,
 ) -> Solution:
-    # The last state may be that of an event between two save times.
+    # The last state may be an event state between two save times.
     times = clock[np.minimum(np.arange(len(states)) * substeps, steps)]
     kept, stats = array_namespace(states[0]).stack(states), {"steps": steps, "evaluations": method.nfe(steps)}
     if endings is None:
@@ -224,7 +224,7 @@ def _solution(
 
 
 def _refine(saved: npt.NDArray[np.float64], substeps: int) -> npt.NDArray[np.float64]:
-    """Cut every interval into equal steps, each time computed from its interval, never accumulated."""
+    """Divide every interval into equal steps; each time is computed from its interval, never accumulated."""
     if substeps == 1:
         return saved
     fractions = np.arange(substeps) / substeps

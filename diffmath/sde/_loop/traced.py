@@ -1,7 +1,7 @@
-"""Fixed steps under a transformation of JAX: noise drawn before, and one loop of the compiled program.
+"""Fixed steps under a JAX transformation: noise drawn beforehand, and one loop of the compiled program.
 
-The key is a host value, so all noise is drawn by NumPy before the trace reaches the loop, and enters it as
-constants: the numbers are those of an eager run. Times stay on the host too.
+The key is a host value, so NumPy draws all noise before the trace reaches the loop, and the noise enters as
+constants with the same numbers as in an eager run. Times also stay on the host.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from diffmath.sde._noise import Increment, WeakIncrement
 
 __all__ = ["host_like", "is_traced_run", "refuse_traced_run", "traced_solution"]
 
-# (arrays of all steps, step first; the noise of a step from its parts and its dt)
+# (arrays for all steps, step axis first; a function that builds the noise of a step from its parts and dt)
 Stacked = tuple[Any, Callable[[Any, Any], Any]]
 
 
 def is_traced_run(model: SDE, x: Array, t: float) -> bool:
-    """Whether JAX traces a run: its state, or what drift or diffusion close over."""
+    """Whether JAX traces a run: its state, or arrays that drift or diffusion close over."""
     return makes_traced(x, lambda: model.drift(t, x), lambda: model.diffusion(t, x))
 
 
 def refuse_traced_run(model: SDE, x: Array, t: float, why: str) -> None:
-    """Refuse a run that JAX traces where its steps depend on numbers.
+    """Refuse a run that JAX traces if its steps depend on numbers.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def refuse_traced_run(model: SDE, x: Array, t: float, why: str) -> None:
 
 
 def host_like(x: Array) -> Array:
-    """Return an empty array of NumPy in the precision of `x`: noise is drawn like it."""
+    """Return an empty NumPy array in the precision of `x`, for drawing noise."""
     return np.empty(0, dtype=np.dtype(real_dtype(x)))
 
 
@@ -102,7 +102,7 @@ def _step(method: Method, model: SDE, t: Array, dt: Any, noise: Any, carry: tupl
 
 
 def _stacked(noises: list[Any], method: Method) -> Stacked:
-    """Return the noise of all steps as host arrays, and what makes the noise of one step of its parts."""
+    """Return the noise of all steps as host arrays, and a function that builds the noise of one step."""
     first = noises[0]
     if isinstance(first, np.ndarray):
         return {"W": np.stack(noises)}, lambda part, dt: part["W"]
@@ -112,7 +112,7 @@ def _stacked(noises: list[Any], method: Method) -> Stacked:
         return parts, lambda part, dt: Increment(dt, **part)
     if isinstance(first, WeakIncrement):
         m = first.W.shape[1]
-        width = 1 + m * (m - 1) // 2  # the signs of all pairs behind the first: fewer are their beginning
+        width = 1 + m * (m - 1) // 2  # the first, then all pairs; a narrower draw is a prefix
         signs = np.stack([noise.draw(width) for noise in noises])
         parts = {"W": np.stack([noise.W for noise in noises]), "signs": signs}
         return parts, lambda part, dt: WeakIncrement(dt, part["W"], lambda n: part["signs"][:, :n])
