@@ -8,10 +8,10 @@ from dataclasses import fields
 from typing import Any
 
 from diffmath._arrays.bound import Structured
-from diffmath._arrays.callables import FirstResult, annotate, check_part, check_result, guarded
+from diffmath._arrays.callables import annotate, check_part, check_result, guarded
 from diffmath._arrays.namespace import array_namespace, constant
-from diffmath._arrays.tracing import all_true
 from diffmath._core.typing import Array, Drift, Time
+from diffmath._stepping.watcher import Watcher, refuse_modified
 
 __all__ = ["Dynamics"]
 
@@ -28,7 +28,7 @@ _ORDER = (
 )
 
 
-class Dynamics:
+class Dynamics(Watcher):
     """A user's ``f(t, x)`` with checks and counts.
 
     The first call (the solver's own, `start`) checks kind, shape and dtype of the result, and that the
@@ -38,10 +38,10 @@ class Dynamics:
     """
 
     def __init__(self, f: Drift) -> None:
+        super().__init__(_ROLE)
         self._f = f
-        self._first: tuple[Time, Array, Array] | None = None
-        self._untouched: FirstResult | None = None
-        self._parts: dict[tuple[str, int], FirstResult | None] = {}  # None: checked
+        self._at_start: tuple[Time, Array, Array] | None = None
+        self._parts: dict[tuple[str, int], Watcher] = {}
         self.calls = 0
         self.spared: Any = 0  # evaluations per row that it did not need: its iteration had ended
         self.bounds = -math.inf, math.inf  # of the times at which f may be evaluated
@@ -71,16 +71,16 @@ class Dynamics:
         def counted(t: Time, x: Array) -> Any:
             self.calls += 1
             t = self.within(t)
-            role = f"{name}(t, x)"
+            watcher = self._parts.setdefault(key, Watcher(role))
             # The sum of the parts broadcasts and promotes; a part by itself must not.
             result = check_part(role, guarded(part, role, t, t, x), x)
-            if key not in self._parts:
-                self._parts[key] = FirstResult(role, result)
-            elif (first := self._parts[key]) is not None and first.settled(result):
-                self._parts[key] = None
+            if watcher.kind is None:
+                watcher.begin(result)
+            elif watcher.watching:
+                watcher.settle(result)
             return result
 
-        key = name, id(part)
+        key, role = (name, id(part)), f"{name}(t, x)"
         return counted
 
     def within(self, t: Time) -> Time:
@@ -93,8 +93,8 @@ class Dynamics:
         xp = array_namespace(t)  # not `clip`, which copies its bounds to a device and synchronises
         return xp.minimum(xp.maximum(t, constant(low, t)), constant(high, t))
 
-    def start(self, t: Time, x: Array, pristine: Array) -> Array:
-        """Return ``f(t, x)`` at the start; `pristine` is another array with the values of `x`."""
+    def start(self, t: Time, x: Array, before: Array) -> Array:
+        """Return ``f(t, x)`` at the start; `before` is another array with the values of `x`."""
         try:
             result = guarded(self._f, _ROLE, t, t, x)
         except Exception as error:
@@ -111,16 +111,14 @@ class Dynamics:
         slope = check_result(_ROLE, result, x)
         self.calls = 1
         check_part(_ROLE, slope, x)
-        same = x == pristine
-        if not all_true(same if self.whole else same | ~array_namespace(x).isfinite(pristine)):
-            raise TypeError(f"{_ROLE} modified its argument x: return a new array, or work on a copy")
-        self._first = (t, x, slope)
-        self._untouched = FirstResult(_ROLE, slope)
+        refuse_modified(_ROLE, x, before)
+        self._at_start = (t, x, slope)
+        self.begin(slope)
         return slope
 
     def __call__(self, t: Time, x: Array) -> Array:
-        if self._first is not None:
-            t0, x0, slope = self._first
+        if self._at_start is not None:
+            t0, x0, slope = self._at_start
             if x is x0 and isinstance(t, float) and t == t0:
                 return slope
         t = self.within(t)
@@ -133,10 +131,9 @@ class Dynamics:
         if getattr(result, "shape", None) != x.shape or result.dtype != x.dtype:
             check_result(_ROLE, result, x)
             raise TypeError(f"{_ROLE} must return dtype {x.dtype} as before; got {result.dtype} at t={t!r}")
-        if self._untouched is not None:
-            if self._untouched.settled(result):
-                self._untouched = None
-            self._first = None  # the start is not evaluated again
+        if self.watching:
+            self.settle(result)
+            self._at_start = None  # the start is not evaluated again
         return result
 
 

@@ -22,6 +22,7 @@ from diffmath._arrays.namespace import array_namespace, asarray_like, device, re
 from diffmath._core.typing import Array, Drift, Time
 from diffmath._stepping.matrices import as_state, dense, is_sparse
 from diffmath._stepping.problems import Linear, WithJacobian
+from diffmath._stepping.watcher import refuse_modified
 
 __all__ = ["colour_columns", "flat_size", "jacobian", "needs_differences", "per_row", "time_derivative"]
 
@@ -123,8 +124,7 @@ def _given(function: Drift, role: str, t: Time, x: Array, shape: tuple[int, ...]
     before = xp.astype(x, x.dtype, copy=True)
     result = guarded(function, role, t, t, x)
     result = _constant(dense(result), x, shape) if is_sparse(result) else check_result(role, result, x, shape)
-    if not bool(xp.all((x == before) | ~xp.isfinite(before))):
-        raise TypeError(f"{role} modified its argument x: return a new array, or work on a copy")
+    refuse_modified(role, x, before)
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import math
 from typing import Any
@@ -359,6 +360,50 @@ def test_a_model_that_works_in_place_is_refused(xp):
     if isinstance(state, np.ndarray) and state.flags.writeable:
         with pytest.raises(TypeError, match=r"score\(x, t\) modified its argument x"):
             diffusion.sample(process, doubling, state, times, method=diffusion.ddim)
+
+
+def test_a_model_that_returns_one_buffer_is_refused():
+    """Its earlier predictions, which a multistep method keeps, would all be the last."""
+    buffer = np.empty((2, 1))
+
+    def denoiser(x, t):
+        buffer[...] = 0.5 * x
+        return buffer
+
+    process = diffusion.vp()
+    times = diffusion.log_snr_times(process, 5)
+    with pytest.raises(TypeError, match=r"denoiser\(x, t\) overwrote the array it returned before"):
+        diffusion.sample(process, diffusion.from_denoiser(denoiser, process), np.ones((2, 1)), times,
+                         method=diffusion.dpmpp_2m)  # fmt: skip
+
+
+def test_a_model_that_changes_its_shape_is_refused():
+    def score(x, t):
+        return -x if t > 0.5 else -x[:, :1]
+
+    process = diffusion.vp()
+    times = diffusion.uniform_times(process, 20)
+    with pytest.raises(ValueError, match=r"score\(x, t\) must return shape \(2, 3\); got \(2, 1\)"):
+        diffusion.sample(process, score, np.ones((2, 3)), times, method=diffusion.ddim)
+
+
+def test_functions_of_a_process_are_called_once_a_time():
+    """A run remembers them; the process itself does not."""
+    calls = []
+    vp = diffusion.vp()
+
+    def alpha(t):
+        calls.append(t)
+        return vp.alpha(t)
+
+    process = dataclasses.replace(vp, alpha=alpha)
+    times = diffusion.log_snr_times(process, 10)
+    calls.clear()
+    diffusion.sample(process, lambda x, t: -x, np.ones((2, 1)), times, method=diffusion.dpmpp_2m)
+    assert sorted(calls) == sorted(times)
+    process.marginal(0.5)
+    process.marginal(0.5)
+    assert len(calls) == 11 + 2
 
 
 def test_a_callback_must_be_callable():

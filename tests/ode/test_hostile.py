@@ -404,7 +404,8 @@ def test_numbers_of_numpy_are_numbers_and_controllers_are_checked() -> None:
     ("rows", "batch", "text"),
     [
         ([0], 1, "row 0"), ([0, 1, 2], 3, "all rows"), ([2], 5, "row 2"), ([1, 2], 5, "rows 1, 2"),
-        ([0, 1, 2, 3, 5], 9, "rows 0, 1, 2, 3, 5"), ([0, 1, 2, 3, 5, 8], 9, "rows 0, 1, 2, 3, 5, ..."),
+        ([0, 1, 2, 3, 5], 9, "rows 0, 1, 2, 3, 5"),
+        ([0, 1, 2, 3, 5, 8], 9, "rows 0, 1, 2, 3, 5, ... (6 of 9)"),
     ],
 )  # fmt: skip
 def test_rows_are_named_up_to_five(rows, batch, text):

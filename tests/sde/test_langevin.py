@@ -161,7 +161,7 @@ def raising(t, q):
         (lambda t, q: None, TypeError, "got NoneType"),
         (lambda t, q: 1j * q, TypeError, r"force\(t, q\) must return real numbers"),
         (lambda t, q: np.ones(q.shape, int), TypeError, "must return floating numbers"),
-        (mutating, TypeError, "must not modify its state"),
+        (mutating, TypeError, r"drift\(t, x\) modified its argument x"),
         (raising, RuntimeError, "mine"),
         (lambda t, q: np.nan * q, SolveError, r"t=0.1 in all rows; use more substeps"),
         (lambda t, q: 0.0 * q + np.inf, SolveError, r"t=0.1 in all rows; use more substeps"),

@@ -25,8 +25,8 @@ from diffmath._core.typing import Array, Score
 from diffmath._stepping.failures import nonfinite_rows
 from diffmath.diffusion._loop.traced import host_standin, is_traced_run, refuse_callback, traced_solution
 from diffmath.diffusion._methods import Method, Step, as_method
-from diffmath.diffusion._model import Model, as_model
-from diffmath.diffusion._process import Process
+from diffmath.diffusion._model import Model, WatchedModel, as_model
+from diffmath.diffusion._process import Process, remembering
 from diffmath.random import Key, fold_in
 from diffmath.sde import brownian_increments
 
@@ -188,8 +188,10 @@ def _run(
     keep: bool,
 ) -> Solution:
     model = as_model(model, process)
+    same_process = model.process is process
     x = check_array("x_T", x, min_ndim=2)
     method = as_method(method)
+    process = remembering(process)
     grid = _check_times(process, times, method)
     plan = [_checked_step(process, grid, n, method) for n in range(len(grid) - 1)]
     if callback is not None and not callable(callback):
@@ -199,17 +201,13 @@ def _run(
         noises = _noises(process, grid, plan, method, key, host_standin(x))
         return traced_solution(model, x, grid, plan, noises, keep=keep)
     noises = _noises(process, grid, plan, method, key, x)
-    xp = array_namespace(x)
+    xp, watched = array_namespace(x), WatchedModel(model, process if same_process else model.process)
     kept: list[Array] = [x]
     history: list[Array] = []
     depth = max(len(step.weights) for step in plan)
     for n in progress_bar(range(len(plan)), enabled=progress, description=method.name):
         step, t = plan[n], grid[n]
-        # The first evaluation is watched: a model that works in place would corrupt the state unseen.
-        before = xp.astype(x, x.dtype, copy=True) if n == 0 else x
-        denoised = xp.astype(model.denoiser(x, t), x.dtype, copy=False)
-        if n == 0 and not bool(xp.all(before == x)):
-            raise TypeError(f"{model.kind.name}(x, t) modified its argument x: return a new array")
+        denoised = watched.denoised(x, t)
         if callback is not None:
             callback(n, t, x, denoised)
         history = [denoised, *history[: depth - 1]]

@@ -56,7 +56,7 @@ def _constants(
     model: Model, grid: list[float], plan: Sequence[Step], noises: Iterator[Array], depth: int, host: Any
 ) -> dict[str, Any]:
     """Return what the steps need, step first, as arrays of NumPy."""
-    pairs = np.array([model._conversion(DENOISER, t) for t in grid[:-1]])
+    pairs = np.array([model.conversion(DENOISER, t, model.process) for t in grid[:-1]])
     constants: dict[str, Any] = {
         "t": np.asarray(grid[:-1]),
         "per_x": pairs[:, 0],

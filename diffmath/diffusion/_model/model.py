@@ -129,7 +129,7 @@ class Model:
         prediction = self(x, t)
         if wanted is self.kind:
             return prediction
-        per_x, per_prediction = self._conversion(wanted, row_times(t, x))
+        per_x, per_prediction = self.conversion(wanted, row_times(t, x), self.process)
         return per_x * x + per_prediction * prediction
 
     def _divergence(self, wanted: Parametrisation, x: Array, t: Time) -> Array:
@@ -139,18 +139,18 @@ class Model:
         divergence: Any = self.function.divergence  # type: ignore[attr-defined]
         found = differentiable(lambda x: call_network(divergence, role, x, t), x)
         own = check_result(role, found, x, (x.shape[0],))
-        per_x, per_prediction = self._conversion(wanted, row_times(t, own))
+        per_x, per_prediction = self.conversion(wanted, row_times(t, own), self.process)
         return per_x * math.prod(x.shape[1:]) + per_prediction * own
 
-    def _conversion(self, wanted: Parametrisation, t: Time) -> Pair:
-        """Coefficients of `wanted` = per_x x + per_prediction p."""
+    def conversion(self, wanted: Parametrisation, t: Time, process: Process) -> Pair:
+        """Return per_x and per_prediction of `wanted` = per_x x + per_prediction p, on the process."""
         if wanted is self.kind:
             return 0.0, 1.0
         try:
             # Arrays of times divide by zero with a warning where floats raise; both are refused below.
             with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                c, d = self.kind.to_data(self.process, t)
-                a, b = wanted.from_data(self.process, t)
+                c, d = self.kind.to_data(process, t)
+                a, b = wanted.from_data(process, t)
                 pair = a + b * c, b * d
         except ZeroDivisionError:
             pair = math.nan, math.nan

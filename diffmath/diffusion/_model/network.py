@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from diffmath._arrays.callables import check_model, guarded
+from diffmath._arrays.callables import annotate, check_model
 from diffmath._arrays.gradients import is_tensor
 from diffmath._arrays.namespace import array_namespace, device
 from diffmath._arrays.tracing import is_traced
 from diffmath._core.typing import Array, Score, Time
 
-__all__ = ["batch_time", "call_network"]
+__all__ = ["batch_time", "call_network", "explain"]
 
 # What Python, NumPy, JAX and PyTorch say of a float where an array was needed.
 _FLOAT = re.compile(r"'(?:numpy\.)?float(?:64)?' object|(?:not|got|type) '?float\b|<class 'float'>")
@@ -108,11 +108,16 @@ def call_network(function: Callable[..., Any], role: str, x: Array, t: Time) -> 
         exceptions pass through with the time attached as a note.
     """
     try:
-        return guarded(function, role, t, x, t)
-    except (TypeError, AttributeError) as error:
-        advice = _advice(str(error), role, x, t)
-        if not advice:
-            raise
+        return function(x, t)
+    except Exception as error:
+        explain(error, role, x, t)
+        raise
+
+
+def explain(error: Exception, role: str, x: Array, t: Time) -> None:
+    """Attach the time to an exception of a network; raise one with advice where the kind of x or t did it."""
+    annotate(error, role, t)
+    if isinstance(error, TypeError | AttributeError) and (advice := _advice(str(error), role, x, t)):
         raise TypeError(advice) from error
 
 

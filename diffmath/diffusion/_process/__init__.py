@@ -13,7 +13,7 @@ from diffmath.diffusion._process.parametrisation import (
     Pair,
     Parametrisation,
 )
-from diffmath.diffusion._process.process import Process, log_snr_at, row_times
+from diffmath.diffusion._process.process import Process, log_snr_at, remembering, row_times
 
 __all__ = [
     "DENOISER",
@@ -26,5 +26,6 @@ __all__ = [
     "VELOCITY",
     "log_snr_at",
     "matches",
+    "remembering",
     "row_times",
 ]

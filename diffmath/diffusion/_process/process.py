@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ from diffmath._core.typing import Array, Time
 from diffmath.diffusion._process.consistency import check_consistency
 from diffmath.random import Key, fold_in, normal
 
-__all__ = ["Process", "log_snr_at", "row_times"]
+__all__ = ["Process", "log_snr_at", "remembering", "row_times"]
 
 TimeFunction = Callable[[Any], Any]
 
@@ -233,6 +234,29 @@ class Process:
 
     def __repr__(self) -> str:
         return f"Process({self.name!r}, t: {self.t_min:g} -> {self.t_max:g})"
+
+
+def remembering(process: Process) -> Process:
+    """Return the process for one run: what it said of a host time is not computed again."""
+    copied = copy(process)
+    for name in ("marginal", "log_snr"):
+        object.__setattr__(copied, name, _Remembered(getattr(process, name)))
+    return copied
+
+
+class _Remembered:
+    """A function of time with its values at host times; arrays of times pass through."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function, self._known = function, dict[float, Any]()
+
+    def __call__(self, t: Any) -> Any:
+        if type(t) is not float:
+            return self._function(t)
+        found = self._known.get(t)
+        if found is None:
+            found = self._known[t] = self._function(t)
+        return found
 
 
 def row_times(t: Time, x: Array) -> Time:

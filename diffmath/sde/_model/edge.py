@@ -12,8 +12,8 @@ from diffmath._arrays.bound import check_args, check_parameters
 from diffmath._arrays.callables import check_dynamics, check_result, guarded
 from diffmath._arrays.models import SDE
 from diffmath._arrays.namespace import array_namespace, check_array
-from diffmath._arrays.tracing import all_true
 from diffmath._core.typing import Array
+from diffmath._stepping.watcher import refuse_modified
 from diffmath.sde._model.langevin import Langevin
 from diffmath.sde._model.rows import Rows, take
 from diffmath.sde._model.watched import Watched, watched
@@ -188,8 +188,7 @@ def _probe(role: str, function: Any, t: float, x: Array, shape: tuple[int, ...] 
             f"{type(result).__name__}"
         )
     check_result(call, result, x, getattr(result, "shape", None) if shape is None else shape)
-    if not all_true(lent == x):
-        raise TypeError(f"{role} must not modify its state x; it did at t={t!r}: work on a copy")
+    refuse_modified(call, lent, x)
     if result.dtype != x.dtype:
         raise TypeError(
             f"{call} must keep the precision of the state, {x.dtype}; got {result.dtype}: create its "

@@ -7,59 +7,35 @@ from typing import Any
 
 import array_api_compat as compat
 
-from diffmath._arrays.callables import FirstResult
 from diffmath._arrays.models import SDE
 from diffmath._core.typing import Array
+from diffmath._stepping.watcher import Watcher
 from diffmath.sde._model.langevin import Langevin
 from diffmath.sde._model.rows import Rows, fit_of
 
 __all__ = ["Watched", "rows_of", "watched"]
 
 
-class Watched:
-    """A drift, diffusion or force; its first result sets shape and dtype, and must not be overwritten.
+class Watched(Watcher):
+    """A drift, diffusion or force.
 
     `fit` expands a constant or a shape that broadcasts to a full array; `rows` are the rows of the calls.
     """
 
-    __slots__ = (
-        "_anew",
-        "_dtype",
-        "_first",
-        "_fitting",
-        "_tail",
-        "fit",
-        "function",
-        "role",
-        "rows",
-        "shape_returned",
-    )
+    __slots__ = ("_fitting", "fit", "function", "rows", "shape_returned")
 
     def __init__(self, role: str, function: Any, fit: Any = None, rows: Rows | None = None) -> None:
-        self.role, self.function, self.fit, self.rows = role, function, fit, rows
-        self._dtype: Any = None
-        self._anew = False
-        self._tail: tuple[int, ...] = ()
-        self._first: FirstResult | None = None
+        super().__init__(role)
+        self.function, self.fit, self.rows = function, fit, rows
         self._fitting = fit is not None
         self.shape_returned: tuple[int, ...] = ()  # of the first result, before it was expanded
 
     def __call__(self, t: float, x: Array) -> Any:
         raw = self.function(t, x)
         result = self.fit(raw, x) if self._fitting else raw
-        if self._dtype is None:
-            self.shape_returned = tuple(getattr(raw, "shape", ()))
-            self._begin(result)
-            self._fitting = self._fitting and result is not raw  # a full array needs no fitting
-            return result
         shape = (x.shape[0], *self._tail)
-        if getattr(result, "shape", None) != shape or result.dtype != self._dtype:
-            result = self._amend(result, x, shape)
-        first = self._first  # read once: another thread may clear it meanwhile
-        if first is not None and first.settled(result):
-            self._first = None
-        elif self._anew:
-            self._anew, self._first = False, FirstResult(self.role, result)
+        if self.watching or getattr(result, "shape", None) != shape or result.dtype != self._dtype:
+            return self._looked_at(raw, result, x)
         return result
 
     def alone(self, t: float, x: Array) -> Any:
@@ -69,31 +45,27 @@ class Watched:
 
     def raw(self, t: float, x: Array) -> Any:
         """Call the function directly and restart the checks, since a buffer may have been replaced."""
-        self._first, self._anew = None, True
+        self.restart()
         return self.function(t, x)
 
-    def _begin(self, result: Any) -> None:
-        """Record the first result; the caller checks it."""
-        if compat.is_array_api_obj(result) and result.ndim:
-            self._tail, self._first = tuple(result.shape[1:]), FirstResult(self.role, result)
-            self._dtype = result.dtype  # last: other threads check the result once this is set
-
-    def _amend(self, result: Any, x: Array, shape: tuple[int, ...]) -> Any:
-        """Expand a result that is not full in the same way as the first one, or refuse it."""
-        if self.fit is not None and not self._fitting:
-            self._fitting = True
-            result = self.fit(result, x)
+    def _looked_at(self, raw: Any, result: Any, x: Array) -> Any:
+        """Record the first result; expand and check a later one."""
+        if self._dtype is None:
+            self.shape_returned = tuple(getattr(raw, "shape", ()))
+            if compat.is_array_api_obj(result) and result.ndim:  # the caller checks it
+                self.begin(result)
+            self._fitting = self._fitting and result is not raw  # a full array needs no fitting
+            return result
+        shape = (x.shape[0], *self._tail)
         if getattr(result, "shape", None) != shape or result.dtype != self._dtype:
-            self._refuse(result, shape)
+            if self.fit is not None and not self._fitting:
+                self._fitting = True
+                result = self.fit(result, x)
+            if getattr(result, "shape", None) != shape or result.dtype != self._dtype:
+                self.refuse_change(result, shape)
+        if self.watching:
+            self.settle(result)
         return result
-
-    def _refuse(self, result: Any, shape: tuple[int, ...]) -> None:
-        if not compat.is_array_api_obj(result):
-            raise TypeError(f"{self.role} must return an array, as before; got {type(result).__name__}")
-        if tuple(result.shape) != shape:
-            raise ValueError(f"{self.role} must return shape {shape}; got {tuple(result.shape)}")
-        if result.dtype != self._dtype:
-            raise TypeError(f"{self.role} must return {self._dtype}, as before; got {result.dtype}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Worker processes get the function, not the result of a call.

@@ -1,0 +1,49 @@
+"""A model as one run of a sampler calls it: checked in full at first, by cheap guards after."""
+
+from __future__ import annotations
+
+from diffmath._arrays.callables import check_result
+from diffmath._arrays.namespace import array_namespace
+from diffmath._core.typing import Array
+from diffmath._stepping.watcher import Watcher, refuse_modified
+from diffmath.diffusion._model.model import Model
+from diffmath.diffusion._model.network import explain
+from diffmath.diffusion._process import DENOISER, Process
+
+__all__ = ["WatchedModel"]
+
+
+class WatchedModel(Watcher):
+    """A model, watched; `process`, its own one or one that remembers, gives the coefficients at a time."""
+
+    __slots__ = ("_model", "_process")
+
+    def __init__(self, model: Model, process: Process) -> None:
+        super().__init__(f"{model.kind.name}(x, t)")
+        self._model, self._process = model, process
+
+    def denoised(self, x: Array, t: float) -> Array:
+        """Return the mean of the data given x at time t, in the dtype of x."""
+        before = array_namespace(x).astype(x, x.dtype, copy=True) if self._dtype is None else x
+        try:
+            prediction = self._model.function(x, t)
+        except Exception as error:
+            explain(error, self.role, x, t)
+            raise
+        shape = getattr(prediction, "shape", None)
+        if self.watching or shape != x.shape or prediction.dtype != self._dtype:
+            self._look(prediction, x, before)
+        if self._model.kind is not DENOISER:
+            per_x, per_prediction = self._model.conversion(DENOISER, t, self._process)
+            prediction = per_x * x + per_prediction * prediction
+        if prediction.dtype != x.dtype:
+            prediction = array_namespace(x).astype(prediction, x.dtype, copy=False)
+        return prediction
+
+    def _look(self, prediction: Array, x: Array, before: Array) -> None:
+        check_result(self.role, prediction, x)  # another precision than that of the first is cast
+        if self._dtype is None:
+            refuse_modified(self.role, x, before)
+            self.begin(prediction)
+        elif self.watching:
+            self.settle(prediction)
