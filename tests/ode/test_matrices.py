@@ -87,6 +87,6 @@ def test_refusals(xp):
         np.testing.assert_allclose(ode.Linear(sparse)(0.0, state), heat(0.0, X0))
     else:
         with pytest.raises(
-            TypeError, match=r"A is sparse, and multiplies states of NumPy only: .*toarray\(\)"
+            TypeError, match=r"A is sparse, and multiplies NumPy states only: .*toarray\(\)"
         ):
             ode.Linear(sparse)(0.0, state)
