@@ -1,10 +1,10 @@
 """Diffusion models: noising processes, exact targets, time grids, samplers and likelihoods.
 
-A `Process` (`vp`) says how data become noise; a model (a score, or a denoiser, noise, velocity or flow
-prediction wrapped by `from_denoiser` and its siblings) says how to come back; a `Method` (`ddim`,
-`dpmpp_2m`, `sde_dpmpp_2m`, `euler_maruyama`) is the recipe that `sample` and `trajectory` execute over host
-times (`log_snr_times`). `GaussianMixture` and `EmpiricalData` are targets whose score, denoiser and density
-are exact at every time: oracles for samplers, your own included. `likely_bandwidth` chooses the width of
+A `Process` (`vp`) describes how noise is added to data. A model is a score, or a denoiser, noise, velocity or
+flow prediction wrapped by `from_denoiser` and similar functions. A `Method` (`ddim`, `dpmpp_2m`,
+`sde_dpmpp_2m`, `euler_maruyama`) defines the steps that `sample` and `trajectory` take over host times
+(`log_snr_times`). `GaussianMixture` and `EmpiricalData` are targets whose score, denoiser and density are
+exact at every time, with which samplers can be tested. `likely_bandwidth` chooses the width of
 `EmpiricalData`.
 """
 

@@ -1,4 +1,4 @@
 """`sample` and `log_likelihood`: the loops over the times.
 
-Belongs here: what calls the model. May import: every other room of `diffusion`.
+Belongs here: code that calls the model. May import: every other room of `diffusion`.
 """

@@ -1,4 +1,4 @@
-r"""Log-density under a model, by the probability-flow ODE and its divergence.
+r"""Log-density of a model, by the probability-flow ODE and its divergence.
 
 .. math:: \dot x = f x - \tfrac12 g^2\,\nabla\log p_t(x), \qquad
    \log p_{t_0}(x_{t_0}) = \log p_T(x_T) + \int_{t_0}^T \nabla\cdot\dot x\,dt
@@ -48,7 +48,7 @@ def log_likelihood(
     progress: bool = False,
     with_gradient: bool = False,
 ) -> Array:
-    r"""Return the log-density that a model gives to `x` at `t_start`.
+    r"""Return the log-density of `x` at `t_start` under a model.
 
     Parameters
     ----------
@@ -57,30 +57,31 @@ def log_likelihood(
     model : Model or callable
         As in `sample`; a plain callable is a score.
     x : array, shape (batch, \*state)
-        Where the density is wanted.
+        Points at which the density is evaluated.
     t_start : float, optional
-        Time of `x`, where sigma > 0; by default `t_min`.
+        Time of `x`, with sigma > 0; by default `t_min`.
     rtol, atol : float
         Tolerances of the ODE solver, for the state and for the log-density.
     divergence : {"auto", "exact", "differences", "hutchinson"}
-        "exact" calls the ``divergence(x, t)`` of the model's function; "differences" adds central differences
-        along every coordinate (2 d evaluations per time); "hutchinson" estimates the trace by random
-        directions (2 `probes` evaluations). "auto" is "exact" where the model has it, else "differences".
+        "exact" calls the ``divergence(x, t)`` of the model's function; "differences" sums central differences
+        along every coordinate (2 d evaluations per time); "hutchinson" estimates the trace with random
+        directions (2 `probes` evaluations). "auto" is "exact" if the model has a divergence, otherwise
+        "differences".
     probes : int
-        Number of Rademacher directions of "hutchinson", drawn once and kept along the whole path.
+        Number of Rademacher directions for "hutchinson", drawn once and used along the whole path.
     key : Key, optional
-        Needed by "hutchinson" (domain "diffusion.likelihood").
+        Required by "hutchinson" (domain "diffusion.likelihood").
     prior : callable or Target, optional
-        The law at `t_max`: ``prior(x)``, its log-density of shape (batch,); or what has
-        ``log_density(x, process, t)``, such as a `Target`, which is asked at `t_max`. By default
-        :math:`\mathcal N(0, \sigma_T^2 I)`, as `Process.log_prior`.
+        The law at `t_max`: ``prior(x)``, its log-density of shape (batch,); or an object with
+        ``log_density(x, process, t)``, such as a `Target`, which is evaluated at `t_max`. By default
+        :math:`\mathcal N(0, \sigma_T^2 I)`, as in `Process.log_prior`.
     max_steps : int
-        Work cap of the ODE solver.
+        Maximum number of steps of the ODE solver.
     progress : bool
         Show a progress bar.
     with_gradient : bool
         Let PyTorch keep the graph of all steps, as in `sample`. A ``divergence(x, t)`` of the model may
-        differentiate in x whether or not it is kept.
+        differentiate with respect to x in either case.
 
     Returns
     -------
@@ -89,10 +90,10 @@ def log_likelihood(
     Raises
     ------
     TypeError
-        A swapped callable, "exact" for a function without divergence, "hutchinson" without a key; a prior
-        that is no callable and has no log-density.
+        A callable with swapped arguments, "exact" for a function without divergence, "hutchinson" without a
+        key; a prior that is neither callable nor has a log-density.
     ValueError
-        Bad shapes, values or options; a model made for another process.
+        Invalid shapes, values or options; a model made for another process.
     SolveError
         The ODE could not be solved to tolerance; the message names the time, and
         ``solution.x`` has (x, accumulated divergence) as columns.
@@ -101,9 +102,9 @@ def log_likelihood(
     -----
     "differences" is accurate to about eps^(2/3), 4e-11 in float64, of the trace over sigma. "hutchinson" is
     unbiased for the trace; its standard error is :math:`\sqrt{2\sum_{i \ne j} J_{ij}^2 / probes}` with J the
-    Jacobian of the flow, integrated along the path. The default prior is not the marginal at T but its
-    limit: data of size r make an error of order :math:`\alpha_T r / \sigma_T` in the log-density (vp:
-    0.007 r), whatever the tolerances. With the exact marginal as `prior` only the tolerances count.
+    Jacobian of the flow, integrated along the path. The default prior is not the marginal at T but its limit:
+    for data of size r the log-density has an error of order :math:`\alpha_T r / \sigma_T` (vp: 0.007 r) at
+    any tolerance. With the exact marginal as `prior`, only the tolerances limit the accuracy.
 
     References
     ----------
@@ -162,7 +163,7 @@ def log_likelihood(
 
 
 def _log_prior(process: Process, prior: Any) -> LogDensity:
-    """Return the log-density at `t_max`, its results checked."""
+    """Return the log-density at `t_max`, with checked results."""
     if prior is None:
         return process.log_prior
     density = getattr(prior, "log_density", None)
@@ -217,7 +218,7 @@ def _rademacher(key: Key, x: Array) -> Array:
 
 
 def _differences(model: Model, x: Array, t: float) -> Array:
-    """Trace of the Jacobian: one pair of evaluations per coordinate, never another batch size."""
+    """Trace of the Jacobian: one pair of evaluations per coordinate, always with the same batch size."""
     xp = array_namespace(x)
     dim = math.prod(x.shape[1:])
     position = xp.reshape(xp.arange(dim, device=device(x)), (1, *x.shape[1:]))
@@ -231,7 +232,7 @@ def _differences(model: Model, x: Array, t: float) -> Array:
 def _along(model: Model, x: Array, t: float, z: Array, reach: float | None = None) -> Array:
     """Return z . J z by a central difference of the flow; `reach` is the length of z.
 
-    p_t is smooth on the scale sigma_t, hence a step of eps^(1/3) sigma_t: truncation and rounding balance.
+    p_t is smooth on the scale sigma_t. A step of eps^(1/3) sigma_t balances truncation and rounding errors.
     """
     xp = array_namespace(x)
     reach = math.sqrt(math.prod(x.shape[1:])) if reach is None else reach

@@ -3,8 +3,8 @@ r"""Run a sampler: from noise to data, or (deterministic methods) from data to n
 .. math:: x_{n+1} = \mathrm{decay}_n\,x_n + \sum_j \mathrm{weight}_{nj}\,D(x_{n-j}, t_{n-j})
    + \mathrm{noise}_n\,z_n
 
-The coefficients are the method's, computed on the host before the first evaluation; each step is one model
-evaluation and one fused expression on the device.
+The coefficients are those of the method, computed on the host before the first evaluation. Each step is one
+model evaluation and one fused expression on the device.
 """
 
 from __future__ import annotations
@@ -50,35 +50,35 @@ def sample(
     with_gradient: bool = False,
     on_failure: OnFailure = "raise",
 ) -> Array:
-    r"""Carry samples of the prior at ``times[0]`` to samples at ``times[-1]``.
+    r"""Transform samples of the prior at ``times[0]`` to samples at ``times[-1]``.
 
     Parameters
     ----------
     process : Process
         The noising process.
     model : Model or callable
-        What `from_score`, `from_denoiser`, `from_noise`, ... return; a plain callable is a score,
+        The result of `from_score`, `from_denoiser`, `from_noise`, ...; a plain callable is a score,
         ``score(x, t)``, shape (batch, \*state) -> (batch, \*state).
     x_T : array, shape (batch, \*state)
         The state at ``times[0]``, for instance from `Process.sample_prior`.
     times : sequence of float, shape (steps + 1,)
-        Host times in [0, t_max], decreasing; a deterministic method also runs them increasing (encoding).
-        The model is never evaluated at the last one, which may be 0.
+        Host times in [0, t_max], decreasing; for a deterministic method also increasing (encoding).
+        The model is never evaluated at the last time, which may be 0.
     method : Method or str
-        `ddim`, `dpmpp_2m`, `sde_dpmpp_2m`, `euler_maruyama`, the name of one of them, or your own.
+        `ddim`, `dpmpp_2m`, `sde_dpmpp_2m`, `euler_maruyama`, the name of one of them, or your own method.
     key : Key, optional
-        Needed by a stochastic method (domain "diffusion.sample"). Equal keys give one Brownian path, whatever
-        the number of steps and the batch size.
+        Required by a stochastic method (domain "diffusion.sample"). Equal keys give the same Brownian path
+        for any number of steps and any batch size.
     progress : bool
         Show a progress bar.
     callback : callable, optional
-        ``callback(n, t, x, denoised)`` after each evaluation: step, time, state and denoised data there.
+        ``callback(n, t, x, denoised)`` after each evaluation, with the step, time, state and denoised data.
     with_gradient : bool
-        Let PyTorch keep the graph of all steps, to differentiate the result in `x_T` or in the parameters of
-        the model; off, nothing of it is kept. Other libraries keep no graph.
+        Let PyTorch keep the graph of all steps, to differentiate the result with respect to `x_T` or to
+        parameters of the model. By default no graph is kept. Other libraries keep no graph.
     on_failure : {"raise", "return"}
-        What to do when a state is not finite; "return" gives an array that is NaN throughout (`trajectory`
-        gives the valid states).
+        What to do if a state is not finite; "return" gives an array of NaN (`trajectory` returns the valid
+        states).
 
     Returns
     -------
@@ -88,25 +88,25 @@ def sample(
     Raises
     ------
     TypeError
-        A swapped callable, a missing key, a method that is not one, arrays of two libraries or devices; a
-        network that cannot use the state (a PyTorch network, and a NumPy state) or a float for t, with the
-        remedy.
+        A callable with swapped arguments, a missing key, an invalid method, arrays of two libraries or
+        devices; a network that cannot use the state (a PyTorch network with a NumPy state) or a float for t,
+        with the remedy.
     ValueError
-        Bad shapes, values or times; a model made for another process.
+        Invalid shapes, values or times; a model made for another process.
     SolveError
-        The model returned a value that is not finite: the message names the time and the rows, `solution`
+        The model returned a value that is not finite: the message names the time and the rows, and `solution`
         ends with the last finite state.
 
     Notes
     -----
     JAX (`jit`, `vmap`, `grad`) traces a run: the steps are one ``lax.scan``, the model gets `t` as a traced
-    number, no value is checked, and coefficients and noise are made on the host and enter as constants: the
-    numbers are those of an eager run. So all lanes of a `vmap` over `x_T` see the same noise; give one batch
-    of all rows instead for noise of their own.
+    number, and no value is checked. Coefficients and noise are computed on the host, with the same numbers as
+    in an eager run, and enter as constants. So all lanes of a `vmap` over `x_T` have the same noise; for
+    independent noise pass all rows as one batch.
 
-    Order and cost are the method's: ``method.order``, ``method.nfe(steps)``. Exceptions of the model pass
-    through with the time attached as a note. The model gets `t` as a Python float; `batch_time` adapts a
-    network that wants one time per row.
+    Order and cost are those of the method: ``method.order``, ``method.nfe(steps)``. Exceptions of the model
+    propagate with the time attached as a note. The model gets `t` as a Python float; `batch_time` adapts a
+    network that needs one time per row.
 
     References
     ----------
@@ -145,20 +145,20 @@ def trajectory(
     with_gradient: bool = False,
     on_failure: OnFailure = "raise",
 ) -> Solution:
-    r"""Sample as `sample` does, and keep the state at every time.
+    r"""Sample like `sample`, and keep the state at every time.
 
     Parameters are those of `sample`.
 
     Returns
     -------
     Solution
-        ``x`` of shape (steps + 1, batch, \*state), ``x[0]`` being `x_T`. With ``on_failure="return"`` a run
-        that met a value that is not finite ends, with status "nonfinite", at its last finite state.
+        ``x`` has shape (steps + 1, batch, \*state), and ``x[0]`` is `x_T`. With ``on_failure="return"`` a run
+        with a non-finite value ends at its last finite state, with status "nonfinite".
 
     Raises
     ------
     TypeError, ValueError, SolveError
-        As `sample`.
+        As for `sample`.
 
     Examples
     --------
@@ -280,7 +280,7 @@ def _checked_step(process: Process, grid: list[float], n: int, method: Method) -
 def _noises(
     process: Process, grid: list[float], plan: Sequence[Step], method: Method, key: Key | None, x: Array
 ) -> Iterator[Array]:
-    """Yield the noise of each step: unit increments of one Brownian path, times the step's deviation."""
+    """Yield the noise of each step: unit increments of one Brownian path, times the deviation."""
     if method.clock is None:
         return iter(())
     if key is None:
@@ -300,7 +300,7 @@ def _noises(
 
 
 def _complaint(method: Method, grid: list[float], n: int, denoised: Array, new: Array) -> str:
-    """Say what is not finite, where, and in which rows."""
+    """Return what is not finite, where, and in which rows."""
     by_model = nonfinite_rows(denoised)
     where = f"at t={grid[n]:g} (step {n} of {len(grid) - 1}) in {by_model or nonfinite_rows(new)}"
     if by_model:

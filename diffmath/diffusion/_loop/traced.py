@@ -1,7 +1,7 @@
-"""Sampling under a transformation of JAX: coefficients and noise on the host, one loop of the program.
+"""Sampling under a JAX transformation: coefficients and noise on the host, and one loop of the program.
 
-Everything that depends on time (the coefficients of a step, those of a conversion of the model, the noise) is
-computed on the host before the trace reaches the loop, and enters it as constants.
+All time-dependent values (the coefficients of a step and of a conversion of the model, the noise) are
+computed on the host before the trace reaches the loop, and enter as constants.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ __all__ = ["host_standin", "is_traced_run", "refuse_callback", "traced_solution"
 
 
 def is_traced_run(model: Model, x: Array, t: float) -> bool:
-    """Whether JAX traces a run: its state, or what the model closes over."""
+    """Whether JAX traces a run: its state, or arrays that the model closes over."""
     return makes_traced(x, lambda: model.function(x, t))
 
 
 def refuse_callback(callback: Any) -> None:
-    """Refuse a callback, which would be told of numbers that nobody has."""
+    """Refuse a callback, since there are no numbers to pass to it."""
     if callback is not None:
         raise TypeError("callback needs numbers, which JAX does not have while it traces: leave it out")
 
 
 def host_standin(x: Array) -> Array:
-    """Return an array of NumPy of the shape and precision of `x`, without memory: noise is drawn like it."""
+    """Return a NumPy array of the shape and precision of `x` that uses no memory, for drawing noise."""
     return np.broadcast_to(np.zeros((), dtype=np.dtype(real_dtype(x))), tuple(x.shape))
 
 
 def traced_solution(
     model: Model, x: Array, grid: list[float], plan: Sequence[Step], noises: Iterator[Array], *, keep: bool
 ) -> Solution:
-    """Return what `trajectory` (or `sample`, without `keep`) does, in a loop that JAX traces once."""
+    """Return the result of `trajectory` (or `sample`, without `keep`) by a loop that JAX traces once."""
     depth, host = max(len(step.weights) for step in plan), np.dtype(real_dtype(x))
     inputs = _constants(model, grid, plan, noises, depth, host)
     xp = array_namespace(x)

@@ -1,6 +1,6 @@
 """Samplers as data: exponential Adams coefficients and the named methods.
 
-Belongs here: one step from time to time. May import: `_process`.
+Belongs here: single steps between two times. May import: `_process`.
 """
 
 from diffmath.diffusion._methods.adams import Step

@@ -1,4 +1,4 @@
-r"""The exponential-Adams kernel: coefficients of every linear multistep sampler in data form.
+r"""Exponential Adams coefficients, shared by all linear multistep samplers in data form.
 
 With :math:`\lambda = \ln(\alpha/\sigma)`, h the step in it and D the denoised data, the family of reverse
 SDEs with noise level :math:`\tau` (0 the probability-flow ODE, 1 the reverse SDE) has the exact solution
@@ -7,8 +7,8 @@ SDEs with noise level :math:`\tau` (0 the probability-flow ODE, 1 the reverse SD
    + \alpha_t \int_0^h (1+\tau^2) e^{-(1+\tau^2)(h-u)} D(\lambda_s + u)\,du
    + \sigma_t \sqrt{1 - e^{-2\tau^2 h}}\; z .
 
-Replacing D by the polynomial through its last p values makes the integral a sum; the weights are those
-whose moments :math:`\sum_j b_j w_j^k = H\,k!\,\varphi_{k+1}(-H)`, with :math:`H = (1+\tau^2)h` and nodes
+If D is replaced by the polynomial through its last p values, the integral becomes a sum. The weights have the
+moments :math:`\sum_j b_j w_j^k = H\,k!\,\varphi_{k+1}(-H)`, with :math:`H = (1+\tau^2)h` and nodes
 :math:`w_j = (\lambda_{s-j} - \lambda_s)/h`. Source: Xue et al. (2023), SA-Solver, arXiv:2309.05019,
 section 4; for tau = 0, Lu et al. (2022), DPM-Solver++, arXiv:2211.01095, section 4.
 """
@@ -38,9 +38,9 @@ class Step:
     decay : float
         Factor of the state.
     weights : tuple of float
-        Factors of the denoised data: of this step's, of the last step's, and so on.
+        Factors of the denoised data of this step, of the last step, and so on.
     noise : float
-        Standard deviation of the fresh noise.
+        Standard deviation of the new noise.
 
     Examples
     --------
@@ -59,8 +59,8 @@ def adams_step(
 ) -> Step:
     """Return step n of the exponential-Adams method, from ``times[n]`` to ``times[n + 1]``.
 
-    The order is `order`, less where the history is too short, and 1 on a step of infinite h: one that ends at
-    sigma = 0, where the state is the denoised data exactly, or (encoding) at alpha = 0.
+    The order is `order`, or less if the history is too short. It is 1 for a step of infinite h: one that ends
+    at sigma = 0, where the state is exactly the denoised data, or (encoding) at alpha = 0.
     """
     s, t = times[n], times[n + 1]
     (alpha_s, sigma_s), (alpha_t, sigma_t) = process.marginal(s), process.marginal(t)
@@ -71,7 +71,7 @@ def adams_step(
     lam_s = log_snr_at(process, s)
     h = log_snr_at(process, t) - lam_s
     history = [log_snr_at(process, u) for u in reversed(times[max(0, n - order + 1) : n])]
-    # An infinite first step (alpha = 0 at the start) leaves a node at -inf, whose weight is 0.
+    # An infinite first step (alpha = 0 at the start) has a past node at -inf, whose weight is 0.
     nodes = [(lam - lam_s) / h for lam in history if math.isfinite(lam)]
     weights = adams_weights((1 + tau**2) * h, nodes, midpoint=midpoint)
     # 0 times an infinite h is 0 here: without noise the state keeps its scale.
@@ -88,15 +88,15 @@ def adams_weights(H: float, nodes: Sequence[float], *, midpoint: bool = False) -
     H : float
         Step in log-SNR times (1 + tau^2); negative when encoding.
     nodes : sequence of float
-        The past nodes :math:`w_1, w_2, \dots` (negative); the present one, 0, is implied.
+        The past nodes :math:`w_1, w_2, \dots` (negative); the present node is 0.
     midpoint : bool
         With one past node, replace the moment :math:`H\varphi_2(-H)` by :math:`\tfrac12 H\varphi_1(-H)`, as
-        DPM-Solver++(2M) was published. The difference is :math:`O(H^2)`: the order is the same.
+        in the published DPM-Solver++(2M). The difference is :math:`O(H^2)`; the order is the same.
 
     Returns
     -------
     list of float
-        b_0 (present), b_1, ...; they sum to ``-expm1(-H)`` to rounding, so that constant data are exact.
+        b_0 (present), b_1, ...; their sum is ``-expm1(-H)`` up to rounding, so that constant data are exact.
 
     Examples
     --------

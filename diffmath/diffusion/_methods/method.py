@@ -1,4 +1,4 @@
-"""What a sampler is: a named recipe for the coefficients of every step, with its orders and its cost."""
+"""A sampler: a named rule for the coefficients of every step, with its orders and cost."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Clock = Callable[[Process, Sequence[float]], list[float]]
 class Method:
     """A sampler with one model evaluation per step.
 
-    A call returns a method with other parameters, ``diffusion.ddim(eta=1)``; those that are not given keep
-    their values, so that a call without arguments returns an equal method.
+    A call returns a method with other parameters, ``diffusion.ddim(eta=1)``. Parameters that are not given
+    keep their values, so a call without arguments returns an equal method.
 
     Parameters
     ----------
@@ -32,12 +32,12 @@ class Method:
     weak_order : int
         Order of the distribution.
     reference : str
-        Where it is defined.
+        Source of the method.
     step : callable
         ``step(process, times, n)`` -> `Step`, on the host.
     clock : callable, optional
         ``clock(process, times)``: the variance clock of the Brownian path that drives a stochastic method;
-        None for a deterministic one. It is increasing, and shorter by one where the last step has no noise.
+        None for a deterministic one. It is increasing, and shorter by one if the last step has no noise.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class Method:
         return self.clock is not None
 
     def nfe(self, steps: int) -> int:
-        """Return the number of model evaluations of so many steps."""
+        """Return the number of model evaluations of `steps` steps."""
         return check_count("steps", steps, 0)
 
     def __repr__(self) -> str:
@@ -73,7 +73,7 @@ class Method:
 
 
 def as_method(method: Any) -> Method:
-    """Return the method that a user gave as an object or by its name."""
+    """Return a method that is given as an object or by its name."""
     method = named(method, "diffmath.diffusion", lambda value: isinstance(value, Method))
     if not isinstance(method, Method):
         raise TypeError(

@@ -1,6 +1,6 @@
 r"""The samplers by name, as objects: `ddim`, `dpmpp_2m`, `sde_dpmpp_2m`, `euler_maruyama`.
 
-Parameters are given by call, ``ddim(eta=1)``. A sampler of your own is any `Method` whose
+Parameters are set by a call, ``ddim(eta=1)``. To write a sampler, make a `Method` whose
 ``step(process, times, n)`` returns the `Step` from ``times[n]`` to ``times[n + 1]``.
 """
 
@@ -33,12 +33,12 @@ class DDIM(Method):
         As for `Method`.
     eta : float
         In [0, 1]: 0, the default, is deterministic, 1 is the ancestral sampler of DDPM; above 0 a key is
-        needed. Given by call; a value outside [0, 1] is a ValueError.
+        required. Set by a call; a value outside [0, 1] raises a ValueError.
 
     Notes
     -----
-    Order 1. As h goes to 0 it follows the reverse SDE with :math:`\tau = \eta`, whose Brownian path (clock
-    :math:`e^{2\eta^2\lambda}`) it is driven by: grids of any length share one path.
+    Order 1. For h to 0 it converges to the reverse SDE with :math:`\tau = \eta`, driven by the same Brownian
+    path (clock :math:`e^{2\eta^2\lambda}`): grids of any length share one path.
 
     References
     ----------
@@ -58,7 +58,7 @@ class DDIM(Method):
     eta: float = 0.0
 
     def __call__(self, *, eta: float | None = None) -> DDIM:
-        """Return the method with this `eta`, by default its own."""
+        """Return the method with this `eta`; by default it is unchanged."""
         return _ddim(self.eta if eta is None else eta)
 
 
@@ -74,12 +74,13 @@ class DPMpp2M(Method):
     name, order, weak_order, reference, step, clock
         As for `Method`.
     variant : {"midpoint", "taylor"}
-        The published weight above, the default, or the exact one :math:`h\varphi_2(-h)` for the difference
-        ("heun" in some code bases, RES-2M and SA-Solver in others). Given by call; any other is a ValueError.
+        The published weight above, the default, or the exact weight :math:`h\varphi_2(-h)` of the difference
+        ("heun" in some code bases, RES-2M and SA-Solver in others). Set by a call; other values raise a
+        ValueError.
 
     Notes
     -----
-    Order 2, one evaluation per step; the first step, and a last one to sigma = 0, are DDIM.
+    Order 2, one evaluation per step. The first step, and a last step to sigma = 0, are DDIM steps.
 
     References
     ----------
@@ -97,7 +98,7 @@ class DPMpp2M(Method):
     variant: Variant = "midpoint"
 
     def __call__(self, *, variant: Variant | None = None) -> DPMpp2M:
-        """Return the method with this `variant`, by default its own."""
+        """Return the method with this `variant`; by default it is unchanged."""
         return _dpmpp_2m(self.variant if variant is None else variant)
 
 
@@ -113,16 +114,16 @@ class SDEDPMpp2M(Method):
     name, order, weak_order, reference, step, clock
         As for `Method`.
     tau : float
-        Noise level of the family of reverse SDEs, not negative: 1, the default, as published and above; 0 is
-        `dpmpp_2m` and needs no key. Given by call, as `variant`.
+        Noise level of the family of reverse SDEs, not negative: 1, the default, is the published method
+        above; 0 is `dpmpp_2m` and needs no key. Set by a call, like `variant`.
     variant : {"midpoint", "taylor"}
         The weight of the difference, as in `DPMpp2M`.
 
     Notes
     -----
-    Weak order 2, strong order 1, one evaluation per step. The noise is
-    :math:`\sigma_t e^{-\tau^2\lambda_t}` times a Brownian increment in the clock :math:`e^{2\tau^2\lambda}`,
-    so that one key gives one path, whatever the number of steps.
+    Weak order 2, strong order 1, one evaluation per step. The noise is :math:`\sigma_t e^{-\tau^2\lambda_t}`
+    times a Brownian increment in the clock :math:`e^{2\tau^2\lambda}`, so one key gives one path for any
+    number of steps.
 
     References
     ----------
@@ -142,7 +143,7 @@ class SDEDPMpp2M(Method):
     variant: Variant = "midpoint"
 
     def __call__(self, *, tau: float | None = None, variant: Variant | None = None) -> SDEDPMpp2M:
-        """Return the method with these parameters; those not given keep their values."""
+        """Return the method with these parameters; parameters that are not given keep their values."""
         return _sde_dpmpp_2m(self.tau if tau is None else tau, self.variant if variant is None else variant)
 
 
@@ -198,7 +199,8 @@ class _DDIMStep:
             return Step(0.0, (alpha_t,))
         h = log_snr_at(process, t) - log_snr_at(process, s)
         lost = -math.expm1(-2 * h)
-        # ln sqrt(1 - eta^2 (1 - e^-2h)), the share of the old noise that stays; 0 at h infinite, eta 1.
+        # ln sqrt(1 - eta^2 (1 - e^-2h)), the factor of the remaining old noise; 0 if h is infinite and eta is
+        # 1.
         log_kept = 0.5 * math.log1p(-(eta**2) * lost) if eta**2 * lost < 1 else -math.inf
         decay = sigma_t / sigma_s * math.exp(log_kept)
         return Step(decay, (-alpha_t * math.expm1(log_kept - h),), eta * sigma_t * math.sqrt(lost))
@@ -206,7 +208,7 @@ class _DDIMStep:
 
 @dataclass(frozen=True)
 class _ExponentialClock:
-    """e^(2 tau^2 lambda), scaled to end at 1; a last time with sigma = 0 has no noise and no place in it."""
+    """e^(2 tau^2 lambda), scaled to end at 1; a last time with sigma = 0 has no noise and is omitted."""
 
     tau: float
 
@@ -230,7 +232,7 @@ def _euler_maruyama_step(process: Process, times: Sequence[float], n: int) -> St
         f = g2 = alpha = sigma = math.nan
     if not (math.isfinite(f) and math.isfinite(g2)):
         raise ValueError(f"euler_maruyama needs finite f and g2; they are not at t={s:g}: start below it")
-    # g^2 score dt = pull (x - alpha D), the score written with the denoised data D.
+    # g^2 score dt = pull (x - alpha D), with the score in terms of the denoised data D.
     pull = -g2 * dt / sigma**2
     return Step(1 + f * dt - pull, (alpha * pull,), math.sqrt(g2 * abs(dt)))
 

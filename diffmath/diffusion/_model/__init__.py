@@ -1,4 +1,4 @@
-"""A user's network as one thing: a denoiser, whatever it predicts and on whatever library.
+"""A user's network as a model with one interface, for every parametrisation and array library.
 
 Belongs here: adapters and checks of a model. May import: `_process`.
 """

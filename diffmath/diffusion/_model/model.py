@@ -4,8 +4,8 @@ Every prediction p is affine in the state and in the denoised data :math:`D = E[
 
 .. math:: p = a_t\,x + b_t\,D, \qquad D = c_t\,x + d_t\,p,
 
-so that a parametrisation is two pairs of coefficients, and a conversion is one multiply-add whose
-coefficients are composed on the host in float64. Source: Kingma et al. (2021), arXiv:2107.00630, appendix;
+so a parametrisation is two pairs of coefficients, and a conversion is one multiply-add whose coefficients are
+computed on the host in float64. Source: Kingma et al. (2021), arXiv:2107.00630, appendix;
 Salimans & Ho (2022), arXiv:2202.00512, section 4; Lipman et al. (2023), arXiv:2210.02747, for the flow.
 """
 
@@ -42,7 +42,7 @@ __all__ = ["Model", "as_model", "from_denoiser", "from_flow", "from_noise", "fro
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    r"""A prediction ``function(x, t)`` with the process and the parametrisation it is meant in.
+    r"""A prediction ``function(x, t)`` with its process and parametrisation.
 
     Made by `from_score`, `from_denoiser`, `from_noise`, `from_velocity`, `from_flow`. Calling it calls the
     function; `score`, `denoiser`, `noise`, `velocity` and `flow` convert.
@@ -52,15 +52,15 @@ class Model:
     kind : Parametrisation
         What `function` predicts.
     function : callable
-        ``function(x, t)``, shape (batch, \*state) -> (batch, \*state). An attribute ``divergence(x, t)`` of
-        shape (batch,), if it has one, is used by `log_likelihood`.
+        ``function(x, t)``, shape (batch, \*state) -> (batch, \*state). If it has an attribute
+        ``divergence(x, t)`` of shape (batch,), `log_likelihood` uses it.
     process : Process
 
     Notes
     -----
-    `t` is a float, or one value per row if the function takes that; `batch_time` adapts a network that takes
-    nothing else. The forms, with D the denoised data:
-    noise :math:`\varepsilon = (x - \alpha D)/\sigma`, score :math:`-\varepsilon/\sigma`, velocity
+    `t` is a float, or one value per row if the function accepts that; `batch_time` adapts a network that
+    needs one value per row. The forms, with D the denoised data: noise
+    :math:`\varepsilon = (x - \alpha D)/\sigma`, score :math:`-\varepsilon/\sigma`, velocity
     :math:`\alpha\varepsilon - \sigma D`, flow :math:`\dot\alpha D + \dot\sigma\varepsilon`
     :math:`= f x - \tfrac12 g^2\,\mathrm{score}`.
 
@@ -112,12 +112,12 @@ class Model:
 
     @property
     def has_divergence(self) -> bool:
-        """Whether the function brings an exact divergence of its own."""
+        """Whether the function has an exact divergence."""
         return callable(getattr(self.function, "divergence", None))
 
     @on_its_device
     def divergence(self, x: Array, t: Time) -> Array:
-        """Return the divergence in x of the model's own prediction, shape (batch,), if it has one."""
+        """Return the divergence in x of the own prediction, shape (batch,), if the function has one."""
         return self._divergence(self.kind, x, t)
 
     @on_its_device
@@ -147,7 +147,7 @@ class Model:
         if wanted is self.kind:
             return 0.0, 1.0
         try:
-            # Arrays of times divide by zero with a warning where floats raise; both are refused below.
+            # Arrays of times divide by zero with a warning where floats raise; both cases are refused below.
             with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 c, d = self.kind.to_data(process, t)
                 a, b = wanted.from_data(process, t)
@@ -175,7 +175,7 @@ def from_score(function: Score, process: Process) -> Model:
     function : callable
         ``score(x, t)``: (batch, \*state) -> (batch, \*state).
     process : Process
-        The process it was learnt or derived for.
+        The process for which it was learnt or derived.
 
     Returns
     -------
@@ -254,7 +254,7 @@ def from_flow(function: Score, process: Process) -> Model:
 
 
 def as_model(model: Model | Score, process: Process) -> Model:
-    """Return the `Model` that a sampler was given; a plain callable is a score."""
+    """Return a `Model` for the argument of a sampler; a plain callable is a score."""
     if not isinstance(process, Process):
         raise TypeError(f"process must be a diffmath.diffusion.Process; got {type(process).__name__}")
     if not isinstance(model, Model):

@@ -1,4 +1,4 @@
-"""Networks as models: time as one value per row, and what an exception from a network means."""
+"""Networks as models: time as one value per row, and explanations of exceptions from a network."""
 
 from __future__ import annotations
 
@@ -14,37 +14,38 @@ from diffmath._core.typing import Array, Score, Time
 
 __all__ = ["batch_time", "call_network", "explain"]
 
-# What Python, NumPy, JAX and PyTorch say of a float where an array was needed.
+# Messages of Python, NumPy, JAX and PyTorch for a float where an array was needed.
 _FLOAT = re.compile(r"'(?:numpy\.)?float(?:64)?' object|(?:not|got|type) '?float\b|<class 'float'>")
-# What they say of an array where PyTorch needed a tensor.
+# Their messages for an array where PyTorch needed a tensor.
 _NO_TENSOR = re.compile(r"must be Tensor, not|expected Tensor|'[\w.]+' object has no attribute")
 
 
 def batch_time(network: Score) -> Score:
-    r"""Adapt a network that wants `t` as an array with one value per row.
+    r"""Adapt a network that needs `t` as an array with one value per row.
 
     .. math:: (x, t) \mapsto \mathrm{network}(x, (t, \dots, t))
 
     Parameters
     ----------
     network : callable
-        ``network(x, t)`` with x of shape (batch, \*state) and t of shape (batch,), as most networks of
-        diffusion models are. Its attribute ``divergence(x, t)``, if it has one, is adapted too.
+        ``network(x, t)`` with x of shape (batch, \*state) and t of shape (batch,), as in most diffusion
+        networks. An attribute ``divergence(x, t)``, if it has one, is adapted too.
 
     Returns
     -------
     callable
-        ``model(x, t)``, which takes a number or one time per row; the network gets an array of the library,
-        on the device and in the dtype of x.
+        ``model(x, t)``, which takes a number or one time per row; the network gets an array with the library,
+        device and dtype of x.
 
     Raises
     ------
     TypeError
-        No callable of two arguments, or one that takes time first; a `Model`: adapt the network before it.
+        Not a callable of two arguments, or one that takes time first; a `Model` (adapt the network before
+        wrapping).
 
     Notes
     -----
-    Samplers hand over `t` as a Python float, since their times live on the host.
+    Samplers pass `t` as a Python float, since times are host values.
 
     References
     ----------
@@ -72,7 +73,7 @@ def batch_time(network: Score) -> Score:
 
 
 class _BatchTime:
-    """A class, not a closure, so that worker processes can be sent it."""
+    """A class, not a closure, so that it can be sent to worker processes."""
 
     def __init__(self, network: Score) -> None:
         self.network = network
@@ -99,13 +100,13 @@ def _times_of_rows(x: Array, t: Time) -> Array:
 
 
 def call_network(function: Callable[..., Any], role: str, x: Array, t: Time) -> Any:
-    """Call ``function(x, t)``; explain an exception that comes from the kind of x or t that it was given.
+    """Call ``function(x, t)``; explain an exception that is caused by the type of x or t.
 
     Raises
     ------
     TypeError
-        With the remedy, if the function wanted a tensor of PyTorch for x, or an array for t. Its other
-        exceptions pass through with the time attached as a note.
+        With the remedy, if the function needs a PyTorch tensor for x, or an array for t. Other exceptions
+        propagate with the time attached as a note.
     """
     try:
         return function(x, t)
@@ -122,7 +123,7 @@ def explain(error: Exception, role: str, x: Array, t: Time) -> None:
 
 
 def _advice(message: str, role: str, x: Array, t: Time) -> str:
-    """Say what to do about a message, or nothing where the kinds of x and t are not what it is about."""
+    """Return advice for a message, or an empty text if the types of x and t are not its cause."""
     name = role.partition("(")[0]
     if isinstance(t, float) and _FLOAT.search(message):
         return (

@@ -1,6 +1,6 @@
-"""The noising process: alpha and sigma, schedules, grids of times, parametrisations.
+"""The noising process: alpha and sigma, schedules, time grids, parametrisations.
 
-Belongs here: what is known without a model or data. May import: floor 0, `random`.
+Belongs here: everything that needs neither a model nor data. May import: floor 0, `random`.
 """
 
 from diffmath.diffusion._process.consistency import matches

@@ -2,8 +2,8 @@ r"""Time grids of samplers, from noise to data, on the host.
 
 .. math:: \lambda_n = \lambda_T + \frac{n}{N} (\lambda_0 - \lambda_T), \qquad t_n = t(\lambda_n)
 
-Exponential integrators see time only through :math:`\lambda = \ln(\alpha/\sigma)`, which is why steps equal
-in it suit them (Lu et al. 2022, arXiv:2206.00927, section 3.3).
+Exponential integrators depend on time only through :math:`\lambda = \ln(\alpha/\sigma)`, so equal steps in
+:math:`\lambda` suit them (Lu et al. 2022, arXiv:2206.00927, section 3.3).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def log_snr_times(
         Number of steps, at least 1.
     t_start, t_end : float, optional
         First and last time, exactly; by default `t_max` and `t_min`. ``t_start < t_end`` gives the increasing
-        grid that encodes.
+        grid for encoding.
 
     Returns
     -------
@@ -39,11 +39,11 @@ def log_snr_times(
     Raises
     ------
     ValueError
-        No steps, times outside (0, t_max], or an infinite log-SNR at one of them.
+        `steps` below 1, times outside (0, t_max], or an infinite log-SNR at one of them.
 
     Notes
     -----
-    Append 0.0 to end on the data themselves: ``np.append(times, 0.0)``.
+    Append 0.0 to end at the data: ``np.append(times, 0.0)``.
 
     References
     ----------

@@ -1,4 +1,4 @@
-r"""What a model may predict: score, denoiser, noise, velocity, flow, each affine in the state and the data.
+r"""Parametrisations of a model: score, denoiser, noise, velocity, flow, all affine in the state and the data.
 
 .. math:: p = a_t\,x + b_t\,D, \qquad D = c_t\,x + d_t\,p, \qquad D = E[x_0 \mid x_t = x]
 

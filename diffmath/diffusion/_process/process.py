@@ -1,9 +1,9 @@
-r"""Gaussian noising processes: what happens to data between t = 0 and t = T.
+r"""Gaussian noising processes between t = 0 and t = T.
 
 .. math:: x_t = \alpha_t x_0 + \sigma_t \varepsilon, \qquad dx = f(t)\,x\,dt + g(t)\,dW, \qquad
    f = \dot\alpha / \alpha, \quad g^2 = \frac{d\sigma^2}{dt} - 2 f \sigma^2
 
-`Process` holds these functions as data and refuses a set that contradicts itself. Source: Song et al. (2021),
+`Process` holds these functions as data and refuses inconsistent ones. Source: Song et al. (2021),
 arXiv:2011.13456, section 3; Kingma et al. (2021), arXiv:2107.00630, for the log-SNR as the natural time.
 """
 
@@ -44,7 +44,7 @@ class Process:
     time_of_log_snr : callable
         Its inverse.
     t_min, t_max : float
-        Where sampling ends by default (just above the data, t = 0) and where it starts (the prior).
+        Default end (just above the data, t = 0) and start (the prior) of sampling.
     name : str
         For the repr.
 
@@ -53,12 +53,12 @@ class Process:
     TypeError
         A function that is not callable.
     ValueError
-        Bad times, or functions that contradict one another: f, g2 and log_snr are compared with alpha and
-        sigma at five times.
+        Invalid times, or inconsistent functions: f, g2 and log_snr are compared with alpha and sigma at five
+        times.
 
     Notes
     -----
-    Each function takes a Python float, or an array with one time per row, and answers in kind.
+    Each function takes a Python float, or an array with one time per row, and returns the same kind.
 
     References
     ----------
@@ -108,7 +108,7 @@ class Process:
         return _in_kind(self.alpha, t), _in_kind(self.sigma, t)
 
     def coefficients(self, t: Time) -> tuple[Any, Any]:
-        """Return the drift and squared diffusion (f, g2) of the forward SDE at `t`, as `marginal` does.
+        """Return the drift and squared diffusion (f, g2) of the forward SDE at `t`, like `marginal`.
 
         Examples
         --------
@@ -131,11 +131,11 @@ class Process:
         shape : tuple of int
             (batch, \*state).
         like : array
-            Any array of the library and on the device wanted.
+            Any array of the required library and device.
         dtype : dtype, optional
             float32 or float64; by default that of `like`.
         rows : slice, optional
-            Draw only these rows of `shape`, exactly as they stand in the whole.
+            Draw only these rows of `shape`, with the same values as in the whole array.
 
         Returns
         -------
@@ -143,8 +143,8 @@ class Process:
 
         Notes
         -----
-        The true marginal at T is that of :math:`\alpha_T x_0 + \sigma_T \varepsilon`. Dropping its first term
-        costs a Kullback-Leibler divergence of at most :math:`\alpha_T^2 E|x_0|^2 / 2\sigma_T^2`; with the
+        The true marginal at T is that of :math:`\alpha_T x_0 + \sigma_T \varepsilon`. Omitting the first term
+        causes a Kullback-Leibler divergence of at most :math:`\alpha_T^2 E|x_0|^2 / 2\sigma_T^2`; with the
         default `vp`, 2e-5 for data of unit size.
 
         Examples
@@ -180,13 +180,13 @@ class Process:
         xp = array_namespace(x)
         variance = self.marginal(self.t_max)[1] ** 2
         dim = math.prod(x.shape[1:])
-        with np.errstate(over="ignore", under="ignore"):  # the limits, -inf and the mode, are right
+        with np.errstate(over="ignore", under="ignore"):  # the limits, -inf and the mode, are correct
             squares = xp.sum(xp.reshape(x, (x.shape[0], dim)) ** 2, axis=1)
         return -0.5 * (squares / variance + dim * math.log(2 * math.pi * variance))
 
     @on_its_device
     def perturb(self, x0: Array, t: Time, *, key: Key | None = None, noise: Array | None = None) -> Array:
-        r"""Noise data to time `t`: :math:`x_t = \alpha_t x_0 + \sigma_t \varepsilon`.
+        r"""Add noise to data up to time `t`: :math:`x_t = \alpha_t x_0 + \sigma_t \varepsilon`.
 
         Parameters
         ----------
@@ -195,9 +195,9 @@ class Process:
         t : float or array, shape (batch,)
             One time, or one per row.
         key : Key, optional
-            Draws the noise (domain "diffusion.perturb"); give this or `noise`.
+            Key to draw the noise (domain "diffusion.perturb"); pass this or `noise`.
         noise : array, shape (batch, \*state), optional
-            Standard normal numbers of your own.
+            Standard normal numbers.
 
         Returns
         -------
@@ -279,7 +279,7 @@ def row_times(t: Time, x: Array) -> Time:
 
 
 def log_snr_at(process: Process, t: float) -> float:
-    """Return the log-SNR at a host time; infinite, without a call, where alpha or sigma is 0."""
+    """Return the log-SNR at a host time; infinite, without a call, if alpha or sigma is 0."""
     alpha, sigma = process.marginal(t)
     if alpha == 0 or sigma == 0:
         return -math.inf if alpha == 0 else math.inf
@@ -293,5 +293,5 @@ def _check_time(t: float) -> float:
 
 
 def _in_kind(function: TimeFunction, t: Time) -> Any:
-    # A function written with NumPy answers a float with np.float64, which would promote a float32 state.
+    # A function written with NumPy returns np.float64 for a float, which would promote a float32 state.
     return float(function(_check_time(t))) if isinstance(t, float | int) else function(t)

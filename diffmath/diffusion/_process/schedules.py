@@ -30,7 +30,7 @@ def vp(beta_min: float = 0.1, beta_max: float = 20.0, *, t_min: float = 1e-3, t_
     beta_min, beta_max : float
         :math:`\beta` at t = 0 and t = 1; ``0 < beta_min <= beta_max``.
     t_min, t_max : float
-        Where sampling ends and starts by default.
+        Default end and start of sampling.
 
     Returns
     -------
@@ -39,11 +39,12 @@ def vp(beta_min: float = 0.1, beta_max: float = 20.0, *, t_min: float = 1e-3, t_
     Raises
     ------
     ValueError
-        Rates or times out of order.
+        Rates or times in the wrong order.
 
     Notes
     -----
-    Exact at t = 0 (alpha 1, sigma 0, log-SNR infinite) and to rounding for every t, by expm1 and log1p.
+    Exact at t = 0 (alpha 1, sigma 0, log-SNR infinite) and accurate to rounding for every t, by expm1 and
+    log1p.
 
     References
     ----------
@@ -77,7 +78,7 @@ def vp(beta_min: float = 0.1, beta_max: float = 20.0, *, t_min: float = 1e-3, t_
 
 @dataclass(frozen=True)
 class _LinearBeta:
-    """The functions of `vp`; an object rather than closures, so that a process can be pickled."""
+    """The functions of `vp`; an object instead of closures, so that a process can be pickled."""
 
     start: float
     end: float
@@ -106,7 +107,7 @@ class _LinearBeta:
     def time_of_log_snr(self, lam: Time) -> Time:
         total = _softplus(-2 * lam)
         slope = self.end - self.start
-        # The root of slope t^2/2 + start t = B that does not subtract.
+        # The form of the root of slope t^2/2 + start t = B without a subtraction.
         return 2 * total / (self.start + elementary(total).sqrt(self.start**2 + 2 * slope * total))
 
 

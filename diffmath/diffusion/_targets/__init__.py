@@ -1,6 +1,6 @@
-"""Distributions whose score is known exactly: Gaussians, mixtures, data sets.
+"""Distributions with an exact score: Gaussians, mixtures, data sets.
 
-Belongs here: oracles. May import: `_process`, `_model`, `random`.
+Belongs here: exact references. May import: `_process`, `_model`, `random`.
 """
 
 from diffmath.diffusion._targets.target import Target

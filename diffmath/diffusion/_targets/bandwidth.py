@@ -1,8 +1,8 @@
-r"""How wide a kernel makes the data likeliest: leave-one-out maximum likelihood.
+r"""The kernel width that maximises the leave-one-out likelihood of the data.
 
 .. math:: \arg\max_h \frac1n \sum_i \log \frac{1}{n-1} \sum_{j \ne i} \mathcal N(y_i; y_j, h^2 I)
 
-Unlike a rule of thumb for bell-shaped data, it sees clusters: the width follows their size, not their
+Unlike a rule of thumb for bell-shaped data, it adapts to clusters: the width follows their size, not their
 distance. Source: Duin (1976), On the choice of smoothing parameters for Parzen estimators of probability
 density functions, IEEE Trans. Comput. C-25, 1175-1179.
 """
@@ -17,12 +17,12 @@ from diffmath.random import key, uniform
 
 __all__ = ["likely_bandwidth"]
 
-# The cost is quadratic in the number of points: of more, a random subset of this size is used.
+# The cost is quadratic in the number of points; a random subset of this size is used if there are more.
 MOST_POINTS = 2000
 
 
 def likely_bandwidth(points: npt.ArrayLike) -> float:
-    r"""Return the width of a Gaussian kernel under which each point is likeliest given all the others.
+    r"""Return the width of a Gaussian kernel that maximises the leave-one-out likelihood of the points.
 
     .. math:: \arg\max_h \sum_i \log \frac{1}{n-1} \sum_{j \ne i} \mathcal N(y_i; y_j, h^2 I)
 
@@ -42,12 +42,12 @@ def likely_bandwidth(points: npt.ArrayLike) -> float:
     TypeError
         Points that are not host numbers.
     ValueError
-        A wrong shape, a single point, values that are not finite.
+        A wrong shape, a single point, or values that are not finite.
 
     Notes
     -----
-    Accurate to 2 %; O(n^2 dim). From more than 2000 points, 2000 are drawn, and the width found for them is
-    scaled as the best width scales, ``n ** (-1 / (dim + 4))``.
+    Accurate to 2 %; O(n^2 dim). If there are more than 2000 points, 2000 are drawn, and their width is
+    rescaled by ``n ** (-1 / (dim + 4))``, as the optimal width scales.
 
     References
     ----------
@@ -73,7 +73,7 @@ def likely_bandwidth(points: npt.ArrayLike) -> float:
 
 
 def _best_width(points: HostArray) -> float:
-    """Search a coarse geometric grid of widths, then a fine one about its best."""
+    """Search a coarse geometric grid of widths, then a fine grid around its best width."""
     n, dim = points.shape
     nearest, excess = _squared_distances(points)
     scott = float(n ** (-1 / (dim + 4)))
@@ -86,13 +86,13 @@ def _best_width(points: HostArray) -> float:
 
 def _score(nearest: HostArray, excess: HostArray, dim: int, h: float) -> float:
     """Mean log-density of a point given the others, up to a constant."""
-    # At least one excess is 0, so that the sum is at least 1.
+    # At least one excess is 0, so the sum is at least 1.
     others = np.log(np.sum(np.exp(excess / (-2 * h * h)), axis=1))
     return float(np.mean(others - nearest / (2 * h * h)) - dim * np.log(h))
 
 
 def _squared_distances(points: HostArray) -> tuple[HostArray, HostArray]:
-    """Squared distance of each point to the nearest other, and by how much those to the others exceed it."""
+    """Squared distance of each point to the nearest other, and the excess of all other squared distances."""
     centred = points - points.mean(axis=0)
     squares = np.sum(centred**2, axis=1)
     distances: HostArray = np.maximum(squares[:, None] + squares - 2 * centred @ centred.T, 0.0)

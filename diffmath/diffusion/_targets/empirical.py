@@ -1,4 +1,4 @@
-r"""Data points as a target: the exact score of a finite data set, smoothed or not.
+r"""Data points as a target: the exact score of a finite data set, optionally smoothed.
 
 .. math:: p_t = \frac1n \sum_j \mathcal N(\alpha y_j, v I), \quad v = \alpha^2 h^2 + \sigma^2, \qquad
    \hat y = \sum_j r_j y_j, \quad r = \mathrm{softmax}_j\big(-|x - \alpha y_j|^2 / 2v\big), \qquad
@@ -43,13 +43,13 @@ class EmpiricalData(Target):
     TypeError
         Points that are not host numbers.
     ValueError
-        A wrong shape, values that are not finite, a negative bandwidth.
+        A wrong shape, values that are not finite, or a negative bandwidth.
 
     Notes
     -----
     O(batch n d) by two matrix products, in chunks of bounded memory. The points are centred before the
-    squares are expanded: a log-weight has an absolute error of about ``eps |x - mean|^2 / v``, so that
-    float32 needs sqrt(v) above about 1e-3 times the extent of the data.
+    squares are expanded: a log-weight has an absolute error of about ``eps |x - mean|^2 / v``, so float32
+    needs sqrt(v) above about 1e-3 times the extent of the data.
 
     References
     ----------
@@ -94,7 +94,7 @@ class EmpiricalData(Target):
 
     @cached_property
     def _centred(self) -> tuple[HostArray, HostArray, HostArray]:
-        """The mean, the points about it, and their squared lengths."""
+        """The mean, the centred points, and their squared lengths."""
         points = self.points - self.mean
         return frozen(self.mean), frozen(points), frozen(np.sum(points**2, axis=1))
 
@@ -114,7 +114,7 @@ class EmpiricalData(Target):
         xp = array_namespace(u)
         points = send(self.points, u)
         index = xp.astype(xp.floor(u[:, 0] * len(self.points)), xp.int64)
-        # u close to 1 times n may round up to n.
+        # For u close to 1, u times n may round up to n.
         x = xp.take(points, xp.where(index < len(self.points), index, index - 1), axis=0)
         return x + self.bandwidth * normal(fold_in(key, "normal"), (n, self.dim), like=like)
 

@@ -1,10 +1,10 @@
-r"""Gaussian mixtures: the target with everything in closed form.
+r"""Gaussian mixtures: targets with all quantities in closed form.
 
 .. math:: p_t = \sum_k w_k\,\mathcal N(\alpha m_k, \Sigma_k), \quad \Sigma_k = \alpha^2 C_k + \sigma^2 I,
    \qquad \nabla\log p_t = \sum_k r_k s_k, \quad s_k = -\Sigma_k^{-1}(x - \alpha m_k), \qquad
    D = \sum_k r_k \big(m_k - \alpha C_k s_k\big)
 
-with responsibilities r = softmax(ln w_k + ln N_k). Its Hessian's trace is
+with responsibilities r = softmax(ln w_k + ln N_k). The trace of the Hessian is
 :math:`\sum_k r_k(|s_k - s|^2 - \mathrm{tr}\,\Sigma_k^{-1})`.
 """
 
@@ -45,12 +45,12 @@ class GaussianMixture(Target):
         Parameters that are not host numbers.
     ValueError
         Shapes that do not fit, weights that are not positive or do not sum to 1, a covariance that is not
-        symmetric positive semi-definite (its least eigenvalue is named).
+        symmetric positive semi-definite (the message has its least eigenvalue).
 
     Notes
     -----
-    Parameters are host constants; each evaluation answers in the library, dtype and on the device of x. One
-    costs O(batch k d), with full matrices O(batch k d^2), in chunks of bounded memory.
+    Parameters are host constants; results have the library, dtype and device of x. An evaluation costs
+    O(batch k d), with full matrices O(batch k d^2), in chunks of bounded memory.
 
     Examples
     --------
@@ -177,7 +177,7 @@ class _MixturePosterior:
         return self._average(self.scores)
 
     def denoiser(self) -> Array:
-        # m + alpha C Sigma^-1 gap rather than (x + sigma^2 s)/alpha: exact for point masses.
+        # m + alpha C Sigma^-1 gap instead of (x + sigma^2 s)/alpha: exact for point masses.
         return self._average(
             self.means + self._from_eigenbasis(self.alpha * self.data_variance * self.gap / self.variance)
         )

@@ -1,4 +1,4 @@
-"""Parameters of targets: frozen on the host, sent where they are needed; and the softmax they share."""
+"""Parameters of targets: constants on the host, copied to devices when needed; and a softmax."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def host_parameter(name: str, values: npt.ArrayLike, shape: str, ndims: tuple[in
 
 
 def frozen(array: HostArray) -> HostArray:
-    """Return the array, made read-only: a constant."""
+    """Return the array, made read-only."""
     array.flags.writeable = False
     return array
 
 
-# What has been sent to a GPU, by the identity of the parameter, for as long as it lives.
+# Copies on a GPU, by the identity of the parameter, for its lifetime.
 _sent: dict[int, dict[Any, Array]] = {}
 
 
 def send(values: HostArray, like: Array) -> Array:
-    """Send a parameter to the library, device and precision of `like`; a constant goes to a GPU once."""
+    """Copy a parameter to the library, device and precision of `like`; to a GPU only once."""
     if not compat.is_cupy_array(like) or values.flags.writeable:
         return asarray_like(values, like)
     if id(values) not in _sent:
@@ -62,7 +62,7 @@ def normalise(logits: Array, axis: int) -> tuple[Array, Array]:
     xp = array_namespace(logits)
     top = xp.max(logits, axis=axis, keepdims=True)
     gap = logits - top
-    # Below the root of the least normal number a weight is nothing; subnormal ones make products 10x slower.
+    # Weights below the root of the least normal number are set to 0; subnormal ones make products 10x slower.
     nothing = gap < 0.5 * math.log(float(xp.finfo(gap.dtype).smallest_normal))
     weights = xp.where(nothing, xp.zeros_like(gap), xp.exp(xp.where(nothing, xp.zeros_like(gap), gap)))
     total = xp.sum(weights, axis=axis, keepdims=True)

@@ -1,7 +1,7 @@
-r"""What every exact target shares: score and denoiser at all times, density, samples, projections.
+r"""Common base of all exact targets: score and denoiser at all times, density, samples, projections.
 
-A target knows :math:`p_0` well enough to give, in closed form, everything about
-:math:`x_t = \alpha_t x_0 + \sigma_t \varepsilon`. It is the oracle that samplers are tested against.
+For a target :math:`p_0` all properties of :math:`x_t = \alpha_t x_0 + \sigma_t \varepsilon` are known in
+closed form. Samplers are tested against it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ from diffmath.random import Key, fold_in
 
 __all__ = ["Posterior", "Target"]
 
-# Numbers held at once by one evaluation: 2^22 float64 are 32 MiB; larger batches are cut into chunks of rows.
+# Numbers held at once by one evaluation: 2^22 float64 are 32 MiB; larger batches are split into chunks of
+# rows.
 CHUNK = 1 << 22
 
 Quantity = Literal["score", "denoiser", "divergence", "denoiser_divergence", "log_density"]
 
 
 class Posterior(Protocol):
-    """What a target can say about rows x at one (alpha, sigma)."""
+    """The properties of a target at rows x for one (alpha, sigma)."""
 
     def log_density(self) -> Array: ...
     def score(self) -> Array: ...
@@ -77,7 +78,7 @@ class Target(ABC):
     @property
     @abstractmethod
     def _smooth(self) -> bool:
-        """Whether the data themselves (sigma = 0) have a density."""
+        """Whether the data distribution (sigma = 0) has a density."""
 
     @abstractmethod
     def _posterior(self, x: Array, alpha: Any, sigma: Any) -> Posterior: ...
@@ -92,7 +93,7 @@ class Target(ABC):
     def score(self, process: Process) -> Model:
         r"""Return the exact score ``score(x, t)`` :math:`= \nabla \log p_t(x)`, a `Model`.
 
-        Its ``divergence(x, t)`` is exact too (the trace of the Hessian of log p_t, shape (batch,)).
+        Its ``divergence(x, t)`` is also exact (the trace of the Hessian of log p_t, shape (batch,)).
         `t` is a float or one time per row, shape (batch,) or (batch, 1).
 
         Examples
@@ -137,7 +138,7 @@ class Target(ABC):
         Raises
         ------
         ValueError
-            Where there is no density (point masses at sigma = 0), or its logarithm overflows.
+            There is no density (point masses at sigma = 0), or its logarithm overflows.
 
         Examples
         --------
@@ -158,7 +159,7 @@ class Target(ABC):
     def sample(
         self, key: Key, n: int, *, like: Array, process: Process | None = None, t: float = 0.0
     ) -> Array:
-        r"""Draw `n` points of the data, or of their noised marginal at `t`.
+        r"""Draw `n` points of the data, or of their marginal at `t`.
 
         Parameters
         ----------
@@ -166,9 +167,9 @@ class Target(ABC):
             The domain "diffusion.target" is folded in.
         n : int
         like : array
-            Any array of the library, device and dtype wanted.
+            Any array of the required library, device and dtype.
         process : Process, optional
-            With `t`, noises the points.
+            Together with `t`, adds noise to the points.
         t : float
 
         Returns
@@ -195,7 +196,7 @@ class Target(ABC):
         Parameters
         ----------
         direction : array_like, shape (dim,)
-            The vector u, not necessarily of unit length.
+            The vector u; it need not have unit length.
         process : Process, optional
         t : float
 
@@ -207,7 +208,7 @@ class Target(ABC):
         Raises
         ------
         TypeError
-            A direction, or the values given to the CDF, on a device.
+            A direction, or values passed to the CDF, on a device.
         ValueError
             A direction of another shape, or not finite.
 
@@ -239,7 +240,7 @@ class Target(ABC):
             )
         step = max(1, CHUNK // self._width)
         chunks = [slice(i, min(i + step, x.shape[0])) for i in range(0, max(1, x.shape[0]), step)]
-        # Squares of huge states overflow and far weights underflow; a sampler reports what is not finite.
+        # Squares of huge states overflow and far weights underflow; samplers report non-finite values.
         with np.errstate(all="ignore"):
             parts = [
                 self._quantity(quantity, x[rows, :], _rows(alpha, rows), _rows(sigma, rows))
