@@ -216,7 +216,7 @@ def _as_floating(name: str, array: Array, xp: Any, allow_complex: bool) -> Array
 
 def all_finite(array: Array) -> bool:
     """Whether no number of an array is infinite or nan; a traced one is not looked at and counts so."""
-    view = host_view(array)
+    view = array if type(array) is np.ndarray else host_view(array)
     if view is not None:  # PyTorch takes several passes
         return bool(np.isfinite(view).all())
     return all_true(compat.array_namespace(array).isfinite(array))
@@ -283,7 +283,9 @@ def to_numpy(array: Array) -> npt.NDArray[Any]:
 
 def elementary(t: Scalar | Array) -> Any:
     """Return the namespace of exp, log, sqrt, ... for `t`: `math` for a number, else its library."""
-    return compat.array_namespace(t) if compat.is_array_api_obj(t) else math
+    if type(t) is float or not compat.is_array_api_obj(t):
+        return math
+    return compat.array_namespace(t)
 
 
 def expand_like(values: Array, x: Array) -> Array:

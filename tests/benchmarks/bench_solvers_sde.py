@@ -1,4 +1,4 @@
-"""Stochastic solvers against a NumPy loop and torchsde: an ensemble of Lorenz paths, and Brownian queries.
+"""Stochastic solvers against a NumPy loop and torchsde: an ensemble, one small path, Brownian queries.
 
 Run it with ``python tests/benchmarks/bench_solvers_sde.py [--rounds N]`` (torchsde is left out where it is
 not installed); times are the best of rounds in one process, torchsde's of one or two calls.
@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from _timing import best_times
+from _timing import best_times, python_calls
 
 import diffmath as dm
 from diffmath import sde
@@ -23,6 +23,7 @@ from diffmath import sde
 PATHS, STEPS, STOP = 20_000, 500, 1.0
 SHAPES = ((128, 5), (256, 128), (512, 256))
 QUERIES = 100
+OVERHEAD_STEPS = 1024
 
 
 def lorenz(t: float, x: Any) -> Any:
@@ -89,7 +90,7 @@ def torch_ensemble() -> dict[str, Callable[[], Any]]:
     return {"torchsde": run}
 
 
-def _questions(kind: str) -> list[tuple[float, float]]:
+def _intervals(kind: str) -> list[tuple[float, float]]:
     if kind == "sequential":
         times = np.linspace(0.0, 1.0, QUERIES + 1)
         return [(float(a), float(b)) for a, b in itertools.pairwise(times)]
@@ -99,11 +100,11 @@ def _questions(kind: str) -> list[tuple[float, float]]:
 
 def brownian(kind: str, shape: tuple[int, int]) -> dict[str, Callable[[], Any]]:
     """What is timed for queries of one kind, a new path each time; float32 for both, torch's default."""
-    questions, like = _questions(kind), np.empty(0, dtype=np.float32)
+    intervals, like = _intervals(kind), np.empty(0, dtype=np.float32)
 
     def ours(steps: int | None) -> None:
         path = sde.BrownianPath(dm.random.key(0), shape, 0.0, 1.0, like=like, steps=steps)
-        for s, t in questions:
+        for s, t in intervals:
             path(s, t)
 
     cases: dict[str, Callable[[], Any]] = {"diffmath": lambda: ours(None)}
@@ -118,10 +119,31 @@ def brownian(kind: str, shape: tuple[int, int]) -> dict[str, Callable[[], Any]]:
 
     def theirs() -> None:
         path = torchsde.BrownianInterval(0.0, 1.0, size=shape, entropy=0, dtype=torch.float32)
-        for s, t in questions:
+        for s, t in intervals:
             path(s, t)
 
     return {**cases, "torchsde": theirs}
+
+
+def overhead() -> dict[str, Callable[[], Any]]:
+    """What is timed for one path of one component: Euler-Maruyama with drawn noise, and the loop by hand."""
+    x0, steps = np.ones((1, 1)), OVERHEAD_STEPS
+    model = sde.SDE(lambda t, x: -x, lambda t, x: 0.5 + 0.0 * x, noise="diagonal")
+    options: dict[str, Any] = {"method": sde.euler_maruyama, "key": dm.random.key(0), "check": False}
+
+    def by_hand() -> Any:
+        x, rng, dt = x0, np.random.default_rng(0), 1.0 / steps
+        root = math.sqrt(dt)
+        for n in range(steps):
+            dW = root * rng.standard_normal((1, 1))
+            x = x + dt * model.drift(n * dt, x) + model.diffusion(n * dt, x) * dW
+        return x
+
+    return {
+        "numpy": by_hand,
+        "last state": lambda: sde.solve(model, x0, [0.0, 1.0], substeps=steps, **options),
+        "every state": lambda: sde.solve(model, x0, np.linspace(0.0, 1.0, steps + 1), **options),
+    }
 
 
 def once(call: Callable[[], Any]) -> float:
@@ -144,6 +166,13 @@ def main() -> None:
     print(f"stochastic Lorenz, {PATHS} paths, {STEPS} Euler-Maruyama steps")
     for name, seconds in best.items():
         print(f"  {name:12}{seconds:9.3f} s{seconds / best['diffmath']:8.2f}")
+    cases, by_hand = overhead(), "numpy"
+    best = best_times(cases, 4 * rounds)
+    print(f"one path, {OVERHEAD_STEPS} Euler-Maruyama steps with drawn noise")
+    for name, seconds in best.items():
+        calls = python_calls(cases[name]) / OVERHEAD_STEPS
+        print(f"  {name:12}{1e6 * seconds / OVERHEAD_STEPS:7.1f} us a step, {calls:.0f} Python calls, "
+              f"{seconds / best[by_hand]:.1f} times the loop (goal <= 6.5)")  # fmt: skip
     for kind in ("sequential", "random"):
         for shape in SHAPES:
             cases = brownian(kind, shape)

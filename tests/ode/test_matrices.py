@@ -86,7 +86,5 @@ def test_refusals(xp):
     if isinstance(state, np.ndarray):
         np.testing.assert_allclose(ode.Linear(sparse)(0.0, state), heat(0.0, X0))
     else:
-        with pytest.raises(
-            TypeError, match=r"A is sparse, and multiplies NumPy states only: .*toarray\(\)"
-        ):
+        with pytest.raises(TypeError, match=r"A is sparse, and multiplies NumPy states only: .*toarray\(\)"):
             ode.Linear(sparse)(0.0, state)
