@@ -10,7 +10,6 @@ exact at every time, with which samplers can be tested. `likely_bandwidth` choos
 
 from diffmath.diffusion._loop.likelihood import log_likelihood
 from diffmath.diffusion._loop.sample import sample, trajectory
-from diffmath.diffusion._methods.adams import Step
 from diffmath.diffusion._methods.method import Method
 from diffmath.diffusion._methods.methods import (
     DDIM,
@@ -21,6 +20,7 @@ from diffmath.diffusion._methods.methods import (
     euler_maruyama,
     sde_dpmpp_2m,
 )
+from diffmath.diffusion._methods.step import Stage, Step
 from diffmath.diffusion._model.model import (
     Model,
     from_denoiser,
@@ -47,6 +47,7 @@ __all__ = [
     "Model",
     "Process",
     "SDEDPMpp2M",
+    "Stage",
     "Step",
     "Target",
     "batch_time",

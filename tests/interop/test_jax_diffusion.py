@@ -177,3 +177,34 @@ def test_jax_perturb_draws_its_noise_outside_the_trace():
         return PROCESS.perturb(x, 0.4, key=KEY)
 
     np.testing.assert_allclose(jax.jit(noised)(jnp.asarray(X_T)), noised(X_T), rtol=1e-14, atol=1e-14)
+
+
+def heun_step(process, times, n):
+    """Heun's method for dy/ds = (y - D)/s in y = x/alpha, s = sigma/alpha; plain Euler on the last step."""
+    (a0, b0), (a1, b1) = process.marginal(times[n]), process.marginal(times[n + 1])
+    s0, s1 = b0 / a0, b1 / a1
+    euler = (a1 * (1 - s1 / s0),)
+    if n == len(times) - 2:
+        return diffusion.Step(b1 / b0, euler)
+    last = -(s1 - s0) / (2 * s1)
+    stage = diffusion.Stage(times[n + 1], b1 / b0, (a1 * last, a1 * (1 - s1 / s0 - last)))
+    return diffusion.Step(b1 / b0, euler, stages=(stage,))
+
+
+def corrector_step(process, times, n):
+    """DDIM, whose end is evaluated, averaged with its start, and taken over by the next step."""
+    found = diffusion.ddim.step(process, times, n)
+    half = 0.5 * found.weights[0]
+    stage = diffusion.Stage(times[n + 1], found.decay, (half, half))
+    return diffusion.Step(found.decay, found.weights, stages=(stage,), carries=True)
+
+
+@pytest.mark.parametrize("step", [heun_step, corrector_step])
+def test_jax_jit_of_steps_with_stages_is_what_numpy_computes(step):
+    method = diffusion.Method(step.__name__, 2, 2, "none", step)
+    score = TARGET.score(PROCESS)
+
+    def run(x):
+        return diffusion.trajectory(PROCESS, score, x, TIMES, method=method).x
+
+    np.testing.assert_allclose(jax.jit(run)(jnp.asarray(X_T)), run(X_T), rtol=1e-11, atol=1e-11)

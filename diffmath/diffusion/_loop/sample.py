@@ -10,7 +10,7 @@ model evaluation and one fused expression on the device.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -23,12 +23,12 @@ from diffmath._core.progress import progress_bar
 from diffmath._core.solution import Solution, check_on_failure, finish
 from diffmath._core.typing import Array, Score
 from diffmath._stepping.failures import nonfinite_rows
+from diffmath.diffusion._loop.noise import update_noises
 from diffmath.diffusion._loop.traced import host_standin, is_traced_run, refuse_callback, traced_solution
-from diffmath.diffusion._methods import Method, Step, as_method
+from diffmath.diffusion._methods import Method, Step, as_method, is_finite, take_step
 from diffmath.diffusion._model import Model, WatchedModel, as_model
 from diffmath.diffusion._process import Process, remembering
-from diffmath.random import Key, fold_in
-from diffmath.sde import brownian_increments
+from diffmath.random import Key
 
 __all__ = ["sample", "trajectory"]
 
@@ -198,37 +198,30 @@ def _run(
         raise TypeError(f"callback must be a callable; got {type(callback).__name__}")
     if is_traced_run(model, x, grid[0]):
         refuse_callback(callback)
-        noises = _noises(process, grid, plan, method, key, host_standin(x))
+        noises = update_noises(process, grid, plan, method, key, host_standin(x))
         return traced_solution(model, x, grid, plan, noises, keep=keep)
-    noises = _noises(process, grid, plan, method, key, x)
+    noises = update_noises(process, grid, plan, method, key, x)
     xp, watched = array_namespace(x), WatchedModel(model, process if same_process else model.process)
     kept: list[Array] = [x]
-    history: list[Array] = []
-    depth = max(len(step.weights) for step in plan)
+    known: tuple[Array, ...] = ()
+    depth = max(step.history for step in plan)
     for n in progress_bar(range(len(plan)), enabled=progress, description=method.name):
         step, t = plan[n], grid[n]
-        denoised = watched.denoised(x, t)
+        if not n or not plan[n - 1].carries:
+            known = (watched.denoised(x, t), *known)
+        known = known[:depth]
         if callback is not None:
-            callback(n, t, x, denoised)
-        history = [denoised, *history[: depth - 1]]
-        new = _advance(step, x, history, next(noises, None))
+            callback(n, t, x, known[0])
+        noise = next(noises, None) or (None,) * len(step.updates)
+        new, known = take_step(step, watched.denoised, x, known, noise)
         if not all_finite(new):
-            message = _complaint(method, grid, n, denoised, new)
-            return _solution(xp, grid[: n + 1], kept, keep, n, "nonfinite", message)
+            message = _complaint(method, grid, n, watched.last, new)
+            return _solution(xp, grid[: n + 1], kept, keep, watched.calls, "nonfinite", message)
         x = new
         if not keep:
             kept.clear()
         kept.append(x)
-    return _solution(xp, grid, kept, keep, len(plan))
-
-
-def _advance(step: Step, x: Array, history: list[Array], noise: Array | None) -> Array:
-    # An overflow is not a warning here: the caller checks the state and raises.
-    with np.errstate(over="ignore", invalid="ignore"):
-        new = step.decay * x
-        for weight, denoised in zip(step.weights, history, strict=False):
-            new = new + weight * denoised
-        return new if noise is None else new + noise
+    return _solution(xp, grid, kept, keep, watched.calls)
 
 
 def _solution(
@@ -236,13 +229,12 @@ def _solution(
     grid: list[float],
     kept: list[Array],
     keep: bool,
-    steps: int,
+    evaluations: int,
     status: Any = "ok",
     message: str = "",
 ) -> Solution:
     t = np.asarray(grid if keep else grid[-1:])
-    evaluations = steps + (status != "ok")
-    stats = {"evaluations": evaluations, "steps": steps}
+    stats = {"evaluations": evaluations, "steps": len(grid) - 1}
     return Solution(t=t, x=xp.stack(kept), status=status, message=message, stats=stats)
 
 
@@ -266,37 +258,21 @@ def _checked_step(process: Process, grid: list[float], n: int, method: Method) -
     step = method.step(process, grid, n)
     if not isinstance(step, Step):
         raise TypeError(f"{method.name}.step must return a diffusion.Step; got {type(step).__name__}")
-    if len(step.weights) > n + 1:
+    if step.history > n + 1:
         raise ValueError(
-            f"{method.name}: step {n} weighs {len(step.weights)} evaluations, but only {n + 1} exist by then"
+            f"{method.name}: step {n} weighs {step.history} evaluations, but only {n + 1} exist by then"
         )
-    if not all(map(math.isfinite, (step.decay, *step.weights, step.noise))):
+    if not is_finite(step):
         raise ValueError(f"{method.name}: the coefficients of step {n} must be finite; got {step}")
-    if step.noise and method.clock is None:
+    for stage in step.stages:
+        if not 0 <= stage.t <= process.t_max or process.marginal(stage.t)[1] == 0:
+            raise ValueError(
+                f"{method.name}: step {n} must evaluate the model where 0 <= t <= {process.t_max:g} and "
+                f"sigma > 0; got t={stage.t}"
+            )
+    if step.noises and method.clock is None:
         raise ValueError(f"{method.name}: step {n} has noise, so the method needs a clock")
     return step
-
-
-def _noises(
-    process: Process, grid: list[float], plan: Sequence[Step], method: Method, key: Key | None, x: Array
-) -> Iterator[Array]:
-    """Yield the noise of each step: unit increments of one Brownian path, times the deviation."""
-    if method.clock is None:
-        return iter(())
-    if key is None:
-        raise TypeError(f"{method.name} is stochastic; pass key=dm.random.key(0)")
-    clock = np.asarray(method.clock(process, grid))
-    noisy = max((n + 1 for n, step in enumerate(plan) if step.noise), default=0)
-    if not noisy < len(clock) <= len(grid) and noisy:
-        raise ValueError(
-            f"{method.name}: its clock must have one value per time, {len(grid)} (less those of last steps "
-            f"without noise); got {len(clock)}"
-        )
-    if len(clock) < 2:
-        return iter(())
-    clock = host_times(clock, name=f"the clock of {method.name}")
-    increments = brownian_increments(fold_in(key, "diffusion.sample"), clock, tuple(x.shape), like=x)
-    return (step.noise / math.sqrt(gap) * dW for step, gap, dW in zip(plan, np.diff(clock), increments))
 
 
 def _complaint(method: Method, grid: list[float], n: int, denoised: Array, new: Array) -> str:

@@ -3,7 +3,7 @@
 Belongs here: single steps between two times. May import: `_process`.
 """
 
-from diffmath.diffusion._methods.adams import Step
 from diffmath.diffusion._methods.method import Method, as_method
+from diffmath.diffusion._methods.step import Stage, Step, factors, is_finite, take_step, updated
 
-__all__ = ["Method", "Step", "as_method"]
+__all__ = ["Method", "Stage", "Step", "as_method", "factors", "is_finite", "take_step", "updated"]

@@ -17,41 +17,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from diffmath._arrays.phi import phi
+from diffmath.diffusion._methods.step import Step
 from diffmath.diffusion._process import Process, log_snr_at
 
-__all__ = ["Step", "adams_step", "adams_weights"]
-
-
-@dataclass(frozen=True)
-class Step:
-    r"""One step as data.
-
-    .. math:: x' = \mathrm{decay}\,x + \sum_j \mathrm{weights}_j D_{-j} + \mathrm{noise}\,z
-
-    Parameters
-    ----------
-    decay : float
-        Factor of the state.
-    weights : tuple of float
-        Factors of the denoised data of this step, of the last step, and so on.
-    noise : float
-        Standard deviation of the new noise.
-
-    Examples
-    --------
-    >>> from diffmath import diffusion
-    >>> diffusion.dpmpp_2m.step(diffusion.vp(), [0.5, 0.0], 0)   # the last step is the denoised data
-    Step(decay=0.0, weights=(1.0,), noise=0.0)
-    """
-
-    decay: float
-    weights: tuple[float, ...]
-    noise: float = 0.0
+__all__ = ["adams_step", "adams_weights"]
 
 
 def adams_step(

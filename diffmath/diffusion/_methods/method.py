@@ -8,7 +8,7 @@ from typing import Any
 
 from diffmath._core.counts import check_count
 from diffmath._core.named import named
-from diffmath.diffusion._methods.adams import Step
+from diffmath.diffusion._methods.step import Step
 from diffmath.diffusion._process import Process
 
 __all__ = ["Clock", "Method", "StepRule", "as_method"]

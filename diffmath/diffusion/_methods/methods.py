@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from diffmath.diffusion._methods.adams import Step, adams_step
+from diffmath.diffusion._methods.adams import adams_step
 from diffmath.diffusion._methods.method import Clock, Method
+from diffmath.diffusion._methods.step import Step
 from diffmath.diffusion._process import Process, log_snr_at
 
 __all__ = ["DDIM", "DPMpp2M", "SDEDPMpp2M", "ddim", "dpmpp_2m", "euler_maruyama", "sde_dpmpp_2m"]

@@ -16,11 +16,12 @@ __all__ = ["WatchedModel"]
 class WatchedModel(Watcher):
     """A model, watched; `process`, its own one or one that remembers, gives the coefficients at a time."""
 
-    __slots__ = ("_model", "_process")
+    __slots__ = ("_model", "_process", "calls", "last")
 
     def __init__(self, model: Model, process: Process) -> None:
         super().__init__(f"{model.kind.name}(x, t)")
         self._model, self._process = model, process
+        self.calls, self.last = 0, None  # evaluations, and what the latest returned
 
     def denoised(self, x: Array, t: float) -> Array:
         """Return the mean of the data given x at time t, in the dtype of x."""
@@ -38,6 +39,7 @@ class WatchedModel(Watcher):
             prediction = per_x * x + per_prediction * prediction
         if prediction.dtype != x.dtype:
             prediction = array_namespace(x).astype(prediction, x.dtype, copy=False)
+        self.calls, self.last = self.calls + 1, prediction
         return prediction
 
     def _look(self, prediction: Array, x: Array, before: Array) -> None:

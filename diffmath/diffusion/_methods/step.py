@@ -1,0 +1,156 @@
+"""One step of a sampler as data: linear updates of the state by evaluations of the model, and by noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from diffmath._core.typing import Array
+
+__all__ = ["Stage", "Step", "take_step"]
+
+# D(x, t), the denoised data.
+Denoiser = Callable[[Array, float], Array]
+
+
+@dataclass(frozen=True)
+class Stage:
+    r"""A further evaluation of the model within a step, and the update that uses it.
+
+    .. math:: y_k = \mathrm{decay}\,x_n + \sum_j \mathrm{weights}_j D_{-j} + \sum_i \mathrm{noise}_i z_i,
+       \qquad D_0 = D(y_{k-1}, t)
+
+    Parameters
+    ----------
+    t : float
+        Time at which the model is evaluated, at the state that the update before has made.
+    decay : float
+        Factor of the state at the start of the step.
+    weights : tuple of float
+        Factors of the denoised data, the latest first: of this evaluation, of those before it in the step, of
+        earlier steps.
+    noise : float or tuple of float
+        Factors of the unit normals of the step.
+
+    Examples
+    --------
+    The second half of Heun's method in sigma, from 2 to 1, where alpha is 1:
+
+    >>> from diffmath import diffusion
+    >>> diffusion.Stage(1.0, 0.25, (0.5, 0.25))
+    Stage(t=1.0, decay=0.25, weights=(0.5, 0.25), noise=0.0)
+    """
+
+    t: float
+    decay: float
+    weights: tuple[float, ...]
+    noise: float | tuple[float, ...] = 0.0
+
+
+@dataclass(frozen=True)
+class Step:
+    r"""One step as data.
+
+    .. math:: y_0 = \mathrm{decay}\,x_n + \sum_j \mathrm{weights}_j D_{-j} + \sum_i \mathrm{noise}_i z_i,
+       \qquad D_0 = D(x_n, t_n)
+
+    The new state is :math:`y_0`, or that of the last of the `stages`: a second evaluation, a corrector.
+
+    Parameters
+    ----------
+    decay : float
+        Factor of the state.
+    weights : tuple of float
+        Factors of the denoised data: of this step's, of the last step's, and so on.
+    noise : float or tuple of float
+        Factor of a unit normal, or of several, one for each piece of the method's clock in the step.
+    stages : tuple of Stage
+        Further evaluations, each followed by an update that starts from the state before the step.
+    carries : bool
+        Whether the last stage's evaluation is the first of the next step, which then makes none (a corrector
+        that is not evaluated anew). Later steps see the first evaluation of each step only.
+
+    Examples
+    --------
+    >>> from diffmath import diffusion
+    >>> diffusion.dpmpp_2m.step(diffusion.vp(), [0.5, 0.0], 0)   # the last step is the denoised data
+    Step(decay=0.0, weights=(1.0,), noise=0.0)
+    """
+
+    decay: float
+    weights: tuple[float, ...]
+    noise: float | tuple[float, ...] = 0.0
+    stages: tuple[Stage, ...] = ()
+    carries: bool = False
+
+    def __post_init__(self) -> None:
+        if self.carries and not self.stages:
+            raise ValueError("a step that carries an evaluation to the next must have stages; got none")
+
+    @property
+    def updates(self) -> tuple[Step | Stage, ...]:
+        """The updates of the state, in order: the step's own, and those of its stages."""
+        return (self, *self.stages)
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations that the weights refer to, before those of earlier steps: one, and one a stage."""
+        return 1 + len(self.stages)
+
+    @property
+    def history(self) -> int:
+        """How many first evaluations the weights refer to: this step's, and those of earlier steps."""
+        return max(len(update.weights) - k for k, update in enumerate(self.updates))
+
+    @property
+    def noises(self) -> int:
+        """How many unit normals the step needs."""
+        used = (k + 1 for u in self.updates for k, factor in enumerate(factors(u.noise)) if factor)
+        return max(used, default=0)
+
+    def __repr__(self) -> str:
+        more = f", stages={self.stages}, carries={self.carries}" if self.stages else ""
+        return f"Step(decay={self.decay}, weights={self.weights}, noise={self.noise}{more})"
+
+
+def factors(noise: float | tuple[float, ...]) -> tuple[float, ...]:
+    """Return the factors of the unit normals."""
+    return noise if isinstance(noise, tuple) else (noise,)
+
+
+def take_step(
+    step: Step,
+    denoiser: Denoiser,
+    x: Array,
+    known: tuple[Array, ...],
+    noises: Sequence[Array | None],
+) -> tuple[Array, tuple[Array, ...]]:
+    """Return the state after a step, and the evaluations that the next step begins with.
+
+    `known` holds the first evaluations of this step and of earlier ones, the latest first; `noises` the noise
+    of each update.
+    """
+    y, inner = updated(step, x, known, noises[0]), known
+    for stage, noise in zip(step.stages, noises[1:], strict=True):
+        inner = (denoiser(y, stage.t), *inner)
+        y = updated(stage, x, inner, noise)
+    return y, (inner[0], *known) if step.carries else known
+
+
+def updated(update: Step | Stage, x: Array, known: Sequence[Array], noise: Array | None) -> Array:
+    """Return one linear update of the state."""
+    # An overflow is not a warning here: the caller checks the state and raises.
+    with np.errstate(over="ignore", invalid="ignore"):
+        new = update.decay * x
+        for weight, denoised in zip(update.weights, known, strict=False):
+            new = new + weight * denoised
+        return new if noise is None else new + noise
+
+
+def is_finite(step: Step) -> bool:
+    """Whether all coefficients of a step are finite."""
+    numbers = ((u.decay, *u.weights, *factors(u.noise)) for u in step.updates)
+    return all(map(math.isfinite, (value for update in numbers for value in update)))
