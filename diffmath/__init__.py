@@ -1,4 +1,4 @@
-"""diffmath: the verified numerics of diffusion and state-space models, on any array library."""
+"""diffmath: verified numerics for diffusion models and state-space models, on any array library."""
 
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ _SUB_PACKAGES = (
 )  # fmt: skip
 __all__ = ["SolveError", "Solution", "__version__", "reference_only", *_SUB_PACKAGES]
 
-# Sub-packages load when first named, so that `import diffmath` costs little more than NumPy.
+# Sub-packages load on first use, so `import diffmath` costs little more than NumPy.
 __getattr__, _lazy_dir = lazy_attributes(__name__, dict.fromkeys(_SUB_PACKAGES, ""))
 
 

@@ -1,9 +1,9 @@
-"""Accelerated twins: one decorator that finds a kernel by name and otherwise runs the readable body.
+"""Accelerated twins: a decorator that looks up a kernel by name and otherwise runs the array code.
 
-The body is the specification. A twin has the same name and signature and lives in
-``diffmath.kernels.<engine>.<sub-package>``; engine is `numba` for NumPy arrays, and for CPU arrays of PyTorch
-and JAX that no gradient or trace is asked for, which it sees as NumPy views; `cuda` for CuPy arrays. Nobody
-imports a twin but this file, and a missing engine only means that the body runs.
+The decorated body is the specification. A twin has the same name and signature and lives in
+``diffmath.kernels.<engine>.<sub-package>``. The engine is `numba` for NumPy arrays, and for CPU arrays of
+PyTorch and JAX without gradient or trace, which it uses as NumPy views; `cuda` for CuPy arrays. Only this
+file imports twins. If an engine is missing, the body runs.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ __all__ = ["Accelerated", "accelerated", "host_proxy", "reference_only", "run_on
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_PLAIN = {int, float, complex, bool, str, tuple, list, type(None)}  # no arrays, known without asking
+_PLAIN = {int, float, complex, bool, str, tuple, list, type(None)}  # never arrays
 
 _reference_only: ContextVar[bool] = ContextVar("diffmath_reference_only", default=False)
 
 
 @contextmanager
 def reference_only() -> Iterator[None]:
-    """Run only the readable array code inside this block: no numba, no CUDA kernels.
+    """Run only the array code inside this block: no numba, no CUDA kernels.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def reference_only() -> Iterator[None]:
 
 
 class Accelerated(Generic[P, R]):
-    """A function with a readable body (`reference`) and possibly faster twins."""
+    """A function with array code (`reference`) and possibly faster twins."""
 
     def __init__(self, body: Callable[P, R]) -> None:
         functools.update_wrapper(self, body)
@@ -67,9 +67,9 @@ class Accelerated(Generic[P, R]):
         return self.reference(*args, **kwargs) if kernel is None else kernel(*args, **kwargs)
 
     def kernel_for(self, *args: Any, **kwargs: Any) -> Callable[P, R] | None:
-        """Return the kernel that serves arrays like these, or None; None inside `reference_only`.
+        """Return the kernel for such arrays, or None; None inside `reference_only`.
 
-        Arguments that are no arrays are ignored. A loop asks once and calls the kernel many times.
+        Arguments that are not arrays are ignored. A loop calls this once and the kernel many times.
         """
         if _reference_only.get():
             return None
@@ -88,10 +88,11 @@ class Accelerated(Generic[P, R]):
 
 
 def host_proxy(function: Accelerated[..., Any], like: Array) -> tuple[Array, Callable[[Array], Array]]:
-    """Return an array to compute on instead of arrays like `like`, and what turns the results into such.
+    """Return an array to compute with instead of arrays like `like`, and a function that converts results
+    back.
 
-    A NumPy array where the kernel of `function` serves `like` by way of NumPy views: a run of small steps
-    between kernels need not go through PyTorch or JAX, whose every call costs more. Elsewhere `like` itself.
+    This is a NumPy array if the kernel of `function` uses NumPy views of `like`: small steps between kernels
+    then avoid calls of PyTorch or JAX, which are slower. Otherwise it is `like` itself.
     """
     kernel = None if type(like) is np.ndarray else function.kernel_for(like)
     if isinstance(kernel, _Sharing):
@@ -100,10 +101,10 @@ def host_proxy(function: Accelerated[..., Any], like: Array) -> tuple[Array, Cal
 
 
 def run_on_views(kernel: Accelerated[..., Any], body: Callable[..., Array], *arrays: Any) -> Array:
-    """Return ``body(*arrays)``, all of it on NumPy views where `kernel` serves the arrays by views.
+    """Return ``body(*arrays)``, computed on NumPy views if `kernel` uses views of the arrays.
 
-    For a function around a kernel, whose checks and reshapes cost PyTorch and JAX more than NumPy. Floating
-    arrays of one dtype only: the libraries promote others by rules of their own.
+    For a function around a kernel, whose checks and reshapes are slower in PyTorch and JAX than in NumPy.
+    Only for floating arrays of one dtype, since the libraries have different promotion rules.
     """
     if type(arrays[0]) is np.ndarray or not all(map(_is_array, arrays)):
         return body(*arrays)
@@ -118,11 +119,11 @@ def run_on_views(kernel: Accelerated[..., Any], body: Callable[..., Array], *arr
 
 
 class _Sharing(Generic[P, R]):
-    """A twin on NumPy views of the arrays that it was found for; its results are arrays of their library."""
+    """A twin on NumPy views of given arrays; its results are arrays of their library."""
 
     def __init__(self, kernel: Callable[P, R], arrays: list[Any], library: Library, views: list[Any]) -> None:
         self._kernel, self._library = kernel, library
-        self._arrays = arrays  # kept, so that no other object gets their identity
+        self._arrays = arrays  # kept alive, so that no other object gets their identity
         self.views, self._views = views, {id(a): view for a, view in zip(arrays, views, strict=True)}
 
     @property
@@ -142,17 +143,17 @@ class _Sharing(Generic[P, R]):
         return self._views[id(array)], self._library.wrap
 
     def wrapped(self, value: Any) -> Any:
-        """Return an array of the library of the arrays; what is no array stays as it is."""
+        """Return an array of the library of the arrays; other values are returned unchanged."""
         return self._library.wrap(value) if isinstance(value, np.ndarray) else value
 
 
 def _is_array(value: Any) -> bool:
-    # A dtype may be a class (np.float64) with the methods of an array; NumPy's scalars suit every library.
+    # A dtype may be a class (np.float64) with the methods of an array; NumPy scalars work with every library.
     return not isinstance(value, type | np.generic) and compat.is_array_api_obj(value)
 
 
 def accelerated(body: Callable[P, R]) -> Accelerated[P, R]:
-    """Let a kernel of the same name serve this function; the body stays the specification."""
+    """Let a kernel with the same name replace this function; the body remains the specification."""
     return Accelerated(body)
 
 
@@ -168,9 +169,9 @@ def _find(engine: str, package: str, name: str) -> Any:
 
 
 def _is_optional(missing: str, engine: str, package: str) -> bool:
-    """Whether a module may be absent: a foreign one that an engine needs, or the twins of a package."""
+    """Whether a module may be missing: a foreign one that an engine needs, or the twins of a package."""
     if missing.split(".")[0] == "diffmath":  # any other file of diffmath must exist
         folder = f"diffmath.kernels.{engine}"
         return missing in (folder, f"{folder}.{package}")
-    # A part of an installed module that is not found is a bug or a wrong version, and is told.
+    # If a part of an installed module is missing, that is a bug or a wrong version, and is reported.
     return bool(missing) and "." not in missing and missing not in sys.stdlib_module_names

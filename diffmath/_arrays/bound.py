@@ -1,7 +1,7 @@
-"""What a user's callables get beyond (t, x): parameters, one per row of the batch, and constants.
+"""Arguments of user callables after (t, x): parameters, one per row of the batch, and constants.
 
 One convention for all solvers: ``f(t, x, parameters)``, ``f(t, x, *args)``, or with both
-``f(t, x, parameters, *args)``. Parameters are cut where the batch is cut; args never are.
+``f(t, x, parameters, *args)``. Parameters are split with the batch; args are not.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ Self = TypeVar("Self", bound="Structured")
 
 
 class Bindable(ABC):
-    """A callable that takes its parameters and args in a way of its own."""
+    """A callable that binds its parameters and args itself."""
 
     @abstractmethod
     def bound(self, parameters: Any, args: tuple[Any, ...], role: str) -> Any:
-        """Return it as a callable of (t, x) alone."""
+        """Return it as a callable of (t, x)."""
 
 
 class Structured(Bindable):
     """A dataclass whose callable fields are parts, each called as ``part(t, x)``: bound part by part.
 
-    Its constructor checks the parts by ``check_dynamics(part, role, more=None)``, since it does not know yet
-    what they will get beyond (t, x); `bind` checks that.
+    Its constructor checks the parts by ``check_dynamics(part, role, more=None)``, since their arguments after
+    (t, x) are not known yet; `bind` checks those.
     """
 
     def bound(self: Self, parameters: Any, args: tuple[Any, ...], role: str) -> Self:
-        """Return the same structure with parts of (t, x) alone; itself if they are."""
+        """Return the same structure with parts of (t, x); itself if they already are."""
         model: Any = self
         values = {field.name: getattr(self, field.name) for field in fields(model)}
         parts = {name: part for name, part in values.items() if callable(part)}
@@ -52,7 +52,7 @@ class Structured(Bindable):
 
 @dataclass(frozen=True, slots=True)
 class _Bound(Bindable):
-    """A function with the rest of its arguments; it can be sent to another process, as a closure cannot."""
+    """A function with its further arguments; unlike a closure, it can be sent to another process."""
 
     function: Any
     more: tuple[Any, ...]
@@ -61,31 +61,31 @@ class _Bound(Bindable):
         return self.function(t, x, *self.more)
 
     def bound(self, parameters: Any, args: tuple[Any, ...], role: str) -> Any:
-        """Return it with more arguments behind those that it has."""
+        """Return it with further arguments after its own."""
         more = args if parameters is None else (parameters, *args)
         return _Bound(self.function, (*self.more, *more)) if more else self
 
 
 def bind(function: Any, parameters: Any = None, args: tuple[Any, ...] = (), role: str = "f") -> Any:
-    """Return a callable of (t, x) that gets `parameters` (unless None) and `args` as well.
+    """Return a callable of (t, x) that also gets `parameters` (unless None) and `args`.
 
-    Call it without either too: it refuses what needs more than (t, x), in the words of `role`.
+    Call it also without them: it refuses a function that needs more than (t, x), with the words of `role`.
 
     Parameters
     ----------
     function : callable
         ``function(t, x, parameters, *args)``; a `Structured` is bound part by part.
     parameters : array or mapping, optional
-        Checked by `check_parameters`, or cut by `cut`.
+        Checked by `check_parameters`, or selected by `cut`.
     args : tuple
         Checked by `check_args`.
     role : str
-        The callable as the user knows it: ``"drift"``.
+        Name of the callable in messages: ``"drift"``.
 
     Raises
     ------
     TypeError
-        Not a callable, the state before the time, or another number of arguments.
+        Not a callable, the state before the time, or a wrong number of arguments.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def check_parameters(parameters: Any, batch: int) -> Any:
     TypeError
         Not an array, nor a mapping of arrays.
     ValueError
-        Another number of rows; the message names the key.
+        A wrong number of rows; the message names the key.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def _check_rows(name: str, values: Any, batch: int) -> None:
         raise TypeError(f"{name} must have one row for each row of x0; got a number: give constants in args=")
     if isinstance(values, Mapping):
         raise TypeError(f"{name} must be an array; got {type(values).__name__}: give one flat mapping")
-    array_namespace(values, names=[name])  # or it is refused
+    array_namespace(values, names=[name])  # raises if it is not an array
     if values.shape[0] != batch:
         raise ValueError(
             f"{name} must have one row for each of the {batch} rows of x0, shape ({batch}, ...); got "

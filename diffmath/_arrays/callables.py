@@ -1,4 +1,4 @@
-"""Users' callables at the edge: read the parameter names, probe the shapes once, name the offender."""
+"""Checks of user callables: parameter names, and shapes and dtypes of the results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STATES = frozenset(
 
 
 def check_dynamics(function: Any, role: str = "drift", *, more: int | None = 0) -> None:
-    """Refuse anything that is not called as ``role(t, x)``, with `more` arguments behind (None: any number).
+    """Refuse anything that is not called as ``role(t, x)``, with `more` further arguments (None: any number).
 
     Examples
     --------
@@ -63,7 +63,7 @@ def _leading_parameters(function: Any, role: str, more: int | None = 0) -> tuple
         raise TypeError(f"{role} must be a callable; got {type(function).__name__}")
     try:
         parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # a builtin without a signature: nothing to read, the probe will tell
+    except (TypeError, ValueError):  # a builtin without a signature; a wrong call is detected later
         return "", ""
     by_keyword = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
     if by_keyword:
@@ -82,7 +82,7 @@ def _leading_parameters(function: Any, role: str, more: int | None = 0) -> tuple
 
 
 def _article(role: str) -> str:
-    """The role in a sentence: "a drift", "an event", "f"."""
+    """The role with its article: "a drift", "an event", "f"."""
     return role if len(role) == 1 else f"{'an' if role[0] in 'aeiou' else 'a'} {role}"
 
 
@@ -102,13 +102,13 @@ def check_result(role: str, result: Any, x: Array, shape: tuple[int, ...] | None
     Parameters
     ----------
     role : str
-        The callable as the user knows it, for instance ``"score(x, t)"``.
+        Name of the callable in messages, for instance ``"score(x, t)"``.
     result : object
-        What it returned.
+        The result.
     x : array
-        The state it was called on.
+        The state of the call.
     shape : tuple of int, optional
-        The shape required; that of `x` by default.
+        The required shape; by default that of `x`.
 
     Raises
     ------
@@ -138,12 +138,12 @@ def check_result(role: str, result: Any, x: Array, shape: tuple[int, ...] | None
 
 
 def check_part(role: str, result: Any, x: Array) -> Array:
-    """Refuse what does not have the very shape and dtype of the state `x`; cheap where it does.
+    """Refuse a result without exactly the shape and dtype of the state `x`; fast if it has them.
 
     Raises
     ------
     TypeError, ValueError
-        As `check_result`; another precision.
+        As for `check_result`; another precision.
     """
     if getattr(result, "shape", None) == x.shape and result.dtype == x.dtype and type(result) is type(x):
         return result
@@ -157,10 +157,10 @@ def check_part(role: str, result: Any, x: Array) -> Array:
 
 
 class FirstResult:
-    """The first result of a function, which the calls that follow must leave alone.
+    """The first result of a function, which further calls must not overwrite.
 
-    A function that writes every result into one array makes all stages of a step the last: refused as soon as
-    it shows, in the first calls.
+    If a function writes every result into one array, all stages of a step equal the last one. This is
+    detected and refused in the first calls.
     """
 
     def __init__(self, role: str, result: Array) -> None:
@@ -168,7 +168,7 @@ class FirstResult:
         self._copy = array_namespace(result).astype(result, result.dtype, copy=True)
 
     def settled(self, result: Array) -> bool:
-        """Look at a later result; return whether enough has been seen.
+        """Check a later result; return whether no further check is needed.
 
         Raises
         ------
@@ -184,17 +184,17 @@ class FirstResult:
                 f"{self._role} overwrote the array it returned before: return a new array at every call"
             )
         self._left -= 1
-        # Equal results, as of two calls at one place, tell nothing.
+        # Equal results, for example of two calls at one point, show nothing.
         return self._left <= 0 or result.shape != copy.shape or not all_true((result == copy) | ~known)
 
 
 def annotate(error: BaseException, role: str, t: float) -> None:
-    """Attach to a user's own exception the call in which it was raised."""
+    """Add a note to a user's exception that names the call in which it was raised."""
     error.add_note(f"raised by {role} at t={t!r}")
 
 
 def guarded(function: Callable[..., Any], role: str, t: float, *arguments: Any) -> Any:
-    """Call a user's function; its own exceptions pass through unchanged with the time attached as a note."""
+    """Call a user's function; its exceptions propagate unchanged with the time attached as a note."""
     try:
         return function(*arguments)
     except Exception as error:
@@ -203,12 +203,12 @@ def guarded(function: Callable[..., Any], role: str, t: float, *arguments: Any) 
 
 
 def callback_stops(answer: Any) -> bool:
-    """Return whether the answer of a callback stops a solve; None does not.
+    """Return whether the result of a callback stops a solve; None does not.
 
     Raises
     ------
     TypeError
-        An answer without a truth value, as an array of several numbers is.
+        A result without a truth value, such as an array of several numbers.
     """
     try:
         return bool(answer)

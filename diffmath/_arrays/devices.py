@@ -1,7 +1,8 @@
-"""The current device of CuPy, which decides where arrays are made and kernels run.
+"""The current device of CuPy, which determines where arrays are made and kernels run.
 
-array-api-compat drops `device=` when it makes arrays for CuPy: they land on the current device, which belongs
-to the thread and need not be that of the arguments. A public call works on the device of its arguments.
+array-api-compat ignores `device=` when it makes arrays for CuPy: they are made on the current device, which
+belongs to the thread and may differ from that of the arguments. A public call works on the device of its
+arguments.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ __all__ = ["each_on_its_device", "on_device_of", "on_its_device"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# A model holds its arrays directly, or in a structure of its own.
+# A model holds its arrays directly, or in a nested structure.
 _DEPTH = 2
 
 
 def on_device_of(*values: Any) -> AbstractContextManager[Any]:
-    """Return a context in which new arrays join the first CuPy array in `values`, if there is one.
+    """Return a context in which new arrays are on the device of the first CuPy array in `values`, if any.
 
     Examples
     --------

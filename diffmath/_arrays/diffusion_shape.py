@@ -16,7 +16,7 @@ __all__ = ["full_diffusion"]
 def full_diffusion(
     g: Any, x: Array, noise: str, noise_dim: int | None = None, role: str = "diffusion(t, x)"
 ) -> Any:
-    r"""Return what a diffusion returned at `x`, (batch, \*state), as a full array.
+    r"""Return the result of a diffusion at `x`, (batch, \*state), as a full array.
 
     Elementwise, shape (batch, \*state): from a number, or from an array whose axes, with or without the first
     one, are those of the state or 1. As a matrix per row, shape (batch, \*state, noise_dim): from one matrix
@@ -26,8 +26,8 @@ def full_diffusion(
     Raises
     ------
     ValueError
-        Any other shape; the message has those that are accepted. What is no array of the library of `x` is
-        returned as it is, for `check_result` to refuse.
+        Any other shape; the message has the accepted shapes. A value that is not an array of the library of
+        `x` is returned unchanged, for `check_result` to refuse.
 
     Examples
     --------

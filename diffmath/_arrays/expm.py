@@ -16,7 +16,7 @@ __all__ = ["expm", "integrals"]
 
 # The diagonal Pade approximant [13/13] is exact to float64 for norms up to this (Higham 2005, table 2.3).
 _LARGEST_NORM = 5.371920351148152
-# Under a trace, as many squarings stand in the program.
+# Under a trace, the program contains this many squarings.
 _MOST_SQUARINGS = 32
 _PADE = [math.comb(13, j) * math.factorial(26 - j) / math.factorial(26) for j in range(14)]
 
@@ -25,7 +25,7 @@ def expm(A: Array) -> Array:
     """Return exp(A) of one matrix or a stack (..., n, n), by scaling and squaring of the Pade approximant.
 
     Higham (2005), The Scaling and Squaring Method for the Matrix Exponential Revisited, algorithm 2.3. Every
-    matrix of a stack has its own scale. The result is not finite where it overflows.
+    matrix of a stack has its own scale. The result is not finite if it overflows.
     """
     xp = array_namespace(A)
     norms = xp.max(xp.sum(xp.abs(A), axis=-2), axis=-1)
@@ -41,13 +41,13 @@ def expm(A: Array) -> Array:
 
 
 def _traced_expm(A: Array, norms: Array) -> Array:
-    """Return exp(A) under a trace of JAX: the program chooses the scale; not finite beyond norms of 2^34."""
+    """Return exp(A) under a JAX trace: the program chooses the scale; not finite for norms above 2^34."""
     xp = array_namespace(A)
     squarings = xp.ceil(xp.log2(xp.where(norms > _LARGEST_NORM, norms, _LARGEST_NORM) / _LARGEST_NORM))
     more = np.arange(_MOST_SQUARINGS).reshape(-1, *(1,) * A.ndim) < squarings[..., None, None]
 
     def square(result: Array, chosen: Array) -> tuple[Array, None]:
-        # At a point that no matrix chooses, nothing is computed.
+        # A squaring that no matrix needs is not computed.
         squared = branch(xp.any(chosen), lambda: result @ result, lambda: result)
         return xp.where(chosen, squared, result), None
 
@@ -63,7 +63,7 @@ def _pade(A: Array) -> Array:
 
 
 def _squarings(norms: Any) -> Any:
-    """Return how often to halve matrices of these norms; what is not finite is left to overflow."""
+    """Return how many times to halve matrices of these norms; non-finite matrices overflow later."""
     halve = np.isfinite(norms) & (norms > _LARGEST_NORM)
     return np.ceil(np.log2(np.where(halve, norms, _LARGEST_NORM) / _LARGEST_NORM)).astype(int)
 
@@ -87,8 +87,8 @@ def _pade_parts(A: Array) -> tuple[Array, Array]:
 def integrals(A: Array, B: Array, steps: Array, ramps: int) -> tuple[Array, ...]:
     """Return exp(A dt) and dt phi_j(A dt) B for j = 1, ..., ramps and every dt of an array of steps.
 
-    Shapes (*steps, n, n) and (*steps, n). One exponential of a block matrix each (Van Loan 1978): the input
-    is a state that stands still, and the ramp one that it drives. Not finite where it overflows.
+    Shapes (*steps, n, n) and (*steps, n). One exponential of a block matrix per step (Van Loan 1978): the
+    input is a constant state, and the ramp a state driven by it. Not finite if it overflows.
     """
     xp, n, shape = array_namespace(A), A.shape[0], tuple(steps.shape)
     dt = steps[..., None, None]

@@ -1,6 +1,6 @@
-"""Whether PyTorch keeps the graph of a computation: what samplers do by default, and what needs a gradient.
+"""Whether PyTorch keeps the graph of a computation, which samplers avoid and gradients need.
 
-Nothing here imports PyTorch: where it is not loaded, no array is a tensor. Other libraries keep no graph.
+This file does not import PyTorch: if it is not loaded, no array is a tensor. Other libraries keep no graph.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["differentiable", "is_tensor", "keeping_gradients"]
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether a value is a tensor of PyTorch.
+    """Whether a value is a PyTorch tensor.
 
     Examples
     --------
@@ -31,9 +31,10 @@ def is_tensor(value: Any) -> bool:
 
 
 def keeping_gradients(x: Array, keep: bool) -> AbstractContextManager[Any]:
-    """Return a context in which PyTorch keeps no graph for a tensor `x`, unless `keep`; else an empty one.
+    """Return a context in which PyTorch keeps no graph for a tensor `x`, unless `keep`; otherwise an empty
+    one.
 
-    A graph holds every intermediate result until it is freed: for a sampler, those of all steps.
+    A graph holds every intermediate result until it is freed; for a sampler, those of all steps.
     """
     if check_flag("with_gradient", keep) or not is_tensor(x):
         return nullcontext()
@@ -42,9 +43,9 @@ def keeping_gradients(x: Array, keep: bool) -> AbstractContextManager[Any]:
 
 
 def differentiable(function: Callable[..., Any], x: Array, *arguments: Any) -> Any:
-    """Call a function of the user's that may differentiate in `x`, also where no graph is kept.
+    """Call a user's function that may differentiate with respect to `x`, also if no graph is kept.
 
-    Its result has no graph then, so that nothing of it outlives the call.
+    In that case its result has no graph, so its intermediate results are freed after the call.
     """
     if not is_tensor(x) or sys.modules["torch"].is_grad_enabled():
         return function(x, *arguments)

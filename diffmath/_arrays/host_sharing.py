@@ -1,7 +1,7 @@
-"""CPU arrays of PyTorch and JAX as NumPy views, and NumPy results as their arrays, without a copy.
+"""CPU arrays of PyTorch and JAX as NumPy views, and NumPy results as their arrays, without copies.
 
-Only plain values are lent: no array that is traced, mapped, or asked for a derivative. Everything else, and
-everything in doubt, stays with the array code, which those libraries understand.
+Only plain values are shared: no array that is traced, mapped, or differentiated. All other arrays, and those
+in doubt, use the array code, which these libraries can trace and differentiate.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from diffmath._core.typing import Array
 
 __all__ = ["Library", "aligned_empty", "host_view", "shared_views"]
 
-_ALIGNED = 64  # bytes: XLA takes over host memory that begins at a multiple of them, and copies any other
-_LARGE = 2**12  # bytes from which on a place is sought: less is sooner copied
+_ALIGNED = 64  # bytes: XLA takes over host memory aligned to a multiple of this, and copies other memory
+_LARGE = 2**12  # bytes from which on memory is aligned: smaller arrays are faster to copy
 
 HostArray = npt.NDArray[Any]
 
 
 class Library(Protocol):
-    """What takes NumPy results over into the library that lent its arrays."""
+    """Converts NumPy results to the library that owns the shared arrays."""
 
     def wrap(self, values: HostArray) -> Array:
-        """Return an array of the library that owns `values`, which nobody may write to any more."""
+        """Return an array of the library that owns `values`, which must not be written to any more."""
 
 
 def shared_views(arrays: Sequence[Array]) -> tuple[Library, list[HostArray]] | None:
     """Return NumPy views of CPU arrays of one library, which must not be written to, and their library.
 
-    None where one of them is not on the CPU, not plain, or part of a trace or of a derivative: a PyTorch
-    tensor that requires a gradient, outside ``torch.no_grad()``, or has a tangent; a subclass, such as
-    FakeTensor; a tensor inside ``torch.compile``, ``torch.jit.trace``, `torch.func` or a dispatch mode; a
-    JAX tracer, or an array on several devices.
+    None if one of them is not on the CPU, not plain, or part of a trace or of a derivative: a PyTorch tensor
+    that requires a gradient, outside ``torch.no_grad()``, or has a tangent; a subclass, such as FakeTensor; a
+    tensor inside ``torch.compile``, ``torch.jit.trace``, `torch.func` or a dispatch mode; a JAX tracer, or an
+    array on several devices.
     """
     library = _library_of(arrays[0])
     if library is None:
@@ -52,7 +52,7 @@ def shared_views(arrays: Sequence[Array]) -> tuple[Library, list[HostArray]] | N
 
 
 def host_view(array: Array) -> HostArray | None:
-    """Return a NumPy view of a CPU array to look at its values, whatever derivative is asked for, or None."""
+    """Return a NumPy view of a CPU array for reading its values, also if it is differentiated, or None."""
     view: HostArray | None = array if type(array) is np.ndarray else None
     library = _library_of(array)
     if library is not None:
@@ -61,7 +61,7 @@ def host_view(array: Array) -> HostArray | None:
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: Any) -> HostArray:
-    """Return an array that is not initialised, and where it is large begins as JAX needs it to share it."""
+    """Return an uninitialised array; a large one is aligned so that JAX can share it."""
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
     if size < _LARGE:
@@ -102,7 +102,7 @@ class _Torch:
         return view
 
     def wrap(self, values: HostArray) -> Array:
-        # PyTorch has no negative strides; and a view would share what is lent.
+        # PyTorch has no negative strides, and a view would share the lent memory.
         if any(stride < 0 for stride in values.strides):
             values = values.copy()
         return self._torch.from_numpy(values)
@@ -112,7 +112,7 @@ class _Torch:
         if array.requires_grad and torch.is_grad_enabled():
             return True
         forward = torch.autograd.forward_ad
-        inside = getattr(forward, "_current_level", 0) >= 0  # of ``dual_level()``; asked first, it is quick
+        inside = getattr(forward, "_current_level", 0) >= 0  # inside ``dual_level()``; a fast check
         return inside and forward.unpack_dual(array).tangent is not None
 
     def _traced(self, array: Array) -> bool:
@@ -126,7 +126,7 @@ class _Torch:
 
 
 class _Jax:
-    """Arrays that have values, on one CPU device."""
+    """Concrete arrays on one CPU device."""
 
     def __init__(self, jax: Any, device: Any) -> None:
         self._jax, self._device = jax, device
@@ -145,7 +145,7 @@ class _Jax:
         return bool(array.device == self._device)
 
     def view(self, array: Array, *, derivative: bool = False) -> HostArray | None:
-        # What follows from a double would be single without x64: `diffmath._arrays.namespace` says so.
+        # Without x64, results of a double would be single: see `diffmath._arrays.namespace`.
         if array.dtype.itemsize > 4 and not self._jax.config.jax_enable_x64:
             return None
         view: HostArray = np.asarray(array)

@@ -1,4 +1,4 @@
-"""The stochastic differential equation as data: what every solver, density and check is given."""
+"""Stochastic differential equations as data, for all solvers, densities and checks."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ class SDE:
     drift : callable
         ``drift(t, x)``, shape (batch, dim) -> (batch, dim).
     diffusion : callable
-        ``diffusion(t, x)``. Its shape tells how it meets the increment: (batch, dim) is multiplied
+        ``diffusion(t, x)``. Its shape determines the product with the increment: (batch, dim) is multiplied
         elementwise with dW, (batch, dim, noise_dim) is a matrix per row. Constants need not be full: see the
         notes.
     noise : {"additive", "diagonal", "scalar", "commutative", "general"}
-        What the solver may rely on: `additive` g does not depend on x; `diagonal` row i of g depends on x_i
-        and meets dW_i only; `scalar` one dW for all components, g of shape (batch, dim) and dW (batch, 1);
-        `commutative`, `general` a matrix.
+        Class of the noise, on which solvers rely: `additive` g does not depend on x; `diagonal` row i of g
+        depends only on x_i and multiplies only dW_i; `scalar` one dW for all components, g of shape (batch,
+        dim) and dW (batch, 1); `commutative`, `general` a matrix.
     calculus : {"ito", "stratonovich"}
-        How the integral against dW is meant.
+        Calculus of the integral against dW.
     noise_dim : int, optional
-        Number of Brownian motions per row, for commutative and general noise (that of the matrix by default),
+        Number of Brownian motions per row, for commutative and general noise (by default that of the matrix),
         and for additive noise whose diffusion is a matrix.
     drift_jacobian : callable, optional
         ``drift_jacobian(t, x)``: df_i/dx_j, shape (batch, dim, dim).
     diffusion_derivative : callable, optional
-        ``diffusion_derivative(t, x)``, which Milstein's method needs: dg_i/dx_i of diagonal noise, shape
-        (batch, dim); of other noise dg/dx_k, shape (batch, dim, dim) for scalar noise and (batch, dim,
-        noise_dim, dim) for a matrix, the last axis being k. The first axis may be 1 or missing.
+        ``diffusion_derivative(t, x)``, needed by Milstein's method: dg_i/dx_i for diagonal noise, shape
+        (batch, dim); dg/dx_k for other noise, shape (batch, dim, dim) for scalar noise and (batch, dim,
+        noise_dim, dim) for a matrix, where k is the last axis. The first axis may be 1 or missing.
 
     Raises
     ------
     TypeError
-        A callable that takes data first, or is not callable; a `noise_dim` that is no int.
+        A callable that takes the state first, or is not callable; a `noise_dim` that is not an int.
     ValueError
         An unknown noise or calculus, or a `noise_dim` below 1.
 
@@ -53,18 +53,19 @@ class SDE:
     -----
     Time is a Python float; the state is an array of any library, (batch, dim).
 
-    *Parameters.* All callables may take more than (t, x): ``parameters=`` of the solvers, one row per row of
-    the batch, comes third, and ``args=``, constants, behind: ``drift(t, x, parameters, *args)``.
+    *Parameters.* All callables may take more than (t, x): ``parameters=`` of the solvers, with one row per
+    row of the batch, is the third argument, and ``args=``, constants, follow: ``drift(t, x, parameters,
+    *args)``.
 
     *Constants.* Elementwise noise (additive, diagonal, scalar) may also be a number, or an array of shape
     (dim,), (1, dim) or (batch, 1). A matrix for all rows has shape (1, dim, noise_dim) or, for commutative
     and general noise, (dim, noise_dim); for additive noise the latter needs `noise_dim`, since it could be
-    (batch, dim). Where there are as many rows as components, the solvers ask once with another number of
-    rows, and refuse what has two readings.
+    (batch, dim). If there are as many rows as components, the solvers call the diffusion once with another
+    number of rows, and refuse an ambiguous result.
 
     *Images.* States may have more axes, (batch, \*state): the solvers step them as flat rows of n numbers,
-    component by component, so that elementwise noise has the shape of the state, a matrix the shape (batch,
-    \*state, noise_dim), and dg/dx_k of it the shape (batch, \*state, noise_dim, \*state).
+    component by component. Elementwise noise then has the shape of the state, a matrix the shape (batch,
+    \*state, noise_dim), and its dg/dx_k the shape (batch, \*state, noise_dim, \*state).
 
     References
     ----------

@@ -1,7 +1,7 @@
-"""Arrays of any library: namespaces, devices, dtypes, and the only doors between host and device.
+"""Arrays of any library: namespaces, devices, dtypes, and all conversions between host and device.
 
-`array_api_compat` knows the libraries; this file adds the rules of diffmath: one library and one device per
-call, real dtypes float32 and float64, and no copy to the host that the caller did not ask for.
+`array_api_compat` supports the libraries; this file adds the rules of diffmath: one library and one device
+per call, real dtypes float32 and float64, and no copy to the host unless the caller asks for it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def array_namespace(*arrays: Array, names: Sequence[str] = ()) -> Any:
     *arrays : array
         Arrays of one library on one device.
     names : sequence of str, optional
-        What the caller names them, for the error message.
+        Their names in the error message.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def _refuse_non_arrays(label: str, array: Any) -> None:
             f"{label} must be an array (NumPy, CuPy, PyTorch, JAX, ...); got {kind}: "
             f"wrap it, np.asarray({label})"
         )
-    # Masks, units and the products of matrices would be lost without a word; a memory map is an array.
+    # Masks, units and matrix products would be lost silently; a memory map is an array.
     if isinstance(array, np.ndarray) and type(array) not in (np.ndarray, np.memmap):
         raise TypeError(f"{label} must be a plain array; got {kind}: convert it with np.asarray({label})")
     if compat.is_numpy_array(array) and array.dtype.kind in "OSUV":
@@ -77,7 +77,7 @@ def _refuse_non_arrays(label: str, array: Any) -> None:
 
 
 def same_kind(label: str, array: Array, other_label: str, other: Array) -> None:
-    """Refuse two arrays that live in different libraries or on different devices."""
+    """Refuse two arrays of different libraries or on different devices."""
     xp, other_xp = compat.array_namespace(array), compat.array_namespace(other)
     if xp is not other_xp:
         raise TypeError(
@@ -85,7 +85,7 @@ def same_kind(label: str, array: Array, other_label: str, other: Array) -> None:
             f"{library_name(other_xp)}: convert one of them explicitly"
         )
     place, other_place = compat.device(array), compat.device(other)
-    # What JAX traces has no device yet: the compiled program puts it beside the other.
+    # A traced array has no device yet: the compiled program puts it on that of the other.
     if place != other_place and not is_traced(array, other):
         raise TypeError(
             f"{label} and {other_label} must live on one device; got {place} and {other_place}: move one of "
@@ -111,12 +111,12 @@ def default_float(like: Array) -> Any:
 
 
 def is_real_float(dtype: Any, xp: Any) -> bool:
-    """Whether a dtype is float32 or float64, the two that the numerics are stated for."""
+    """Whether a dtype is float32 or float64, the two supported by the numerics."""
     return bool(dtype == xp.float32 or dtype == xp.float64)
 
 
 def check_precision(name: str, dtype: Any, xp: Any) -> None:
-    """Refuse double precision where JAX would compute in single precision without a word.
+    """Refuse double precision if JAX would silently compute in single precision.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def check_precision(name: str, dtype: Any, xp: Any) -> None:
     """
     if not compat.is_jax_namespace(xp) or dtype not in (xp.float64, xp.complex128):
         return
-    if not sys.modules["jax"].config.jax_enable_x64:  # asked at every call: the standard's way is slow
+    if not sys.modules["jax"].config.jax_enable_x64:  # checked at every call; the standard's way is slow
         raise TypeError(
             f"{name} is {np.dtype(dtype)}, which JAX turns into single precision: enable it with "
             "jax.config.update('jax_enable_x64', True), or convert to float32 explicitly"
@@ -133,7 +133,7 @@ def check_precision(name: str, dtype: Any, xp: Any) -> None:
 
 
 def real_dtype(array: Array) -> Any:
-    """Return the real dtype of the precision of `array`: its own, a complex one's parts', or the default."""
+    """Return the real dtype with the precision of `array`: its own, that of its real part, or the default."""
     xp = compat.array_namespace(array)
     dtype = array.dtype
     check_precision("the array", dtype, xp)
@@ -156,14 +156,14 @@ def check_array(
     """Return `array` as finite floating numbers of its own precision, or refuse it by `name`.
 
     Integers and booleans become the library's default real dtype; float32 and float64 are kept. The values of
-    an array that JAX traces are not looked at. With `some_rows` one finite row is enough.
+    a traced array are not checked. With `some_rows` one finite row is sufficient.
 
     Raises
     ------
     TypeError
         Not an array, or a dtype other than float32, float64, an integer (or complex where allowed).
     ValueError
-        Wrong number of dimensions, or a value that is not finite (its index is named).
+        Wrong number of dimensions, or a value that is not finite (the message has its index).
 
     Examples
     --------
@@ -174,7 +174,7 @@ def check_array(
     """
     xp = array_namespace(array, names=[name])
     if isinstance(array, np.memmap):
-        array = np.asarray(array)  # a view: kernels and their callers know plain arrays alone
+        array = np.asarray(array)  # a view: kernels and their callers support only plain arrays
     dims = "x".join(map(str, array.shape)) or "scalar"
     if ndim is not None and array.ndim != ndim:
         raise ValueError(
@@ -223,10 +223,10 @@ def all_finite(array: Array) -> bool:
 
 
 def asarray_like(values: Any, like: Array, dtype: Any = None) -> Array:
-    """Send host values (numbers, lists, NumPy arrays) to the library, device and precision of `like`.
+    """Copy host values (numbers, lists, NumPy arrays) to the library, device and precision of `like`.
 
-    Always a copy: a library that shares host memory (PyTorch) would let the result write to read-only
-    values, and warn about it, and would refuse negative strides.
+    Always a copy: a library that shares host memory (PyTorch) would allow writing to read-only values with a
+    warning, and would refuse negative strides.
     """
     xp = compat.array_namespace(like)
     if dtype is None:
@@ -237,7 +237,7 @@ def asarray_like(values: Any, like: Array, dtype: Any = None) -> Array:
 
 
 def constant(value: float, like: Array, dtype: Any = None) -> Array:
-    """Return a number as an array of no dimension: filled in where `like` is, while `asarray` would copy it.
+    """Return a number as a zero-dimensional array, filled on the device of `like`; `asarray` would copy it.
 
     Examples
     --------
@@ -251,12 +251,12 @@ def constant(value: float, like: Array, dtype: Any = None) -> Array:
 
 
 def to_numpy(array: Array) -> npt.NDArray[Any]:
-    """Copy an array to the host: the one explicit door from a device to NumPy.
+    """Copy an array to the host: the only explicit conversion from a device to NumPy.
 
     Raises
     ------
     TypeError
-        JAX traces the array: it has no numbers yet.
+        The array is traced by JAX and has no numbers yet.
 
     Examples
     --------

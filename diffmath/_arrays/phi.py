@@ -3,7 +3,7 @@ r"""The phi-functions of exponential integrators: of numbers and elements, to a 
 .. math:: \varphi_0(z) = e^z, \qquad \varphi_k(z) = \int_0^1 e^{(1-w)z} \frac{w^{k-1}}{(k-1)!}\,dw
    = \frac{\varphi_{k-1}(z) - 1/(k-1)!}{z}
 
-The recurrence loses a digit per order near z = 0, so that the Taylor series replaces it there
+The recurrence loses a digit per order near z = 0, where it is replaced by the Taylor series
 (Hochbruck & Ostermann 2010, Exponential integrators, eq. 2.10-2.11).
 """
 
@@ -37,7 +37,7 @@ def phi(k: int, z: float) -> float:
     Raises
     ------
     OverflowError
-        For z above about 709, where the value leaves float64.
+        For z above about 709, where the value overflows float64.
 
     Notes
     -----
@@ -69,13 +69,13 @@ def phi1(z: Array) -> Array:
     Returns
     -------
     array, shape of `z`
-        In the dtype and on the device of `z`; 1 at z = 0, and not finite where :math:`e^z` overflows.
+        In the dtype and on the device of `z`; 1 at z = 0, and not finite if :math:`e^z` overflows.
 
     Notes
     -----
-    Relative error below 8 eps in modulus, of a real or a complex argument of any size (tested against 50
-    digits): :math:`\mathrm{Re}(e^{x+iy} - 1) = (e^x - 1) \cos y - 2 \sin^2(y/2)` cancels nothing that the
-    imaginary part does not make up for.
+    Relative error below 8 eps in modulus, for real or complex arguments of any size (tested against 50
+    digits): cancellation in :math:`\mathrm{Re}(e^{x+iy} - 1) = (e^x - 1) \cos y - 2 \sin^2(y/2)` is small
+    compared with the imaginary part.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def phi1(z: Array) -> Array:
         numerator = xp.astype(real, z.dtype) + 1j * xp.astype(imag, z.dtype)
     else:
         numerator = xp.expm1(z)
-    # A subnormal divisor would overflow inside a complex division; phi_1 is 1 long before that.
+    # A subnormal divisor would overflow inside a complex division; phi_1 equals 1 long before that.
     zero, one = xp.abs(z) < 4.0 * xp.finfo(z.dtype).smallest_normal, xp.ones_like(z)
     return xp.where(zero, one, numerator / xp.where(zero, one, z))
 
@@ -108,7 +108,7 @@ def phis(z: Array, count: int) -> list[Array]:
     Returns
     -------
     list of array, shape of `z`
-        In the dtype and on the device of `z`; not finite where :math:`e^z` overflows.
+        In the dtype and on the device of `z`; not finite if :math:`e^z` overflows.
 
     Notes
     -----
@@ -132,7 +132,7 @@ def phis(z: Array, count: int) -> list[Array]:
 
 
 def _horner(k: int, z: Array) -> Array:
-    """Sum z**j / (j + k)! as `_taylor` does, of every element."""
+    """Sum z**j / (j + k)! like `_taylor`, for every element."""
     terms = [1 / math.factorial(j + k) for j in range(2 * k + 21)]
     total = 0.0 * z + terms[-1]
     for term in reversed(terms[:-1]):
@@ -156,11 +156,11 @@ def matrix_phis(A: Array, count: int) -> list[Array]:
     Returns
     -------
     list of array, shape (..., n, n)
-        In the dtype and on the device of `A`; not finite where they overflow.
+        In the dtype and on the device of `A`; not finite if they overflow.
 
     Notes
     -----
-    Scaling and squaring of the augmented matrix, of size (count + 1) n: no inverse of A, which may be
+    Scaling and squaring of the augmented matrix, of size (count + 1) n, without an inverse of A, which may be
     singular. Cost: about 20 products of that size, and one for every doubling of the norm.
 
     References

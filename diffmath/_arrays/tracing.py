@@ -1,6 +1,6 @@
 """Values that JAX traces (`jit`, `vmap`, `grad`): they have a shape and a dtype, but no numbers on the host.
 
-Nothing here imports JAX: where it is not loaded, nothing is traced.
+This file does not import JAX: if it is not loaded, nothing is traced.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ __all__ = [
     "scan_loop",
 ]
 
-# The message of a solution whose values nobody has seen.
+# The message of a solution whose values were not checked.
 UNCHECKED = "traced by JAX: no value was checked; look whether x is finite"
 
 
 class HostReadError(TypeError):
-    """Numbers were to be read on the host of what JAX traces."""
+    """A computation tried to read numbers on the host of an array that JAX traces."""
 
 
 def is_traced(*values: Any) -> bool:
@@ -51,7 +51,7 @@ def is_traced(*values: Any) -> bool:
 
 
 def is_tracing(*values: Any) -> bool:
-    """Whether JAX traces what is computed from these values: it traces them, or it traces the caller.
+    """Whether JAX traces computations with these values: it traces the values or the caller.
 
     Inside `jit`, also the sum of two constants is traced.
     """
@@ -65,10 +65,10 @@ def is_tracing(*values: Any) -> bool:
 
 
 def makes_traced(x: Any, *functions: Callable[[], Any]) -> bool:
-    """Whether JAX traces the state `x`, the caller, or what a function of them returns.
+    """Whether JAX traces the state `x`, the caller, or the result of one of the functions.
 
-    A function may close over what is traced: `grad` with respect to the parameters of a right-hand side. So
-    every function is called, but only where `x` is an array of JAX.
+    A function may close over traced values: `grad` with respect to the parameters of a right-hand side. So
+    every function is called, but only if `x` is a JAX array.
     """
     if is_tracing(x):
         return True
@@ -77,10 +77,10 @@ def makes_traced(x: Any, *functions: Callable[[], Any]) -> bool:
 
 
 def all_true(mask: Any) -> bool:
-    """Whether all entries of a boolean array are true; a traced mask is not looked at and counts as true.
+    """Whether all entries of a boolean array are true; a traced mask is not read and counts as true.
 
-    Every check of values passes through here, so that a trace skips it. Shapes and dtypes are known under a
-    trace and stay checked.
+    All checks of values use this function, so that a trace skips them. Shapes and dtypes are known under a
+    trace and are always checked.
 
     Examples
     --------
@@ -93,9 +93,9 @@ def all_true(mask: Any) -> bool:
 
 
 def scan_loop(body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, inputs: Any) -> tuple[Any, Any]:
-    """Run ``carry, output = body(carry, input)`` over the leading axis of `inputs`, as `jax.lax.scan` does.
+    """Run ``carry, output = body(carry, input)`` over the leading axis of `inputs`, like `jax.lax.scan`.
 
-    The body is traced once or twice, whatever the number of steps: the time to compile does not grow with it.
+    The body is traced once or twice for any number of steps, so the compile time does not grow with it.
     Inputs may be NumPy arrays, which enter the program as constants.
     """
     scan: Any = sys.modules["jax"].lax.scan
@@ -104,14 +104,14 @@ def scan_loop(body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, inputs: A
 
 
 def branch(condition: Any, yes: Callable[[], Any], no: Callable[[], Any]) -> Any:
-    """Return what one of two functions returns, as `jax.lax.cond` chooses when the program runs."""
+    """Return the result of one of two functions, which `jax.lax.cond` selects when the program runs."""
     return sys.modules["jax"].lax.cond(condition, yes, no)
 
 
 def common_step(clock: npt.NDArray[np.float64]) -> float | None:
     """Return the step of a host clock that is uniform up to the rounding of its times, or None.
 
-    A step that is a Python float under a trace lets a method compute with it on the host.
+    Under a trace, a step that is a Python float lets a method compute with it on the host.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def common_step(clock: npt.NDArray[np.float64]) -> float | None:
 
 
 def host_read_errors() -> tuple[type[Exception], ...]:
-    """Return the exceptions that tell of numbers read on the host under a trace."""
+    """Return the exceptions that are raised when numbers are read on the host under a trace."""
     errors: Any = getattr(sys.modules.get("jax"), "errors", None)
     names = (
         "ConcretizationTypeError", "TracerArrayConversionError", "TracerIntegerConversionError",
@@ -137,7 +137,7 @@ def host_read_errors() -> tuple[type[Exception], ...]:
 
 
 def refuse_traced(name: str, why: str, instead: str, *values: Any) -> None:
-    """Refuse values that JAX traces, or would trace, where a computation must read numbers.
+    """Refuse values that JAX traces, or would trace, if a computation must read numbers.
 
     Raises
     ------

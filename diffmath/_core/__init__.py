@@ -1,5 +1,5 @@
-"""Floor 0, what every package needs and no array library is needed for: types, errors, results, checks.
+"""Floor 0, needed by every package and independent of array libraries: types, errors, results, checks.
 
-Belongs here: the types of the signatures, `Solution` and `SolveError`, flags and counts checked at the edge,
-names that load on first use, progress bars. May import: the standard library, NumPy and, when asked, tqdm.
+Belongs here: the types of signatures, `Solution` and `SolveError`, checks of flags and counts, names that
+load on first use, progress bars. May import: the standard library, NumPy and, on demand, tqdm.
 """

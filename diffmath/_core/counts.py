@@ -1,4 +1,4 @@
-"""Whole numbers at the public edge: steps, lengths, orders, cells."""
+"""Checks of whole-number arguments: steps, lengths, orders, cells."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["check_count"]
 def check_count(name: str, value: Any, minimum: int = 1) -> int:
     """Return an integer of at least `minimum`, or refuse it by `name`.
 
-    Python and NumPy integers pass; a bool or a float is no count.
+    Python and NumPy integers pass; a bool or a float does not.
 
     Raises
     ------

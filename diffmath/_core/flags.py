@@ -1,4 +1,4 @@
-"""Switches at the public edge: True or False, and nothing that is merely true."""
+"""Checks of switches: only True or False, not other true values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results in notebooks: a short table in HTML, every text escaped; elsewhere `repr` stays the text."""
+"""Results in notebooks: a short HTML table with escaped text; elsewhere `repr` is used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["html_report"]
 
-# Notebooks store every output. Limits of the escaped texts in bytes: all of them at once stay below 5 kB.
+# Notebooks store every output. Limits of the escaped texts in bytes; all of them together stay below 5 kB.
 _NAME, _VALUE, _TITLE, _NOTE = 60, 200, 200, 600
 _MOST_ROWS = 12
 
@@ -19,9 +19,9 @@ def html_report(title: str, rows: Iterable[tuple[str, Any]], *, note: str = "") 
     Parameters
     ----------
     title : str
-        What the result is and how it ended.
+        The kind of result and its status.
     rows : iterable of (str, object)
-        Names and values; values are shown as `str` does, cut where they are long. Rows beyond the twelfth
+        Names and values; values are shown by `str` and truncated if they are long. Rows beyond the twelfth
         are counted, not shown.
     note : str
         A sentence below the table, such as a remedy.
@@ -47,7 +47,7 @@ def html_report(title: str, rows: Iterable[tuple[str, Any]], *, note: str = "") 
 
 
 def _cut(value: Any, limit: int) -> str:
-    """Escape a text, and cut it where it would exceed so many bytes."""
+    """Escape a text, and truncate it to this many bytes."""
     text, parts, size = str(value), [], 0
     for character in text[: limit + 1]:
         parts.append(escape(character, quote=False))

@@ -1,4 +1,4 @@
-"""Public names that import their module on first use, so that `import diffmath` stays light (PEP 562)."""
+"""Public names whose module is imported on first use, so that `import diffmath` is fast (PEP 562)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A method by its name: a string that means an object of a package, and what to say when it means none."""
+"""Look up an object of a package by its name, with a helpful message for an unknown name."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ def named(
     role: str = "method",
     foreign: Mapping[str, str] | None = None,
 ) -> Any:
-    """Return the object that a string names in a package; what is no string is returned as it is.
+    """Return the object that a string names in a package; other values are returned unchanged.
 
     Parameters
     ----------
     value : object or str
-        What the user gave.
+        The user's argument.
     package : str
         Full name of the package, ``"diffmath.ode"``; the names are those of its ``__all__``.
     is_one : callable
-        ``is_one(object)``: whether a public object of the package may be named.
+        ``is_one(object)``: whether this public object of the package is allowed.
     role : str
-        The argument as the user knows it.
+        Name of the argument in messages.
     foreign : mapping, optional
-        Names of other libraries, and what to use for each: said in the message. Case does not matter.
+        Names in other libraries, with advice for each, for the message. Case does not matter.
 
     Raises
     ------
     ValueError
-        The string names nothing of this kind: the message has the near names, and all of them.
+        The string is not the name of such an object: the message has similar names, and all names.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Progress bars: tqdm behind one function, off by default in library calls, on in the command line."""
+"""Progress bars by tqdm, off by default in library calls, on in the command line."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ T = TypeVar("T")
 def progress_bar(
     steps: Iterable[T], *, enabled: bool, description: str = "", total: int | None = None
 ) -> Iterable[T]:
-    """Iterate over `steps`, showing a bar on standard error if `enabled` and where someone looks.
+    """Iterate over `steps`, with a bar on standard error if `enabled` and visible.
 
-    That is a terminal or a notebook: a file or a pipe gets no bar.
+    A bar is visible on a terminal or in a notebook, not in a file or a pipe.
 
     Parameters
     ----------
     steps : iterable
-        What is iterated over; handed back unchanged if not `enabled`.
+        The items; returned unchanged if not `enabled`.
     enabled : bool
-        Whether a bar is wanted. Needs tqdm (``pip install "diffmath[cli]"``).
+        Whether to show a bar. Needs tqdm (``pip install "diffmath[cli]"``).
     description : str
         Text in front of the bar.
     total : int, optional
-        Number of steps, where `steps` has no length.
+        Number of steps, if `steps` has no length.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def progress_bar(
     TypeError
         `enabled` is not a bool.
     ImportError
-        A bar is to be shown and tqdm is not installed.
+        A bar is requested but tqdm is not installed.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def _on_terminal() -> bool:
 
 
 def _in_notebook() -> bool:
-    """Whether this runs in a kernel of Jupyter, whose standard error is no terminal but is looked at."""
+    """Whether this runs in a Jupyter kernel, whose standard error is not a terminal but is shown."""
     ipython = sys.modules.get("IPython")
     shell = getattr(ipython, "get_ipython", lambda: None)()
     return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)

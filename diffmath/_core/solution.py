@@ -34,34 +34,36 @@ Status = Literal[
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """States saved at times, with the status and the statistics of the solve.
+    """States saved at given times, with the status and statistics of the solve.
 
     Parameters
     ----------
     t : numpy.ndarray, shape (times,)
-        Host float64 times of the saved states (a valid prefix of those asked for if the solve failed, and the
-        time of the last terminal event if no row went on). Shape (times, batch) where every row has its own.
+        Host float64 times of the saved states (a valid prefix of the requested times if the solve failed, and
+        up to the last terminal event if no row continued). Shape (times, batch) if every row has its own
+        times.
     x : array, shape (times, batch, \\*state)
         Saved states, in the dtype and on the device of the initial state.
     status : {"ok", "event", "max_steps", "step_too_small", "nonfinite", "newton_failed", ...}
-        How the solve ended; a batch reports its first failure. "event": a terminal event ended a row, which
-        is what was asked for; "user_stop": a callback stopped the solve.
+        Status of the solve; a batch reports its first failure. "event": a terminal event ended a row, as
+        requested; "user_stop": a callback stopped the solve.
     message : str
-        Empty if all is well, otherwise what happened and the remedy.
+        Empty on success, otherwise the failure and its remedy.
     stats : mapping
         Work done, by name (`evaluations`, `steps`, ...): integers, or one integer per row.
     row_status : tuple of str, optional
-        One status per row where rows are solved independently.
+        One status per row, if rows are solved independently.
     dense : callable, optional
-        ``dense(t)``: the state at any time in between, where the solver was asked for it.
+        ``dense(t)``: the state at any time in between, if dense output was requested.
     t_events, x_events : tuple of tuples, optional
         For every event and row, the times (a NumPy vector) and the states (an array (events, \\*state)) at
-        which it happened; for every event alone, where one state was solved instead of a batch.
+        which it occurred; without the row level if one state was solved instead of a batch.
     t_end : float or numpy.ndarray of shape (batch,), optional
-        How far the solve came, or every row: the last time, that of the terminal event, or where it stopped.
+        Time reached by the solve, or by every row: the last time, that of the terminal event, or of the
+        failure.
     curve : callable, optional
-        ``curve()``: times and states of the natural steps, as ``save="steps"`` gives them, where a solve kept
-        them for plots.
+        ``curve()``: times and states of the natural steps, as with ``save="steps"``, if they were kept for
+        plots.
 
     Examples
     --------
@@ -90,7 +92,7 @@ class Solution:
 
     @property
     def success(self) -> bool:
-        """Whether every row reached its last time, or the terminal event that ended it."""
+        """Whether every row reached its last time, or ended by a terminal event."""
         return self.status in ("ok", "event")
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Matrices that depend on a model and the step alone: computed once for as long as the model lives."""
+"""Cache of matrices that depend only on a model and a step, for the lifetime of the model."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["StepCache"]
 
 Value = TypeVar("Value")
 
-# Equal intervals of a rounded grid differ in the last place: a handful of steps, not one.
+# Equal intervals of a rounded grid differ in the last place, so there are several steps, not one.
 _KEPT = 8
 
 
 class StepCache(Generic[Value]):
-    """Values by (model, method, step, kind of array), the last eight steps of each model.
+    """Values by (model, method, step, kind of array), for the last eight steps of each model.
 
-    A model is compared by identity and must not change; a solve has its own, and what it kept goes with it. A
-    step given per row is an array, and nothing is kept for it.
+    A model is compared by identity and must not change. Each solve has its own model, and its cached values
+    are freed with it. A step given per row is an array, for which nothing is cached.
 
     Examples
     --------
@@ -39,7 +39,7 @@ class StepCache(Generic[Value]):
         self._kept: WeakKeyDictionary[Any, dict[Any, Value]] = WeakKeyDictionary()
 
     def get(self, model: Any, method: Any, dt: Time, like: Array, build: Callable[[], Value]) -> Value:
-        """Return what was built for this step and kind of array, or build and keep it."""
+        """Return the value for this step and kind of array; build and cache it if needed."""
         if not isinstance(dt, int | float):
             return build()
         kept = self._kept.setdefault(model, {})

@@ -1,7 +1,7 @@
-"""The kinds of arrays and callables diffmath speaks, with their contracts in prose.
+"""The types of arrays and callables in diffmath, with their contracts.
 
-Two ecosystems, two orders: dynamics take time first, as in SciPy; models take data first, as in every
-diffusion code base. `diffmath._arrays.callables` reads the parameter names and refuses a swapped callable.
+There are two argument orders: dynamics take time first, as in SciPy; models take data first, as in other
+diffusion code. `diffmath._arrays.callables` reads the parameter names and refuses swapped arguments.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Any, Protocol, TypeAlias
 
 __all__ = ["Array", "Diffusion", "Drift", "Scalar", "Score", "Time"]
 
-# An array of any array-API library (NumPy, CuPy, PyTorch, JAX, ...). There is no static type for "any of
-# them" (the standard defines behaviour, not a class), so mypy sees Any and tests see five libraries.
+# An array of any array-API library (NumPy, CuPy, PyTorch, JAX, ...). There is no static type for these (the
+# standard defines behaviour, not a class), so mypy sees Any, and the tests run with five libraries.
 Array: TypeAlias = Any
 
 Scalar: TypeAlias = float | int
@@ -42,8 +42,8 @@ class Diffusion(Protocol):
 class Score(Protocol):
     """``score(x, t)``: the gradient of log p_t at `x` of shape (batch, *state), at time `t`.
 
-    Data first. Noise, velocity and denoiser networks have the same form; `diffmath.diffusion.from_noise`
-    and its siblings turn them into one model. Returns the shape, dtype and device of `x`.
+    Data first. Noise, velocity and denoiser networks have the same form; `diffmath.diffusion.from_noise` and
+    similar functions convert them to a model. Returns the shape, dtype and device of `x`.
     """
 
     def __call__(self, x: Array, t: Time, /) -> Array: ...

@@ -2,8 +2,8 @@
 
 A `Key` is two 32-bit words on the host. `normal` and `uniform` apply the block function Philox4x32-10 to
 (row, column, purpose) under the key, so element (i, j) is a pure function of (key, i, j): the first n rows do
-not depend on how many rows are asked for, and any slice of rows can be made alone, on any machine.
-New keys come from old ones by `fold_in` (a number or a domain tag) and `split`. There is no global state.
+not depend on the number of rows, and any slice of rows can be drawn separately, on any machine. New keys are
+derived from old ones by `fold_in` (a number or a domain tag) and `split`. There is no global state.
 """
 
 from diffmath.random._distributions import normal, uniform

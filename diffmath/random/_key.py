@@ -1,4 +1,4 @@
-"""Keys: two 32-bit words on the host, and how new keys are derived from old ones."""
+"""Keys: two 32-bit words on the host, and functions that derive new keys from them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Key", "check_key", "fold_in", "folded_words", "key", "split", "unsig
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The key of a family of random streams: two 32-bit words, host values without device.
+    """The key of a family of random streams: two 32-bit words, as host values.
 
     Make one with `key`, derive others with `fold_in` and `split`.
 
@@ -97,7 +97,8 @@ def fold_in(key: Key, data: int | str) -> Key:
         Parent.
     data : int or str
         An integer n in [0, 2^64), or a tag whose n is the little-endian 64-bit BLAKE2b digest of its UTF-8
-        bytes. The stream s differs between numbers, tags, `split` and the distributions: none meets another.
+        bytes. The stream s differs between numbers, tags, `split` and the distributions, so they never
+        overlap.
 
     Returns
     -------
@@ -113,8 +114,8 @@ def fold_in(key: Key, data: int | str) -> Key:
     Notes
     -----
     Two of n derived keys are equal with probability about :math:`n^2 / 2^{65}`: 3e-8 for a million keys, 3%
-    for a billion. Equal keys repeat every number drawn from them, so put large indices (particles, paths) in
-    the rows of one key, which cannot collide at all, and keep keys for what is counted in millions.
+    for a billion. Equal keys repeat all numbers drawn from them. Therefore use the rows of one key, which
+    cannot collide, for large indices (particles, paths), and derived keys for up to millions of purposes.
 
     References
     ----------
@@ -141,7 +142,7 @@ def split(key: Key, n: int) -> tuple[Key, ...]:
     key : Key
         Parent.
     n : int
-        How many, at least 0.
+        Number of keys, at least 0.
 
     Returns
     -------
@@ -168,7 +169,7 @@ def split(key: Key, n: int) -> tuple[Key, ...]:
 
 @accelerated
 def folded_words(key: tuple[int, int], numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the words of many keys, (n, 2): the numbers of a row, (n, depth), folded in one by one."""
+    """Return the words of many keys, (n, 2): the numbers of each row, (n, depth), folded in in sequence."""
     words: Any = key
     for column in numbers.T:
         words = philox4x32((column & MASK, column >> 32, 0, int(Stream.FOLD_NUMBER)), words[:2])

@@ -6,7 +6,8 @@ One round maps :math:`(c_0, c_1, c_2, c_3)` to
     (\mathrm{hi}(M_1 c_2) \oplus c_1 \oplus k_0,\; \mathrm{lo}(M_1 c_2),\;
      \mathrm{hi}(M_0 c_0) \oplus c_3 \oplus k_1,\; \mathrm{lo}(M_0 c_0)),
 
-after which the key words grow by the Weyl constants :math:`W_0, W_1` (modulo :math:`2^{32}`); ten rounds.
+after which the key words are increased by the Weyl constants :math:`W_0, W_1` (modulo :math:`2^{32}`); ten
+rounds.
 
 References
 ----------
@@ -37,7 +38,7 @@ Multiply = Callable[[Any, int], tuple[Any, Any]]
 
 
 class Stream(IntEnum):
-    """The last counter word: what a block is for. Two purposes never share a block of one key."""
+    """The last counter word, the purpose of a block: two purposes never share a block of one key."""
 
     FOLD_NUMBER = 1
     FOLD_TAG = 2
@@ -48,7 +49,7 @@ class Stream(IntEnum):
 
 
 def _multiply_32(c: Array, m: int) -> tuple[Array, Array]:
-    """Multiply in uint32 by 16-bit limbs, where the device has no 64-bit integers."""
+    """Multiply in uint32 by 16-bit limbs, for devices without 64-bit integers."""
     c_low, c_high, m_low, m_high = c & 0xFFFF, c >> 16, m & 0xFFFF, m >> 16
     low, cross, other = c_low * m_low, c_low * m_high, c_high * m_low
     middle = (low >> 16) + (cross & 0xFFFF) + (other & 0xFFFF)
@@ -83,8 +84,8 @@ def philox4x32(
     k0, k1 = key
     for _ in range(_ROUNDS):
         if multiply is None:
-            # The low 64 bits of a product are the same with and without a sign, so int64 serves, which every
-            # library has and wraps; what lies above bit 31 is masked later.
+            # The low 64 bits of a product are the same with and without a sign, so int64 is sufficient, which
+            # every library has and wraps; bits above 31 are masked later.
             low0, low1 = (c0 & MASK) * _M0, (c2 & MASK) * _M1
             high0, high1 = low0 >> 32, low1 >> 32
             c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
@@ -97,12 +98,12 @@ def philox4x32(
 
 
 def word_arithmetic(xp: Any, like: Array) -> tuple[Any, Multiply | None, Callable[[int], Any]]:
-    """Return how the device of `like` computes with 32-bit words.
+    """Return the arithmetic for 32-bit words on the device of `like`.
 
     Returns
     -------
     dtype
-        int64, or uint32 where there is no int64 (JAX without x64).
+        int64, or uint32 if there is no int64 (JAX without x64).
     multiply : callable or None
         ``(c, m) -> (high, low)``, for `philox4x32`; None for 64-bit integers.
     word : callable
@@ -111,5 +112,5 @@ def word_arithmetic(xp: Any, like: Array) -> tuple[Any, Multiply | None, Callabl
     place = device(like)
     if "int64" in xp.__array_namespace_info__().dtypes(device=place, kind="integral"):
         return xp.int64, None, int
-    # A Python integer beyond 2^31 is refused by libraries whose default integer is int32.
+    # A Python integer of 2^31 or more is refused by libraries whose default integer is int32.
     return xp.uint32, _multiply_32, lambda value: xp.asarray(value, dtype=xp.uint32, device=place)

@@ -1,4 +1,4 @@
-r"""Rows of random numbers under many keys, for loops that draw a little at every step."""
+r"""Rows of random numbers under many keys, for loops that draw a few numbers at every step."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LAWS: dict[Any, tuple[Accelerated[..., Array], Stream]] = {
 
 
 class RowStream:
-    r"""Arrays of random numbers of one shape under many keys: arguments are checked once, draws are cheap.
+    r"""Arrays of random numbers of one shape under many keys: arguments are checked once, draws are fast.
 
     .. math:: \mathrm{stream}(k) = \mathrm{law}(k, \mathrm{shape})_{i + \mathrm{first\_row},\, j}
 
@@ -35,25 +35,25 @@ class RowStream:
     law : callable
         `normal` or `uniform`.
     shape : tuple of int, (batch, ...)
-        Shape of one draw, one row for each member of a batch.
+        Shape of one draw, with one row per member of a batch.
     like : array
         Gives library, device and default dtype.
     dtype : dtype, optional
         float32 or float64 of that library.
     first_row : int
-        Number of the first row: a chunk of a larger batch gets exactly the rows it would have there.
+        Number of the first row: a chunk of a larger batch gets exactly its rows of that batch.
     native : bool
-        Whether draws are arrays of the library of `like`. If not, those for CPU arrays of PyTorch and JAX may
-        be NumPy arrays, which cost less to compute on; `wrap` makes them arrays of that library.
+        Whether draws are arrays of the library of `like`. If not, draws for CPU arrays of PyTorch and JAX may
+        be NumPy arrays, which are faster to compute with; `wrap` converts them.
 
     Attributes
     ----------
     shape : tuple of int
         Shape of a draw.
     like : array, shape (0,)
-        What draws are like.
+        Array with the library, device and dtype of the draws.
     wrap : callable
-        Makes an array of the library asked for of a draw, or of what was computed from draws.
+        Converts a draw, or a result computed from draws, to the library of `like`.
 
     Raises
     ------
@@ -64,7 +64,7 @@ class RowStream:
 
     Notes
     -----
-    The numbers are those of ``law(key, shape, like=like)``, in one call or many.
+    The numbers are those of ``law(key, shape, like=like)``, for any number of calls.
 
     Examples
     --------
@@ -99,7 +99,7 @@ class RowStream:
             raise ValueError(f"first_row must leave room for {sizes[0]} rows below 2**64; got {first_row}")
         array_namespace(like, names=["like"])
         self._fill, self._stream = _LAWS[law]
-        # The law checks the rest, on no rows; from then on every draw is its kernel alone.
+        # The law checks the remaining arguments, on no rows; afterwards every draw calls only the kernel.
         none = law(key(0), (0, *sizes[1:]), like=like, dtype=dtype)
         self.like: Array = array_namespace(none).reshape(none, (-1,))
         self.wrap: Callable[[Array], Array] = _as_it_is
@@ -108,7 +108,7 @@ class RowStream:
         self.shape = tuple(sizes)
 
     def __call__(self, key: Key, width: tuple[int, ...] | None = None) -> Array:
-        r"""Return the draw under a key, (batch, \*width); `width` is ``shape[1:]`` unless told."""
+        r"""Return the draw under a key, (batch, \*width); `width` is ``shape[1:]`` by default."""
         out = self.shape if width is None else (self.shape[0], *width)
         xp, columns = array_namespace(self.like), math.prod(out[1:])
         if 0 in out:
@@ -118,8 +118,8 @@ class RowStream:
     def folded(self, key: Key, numbers: npt.ArrayLike, width: tuple[int, ...] | None = None) -> Array:
         r"""Return the draws under keys derived from one, (n, batch, \*width).
 
-        The key of draw i is `key` with the integers ``numbers[i]``, shape (depth,), folded in one after
-        another. One call costs far less than n calls where draws are small.
+        The key of draw i is `key` with the integers ``numbers[i]``, shape (depth,), folded in in sequence.
+        One call is much faster than n calls if draws are small.
         """
         table = np.asarray(numbers, dtype=np.int64)
         out = (len(table), *self.shape) if width is None else (len(table), self.shape[0], *width)

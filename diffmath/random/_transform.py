@@ -1,4 +1,4 @@
-r"""From 32-bit words to numbers: uniforms of (0, 1), and normals by Box and Muller.
+r"""Transform 32-bit words to numbers: uniforms on (0, 1), and normals by the Box-Muller method.
 
 A pair of words :math:`(w, w')` is the fraction :math:`u = (w + f) / 2^{32}`, :math:`f = (w' + 1/2) / 2^{32}`,
 exact until it is rounded once.
@@ -29,7 +29,7 @@ def box_muller(
     radius, angle : integer arrays of 32-bit words, shape s
         Leading words of the fractions u and v.
     radius_low, angle_low : integer arrays of shape s, or None
-        The words that refine them; None stands for the middle, 2^31.
+        The words that refine them; None means the middle, 2^31.
     dtype : dtype
         float32 or float64.
 
@@ -40,7 +40,7 @@ def box_muller(
     Notes
     -----
     u is measured from the nearer end of (0, 1) and v from the nearest quarter turn, so that small radii,
-    tails and axis crossings keep their relative accuracy also in float32.
+    tails and axis crossings keep their relative accuracy, also in float32.
     """
     xp = compat.array_namespace(radius)
     fraction = _fraction(radius_low, dtype, radius)
@@ -51,7 +51,7 @@ def box_muller(
     # log(1 - near) with Kahan's correction of the rounded 1 - near, since log1p of XLA is 100 ulp off.
     u = xp.where(upper, _below_one(1.0 - near), near)
     r = xp.sqrt(-2.0 * xp.log(u) * (near / xp.where(upper, 1.0 - u, near)))
-    # Counting quarter turns of 2^30 from the nearest axis: |v| <= 2^29, an angle within pi/4.
+    # Count quarter turns of 2^30 from the nearest axis: |v| <= 2^29, an angle within pi/4.
     quarter = ((angle >> 29) + 1) >> 1
     v = xp.astype((angle + 2**29) & (2**30 - 1), xp.int32) - 2**29
     phi = (xp.astype(v, dtype) + _fraction(angle_low, dtype, angle)) * (math.pi / 2**31)
@@ -76,6 +76,6 @@ def _fraction(low: Array | None, dtype: Any, like: Array) -> Array:
 
 
 def _below_one(x: Array) -> Array:
-    """Undo a rounding to 1 from below."""
+    """Replace a value that was rounded up to 1 by the largest number below 1."""
     xp = compat.array_namespace(x)
     return xp.minimum(x, constant(1.0 - float(xp.finfo(x.dtype).eps) / 2, x))
