@@ -1,4 +1,4 @@
-"""Kernels of diagonal systems: a Vandermonde product in two levels, all of it matrix multiplication."""
+"""Kernels of diagonal systems: a Vandermonde product in two levels of matrix multiplication."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def diagonal_kernel(
     length : int
         Number of lags, at least 1.
     dt : float or array, shape (channels,)
-        Step, positive; one for all channels or one each.
+        Step, positive: one for all channels, or one for each.
     method : {"zoh", "bilinear", "impulse"}
-        Discretisation. ``bilinear`` has :math:`z_n = 2\,\mathrm{artanh}(\lambda_n dt / 2)`,
-        :math:`\beta_n = dt / (1 - \lambda_n dt / 2)`; ``impulse`` has the z of ``zoh`` and
+        Discretisation. ``bilinear`` has :math:`z_n = 2\,\mathrm{artanh}(\lambda_n dt / 2)` and
+        :math:`\beta_n = dt / (1 - \lambda_n dt / 2)`. ``impulse`` has the z of ``zoh`` and
         :math:`\beta_n = dt`.
     pairs : bool
-        Each pole stands for itself and its conjugate; if not, the factor 2 is left out.
+        Each pole represents itself and its conjugate. If False, the factor 2 is omitted.
 
     Returns
     -------
@@ -62,18 +62,18 @@ def diagonal_kernel(
     TypeError
         Not arrays, arrays of two libraries or devices, or a `length` that is not an integer.
     ValueError
-        Shapes that do not fit, values not finite, `dt` not positive, `length` below 1, an unknown method, or
-        a pole at 2/dt with ``bilinear``.
+        Shapes that do not fit, values that are not finite, a `dt` that is not positive, `length` below 1, an
+        unknown method, or a pole at 2/dt with ``bilinear``.
     SolveError
-        The kernel overflows: a pole grows. The lags before are attached.
+        The kernel overflows: a mode is unstable. The lags before the overflow are attached.
 
     Notes
     -----
-    With lags :math:`j = aT + b`, T about the square root of `length`, the kernel is the product of two
-    Vandermonde matrices, :math:`\sum_n (w_n \beta_n e^{aTz_n}) (e^{bz_n})`, whose entries are products of
-    shorter tables in turn: some 4 n length^(1/4) exponentials and one matrix product per channel,
-    O(n length), and no array of n times length numbers. The exponents are float64 whatever the precision;
-    the error is eps times the phase :math:`|z_n| j` reached before the mode has decayed. JAX without x64 has
+    Let the lags be :math:`j = aT + b` with T near the square root of `length`. The kernel is the product of
+    two Vandermonde matrices, :math:`\sum_n (w_n \beta_n e^{aTz_n}) (e^{bz_n})`, whose entries are products of
+    shorter tables. This takes about 4 n length^(1/4) exponentials and one matrix product per channel,
+    O(n length), without an array of n times length numbers. The exponents are float64 for every precision.
+    The error is eps times the phase :math:`|z_n| j` that a mode reaches before it decays. JAX without x64 has
     no float64: it warns, and eps is that of float32.
 
     References
@@ -187,19 +187,20 @@ def diagonalize(system: StateSpace) -> tuple[Array, Array]:
     Warns
     -----
     RuntimeWarning
-        The eigenvectors have a condition above 1e6, which it names: as many digits are lost.
+        The condition of the eigenvectors is above 1e6: the weights lose that many digits.
 
     Raises
     ------
     TypeError
         `system` is not a StateSpace, or its library has no eigenvalues of general matrices.
     ValueError
-        A discrete system, one without output, or eigenvectors that are linearly dependent.
+        A discrete system, a system without output, or eigenvectors that are linearly dependent.
 
     Notes
     -----
-    O(n^3). Right for matrices that are near normal. HiPPO matrices are not: the condition for LegS is 8e4 at
-    8 states and 8e10 at 16; there, `dplr` diagonalises the normal part alone, and `kernel` needs nothing.
+    The cost is O(n^3). Use this for matrices that are nearly normal. HiPPO matrices are not: the condition
+    for LegS is 8e4 at 8 states and 8e10 at 16. For those, `dplr` diagonalises the normal part only, and
+    `kernel` needs no diagonalisation.
 
     References
     ----------

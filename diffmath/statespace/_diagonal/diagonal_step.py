@@ -1,4 +1,4 @@
-"""Discretization of diagonal systems: two numbers for each mode and step, whatever the shape of the steps."""
+"""Discretization of diagonal systems: two numbers for each mode and step, for steps of any shape."""
 
 from __future__ import annotations
 
@@ -38,41 +38,41 @@ def discretize_diagonal(
     poles : array, any shape, such as (n,) or (channels, n), real or complex
         Continuous eigenvalues :math:`\lambda`.
     dt : float or array that broadcasts with `poles`, such as (samples, channels, 1)
-        Steps, not negative. A step of 0 leaves the state alone: a = 1, b = 0.
+        Steps, not negative. A step of 0 keeps the state: a = 1, b = 0.
     method : {"zoh", "bilinear", "impulse", "forward_euler", "backward_euler"}
-        ``zoh`` is the rule above. ``impulse`` has its a, and b = dt. The others are the generalised bilinear
-        rule, :math:`a = (1 + (1 - \alpha)\lambda\,dt) / (1 - \alpha\lambda\,dt)`,
+        ``zoh`` is the rule above. ``impulse`` has the same a, and b = dt. The others are the generalised
+        bilinear rule, :math:`a = (1 + (1 - \alpha)\lambda\,dt) / (1 - \alpha\lambda\,dt)` and
         :math:`b = dt / (1 - \alpha\lambda\,dt)`, with alpha = 1/2, 0 and 1.
     gap : float or array that broadcasts with `poles`, optional
-        Time since the sample before, where it is not the step (event time): a is taken of `gap`, and b of
-        `dt`.
+        Time since the previous sample, if it differs from the step (event time). Then a uses `gap`, and b
+        uses `dt`.
 
     Returns
     -------
     a : array, shape of `poles` and `dt` (or `gap`) broadcast
         Factors of the states.
     b : array, shape of `poles` and `dt` broadcast
-        Factors of the inputs. Both in the dtype of `poles`, or the wider one of an array `dt`.
+        Factors of the inputs. Both results have the dtype of `poles`, or the wider one of an array `dt`.
 
     Raises
     ------
     TypeError
         Not arrays or numbers, or arrays of two libraries or devices.
     ValueError
-        Shapes that do not broadcast, a negative step, values not finite, an unknown method, a pole at
-        1/(alpha dt), or factors that overflow: mostly, a pole that grows by too much in a step.
+        Shapes that do not broadcast, a negative step, values that are not finite, an unknown method, a pole
+        at 1/(alpha dt), or factors that overflow, as for an unstable pole and a long step.
 
     Notes
     -----
-    ``scan(a, b * B * u)`` with B and u that depend on the sample is a selective model [1]_: in the published
-    code of Mamba the rule is ``impulse``, in the paper ``zoh``. Nothing is divided by a pole, so that
-    :math:`\lambda = 0` is no exception. O(1) for each element, in the precision of the arguments: the error
-    is some :math:`(1 + |\lambda\,dt|)` eps.
+    ``scan(a, b * B * u)``, with B and u that depend on the sample, is a selective model [1]_. The rule is
+    ``impulse`` in the published code of Mamba and ``zoh`` in the paper. Poles of 0 are allowed. The cost is
+    O(1) per element, in the precision of the arguments, and the error is about
+    :math:`(1 + |\lambda\,dt|)` eps.
 
-    Events at irregular times: with `gap`, an event is a pulse of length `dt` that counts the same however
-    long ago the last one was [2]_ (their step times time difference is `gap` here). lrnnx takes b of the
-    gap, too, under the name of "async": that is plain ``zoh`` over the gap, where the event after a long
-    silence weighs the most. For Dirac impulses of area u take a alone, and ``scan(a, B * u)``.
+    *Events at irregular times.* With `gap`, an event is a pulse of length `dt`, and its weight does not
+    depend on the time since the previous one [2]_ (their step times the time difference is `gap` here). In
+    lrnnx, "async" uses the gap for b as well. That is ``zoh`` over the gap: the weight of an event grows with
+    the time before it. For Dirac impulses of area u use ``scan(a, B * u)``.
 
     References
     ----------
@@ -128,7 +128,7 @@ def _check(poles: Array, dt: Any, gap: Any) -> tuple[Array, Array, Array]:
 
 
 def _as_array(value: Any, poles: Array) -> Array:
-    """Return a number in the library, precision and on the device of the poles, and an array as it is."""
+    """Return a number as an array like the poles, and an array unchanged."""
     if isinstance(value, bool) or not isinstance(value, float | int | np.floating | np.integer):
         return value
     xp = array_namespace(poles)
@@ -139,7 +139,7 @@ def _as_array(value: Any, poles: Array) -> Array:
 def exponents(poles: Array, steps: Array, method: StepRule) -> tuple[Array, Array]:
     """Return the logarithms z of the factors a, and the input factors b, of an exponential or bilinear step.
 
-    For poles in complex128, as `diagonal_kernel` has them.
+    The poles are complex128, as in `diagonal_kernel`.
     """
     xp = array_namespace(poles)
     z = steps * poles

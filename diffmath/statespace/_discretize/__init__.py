@@ -1,4 +1,4 @@
-"""From continuous to discrete time: schemes and holds, for one system and for a batch of steps.
+"""Discretization of continuous systems: rules and holds, for one step and for many.
 
 Belongs here: discretization. May import: `_structure`, `_system`.
 """

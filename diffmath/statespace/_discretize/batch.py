@@ -38,7 +38,7 @@ _ALPHAS = ((forward_euler, 0.0), (bilinear, 0.5), (backward_euler, 1.0))
 def discretize_batch(
     system: StateSpace, dt: Any, method: Discretization | str = bilinear
 ) -> tuple[Array, Array]:
-    r"""Return the matrices of a system that is discretised with many steps.
+    r"""Return the matrices of a system for many discrete steps.
 
     .. math:: x_k = \bar A(dt_k)\, x_{k-1} + \bar B(dt_k)\, u_k
 
@@ -47,7 +47,7 @@ def discretize_batch(
     system : StateSpace
         Continuous system of n states; its output is not used.
     dt : array or numbers, shape (...)
-        Steps, positive: host numbers, or an array of the library and on the device of the system.
+        Steps, positive: host numbers, or an array of the library and the device of the system.
     method : callable or str
         Discretization ``method(system, h)`` or its name, such as `bilinear`, ``"zoh"`` or
         ``partial(gbt, alpha=0.7)``.
@@ -57,21 +57,21 @@ def discretize_batch(
     A : array, shape (..., n, n)
         One matrix for each step.
     B : array, shape (..., n)
-        One vector for each step. Both in the dtype and on the device of the system.
+        One vector for each step. Both results are in the dtype and on the device of the system.
 
     Raises
     ------
     TypeError
         `system` is not a StateSpace, `dt` not numbers, or `method` not callable.
     ValueError
-        The system is discrete already, a step is not positive and finite, or what `method` refuses.
+        The system is already discrete, a step is not positive and finite, or `method` refuses it.
 
     Notes
     -----
-    Equal to the single calls, to rounding. The generalised bilinear family, `zoh` and `impulse` (policy
-    ``s4``) go through stacked solves and exponentials, O(n^3) for each step. Any other method is called once
-    for each step; its matrices may be larger. The stack holds steps times n^2 numbers: for a run over
-    irregular times, which needs none, see `simulate_events`; for diagonal systems, `discretize_diagonal`.
+    The results equal those of single calls to rounding. The generalised bilinear family, `zoh` and `impulse`
+    (policy ``s4``) use stacked solves and exponentials, O(n^3) per step. Any other method is called once per
+    step, and its matrices may be larger. The stack has steps times n^2 numbers. `simulate_events` runs a
+    system over irregular times without it; for diagonal systems use `discretize_diagonal`.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def discretize_batch(
 
 
 def rule_of(method: Any) -> Discretization:
-    """Return a discretization given as itself, or by its name."""
+    """Return a discretization, given as a callable or by its name."""
     rule: Discretization = named(method, "diffmath.statespace", lambda value: any(value is r for r in _RULES))
     if not callable(rule):
         raise TypeError(

@@ -1,4 +1,4 @@
-"""From continuous to discrete by a linear multistep rule: the generalised bilinear family."""
+"""Discretization by one-step rules: the generalised bilinear family."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Policy = Literal["s4", "scipy"]
 
 @on_its_device
 def gbt(system: StateSpace, dt: float, *, alpha: float, policy: Policy = "s4") -> StateSpace:
-    r"""Discretise by the generalised bilinear rule: a step of Euler, part explicit and part implicit.
+    r"""Discretise by the generalised bilinear rule: a mixture of explicit and implicit Euler.
 
     .. math:: \bar A = (I - \alpha\,dt\,A)^{-1} (I + (1 - \alpha)\,dt\,A), \qquad
         \bar B = (I - \alpha\,dt\,A)^{-1}\, dt\, B
@@ -51,12 +51,12 @@ def gbt(system: StateSpace, dt: float, *, alpha: float, policy: Policy = "s4") -
     dt : float
         Step, positive.
     alpha : float
-        Implicit part, from 0 (`forward_euler`) over 1/2 (`bilinear`) to 1 (`backward_euler`).
+        Implicit part: 0 is `forward_euler`, 1/2 is `bilinear`, 1 is `backward_euler`.
     policy : {"s4", "scipy"}
         ``s4`` keeps C and D, for :math:`x_k = \bar A x_{k-1} + \bar B u_k`, :math:`y_k = C x_k + D u_k`.
-        ``scipy`` returns the transfer function of ``scipy.signal.cont2discrete``, where the input of sample
-        k moves the state of sample k + 1: with :math:`\bar C = C (I - \alpha\,dt\,A)^{-1}`,
-        :math:`\bar D = D + \alpha C \bar B`, and the last input as one more state, the last.
+        ``scipy`` has the transfer function of ``scipy.signal.cont2discrete``, where the input of sample k
+        affects the state of sample k + 1. Then :math:`\bar C = C (I - \alpha\,dt\,A)^{-1}`,
+        :math:`\bar D = D + \alpha C \bar B`, and the last input is an additional, last state.
 
     Returns
     -------
@@ -68,18 +68,18 @@ def gbt(system: StateSpace, dt: float, *, alpha: float, policy: Policy = "s4") -
     TypeError
         `system` is not a StateSpace, or `dt` or `alpha` not a number.
     ValueError
-        The system is discrete already, `dt` is not positive and finite or overflows with A, `alpha` is
-        outside [0, 1], 1/(alpha dt) is an eigenvalue of A, or an unknown policy.
+        The system is already discrete, `dt` is not positive and finite, dt A overflows, `alpha` is outside
+        [0, 1], 1/(alpha dt) is an eigenvalue of A, or the policy is unknown.
 
     Notes
     -----
-    First order in `dt` for the autonomous part, second at alpha = 1/2. From alpha = 1/2 on, a stable A gives
-    a stable :math:`\bar A` for every `dt`. One dense solve, O(n^3).
+    The rule is first order in `dt` for the autonomous part, and second order at alpha = 1/2. For alpha of 1/2
+    and more, a stable A gives a stable :math:`\bar A` for every `dt`. The cost is one dense solve, O(n^3).
 
-    The two policies differ, for D = 0, by a factor of the transfer function,
+    For D = 0 the transfer functions of the two policies differ by a factor,
     :math:`H_{scipy} = (\alpha + (1 - \alpha) w) H_{s4}` with :math:`w = z^{-1}`: SciPy's rule averages
-    neighbouring inputs. A system of policy ``s4`` remembers its `origin`, from which `kernel` and
-    `frequency_response` take their shortcuts.
+    neighbouring inputs. A system of policy ``s4`` keeps the continuous system as its `origin`, which makes
+    `kernel` and `frequency_response` faster.
 
     References
     ----------
@@ -110,7 +110,7 @@ def forward_euler(system: StateSpace, dt: float, *, policy: Policy = "s4") -> St
     dt : float
         Step, positive.
     policy : {"s4", "scipy"}
-        What becomes of C and D, and whether the state lags: see `gbt`.
+        How C and D are treated, and whether the state lags: see `gbt`.
 
     Returns
     -------
@@ -120,12 +120,12 @@ def forward_euler(system: StateSpace, dt: float, *, policy: Policy = "s4") -> St
     Raises
     ------
     TypeError, ValueError
-        As `gbt`.
+        Like `gbt`.
 
     Notes
     -----
-    First order, and for small steps only: the powers of :math:`\bar A` of LegS of n states stay below 10
-    in the spectral norm up to ``dt`` of about 6 / n^2, and leave every bound soon after.
+    First order, and stable only for small steps. For LegS of n states the powers of :math:`\bar A` stay below
+    10 in the spectral norm for ``dt`` up to about 6 / n^2, and are unbounded for slightly larger steps.
 
     References
     ----------
@@ -154,7 +154,7 @@ def backward_euler(system: StateSpace, dt: float, *, policy: Policy = "s4") -> S
     dt : float
         Step, positive.
     policy : {"s4", "scipy"}
-        What becomes of C and D, and whether the state lags: see `gbt`.
+        How C and D are treated, and whether the state lags: see `gbt`.
 
     Returns
     -------
@@ -164,7 +164,7 @@ def backward_euler(system: StateSpace, dt: float, *, policy: Policy = "s4") -> S
     Raises
     ------
     TypeError, ValueError
-        As `gbt`.
+        Like `gbt`.
 
     Notes
     -----
@@ -202,17 +202,17 @@ def bilinear(system: StateSpace, dt: float, *, policy: Policy = "s4") -> StateSp
     Returns
     -------
     StateSpace
-        Discrete system, to be run as :math:`x_k = \bar A x_{k-1} + \bar B u_k`, :math:`y_k = C x_k + D u_k`.
+        Discrete system :math:`x_k = \bar A x_{k-1} + \bar B u_k`, :math:`y_k = C x_k + D u_k`.
 
     Raises
     ------
     TypeError, ValueError
-        As `gbt`.
+        Like `gbt`.
 
     Notes
     -----
-    Second order in `dt` for the autonomous part; a stable A gives a stable :math:`\bar A` for every `dt`.
-    One dense solve, O(n^3).
+    Second order in `dt` for the autonomous part. A stable A gives a stable :math:`\bar A` for every `dt`. The
+    cost is one dense solve, O(n^3).
 
     References
     ----------

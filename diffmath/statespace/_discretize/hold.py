@@ -1,4 +1,4 @@
-"""From continuous to discrete by what the input does between samples: exact integrals."""
+"""Exact discretization for an input of known shape between samples."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def zoh(system: StateSpace, dt: float, *, policy: Policy = "s4") -> StateSpace:
     dt : float
         Step, positive.
     policy : {"s4", "scipy"}
-        Which step sample k of the input is held over. ``s4``: the step that ends at sample k, so that the
-        state sees it at once. ``scipy``: the step that begins there, as ``scipy.signal.cont2discrete``; the
-        last input becomes one more state, the last. C and D stay in both.
+        The step over which sample k of the input is held. ``s4``: the step that ends at sample k, so the
+        state depends on it at once. ``scipy``: the step that begins there, as in
+        ``scipy.signal.cont2discrete``; the last input is an additional, last state. Both keep C and D.
 
     Returns
     -------
@@ -45,13 +45,12 @@ def zoh(system: StateSpace, dt: float, *, policy: Policy = "s4") -> StateSpace:
     TypeError
         `system` is not a StateSpace, or `dt` not a number.
     ValueError
-        The system is discrete already, `dt` is not positive and finite, the exponential overflows, or an
-        unknown policy.
+        The system is already discrete, `dt` is not positive and finite, the exponential overflows, or the
+        policy is unknown.
 
     Notes
     -----
-    One exponential of an (n + 1, n + 1) matrix, O(n^3); it divides by no eigenvalue, so that a singular A is
-    no exception.
+    The cost is one exponential of an (n + 1, n + 1) matrix, O(n^3). A may be singular.
 
     References
     ----------
@@ -91,20 +90,20 @@ def foh(system: StateSpace, dt: float) -> StateSpace:
     Returns
     -------
     StateSpace
-        Discrete system with n + 1 states: the last is the last input. C and D stay.
+        Discrete system with n + 1 states; the last state is the last input. C and D are kept.
 
     Raises
     ------
     TypeError
         `system` is not a StateSpace, or `dt` not a number.
     ValueError
-        The system is discrete already, `dt` is not positive and finite, or the exponential overflows.
+        The system is already discrete, `dt` is not positive and finite, or the exponential overflows.
 
     Notes
     -----
-    The ramp between samples needs both of them, whatever the policy for C and D, so that there is none to
-    choose: the first n states are those of the continuous system at the samples, and the transfer function
-    that of ``scipy.signal.cont2discrete(method="foh")``, which shifts its state instead. O(n^3).
+    The ramp between two samples needs both of them, so there is no policy to choose. The first n states are
+    those of the continuous system at the samples. The transfer function is that of
+    ``scipy.signal.cont2discrete(method="foh")``, which shifts its state instead. The cost is O(n^3).
 
     References
     ----------
@@ -140,20 +139,20 @@ def impulse(system: StateSpace, dt: float) -> StateSpace:
     Returns
     -------
     StateSpace
-        Discrete system with n states; C stays.
+        Discrete system with n states. C is kept.
 
     Raises
     ------
     TypeError
         `system` is not a StateSpace, or `dt` not a number.
     ValueError
-        The system is discrete already, has a D, `dt` is not positive and finite, or the exponential
+        The system is already discrete or has a D, `dt` is not positive and finite, or the exponential
         overflows.
 
     Notes
     -----
-    The transfer function of ``scipy.signal.cont2discrete(method="impulse")``, which splits lag 0 off into
-    D. A direct term has no samples: it is refused, as SciPy does. O(n^3).
+    The transfer function is that of ``scipy.signal.cont2discrete(method="impulse")``, which moves lag 0 into
+    D. A direct term has no samples and is refused, as in SciPy. The cost is O(n^3).
 
     References
     ----------
@@ -180,7 +179,7 @@ def impulse(system: StateSpace, dt: float) -> StateSpace:
 
 
 def _integrals(system: StateSpace, dt: float, ramps: int) -> tuple[Array, ...]:
-    """Return exp(A dt) and dt phi_j(A dt) B for j = 1, ..., ramps, or refuse what overflows."""
+    """Return exp(A dt) and dt phi_j(A dt) B for j = 1, ..., ramps, or refuse an overflow."""
     xp = array_namespace(system.A)
     with ignore_overflow():
         parts = integrals(system.A, system.B, asarray_like(dt, system.A), ramps)

@@ -1,4 +1,4 @@
-"""A float32 system in float64: the matrices that it was rounded from, where they are known."""
+"""A float32 system in float64, from its exact matrices where they are known."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["in_widest_precision"]
 def in_widest_precision(system: StateSpace) -> StateSpace:
     """Return a system in the widest precision of its library: float64, but float32 in JAX without x64.
 
-    A and B are exact where a measure or a structure knows them. A discrete system with an origin is stepped
-    anew from it: the rounding of a step's matrix would grow with the number of steps taken. Other entries are
-    those given.
+    A and B are exact if a measure or a structure defines them. A discrete system with an origin is stepped
+    again from it, because the effect of the rounding of its matrices grows with the number of steps. Other
+    entries are converted.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A pure delay as a state-space model: the window of LegT, read at one age."""
+"""A pure delay as a state-space model: the window of LegT with one age as its output."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["delay"]
 def delay(
     order: int, theta: float = 1.0, *, r: float = 1.0, like: Array | None = None, dtype: Any = None
 ) -> StateSpace:
-    r"""Return a delay line: the LegT memory of the last `theta`, read `r` of the way back.
+    r"""Return a delay line: the LegT memory of a window `theta`, with the output at the age r theta.
 
     .. math:: y(t) = \sum_n \sqrt{2n+1}\,P_n(1-2r)\,c_n(t) \approx u(t - r\theta), \qquad
         r = 1: \quad \hat y(s) = [N-1/N]_{e^{-\theta s}}\, \hat u(s)
@@ -32,7 +32,7 @@ def delay(
     theta : float
         Length of the window, positive; the delay for ``r = 1``.
     r : float
-        Age that is read, as a fraction of the window, in [0, 1].
+        Age of the output, as a fraction of the window, in [0, 1].
     like : array, optional
         Array that gives the library, the device and the precision; NumPy float64 by default.
     dtype : dtype, optional
@@ -52,22 +52,24 @@ def delay(
 
     Notes
     -----
-    With ``r = 1`` the transfer function is exactly the Pade approximant of :math:`e^{-\theta s}` whose
-    numerator has degree N - 1 and whose denominator has degree N [1]_. Its error at low frequencies is
-    :math:`\frac{N!\,(N-1)!}{(2N)!\,(2N-1)!} (\omega\theta)^{2N}`. Choose ``N > omega * theta / 1.5``: on this
-    limit the error is 0.28, 0.013 and 4e-8 for 4, 16 and 64 states, and at ``omega * theta = N`` it is 0.026,
-    5e-7 and rounding. Ages inside of the window are read less well, 1e-4 at ``r = 1/2`` for 16 states and
-    ``omega * theta = N``, and the present, ``r = 0``, least: 1e-3.
+    With ``r = 1`` the transfer function is exactly the Pade approximant of :math:`e^{-\theta s}` with a
+    numerator of degree N - 1 and a denominator of degree N [1]_. Its error at low frequencies is
+    :math:`\frac{N!\,(N-1)!}{(2N)!\,(2N-1)!} (\omega\theta)^{2N}`. Choose ``N > omega * theta / 1.5``. At this
+    limit the error is 0.28, 0.013 and 4e-8 for 4, 16 and 64 states; at ``omega * theta = N`` it is 0.026,
+    5e-7 and rounding. Ages inside the window are less accurate. For 16 states and ``omega * theta = N`` the
+    error is 1e-4 at ``r = 1/2`` and 1e-3 at the present, ``r = 0``.
 
-    Nothing is lost at high orders: the matrix dissipates, :math:`A + A^\mathsf{T} \le 0`, so that `bilinear`
-    and `zoh` keep the state bounded at every order and step; 256 states meet the approximant to 5e-14. The
-    companion form of the same transfer function, which other packages build, fails from some 10 states on.
+    High orders are safe. The matrix is dissipative, :math:`A + A^\mathsf{T} \le 0`, so `bilinear` and `zoh`
+    keep the state bounded at every order and step; 256 states match the approximant to 5e-14. The companion
+    form of the same transfer function, which other packages use, fails from about 10 states on.
 
-    Sampled signals move by half a sample more. One that is held over the step that *ends* with its sample is
-    seen half a step early (``policy="s4"``, of `zoh` and of `bilinear`): a delay of m samples takes
-    ``theta = (m + 0.5) * dt``. One that is held over the step that begins there is seen half a step late
-    (`zoh` with ``policy="scipy"``, where users of nengolib found it) and takes ``theta = (m - 0.5) * dt``.
-    Tustin's rule, `bilinear` with ``policy="scipy"``, is symmetric and takes ``theta = m * dt``.
+    Sampling changes the delay by half a sample:
+
+    - ``policy="s4"`` of `zoh` and `bilinear` holds a sample over the step that *ends* with it. The delay is
+      half a step shorter: m samples need ``theta = (m + 0.5) * dt``.
+    - `zoh` with ``policy="scipy"`` holds it over the step that begins there. The delay is half a step longer
+      (as in nengolib): m samples need ``theta = (m - 0.5) * dt``.
+    - `bilinear` with ``policy="scipy"``, Tustin's rule, is symmetric and needs ``theta = m * dt``.
 
     References
     ----------

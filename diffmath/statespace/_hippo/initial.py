@@ -1,4 +1,4 @@
-"""Where diagonal models start: the poles of S4D, each pair of conjugates by its upper half."""
+"""Initial poles of diagonal models, S4D: one pole for each pair of conjugates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Values = npt.NDArray[Any]
 
 @on_its_device
 def s4d_lin(order: int, *, like: Array | None = None, dtype: Any = None) -> tuple[Array, Array]:
-    r"""Return S4D-Lin: frequencies on a grid, those of a Fourier series.
+    r"""Return S4D-Lin: poles with the frequencies of a Fourier series.
 
     .. math:: \lambda_n = -\tfrac12 + i \pi n, \qquad B_n = 1, \qquad n < \tfrac{N}{2}
 
@@ -37,7 +37,7 @@ def s4d_lin(order: int, *, like: Array | None = None, dtype: Any = None) -> tupl
     Returns
     -------
     poles : array, shape (order / 2,)
-        Complex; each stands for itself and its conjugate.
+        Complex; each represents itself and its conjugate.
     B : array, shape (order / 2,)
         Input vector, ones, complex.
 
@@ -50,8 +50,8 @@ def s4d_lin(order: int, *, like: Array | None = None, dtype: Any = None) -> tupl
 
     Notes
     -----
-    Choose an output C, complex, and take ``diagonal_kernel(poles, C * B, length, dt=dt)``, or
-    ``modal(poles, B, C)`` for a `StateSpace`, or the factors of `discretize_diagonal` for a `scan`.
+    Choose a complex output C. Then use ``diagonal_kernel(poles, C * B, length, dt=dt)`` for kernels,
+    ``modal(poles, B, C)`` for a `StateSpace`, or `discretize_diagonal` and `scan` for a recurrence.
 
     References
     ----------
@@ -71,7 +71,7 @@ def s4d_lin(order: int, *, like: Array | None = None, dtype: Any = None) -> tupl
 
 @on_its_device
 def s4d_inv(order: int, *, like: Array | None = None, dtype: Any = None) -> tuple[Array, Array]:
-    r"""Return S4D-Inv: frequencies by an inverse law, those of S4D-LegS about.
+    r"""Return S4D-Inv: poles with an inverse law of frequencies, close to those of S4D-LegS.
 
     .. math:: \lambda_n = -\tfrac12 + i\,\frac{N}{\pi} \Big(\frac{N}{2n+1} - 1\Big), \qquad B_n = 1,
         \qquad n < \tfrac{N}{2}
@@ -88,20 +88,20 @@ def s4d_inv(order: int, *, like: Array | None = None, dtype: Any = None) -> tupl
     Returns
     -------
     poles : array, shape (order / 2,)
-        Complex, the fastest first; each stands for itself and its conjugate.
+        Complex, the fastest first; each represents itself and its conjugate.
     B : array, shape (order / 2,)
         Input vector, ones, complex.
 
     Raises
     ------
     TypeError, ValueError
-        As `s4d_lin`.
+        Like `s4d_lin`.
 
     Notes
     -----
-    The law of S4D-LegS for many states: the fastest frequency is below that of `s4d_legs` by a share of about
-    1 / N, those in the middle by up to 22 %, and the slowest are above, by a share that grows with the
-    logarithm of N: 23 % at 64 states, 50 % at 256.
+    The law approximates the frequencies of `s4d_legs` for many states. The fastest frequency is lower by a
+    fraction of about 1 / N, those in the middle are lower by up to 22 %, and the slowest are higher by a
+    fraction that grows with the logarithm of N: 23 % at 64 states, 50 % at 256.
 
     References
     ----------
@@ -138,27 +138,28 @@ def s4d_legs(order: int, *, like: Array | None = None, dtype: Any = None) -> tup
     Returns
     -------
     poles : array, shape (order / 2,)
-        Complex, the fastest first; each stands for itself and its conjugate.
+        Complex, the fastest first; each represents itself and its conjugate.
     B : array, shape (order / 2,)
-        Input vector: positive, for the phases of the eigenvectors are free; complex dtype.
+        Input vector, of complex dtype. Its values are positive: the phases of the eigenvectors are free.
 
     Raises
     ------
     TypeError, ValueError
-        As `s4d_lin`.
+        Like `s4d_lin`.
 
     Notes
     -----
-    Half the input makes up for the low rank left out [1]_: with ``modes = dplr(legs(order))`` and the weights
-    ``modes.V[n] * modes.B / 2`` (``pairs=False``), the model of coefficient n tends to that of LegS, whose
-    kernel is :math:`e^{-t} \sqrt{2n+1} P_n(2e^{-t} - 1)`. It does so weakly [2]_: a constant input is
-    remembered exactly at every order, and the frequency response converges at every frequency, for n = 0
-    with an error of 0.22, 0.031 and 0.0048 up to :math:`\omega = 50` at 16, 64 and 256 states; but the kernel
-    does not: its error keeps half of the energy, :math:`\int (K - e^{-t})^2 dt = \frac14 - \frac{1}{2N^2}`.
+    The factor 1/2 of the input compensates for the low-rank part that is left out [1]_. With
+    ``modes = dplr(legs(order))`` and the weights ``modes.V[n] * modes.B / 2`` (``pairs=False``), the model of
+    coefficient n converges to that of LegS, whose kernel is :math:`e^{-t} \sqrt{2n+1} P_n(2e^{-t} - 1)`. The
+    convergence is weak [2]_. A constant input is exact at every order. The frequency response converges at
+    every frequency: for n = 0 its error up to :math:`\omega = 50` is 0.22, 0.031 and 0.0048 at 16, 64 and 256
+    states. The kernel itself does not converge, and its error has half of the energy:
+    :math:`\int (K - e^{-t})^2 dt = \frac14 - \frac{1}{2N^2}`.
 
-    The S4 code leaves the half out, and clips the imaginary part of B at 2, where B of 64 states reaches 40.
-    Nothing is clipped here. From the normal part in float64, by the Hermitian eigenproblem of `dplr`, O(n^3),
-    on the host.
+    The S4 code omits the factor 1/2, and clips the imaginary part of B at 2, although B of 64 states reaches
+    40. This function does not clip. It solves the Hermitian eigenproblem of `dplr` in float64 on the host,
+    O(n^3).
 
     References
     ----------
@@ -182,7 +183,7 @@ def s4d_legs(order: int, *, like: Array | None = None, dtype: Any = None) -> tup
 
 @on_its_device
 def s4d_real(order: int, *, like: Array | None = None, dtype: Any = None) -> tuple[Array, Array]:
-    r"""Return S4D-Real: decays without a frequency, the eigenvalues of HiPPO-LegS.
+    r"""Return S4D-Real: real poles, the eigenvalues of HiPPO-LegS.
 
     .. math:: \lambda_n = -(n + 1), \qquad B_n = 1, \qquad n < N
 
@@ -198,7 +199,7 @@ def s4d_real(order: int, *, like: Array | None = None, dtype: Any = None) -> tup
     Returns
     -------
     poles : array, shape (order,)
-        Real: no pairs, so that ``pairs=False`` goes to `diagonal_kernel` and `modal`.
+        Real, without conjugates: pass ``pairs=False`` to `diagonal_kernel` and `modal`.
     B : array, shape (order,)
         Input vector, ones, real.
 
@@ -211,7 +212,7 @@ def s4d_real(order: int, *, like: Array | None = None, dtype: Any = None) -> tup
 
     Notes
     -----
-    The S4 code keeps half as many, in complex numbers.
+    The S4 code uses half as many poles, as complex numbers.
 
     References
     ----------
@@ -238,7 +239,7 @@ def _check_even(order: Any) -> int:
 
 
 def send(values: Values, like: Array | None, dtype: Any) -> Array:
-    """Send host values to the library and device of `like`, real or complex as they are, in its precision."""
+    """Send host values, real or complex, to the library and device of `like`, in its precision."""
     like = np.empty(0) if like is None else like
     xp = array_namespace(like, names=["like"])
     if dtype is not None and not is_real_float(dtype, xp):

@@ -1,4 +1,4 @@
-"""Where S5 starts: normal parts of HiPPO-LegS, side by side, each pair of conjugates by its upper half."""
+"""Initial poles of S5: blocks of HiPPO-LegS, one pole for each pair of conjugates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["s5_blocks"]
 def s5_blocks(
     order: int, blocks: int, *, like: Array | None = None, dtype: Any = None
 ) -> tuple[Array, Array]:
-    r"""Return the start of S5: several normal parts of HiPPO-LegS, side by side, and their eigenvectors.
+    r"""Return the initial poles of S5, of several blocks of HiPPO-LegS, and their eigenvectors.
 
     .. math:: \operatorname{diag}(N_m, \ldots, N_m)\, V = V \operatorname{diag}(\lambda), \qquad
         N_m = A_{LegS} + P P^\mathsf{T}, \quad m = N / J
@@ -39,23 +39,23 @@ def s5_blocks(
     Returns
     -------
     poles : array, shape (order / 2,)
-        Complex, block by block, the fastest of a block first; each stands for itself and its conjugate.
+        Complex, block by block, the fastest of a block first; each represents itself and its conjugate.
     V : array, shape (order, order / 2)
-        Their eigenvectors, orthonormal columns, zero outside of their block.
+        Their eigenvectors: orthonormal columns, zero outside their block.
 
     Raises
     ------
     TypeError
         `order` or `blocks` is not an integer, or `dtype` not a real floating type.
     ValueError
-        `blocks` does not cut `order` into even parts.
+        `blocks` does not divide `order` into blocks of even order.
 
     Notes
     -----
-    For a real input matrix B (N, inputs) and a real output matrix C (outputs, N) the modes see
-    :math:`V^* B` and :math:`C V`, and :math:`y = 2\,\mathrm{Re}(C V x)`: S5 draws B and C at random. The
-    phases of the columns are free; here the input of LegS meets each with a positive number. The S5 code
-    keeps the lower half of the conjugates, which is the same model.
+    For a real input matrix B (N, inputs) and a real output matrix C (outputs, N), the modes have the input
+    :math:`V^* B` and the output :math:`C V`, with :math:`y = 2\,\mathrm{Re}(C V x)`. S5 draws B and C at
+    random. The phases of the columns are free; here they make :math:`V^* B` positive for the B of LegS. The
+    S5 code keeps the other half of the conjugates, which is the same model.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The same memory in other coordinates: the gauges of the literature, polynomial bases, exponential tilt."""
+"""Changes of coordinates: the gauges of the literature, polynomial bases, exponential tilt."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _GAUGES: Mapping[str, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64
 
 @on_its_device
 def change_gauge(system: StateSpace, gauge: GaugeName | Array) -> StateSpace:
-    r"""Return the same system with the state :math:`\Lambda c` in place of c.
+    r"""Return the same system with the state :math:`\Lambda c` instead of c.
 
     .. math:: A \to \Lambda A \Lambda^{-1}, \qquad B \to \Lambda B, \qquad C \to C \Lambda^{-1}
 
@@ -43,14 +43,14 @@ def change_gauge(system: StateSpace, gauge: GaugeName | Array) -> StateSpace:
     system : StateSpace
         Continuous or discrete, of n states.
     gauge : {"hippo", "hippo-code", "s4", "lmu", "su", "plain"} or array, shape (n,) or (n, n)
-        :math:`\Lambda`, or its diagonal. The names lead from the orthonormal Legendre systems, `legs` and
-        `legt`, to the conventions of the literature (see Notes).
+        :math:`\Lambda`, or its diagonal. A name gives a convention of the literature for the orthonormal
+        Legendre systems `legs` and `legt` (see Notes).
 
     Returns
     -------
     StateSpace
-        On the library and device of `system`; its structure and its measure follow a diagonal gauge, its
-        measure also a full one.
+        In the library and on the device of `system`. The measure is kept. The structure is kept for a
+        diagonal gauge.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def change_gauge(system: StateSpace, gauge: GaugeName | Array) -> StateSpace:
 
     Notes
     -----
-    The input-output map is the same in every gauge. Where the conventions differ:
+    The input-output map is the same in every gauge. The conventions are:
 
     ================ =================================== ==========================================
     `gauge`          :math:`\Lambda_{nn}`                who uses it
@@ -75,9 +75,9 @@ def change_gauge(system: StateSpace, gauge: GaugeName | Array) -> StateSpace:
     ``"plain"``      :math:`\sqrt{2n+1}`                 Su's second form: :math:`B_n = 2n+1`
     ================ =================================== ==========================================
 
-    The first three leave the system as it is: these conventions differ in the unit of time, an argument of
-    `legt`, and in the sign.
-    The HiPPO paper writes :math:`c' = -A c + B u`: its A is minus the A here, in any gauge.
+    The first three do not change the system. These conventions differ in the unit of time, which is an
+    argument of `legt`, and in the sign: the HiPPO paper writes :math:`c' = -A c + B u`, and its A is minus
+    the A here in any gauge.
 
     References
     ----------
@@ -99,7 +99,7 @@ def change_gauge(system: StateSpace, gauge: GaugeName | Array) -> StateSpace:
     if not isinstance(system, StateSpace):
         raise TypeError(f"change_gauge takes a StateSpace; got {type(system).__name__}")
     scale = _as_gauge(gauge, system)
-    with ignore_overflow():  # what overflows is refused as not finite
+    with ignore_overflow():  # StateSpace refuses an overflow as not finite
         return _changed(system, scale)
 
 
@@ -158,36 +158,36 @@ def jacobi_gauge(order: int, a: float, b: float) -> npt.NDArray[np.float64]:
 
     .. math:: \sum_n c_n \sqrt{2n+1}\,P_n(x) = \sum_m (\Lambda c)_m\,p_m(x)
 
-    with :math:`p_m` the polynomials orthonormal under :math:`(1-x)^a (1+x)^b`, scaled to mass 1, on [-1, 1];
-    x = 1 is the present.
+    where the polynomials :math:`p_m` are orthonormal on [-1, 1] under :math:`(1-x)^a (1+x)^b`, scaled to
+    mass 1; x = 1 is the present.
 
     Parameters
     ----------
     order : int
         Number of coefficients, at least 1.
     a, b : float
-        Greater than -1. Both -1/2 is Chebyshev's first kind, both 1/2 the second.
+        Greater than -1. Both -1/2 gives Chebyshev's first kind, both 1/2 the second.
 
     Returns
     -------
     numpy.ndarray, shape (order, order)
-        An upper triangle.
+        Upper triangular.
 
     Raises
     ------
     TypeError
         `order` is not an integer, or `a` or `b` not a number.
     ValueError
-        `order` is below 1, `a` or `b` not greater than -1, or so large that the nodes or the polynomials
-        leave float64 (beyond some 1,000).
+        `order` is below 1, `a` or `b` is not greater than -1, or they are so large that the nodes or the
+        polynomials overflow float64 (beyond about 1,000).
 
     Notes
     -----
-    A window with a Jacobi or Chebyshev basis, closed at its end by its own polynomial, is LegT in this gauge:
-    not another memory, but the same polynomial in other coefficients. Gauss-Jacobi quadrature with `order`
-    nodes gives the entries exactly up to rounding. The condition number grows like the square root of
-    `order` for Chebyshev's first kind. The moments :math:`\int u\,p_m`, the state that the HiPPO
-    paper calls ChebT, are in the gauge :math:`\Lambda^{-\mathsf T}`.
+    A window with a Jacobi or Chebyshev basis, closed at its old end by its own polynomial, is LegT in this
+    gauge: the same polynomial in other coefficients. Gauss-Jacobi quadrature with `order` nodes gives the
+    entries up to rounding. The condition number grows like the square root of `order` for Chebyshev's first
+    kind. The moments :math:`\int u\,p_m`, which the HiPPO paper calls ChebT, are the state in the gauge
+    :math:`\Lambda^{-\mathsf T}`.
 
     Examples
     --------
@@ -220,7 +220,7 @@ def jacobi_gauge(order: int, a: float, b: float) -> npt.NDArray[np.float64]:
 
 @on_its_device
 def tilt(system: StateSpace, rate: float) -> StateSpace:
-    r"""Return a system whose memory fades exponentially with age, on top of its measure.
+    r"""Return a system whose memory fades exponentially with age, in addition to its measure.
 
     .. math:: A \to A - \gamma I, \qquad e^{tA} B \to e^{-\gamma t} e^{tA} B
 
@@ -229,12 +229,12 @@ def tilt(system: StateSpace, rate: float) -> StateSpace:
     system : StateSpace
         Continuous.
     rate : float
-        :math:`\gamma`, per unit of time; negative undoes a tilt.
+        :math:`\gamma`, per unit of time; a negative rate undoes a tilt.
 
     Returns
     -------
     StateSpace
-        Of the structure of `system`; the states are no longer those of its measure.
+        With the structure of `system` and without its measure.
 
     Raises
     ------
@@ -245,8 +245,9 @@ def tilt(system: StateSpace, rate: float) -> StateSpace:
 
     Notes
     -----
-    The input :math:`e^{-\gamma t} u` drives the tilted system to :math:`e^{-\gamma t}` times the state of the
-    plain one under u: the tilted memory of u is the plain memory of a signal that fades into the past.
+    The tilted system with the input :math:`e^{-\gamma t} u` has the state :math:`e^{-\gamma t} x`, where x is
+    the state of the original system with the input u. The tilted memory of u is the original memory of a
+    signal that fades into the past.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The kernels of many channels at once: one continuous system, a step and an output for each, as in S4."""
+"""The kernels of many channels: one continuous system with a step and an output for each, as in S4."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ def kernel_bank(
     alpha: float = 0.5,
     method: BankMethod = "auto",
 ) -> Array:
-    r"""Return the convolution kernels of many channels that share A and B, as a layer of S4 has them.
+    r"""Return the convolution kernels of many channels that share A and B, as in a layer of S4.
 
     .. math:: K_{ij} = C_i \bar A(dt_i)^j \bar B(dt_i) + D_i\,[j = 0]
 
     Parameters
     ----------
     system : StateSpace
-        Continuous system of n states. Its D is taken if its C is.
+        Continuous system of n states. Its D is used if its C is used.
     length : int
         Number of lags, at least 1.
     dt : array or numbers, shape (channels,)
         Steps, positive: host numbers, or an array of the library and on the device of the system.
     C : array, shape (channels, n), optional
-        Output of each channel, in place of the system's own C, of shape (channels, n), or (n,) for all. A
-        system built on NumPy follows it to its library and device.
+        Output of each channel. The default is the C of the system, of shape (channels, n), or (n,) for all
+        channels. A system built on NumPy is sent to the library and device of `C`.
     alpha : float
         Rule of the step, as in `gbt`: 1/2 is `bilinear`.
     method : {"auto", "doubling", "product"}
-        As in `kernel`. ``auto`` doubles, which is faster wherever measured.
+        As in `kernel`. ``auto`` is doubling, which was faster in all measurements.
 
     Returns
     -------
@@ -66,19 +66,19 @@ def kernel_bank(
     TypeError
         Not a StateSpace, arrays of two libraries or devices, or `length` not an integer.
     ValueError
-        A discrete system, one without output if `C` is missing, shapes that do not fit, a step that is not
-        positive, `alpha` outside [0, 1], an unknown method; for ``product``, a system without a structure, or
-        one that grows.
+        A discrete system, no output, shapes that do not fit, a step that is not positive, `alpha` outside
+        [0, 1], or an unknown method. For ``product`` also an unstable system, or one without a structure.
     SolveError
-        A kernel overflows: the system is unstable. The lags before are attached.
+        A kernel overflows: the system is unstable. The lags before the overflow are attached.
 
     Notes
     -----
-    Equal to ``kernel(gbt(system.with_output(C[i]), dt[i], alpha=alpha), length)`` to rounding. O(n^3 log
-    length + n^2 sqrt(length) + n length) for each channel, in stacked matrix products, some channels at a
-    time: beside the result, memory does not grow with their number. ``product`` has O(n length) on top of the
-    powers that truncate it, O(n^3 log length). Float32 is computed in float64 and rounded once: a lag errs by
-    half an eps and 1e-9 of the largest lag (JAX without x64 has no float64).
+    Row i equals ``kernel(gbt(system.with_output(C[i]), dt[i], alpha=alpha), length)`` to rounding. A channel
+    costs O(n^3 log length + n^2 sqrt(length) + n length), in stacked matrix products. Channels are processed
+    in groups, so the memory beyond the result does not grow with their number. ``product`` costs O(n length)
+    plus O(n^3 log length) for the powers that truncate the kernel. Float32 is computed in float64 and rounded
+    once: the error of a lag is half an eps of it plus 1e-9 of the largest lag (JAX without x64 has no
+    float64).
 
     References
     ----------

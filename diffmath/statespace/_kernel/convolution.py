@@ -26,13 +26,14 @@ def convolve(u: Array, K: Array, *, before: Array | None = None) -> Array:
     Parameters
     ----------
     u : array, shape (samples,), (samples, channels) or (batch, samples, channels)
-        Signal; time is the last axis but the channels.
+        Signal. Time is the last axis before the channels.
     K : array, shape (lags,) or (channels, lags)
-        Kernel; time is the last axis, as `kernel` returns it. One kernel serves all channels; row i of
-        several serves channel i; several kernels on a signal of one channel give one column each.
-    before : array, shape of `u` but for the number of samples, optional
-        Samples before the first, zero by default, for a signal that comes in parts; only the last
-        ``lags - 1`` count, so that is what to keep.
+        Kernel, as `kernel` returns it; time is the last axis. One kernel is used for all channels. Row i of
+        several kernels is used for channel i. Several kernels and a signal of one channel give one column for
+        each kernel.
+    before : array, shape of `u` except for the number of samples, optional
+        Samples before `u`, zero by default, for a signal that arrives in parts. Only the last ``lags - 1``
+        samples matter.
 
     Returns
     -------
@@ -44,16 +45,17 @@ def convolve(u: Array, K: Array, *, before: Array | None = None) -> Array:
     TypeError
         Not arrays, or arrays of two libraries or devices.
     ValueError
-        No sample, no lag, channels or a `before` that do not fit, a value not finite.
+        No samples, no lags, channels or a `before` that do not fit, or a value that is not finite.
     SolveError
-        The result overflows. The samples before are attached.
+        The result overflows. The samples before the overflow are attached.
 
     Notes
     -----
-    O((samples + lags) log lags) per channel: a signal much longer than the kernel is cut into blocks, whose
-    convolutions overlap and are added [2]_. The error is below
-    ``log2(samples + lags)`` eps of ``|u| |K|`` in the Euclidean norm, in either precision and also where y
-    itself is small: a fast transform rounds so many times (for noise, less than one eps was measured).
+    The cost is O((samples + lags) log lags) per channel. A signal much longer than the kernel is cut into
+    blocks, whose convolutions overlap and are added [2]_. The absolute error is below
+    ``log2(samples + lags)`` eps of ``|u| |K|`` in the Euclidean norm, in either precision, because a fast
+    transform has that many roundings in sequence. The relative error can be large where y is small. For noise
+    the measured error is below one eps.
 
     References
     ----------

@@ -35,8 +35,8 @@ def kernel(system: StateSpace, length: int, *, method: KernelMethod = "auto") ->
     method : {"auto", "powers", "doubling", "cauchy", "product"}
         ``powers`` multiplies by A once per lag. ``doubling`` squares A and doubles the block of known lags
         with every product. ``cauchy`` sums the spectrum in the unitary basis of `dplr`, with Woodbury's
-        identity for the low rank. ``product`` takes the spectrum from the structure, in O(n) per frequency.
-        ``auto`` takes what `kernel_method` returns: the powers for short kernels, and else doubling.
+        identity for the low rank. ``product`` computes the spectrum from the structure, O(n) per frequency.
+        ``auto`` uses the method that `kernel_method` returns: powers for short kernels, doubling for others.
 
     Returns
     -------
@@ -48,28 +48,30 @@ def kernel(system: StateSpace, length: int, *, method: KernelMethod = "auto") ->
     TypeError
         Not a StateSpace, or `length` not an integer.
     ValueError
-        A continuous system, one without output, `length` below 1, an unknown method; for ``cauchy`` and
-        ``product``, a system that `gbt` did not step (for ``product``: from one with a structure), or that
-        grows.
+        A continuous system, a system without output, `length` below 1, or an unknown method. For ``cauchy``
+        and ``product`` also an unstable system, or one that `gbt` did not step (for ``product``: from a
+        system with a structure).
     SolveError
-        The kernel overflows: the system is unstable. The lags before are attached.
+        The kernel overflows: the system is unstable. The lags before the overflow are attached.
 
     Notes
     -----
-    D is part of the kernel, at lag 0, so that ``convolve(u, kernel(system, len(u)))`` is `simulate` whatever
-    the system. Powers cost O(n^2 length) in `length` small products. Doubling writes
-    :math:`K_{im+l} = (C A^{im}) (A^l B)` with m about the square root of `length`: O(n^3 log length +
-    n^2 sqrt(length) + n length), all in large products; it is the fastest and the most accurate wherever
-    measured but for the shortest kernels, which is why ``auto`` takes it. The spectral methods evaluate
-    :math:`\hat K(w) = C (I - A^L) (I - wA)^{-1} B` at the L-th roots of unity and transform back: O(n^3 log
-    length) for the power, then O(n length). The error of ``product`` and ``cauchy`` is some n eps of the
-    largest lag. For many channels at once, see `kernel_bank`.
+    D is part of the kernel, at lag 0: ``convolve(u, kernel(system, len(u)))`` equals `simulate` for every
+    system. For many channels at once, see `kernel_bank`.
 
-    A float32 system is computed in float64, and every lag is rounded once. If `gbt` stepped it (`bilinear`,
-    ...), it is stepped again in float64, and a lag errs by half an eps and 1e-9 of the largest lag. The
-    matrices of any other system (`zoh`, your own) are taken as they are: what they lost when they were
-    rounded to float32 grows with the lags, to 1e-3 of the largest for 65,536. Step such a system in float64.
-    JAX without x64 has no float64, and errs like that in every case.
+    *Cost.* Powers take O(n^2 length), in `length` small products. Doubling computes
+    :math:`K_{im+l} = (C A^{im}) (A^l B)` with m near the square root of `length`: O(n^3 log length +
+    n^2 sqrt(length) + n length), all in large products. It was the fastest and most accurate method in all
+    measurements except for the shortest kernels. The spectral methods evaluate
+    :math:`\hat K(w) = C (I - A^L) (I - wA)^{-1} B` at the L-th roots of unity and transform back: O(n^3 log
+    length) for the power, then O(n length).
+
+    *Accuracy.* The error of ``product`` and ``cauchy`` is about n eps of the largest lag. A float32 system is
+    computed in float64, and every lag is rounded once. If `gbt` stepped it (`bilinear`, ...), it is stepped
+    again in float64, and the error of a lag is half an eps of it plus 1e-9 of the largest lag. Other systems
+    (`zoh`, your own) are used as given. The effect of the rounding of their matrices to float32 grows with
+    the lags, to 1e-3 of the largest for 65,536 lags; discretise such a system in float64. JAX without x64 has
+    no float64, and its error is like that for every system.
 
     References
     ----------
@@ -109,7 +111,7 @@ def kernel(system: StateSpace, length: int, *, method: KernelMethod = "auto") ->
 
 @on_its_device
 def kernel_method(system: StateSpace, length: int) -> Literal["powers", "doubling"]:
-    """Return the method that `kernel` takes by itself.
+    """Return the method that `kernel` uses for ``method="auto"``.
 
     Parameters
     ----------
@@ -121,7 +123,7 @@ def kernel_method(system: StateSpace, length: int) -> Literal["powers", "doublin
     Returns
     -------
     {"powers", "doubling"}
-        ``powers`` up to max(16, n) lags, ``doubling`` beyond.
+        ``powers`` up to max(16, n) lags, ``doubling`` for more.
 
     Raises
     ------
@@ -132,9 +134,9 @@ def kernel_method(system: StateSpace, length: int) -> Literal["powers", "doublin
 
     Notes
     -----
-    The rule is that of the times measured for 4 to 512 states and 16 to 65,536 lags, with and without a
-    structure (see the benchmarks): squarings of A, on which doubling spends its time, run at the full speed
-    of matrix products, and both spectral methods need as many of them to truncate.
+    The rule follows from times measured for 4 to 512 states and 16 to 65,536 lags, with and without a
+    structure (see the benchmarks). Doubling spends its time on squarings of A, which run at the full speed of
+    matrix products. Both spectral methods need as many squarings, to truncate the kernel.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-r"""The resolvent of a diagonal minus a low rank, free of division at every frequency.
+r"""The resolvent of a diagonal matrix minus a matrix of low rank.
 
-Every rational step of :math:`x' = Ax + Bu` leads to :math:`C (pI - gA)^{-1} B` with numbers p and g: a
-frequency of the continuous system is :math:`p = i\omega, g = 1`, and a generalised bilinear step has
+The transfer function of every rational step of :math:`x' = Ax + Bu` is :math:`C (pI - gA)^{-1} B` with
+numbers p and g. The continuous system has :math:`p = i\omega, g = 1`, and a generalised bilinear step has
 :math:`p = 1 - w, g = dt\,(\alpha + (1 - \alpha) w)` at :math:`w = z^{-1}`. The quotient p / g, which is
-infinite at the Nyquist frequency of the bilinear rule, is never formed.
+infinite at the Nyquist frequency of the bilinear rule, is not formed.
 """
 
 from __future__ import annotations

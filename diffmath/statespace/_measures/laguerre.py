@@ -41,8 +41,8 @@ def lagt(
         p A_{nn} = -\frac{1+\beta}{2}, \quad p B_n = \sqrt{\frac{\gamma_n}{\zeta\,\Gamma(\alpha+1)}}, \quad
         \gamma_n = \binom{n+\alpha}{n}, \quad \zeta = \frac{\Gamma(1-\alpha)}{\beta^{1-\alpha}}
 
-    with the timescale p. The state is :math:`c_n(t) = \frac1p \int_0^\infty u(t-s)\,K_n(s/p)\,ds`,
-    :math:`K_n(s) = \zeta^{-1/2} \sqrt{n!/\Gamma(n+\alpha+1)}\,L_n^{(\alpha)}(s)\,e^{-(1+\beta)s/2}`, exactly.
+    with the timescale p. The state is exactly :math:`c_n(t) = \frac1p \int_0^\infty u(t-s)\,K_n(s/p)\,ds`
+    with :math:`K_n(s) = \zeta^{-1/2} \sqrt{n!/\Gamma(n+\alpha+1)}\,L_n^{(\alpha)}(s)\,e^{-(1+\beta)s/2}`.
 
     Parameters
     ----------
@@ -51,11 +51,11 @@ def lagt(
     alpha : float
         In (-1, 1).
     beta : float
-        Not negative: 1 is the LagT of the HiPPO paper; 0, with :math:`\zeta = 1`, that of its code, the
+        Not negative. 1 is the LagT of the HiPPO paper. 0, with :math:`\zeta = 1`, is that of its code: the
         orthonormal Laguerre functions.
     timescale : float
         p, the unit of time of the measure; positive. With ``beta=0`` the kernels oscillate up to the age
-        ``4 * order * timescale`` and vanish beyond.
+        ``4 * order * timescale`` and decay beyond it.
     like : array, optional
         Array that gives the library, the device and the precision; NumPy float64 by default.
     dtype : dtype, optional
@@ -64,8 +64,7 @@ def lagt(
     Returns
     -------
     StateSpace
-        A (order, order), a lower triangle, and B (order,), continuous, of lower-cumulative
-        structure.
+        A (order, order), lower triangular, and B (order,), continuous, of lower-cumulative structure.
 
     Raises
     ------
@@ -76,10 +75,9 @@ def lagt(
 
     Notes
     -----
-    The gauge is orthonormal under the weight :math:`s^{-\alpha} e^{-\beta s}/\zeta`, that of "glagt" in the
-    HiPPO code. The history is read back as :math:`\hat u(t - ps) = \sum_n c_n g_n(s)`, where :math:`g_n` is
-    :math:`K_n` over the weight, from the age 0 on: nothing runs backwards. `symbolic.lagt` derives the
-    matrices.
+    The gauge is orthonormal under the weight :math:`s^{-\alpha} e^{-\beta s}/\zeta`, the weight of "glagt" in
+    the HiPPO code. The history is :math:`\hat u(t - ps) = \sum_n c_n g_n(s)`, where :math:`g_n` is
+    :math:`K_n` divided by the weight and s = 0 is now. `symbolic.lagt` derives the matrices.
 
     References
     ----------

@@ -24,7 +24,7 @@ __all__ = ["FouS", "fous"]
 
 @on_its_device
 def fous(order: int, *, like: Array | None = None, dtype: Any = None) -> StateSpace:
-    r"""Return FouS: the Fourier series of the whole past, as far as a linear equation can keep it.
+    r"""Return FouS: the Fourier series of the whole past, by a truncated equation.
 
     .. math:: t\,c'(t) = A c(t) + B u(t), \qquad A_{nk} = -\int_0^1 (s\,g_n)'(s)\,g_k(s)\,ds, \quad
         B = b = (1, \sqrt2, 0, \sqrt2, 0, \ldots)
@@ -54,10 +54,10 @@ def fous(order: int, *, like: Array | None = None, dtype: Any = None) -> StateSp
 
     Notes
     -----
-    The equation is truncated: the derivatives of the kernels leave their span, and A is their projection.
-    All eigenvalues have real part -1, and the eigenvectors stay well conditioned, which those of the exact
-    scaled memories do not. The gauge is orthonormal and there is no unit of time. `symbolic.fous` derives the
-    matrices, with the norm of what is cut off.
+    The derivatives of the kernels are not in the span of the kernels; A is their projection. All eigenvalues
+    have real part -1, and the eigenvectors are well conditioned, unlike those of the exact scaled memories.
+    The gauge is orthonormal, and there is no unit of time. `symbolic.fous` derives the matrices and the norm
+    of the truncated part.
 
     References
     ----------

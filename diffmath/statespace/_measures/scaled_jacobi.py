@@ -24,20 +24,20 @@ __all__ = ["JacS", "jacobi_matrices", "jacobi_older", "jacobi_structure", "jacs"
 
 @on_its_device
 def jacs(order: int, beta: float, *, like: Array | None = None, dtype: Any = None) -> StateSpace:
-    r"""Return JacS: a scaled measure that prefers the present by a power, of which LegS is beta = 0.
+    r"""Return JacS: a scaled measure that weights the history by a power; LegS is beta = 0.
 
     .. math:: t\,c'(t) = A c(t) + B u(t), \qquad A_{nk} = -\sqrt{(2n+\beta+1)(2k+\beta+1)}\ (k < n), \quad
         A_{nn} = -(n+\beta+1), \quad B_n = \sqrt{2n+\beta+1}
 
     The state :math:`c_n(t) = \int_0^1 u(ts)\,\sqrt{2n+\beta+1}\,P_n^{(0,\beta)}(2s-1)\,s^\beta\,ds` holds the
-    best polynomial under the weight :math:`s^\beta`; nothing is truncated.
+    coefficients of the best polynomial under the weight :math:`s^\beta`. The equation is exact.
 
     Parameters
     ----------
     order : int
         Number of coefficients, at least 1.
     beta : float
-        Greater than -1; positive prefers the present.
+        Greater than -1. Positive values weight recent times more.
     like : array, optional
         Array that gives the library, the device and the precision; NumPy float64 by default.
     dtype : dtype, optional
@@ -57,9 +57,9 @@ def jacs(order: int, beta: float, *, like: Array | None = None, dtype: Any = Non
 
     Notes
     -----
-    The gauge is orthonormal and there is no unit of time. `symbolic.jacs` derives the matrices. Read as a
-    time-invariant system, the impulse responses are :math:`e^{-(\beta+1)t} \sqrt{2n+\beta+1}
-    P_n^{(0,\beta)}(2e^{-t} - 1)`.
+    The gauge is orthonormal, and there is no unit of time. `symbolic.jacs` derives the matrices. The
+    time-invariant system :math:`x' = A x + B u` has the impulse responses
+    :math:`e^{-(\beta+1)t} \sqrt{2n+\beta+1} P_n^{(0,\beta)}(2e^{-t} - 1)`.
 
     Examples
     --------

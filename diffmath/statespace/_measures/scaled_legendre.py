@@ -26,13 +26,13 @@ __all__ = ["LegS", "legs"]
 
 @on_its_device
 def legs(order: int, *, like: Array | None = None, dtype: Any = None) -> StateSpace:
-    r"""Return HiPPO-LegS: the scaled Legendre measure, which remembers the whole history evenly.
+    r"""Return HiPPO-LegS: the scaled Legendre measure, which weights the whole history uniformly.
 
     .. math:: t\,c'(t) = A c(t) + B u(t), \qquad
         A_{nk} = -\sqrt{(2n+1)(2k+1)}\ (k < n), \quad A_{nn} = -(n+1), \quad B_n = \sqrt{2n+1}
 
     The state :math:`c_n(t) = \int_0^1 u(ts) \sqrt{2n+1} P_n(2s-1)\,ds` holds the coefficients of the best
-    polynomial of degree ``order - 1`` for the history on :math:`[0, t]`; nothing is truncated.
+    polynomial of degree ``order - 1`` for the history on :math:`[0, t]`. The equation is exact.
 
     Parameters
     ----------
@@ -57,9 +57,9 @@ def legs(order: int, *, like: Array | None = None, dtype: Any = None) -> StateSp
 
     Notes
     -----
-    Signs and scale are those of the S4 code: A includes the minus of the paper's
-    :math:`c' = -A c/t + B u/t`. `memorize` steps this equation in :math:`\ln t`; read as the time-invariant
-    system :math:`x' = A x + B u` it is the A of S4, with impulse responses
+    Signs and scale are those of the S4 code: A includes the minus sign of the paper's
+    :math:`c' = -A c/t + B u/t`. `memorize` steps this equation in :math:`\ln t`. S4 uses the same A in the
+    time-invariant system :math:`x' = A x + B u`, whose impulse responses are
     :math:`e^{-t} \sqrt{2n+1} P_n(2e^{-t} - 1)`.
 
     References
@@ -100,7 +100,7 @@ class LegS(ScaledMeasure):
         return log_time_bilinear(u, c, 0.0, heard, every, ahead)
 
     def project(self, u: Array, order: int, step: float) -> Array:
-        """As every measure; Legendre polynomials are even or odd, so half of the knots are enough."""
+        """Like any measure, but from half of the knots: Legendre polynomials are even or odd."""
         knots, jumps = _fold(u)
         moments = sums_over_knots(knots, jumps, lambda x: legendre(asarray_like(x, u)), order + 1)
         moments = [float(s) * moment for s, moment in zip(legendre_scales(order + 1), moments, strict=True)]

@@ -1,4 +1,4 @@
-"""FouT and FouD: a Fourier series of a sliding window, and of a past that fades by whole windows."""
+"""FouT and FouD: the Fourier series of a sliding window, and of a past that fades by whole windows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def fout(
     .. math:: c'(t) = A c(t) + B u(t), \qquad \theta A = J - 2 b b^\mathsf{T}, \quad \theta B = 2 b, \quad
         b = (1, \sqrt2, 0, \sqrt2, 0, \ldots)
 
-    where J turns the cosine and the sine of n waves by :math:`2\pi n`. The state holds
+    where J rotates the cosine and the sine of n waves at the rate :math:`2\pi n`. The state holds
     :math:`\frac1\theta \int_0^\theta u(t-s)\,g(s/\theta)\,ds` with the basis
     :math:`g(s) = (1, \sqrt2\cos 2\pi s, \sqrt2\sin 2\pi s, \sqrt2\cos 4\pi s, \ldots)`.
 
@@ -54,8 +54,8 @@ def fout(
     theta : float
         Length of the window, in the unit of time of the model; positive.
     as_published : bool
-        The matrices of the HiPPO paper, :math:`\theta A = J - b b^\mathsf{T}` and :math:`\theta B = b`. They
-        are no window: see Notes.
+        Use the matrices of the HiPPO paper, :math:`\theta A = J - b b^\mathsf{T}` and :math:`\theta B = b`.
+        Their memory is not a window: see Notes.
     like : array, optional
         Array that gives the library, the device and the precision; NumPy float64 by default.
     dtype : dtype, optional
@@ -76,10 +76,10 @@ def fout(
 
     Notes
     -----
-    At the joint of the window's two ends a Fourier series converges to their mean. The true window takes
-    what is forgotten as twice the series minus u(t) [2]_; the paper [1]_ took the series itself, so that its
-    memory of the windows before is 2/3, 2/9, 2/27, ...: `foud` with retention 1/3. The window of the S4 code
-    is ``theta=2``. `symbolic.fout` derives both.
+    A Fourier series converges to the mean of its two ends. The true window therefore estimates the input that
+    leaves as twice the series minus u(t) [2]_. The paper [1]_ uses the series itself. The weights of the last
+    window and of those before are then 2/3, 2/9, 2/27, ...: this is `foud` with retention 1/3. The window of
+    the S4 code is ``theta=2``. `symbolic.fout` derives both.
 
     References
     ----------
@@ -104,7 +104,7 @@ def fout(
 def foud(
     order: int, retention: float, theta: float = 1.0, *, like: Array | None = None, dtype: Any = None
 ) -> StateSpace:
-    r"""Return Fourier decay: the past folded into one window, every window remembered less than the next.
+    r"""Return Fourier decay: the past folded into one window, with a weight that falls from window to window.
 
     .. math:: c'(t) = A c(t) + B u(t), \qquad \theta A = J - \kappa\,b b^\mathsf{T}, \quad
         \theta B = \kappa\,b, \quad \kappa = \frac{2(1-r)}{1+r}
@@ -117,7 +117,8 @@ def foud(
     order : int
         Number of coefficients: odd, for whole pairs of cosine and sine.
     retention : float
-        r, in [0, 1): what is left of a memory one window later. 0 is `fout`, 1/3 is `fout` as published.
+        r, in [0, 1): the part of the memory that is left one window later. 0 is `fout`, 1/3 is `fout` as
+        published.
     theta : float
         Length of the window, in the unit of time of the model; positive.
     like : array, optional
@@ -175,7 +176,7 @@ class _FourierWindow(TranslatedMeasure):
         partner = np.where(n == 0, 0, np.where(n % 2 == 1, n + 1, n - 1))
         turn = np.where(n == 0, 0.0, np.where(n % 2 == 1, -1.0, 1.0)) * (2.0 * np.pi) * ((n + 1) // 2)
         present = np.sqrt(fourier_present_squared(order))
-        # kappa is shared out so that l is a multiple of B.
+        # kappa is part of l, so that l is a multiple of B.
         left = (self.kappa / self.length) * present
         return BlockDiagonal(0.0 * turn, turn / self.length, partner, left, present)
 

@@ -31,13 +31,14 @@ __all__ = ["LegT", "legendre_window", "legt"]
 
 @on_its_device
 def legt(order: int, theta: float = 1.0, *, like: Array | None = None, dtype: Any = None) -> StateSpace:
-    r"""Return HiPPO-LegT: the translated Legendre measure, which remembers a sliding window.
+    r"""Return HiPPO-LegT: the translated Legendre measure, which weights a sliding window uniformly.
 
     .. math:: c'(t) = A c(t) + B u(t), \qquad
         A_{nk} = -\frac{\sqrt{(2n+1)(2k+1)}}{\theta} \{1\ (k \le n);\ (-1)^{n-k}\ (k > n)\}, \quad
         B_n = \frac{\sqrt{2n+1}}{\theta}
 
-    The state tends to :math:`\frac1\theta \int_0^\theta u(t-s) \sqrt{2n+1}\,P_n(1-2s/\theta)\,ds`: the best
+    For growing `order` the state converges to
+    :math:`\frac1\theta \int_0^\theta u(t-s) \sqrt{2n+1}\,P_n(1-2s/\theta)\,ds`, the coefficients of the best
     polynomial of degree ``order - 1`` for the last `theta` units of time.
 
     Parameters
@@ -65,12 +66,12 @@ def legt(order: int, theta: float = 1.0, *, like: Array | None = None, dtype: An
 
     Notes
     -----
-    The only approximation is the end: what leaves the window is taken from the polynomial itself, a delay by
-    the Pade approximant [order - 1 / order]. It is accurate where `order` exceeds about half of theta times
-    the angular frequency.
+    The only approximation is at the old end of the window: the input that leaves is replaced by the value of
+    the polynomial there. This is a delay by the Pade approximant [order - 1 / order]. It is accurate if
+    `order` exceeds about half of theta times the angular frequency.
 
-    The gauge is orthonormal: the "legt" of the HiPPO code is ``theta=1`` and that of the S4 code
-    ``theta=2``; `change_gauge` leads to the others, the Legendre Memory Unit's among them.
+    The gauge is orthonormal. The "legt" of the HiPPO code is ``theta=1``, and that of the S4 code is
+    ``theta=2``. `change_gauge` gives other conventions, such as that of the Legendre Memory Unit.
     `symbolic.legt` derives the matrices.
 
     References

@@ -1,4 +1,4 @@
-"""The basis that a memory is read back with: one row of numbers for each moment of the past."""
+"""The basis of a memory: the row of numbers that reads one moment of the past."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["basis", "read_rows"]
 
 @on_its_device
 def basis(system: StateSpace, t: Any) -> Array:
-    r"""Return what the states of a memory are multiplied by to read it: its basis functions.
+    r"""Return the basis functions of a memory, which read its states at moments of the past.
 
     .. math:: \hat u(t) = \sum_n g_n(t)\,c_n
 
@@ -28,26 +28,27 @@ def basis(system: StateSpace, t: Any) -> Array:
     system : StateSpace
         Continuous system of n states with a measure, in any gauge.
     t : array, shape (times,)
-        Moments of the past, 1 being now, as `reconstruct` takes them. Host numbers, or an array of the
-        library and on the device of the system.
+        Moments of the past as in `reconstruct`; 1 is now. Host numbers, or an array of the library and the
+        device of the system.
 
     Returns
     -------
     array, shape (times, n)
-        Row i reads the memory at ``t[i]``, in the dtype and on the device of the system: an output C.
+        Row i reads the memory at ``t[i]`` and can be used as an output C. In the dtype and on the device of
+        the system.
 
     Raises
     ------
     TypeError
         Not a StateSpace, or `t` on another device.
     ValueError
-        A system without a measure, `t` outside of what is remembered, a value not finite.
+        A system without a measure, a `t` outside the remembered range, or a value that is not finite.
     SolveError
         The polynomials overflow.
 
     Notes
     -----
-    With :math:`t = 1 - age/length`, the length being the elapsed time, `theta` or `timescale`:
+    With :math:`t = 1 - age/length`, where the length is the elapsed time, `theta` or `timescale`:
 
     ============================= ===============================================================
     measure                       :math:`g_n(t)`
@@ -61,11 +62,11 @@ def basis(system: StateSpace, t: Any) -> Array:
     ============================= ===============================================================
 
     In another gauge, :math:`c' = \Lambda c`, the rows are :math:`g\,\Lambda^{-1}`. Three-term recurrences and
-    rotations, O(n times); for host `t` in double precision whatever the dtype.
+    rotations compute them in O(n times). A host `t` is evaluated in double precision for every dtype.
 
     Examples
     --------
-    A delay line of half a window, and the mean of a window, are outputs of one memory:
+    One memory with two outputs, the value at the old end of the window and the value half a window ago:
 
     >>> import numpy as np
     >>> from diffmath import statespace as ss
@@ -81,14 +82,14 @@ def basis(system: StateSpace, t: Any) -> Array:
 
 
 def read_rows(measure: Measure, order: int, t: Any, like: Array, name: str) -> Array:
-    """Return the basis (times, order) in the gauge of the measure, beside `like`, that has this name."""
+    """Return the basis (times, order) in the gauge of the measure, on the device of `like`."""
     if not compat.is_array_api_obj(t) or compat.is_numpy_array(t):
         t = np.array(t)
     else:
         array_namespace(like, t, names=[name, "t"])
     t = check_array("t", t, ndim=1)
     _refuse_outside(measure, t)
-    # What overflows is reported by who sums it.
+    # The caller reports an overflow.
     with ignore_overflow():
         rows = measure.rows_to_gauge(measure.basis(order, t))
         if compat.is_numpy_array(rows):

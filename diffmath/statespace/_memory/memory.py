@@ -1,4 +1,4 @@
-"""Online memory: the coefficients of what has been heard so far, updated at every sample."""
+"""Online memory: the coefficients of the signal so far, updated at every sample."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def memorize(
     state: Array | None = None,
     heard: int = 0,
 ) -> Array:
-    r"""Remember a signal while it arrives: the coefficients of its past after every sample.
+    r"""Update the coefficients of a signal's past at every sample.
 
     .. math:: c_k = \bar A(h_k)\,c_{k-1} + \bar B(h_k)\,u_k, \qquad
         h_k = \ln\frac{k+1}{k} \ \text{(scaled measures)} \quad\text{or}\quad h_k = dt
@@ -60,21 +60,21 @@ def memorize(
     system : StateSpace
         Continuous system of n states with a measure (`legs`, `legt`, `lagt`, ...), in any gauge.
     u : array, shape (samples,), (samples, channels) or (batch, samples, channels)
-        Samples; u_k is the signal on the cell from k to k + 1. The number of axes tells the forms apart: one
-        run of one channel, ``u[None, :, None]`` if it must have all three.
+        Samples; u_k is the signal on the cell from k to k + 1. The number of axes decides which form is
+        meant. One run of one channel with all three axes is ``u[None, :, None]``.
     method : callable or str
         Discretization ``method(system, h)`` or its name: `bilinear`, `zoh`, ...
     every : int
-        Keep the coefficients after every so many samples of `u`: 1 keeps all, the number of samples the last
-        only, which is what the next call carries on from.
+        Keep the coefficients after every `every` samples of `u`. 1 keeps all rows. The number of samples
+        keeps the last row only, which is the `state` for the next chunk.
     dt : float, optional
-        Length of a sample, in the unit of `theta` or `timescale`; 1 by default: ``legt(64, theta=1000)``
-        remembers 1000 samples. The scaled measures, `legs`, `jacs` and `fous`, have no unit of time and
-        refuse it.
+        Length of a sample, in the unit of `theta` or `timescale`. The default is 1, so
+        ``legt(64, theta=1000)`` remembers 1000 samples. The scaled measures (`legs`, `jacs`, `fous`) have no
+        unit of time and refuse `dt`.
     state : array, shape (n,), (channels, n) or (batch, channels, n), optional
-        Coefficients to carry on from, as a row that was kept; (n,) serves every channel.
+        Coefficients to continue from: a row of an earlier call. Shape (n,) is used for every channel.
     heard : int
-        Number of samples that `state` has heard. Scaled measures need it, the others do not.
+        Number of samples before `u`, which `state` already contains. Only scaled measures need it.
 
     Returns
     -------
@@ -85,48 +85,50 @@ def memorize(
     Raises
     ------
     TypeError
-        Not a StateSpace or not an array, a `method` that is none, an `every` or `heard` that is no integer,
-        or a system or a `state` on another device than `u`.
+        Not a StateSpace, not an array, not a discretization `method`, an `every` or `heard` that is not an
+        integer, or a system or `state` on another device than `u`.
     ValueError
-        A discrete system or one without a measure, no sample, a value not finite, `every` below 1 or beyond
-        the samples, `dt` not positive, or given to a scaled measure, a `state` of another shape, or `heard`
-        without `state` (for a scaled measure also `state` without `heard`).
+        A discrete system, a system without a measure, no samples, a value that is not finite, `every` below 1
+        or above the number of samples, a `dt` that is not positive, a `dt` for a scaled measure, a `state` of
+        the wrong shape, `heard` without `state`, or `state` without `heard` for a scaled measure.
     SolveError
-        The coefficients overflow. The rows before are attached, a batch as further channels.
+        The coefficients overflow. The rows before the overflow are attached, with a batch as extra channels.
 
     Notes
     -----
-    *Scaled measures* obey :math:`t\,c' = A c + B u`, which does not depend on time once the clock is
-    :math:`\ln t`; sample k lasts from :math:`\ln k` to :math:`\ln(k+1)`. Stepping by this h_k, rather than by
-    1/k as published [1]_, costs the same and cuts the error by an order of magnitude and more. The start is
-    exact: a constant history is a multiple of the first basis function. *Windows and endless measures* step
-    by `dt` from nothing, zero, before the first sample.
+    *Scaled measures* obey :math:`t\,c' = A c + B u`. In the time :math:`\ln t` this equation has constant
+    coefficients, and sample k lasts from :math:`\ln k` to :math:`\ln(k+1)`. The published steps are 1/k [1]_.
+    The steps h_k cost the same and reduce the error by a factor of ten or more. The first sample is exact,
+    because a constant history is a multiple of the first basis function. *Windows and endless measures* step
+    by `dt` and start from zero.
 
-    Sampling one signal L times, `bilinear` ends within O(L^-2) of the exact coefficients, `project`, of a
-    measure that closes exactly (`legs`, `jacs`, `lagt`); for the scaled ones if the signal starts level, and
-    within O(L^-2 log L) if it starts with a slope: the early steps, long in :math:`\ln t`, all add alike.
-    A wave of W periods in a window of S samples is off by about :math:`(2 \pi W)^3 / (12 S^2)`, its phase
-    mostly. `zoh` is exact for the step signal: take it for windows of few samples. What the closure of a
-    window adds does not depend on the step, see `project`; what n coefficients resolve, `reconstruct`. Steps
-    of `forward_euler` explode in a `legt` window of fewer than 1.3 n, 2.2 n, 3.7 n and 6.2 n samples for
-    n = 4, 8, 16 and 32; those of `bilinear` and `zoh` never do.
+    *Accuracy.* Let one signal be sampled L times, and let the measure close exactly (`legs`, `jacs`, `lagt`).
+    The result of `bilinear` is within O(L^-2) of the exact coefficients, which `project` returns. For scaled
+    measures this holds if the signal starts with zero slope. Otherwise the error is O(L^-2 log L), because
+    the early steps, which are long in :math:`\ln t`, contribute equally. A wave of W periods in a window of S
+    samples has an error of about :math:`(2 \pi W)^3 / (12 S^2)`, mostly in its phase. `zoh` is exact for the
+    step signal; use it for windows of few samples. The closure of a window adds an error that does not depend
+    on the step, see `project`. For what n coefficients resolve, see `reconstruct`.
 
-    Chunks carry on: ``memorize(s, u[:k], every=k)[-1]`` as `state`, with ``heard=k``, gives the rest of the
-    run to rounding. `every` counts anew in each.
+    *Stability.* `bilinear` and `zoh` are always stable. `forward_euler` is unstable in a `legt` window of
+    fewer than 1.3 n, 2.2 n, 3.7 n and 6.2 n samples for n = 4, 8, 16 and 32.
 
-    A `bilinear` step is O(n) per channel with numba, compiled in lanes over samples or channels, on as many
-    threads as it is set to, for every measure but two: `fous` takes its n modes, found once in O(n^3), at
-    O(n) a sample and O(n^2) a row kept, and `lagt` with an alpha the matrix below. Without numba, scaled
-    measures step O(n) in turns over all rows at once, of which a block of B samples takes B + n; the others,
-    and any other `method` with them, form the matrix of a step once, O(n^3), and take blocks of samples in
-    matrix products: O(n) a sample, and O(n^2) a row kept, or for every 128 samples. Any other `method` for a
-    scaled measure takes a dense step at every sample, typically O(n^3). Gauges are applied to the rows kept,
-    O(n) each, or O(n^2) if they are full matrices.
+    *Chunks.* Pass ``memorize(s, u[:k], every=k)[-1]`` as `state`, with ``heard=k``, to continue a run. The
+    result equals the single run to rounding. `every` counts from the start of each chunk.
 
-    Beside `u` and the rows kept, memory does not grow with the number of samples, but for a copy of `u` and
-    one number each. Under a JAX transformation a run is `jax.lax.scan`: its time to compile does not depend
-    on the number of samples, and scaled measures hold all states before they choose the rows to keep. A
-    scaled measure by any other `method` than `bilinear` refuses a tracer by name.
+    *Cost.* With numba, a `bilinear` step is O(n) per channel, vectorised over samples or channels, and it
+    uses the threads of numba. There are two exceptions. `fous` uses its n modes, found once in O(n^3): O(n)
+    per sample and O(n^2) per kept row. `lagt` with a nonzero alpha uses the matrix of a step, as below.
+    Without numba, scaled measures also take O(n) per sample, as a wavefront over the coefficients. The other
+    measures, and all other methods, form the matrix of a step once, in O(n^3), and process blocks of samples
+    as matrix products: O(n) per sample, and O(n^2) per kept row or per 128 samples. Methods other than
+    `bilinear` take a dense step at every sample of a scaled measure, typically O(n^3). A gauge costs O(n) per
+    kept row, or O(n^2) if it is a full matrix.
+
+    *Memory.* Beyond `u` and the kept rows, the call needs one copy of `u` and one number per sample. Under a
+    JAX transformation the run is a `jax.lax.scan`, so its compile time does not depend on the number of
+    samples; scaled measures then store all states before they select the kept rows. For a scaled measure,
+    methods other than `bilinear` refuse JAX tracers.
 
     References
     ----------
@@ -145,7 +147,7 @@ def memorize(
     >>> ss.memorize(ss.legs(4), np.ones((100, 2)), every=25).shape  # after 25, 50, 75 and 100 samples
     (4, 2, 4)
 
-    A window over the last 50 samples, in two chunks:
+    A window of the last 50 samples, in two chunks:
 
     >>> u, window = np.sin(0.1 * np.arange(200.0)), ss.legt(6, theta=50)
     >>> half = ss.memorize(window, u[:100], every=100)[-1]

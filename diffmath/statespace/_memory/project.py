@@ -1,4 +1,4 @@
-"""The exact memory, computed afterwards: the projection of a sampled signal onto the kernels of a measure."""
+"""The exact memory of a complete signal: its projection onto the kernels of a measure."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def project(system: StateSpace, u: Array, *, dt: float | None = None) -> Array:
     Parameters
     ----------
     system : StateSpace
-        Continuous system with a measure (`legs`, `legt`, `lagt`, ...), in any gauge; only its measure and its
-        order count.
+        Continuous system with a measure (`legs`, `legt`, `lagt`, ...), in any gauge. Only its measure and its
+        order are used.
     u : array, shape (samples,), (samples, channels) or (batch, samples, channels)
-        Samples; u_k is the signal on a whole cell. Of `legs`, `jacs` and `fous` the cell is
-        ``[k, k + 1) / samples`` of the history; otherwise it lasts `dt`, the last one ends now, and there is
-        nothing, zero, before the first.
+        Samples; u_k is the signal on a whole cell. For `legs`, `jacs` and `fous` the cell is
+        ``[k, k + 1) / samples`` of the history. For the others a cell lasts `dt`, the last one ends now, and
+        the signal is zero before the first.
     dt : float, optional
         Length of a sample, in the unit of `theta` or `timescale`; 1 by default. Scaled measures have no unit
-        of time and refuse it.
+        of time and refuse `dt`.
 
     Returns
     -------
@@ -46,27 +46,30 @@ def project(system: StateSpace, u: Array, *, dt: float | None = None) -> Array:
     TypeError
         Not a StateSpace or not an array, or `dt` not a number.
     ValueError
-        A discrete system or one without a measure, no sample, a value not finite, `dt` not positive, or given
-        to a scaled measure.
+        A discrete system, a system without a measure, no samples, a value that is not finite, a `dt` that is
+        not positive, or a `dt` for a scaled measure.
     SolveError
         The coefficients overflow.
 
     Notes
     -----
-    No discretisation error, and no end closure: `legs`, `jacs` and `lagt` close exactly, and `memorize` with
-    `zoh` gives the same numbers. The windows' systems do not know what leaves them and tend to these numbers
-    with the order: `legt` faster than any power once the order exceeds half of theta times the angular
-    frequency, `fout` and `foud` like 1 / order. `fous`, whose kernels are truncated, comes closer by a fifth
-    with every doubling of the order; its mean is exact.
+    The result has no discretisation error and no closure error. `legs`, `jacs` and `lagt` close exactly:
+    `memorize` with `zoh` gives the same numbers. The systems of windows approximate the input that leaves the
+    window, and their states converge to these numbers as the order grows. `legt` converges faster than any
+    power once the order exceeds half of theta times the angular frequency; `fout` and `foud` converge like
+    1 / order. The kernels of `fous` are truncated: its error falls by a fifth with every doubling of the
+    order, and its mean is exact.
 
     The integral is summed by parts, :math:`c_n = \sum_k (u_{k-1} - u_k)\,\bar K_n(s_k)` over the joints of
-    the cells, with :math:`\bar K_n` the integral of the kernel over all that is older. So smooth signals lose
-    little to cancellation. :math:`\bar K` is a difference of two Legendre polynomials,
+    the cells, where :math:`\bar K_n` is the integral of the kernel over all older times. Smooth signals
+    therefore lose little to cancellation. :math:`\bar K` is a difference of two Legendre polynomials,
     :math:`s^{\beta+1}(1-s)` times a Jacobi polynomial (Rodrigues), a solve with the lower triangle of LagT
-    (:math:`K' = A K`, so :math:`\bar K = -A^{-1} K`), or a sine. A few vector operations over the samples per
-    coefficient, in blocks; half of them for `legs`, whose knots are symmetric. Memory for a few copies of
-    `u`. A float32 signal is summed in float64 and the coefficients are rounded once, within half an eps each
-    and 1e-10 of the largest sample (JAX without x64 has no float64).
+    (:math:`K' = A K`, so :math:`\bar K = -A^{-1} K`), or a sine.
+
+    The cost is a few vector operations over the samples per coefficient, in blocks, and half of that for
+    `legs`, whose knots are symmetric. The memory is a few copies of `u`. A float32 signal is summed in
+    float64, and each coefficient is rounded once: the error is half an eps of it plus 1e-10 of the largest
+    sample (JAX without x64 has no float64).
 
     References
     ----------
@@ -79,14 +82,14 @@ def project(system: StateSpace, u: Array, *, dt: float | None = None) -> Array:
     >>> from diffmath import statespace as ss
     >>> ss.project(ss.legs(2), np.array([0.0, 1.0])).round(4)
     array([0.5  , 0.433])
-    >>> ss.project(ss.legt(2, theta=3.0), np.ones(100)).round(12) + 0.0  # of the last three
+    >>> ss.project(ss.legt(2, theta=3.0), np.ones(100)).round(12) + 0.0  # the last three samples
     array([1., 0.])
     """
     measure = require_measure(system, "project")
     channels, step = as_channels(u), sample_length(measure, dt) / measure.length
     xp, precision = array_namespace(channels), channels.dtype
     with ignore_overflow():
-        # Over 1e6 jumps of a rough signal, single precision would lose a tenth of the sum.
+        # In single precision a sum over 1e6 jumps of a rough signal has an error of a tenth.
         wide = xp.astype(channels, widest_dtypes(channels)[0], copy=False)
         coefficients = measure.to_gauge(measure.project(wide, system.order, step))[None, ...]
         coefficients = xp.astype(coefficients, precision, copy=False)

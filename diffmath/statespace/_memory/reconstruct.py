@@ -1,4 +1,4 @@
-"""The way back: the history that the states of a memory stand for."""
+"""Reconstruction: the history that the states of a memory represent."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def reconstruct(system: StateSpace, c: Array, t: Any) -> Array:
     c : array, shape (..., n)
         Coefficients, as `memorize` and `project` return them.
     t : array, shape (times,)
-        Moments of the past; 1 is now. The length is the time elapsed (`legs`, `jacs`, `fous`) or the window
-        `theta` (`legt`, `fout`), and t in [0, 1] with 0 its oldest end; or the `timescale` of `lagt`, and t
-        any number up to 1. `foud` folds the past into one window, t in [0, 1]. Host numbers, or an array of
-        the library and on the device of `c`.
+        Moments of the past; 1 is now. For `legs`, `jacs` and `fous` the length is the elapsed time, and for
+        `legt` and `fout` the window `theta`; t lies in [0, 1], and 0 is the oldest end. For `lagt` the length
+        is the `timescale`, and t is any number up to 1. `foud` folds the past into one window, and t lies in
+        [0, 1]. Host numbers, or an array of the library and the device of `c`.
 
     Returns
     -------
@@ -42,34 +42,35 @@ def reconstruct(system: StateSpace, c: Array, t: Any) -> Array:
     TypeError
         Not a StateSpace or not an array, or `t` on another device than `c`.
     ValueError
-        A discrete system or one without a measure, shapes that do not fit, `t` outside of what is
-        remembered, a value not finite.
+        A discrete system, a system without a measure, shapes that do not fit, a `t` outside the remembered
+        range, or a value that is not finite.
     SolveError
         The values overflow.
 
     Notes
     -----
-    Half-sample convention: a sample is the signal on a whole cell, so compare it with the value at the
-    midpoint of its cell: sample k of L at ``(k + 0.5) / L`` of an elapsed history, the sample of age j (0 is
-    the last) at ``1 - (j + 0.5) * dt / length`` of a window or a fading past. Reading at the edges shifts the
-    signal by half a sample and hides the accuracy of the memory behind that shift.
+    *Half-sample convention.* A sample is the signal on a whole cell. Compare it with the value at the
+    midpoint of its cell: ``(k + 0.5) / L`` for sample k of L of an elapsed history, and
+    ``1 - (j + 0.5) * dt / length`` for the sample of age j (0 is the last) of a window or a fading past.
+    Values at the edges of cells are shifted by half a sample, and this shift exceeds the error of the memory.
 
-    What n coefficients resolve (errors are root mean squares relative to the signal's):
+    *Resolution* of n coefficients (errors are root mean squares, relative to that of the signal):
 
-    - `legs`, `legt`: of a wave of W periods in the history or the window, n above :math:`\pi W`; from there
-      the error falls faster than any power of n, and n = 4W + 10 leaves less than 1e-6 for W up to 50. It is
-      ten times as large at the ends, where the polynomials reach :math:`\sqrt{2n+1}`. A jump leaves ripples
-      everywhere. So do `jacs`, but the larger beta, the worse at the beginning of the history.
-    - `fout`: n above 2W + 1 for waves that are periodic in the window. For others the joint of the two ends
-      is a jump: the error falls like :math:`n^{-1/2}`, away from the ends like 1/n; at the ends themselves
-      the series tends to the mean of the two. So do `foud` and `fous`.
-    - `lagt` with ``beta=0``: of a wave of angular frequency :math:`\omega` that lasts to the age a,
-      n above :math:`(a/p)((\omega p)^2 + 1/4)` for the timescale p. The best is :math:`p = 1/(2\omega)`,
-      where that is :math:`\omega a`; n half as large again leaves less than 1e-2 for :math:`\omega a` from
-      60 on. With ``beta=1`` an error at the age a counts :math:`e^{-a/p}`: trust it for a few timescales,
-      the polynomials grow without bound beyond.
+    - `legs`, `legt`: a wave of W periods in the history or the window needs n above :math:`\pi W`. Beyond
+      that the error falls faster than any power of n: n = 4W + 10 leaves less than 1e-6 for W up to 50. The
+      error is ten times as large at the ends, where the polynomials reach :math:`\sqrt{2n+1}`. A jump causes
+      ripples everywhere. `jacs` behaves alike, but is less accurate at the beginning of the history as beta
+      grows.
+    - `fout`, `foud`, `fous`: a wave that is periodic in the window needs n above 2W + 1. Other signals have a
+      jump where the two ends meet: the error falls like :math:`n^{-1/2}`, and like 1/n away from the ends. At
+      the ends the series converges to the mean of both.
+    - `lagt` with ``beta=0``: a wave of angular frequency :math:`\omega` up to the age a needs n above
+      :math:`(a/p)((\omega p)^2 + 1/4)` for the timescale p. The best timescale is :math:`p = 1/(2\omega)`,
+      which needs n above :math:`\omega a`; 1.5 times this n leaves less than 1e-2 for :math:`\omega a` from
+      60 on. With ``beta=1`` an error at the age a has the weight :math:`e^{-a/p}`. The result is accurate for
+      a few timescales; beyond them the polynomials grow without bound.
 
-    O(n times) for the basis functions, by recurrences, and one matrix product; see `basis`.
+    The basis functions take O(n times), by recurrences, and one matrix product follows; see `basis`.
 
     References
     ----------
@@ -85,7 +86,7 @@ def reconstruct(system: StateSpace, c: Array, t: Any) -> Array:
     >>> ss.reconstruct(ss.legs(3), c, [0.0, 0.5, 1.0]).round(3)
     array([1.  , 1.25, 2.  ])
 
-    The last 20 samples, by a window of 20:
+    The last 20 samples, from a window of 20:
 
     >>> u = np.sin(0.2 * np.arange(200))
     >>> window = ss.legt(12, theta=20)

@@ -1,4 +1,4 @@
-"""The recurrence over events: samples that come when they like, with exact dynamics in between."""
+"""The recurrence over samples at irregular times, with exact dynamics in between."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def simulate_events(
     u : array, shape (samples,), (samples, channels) or (batch, samples, channels)
         Input; the channels are independent runs of the same system, at the same times.
     times : numbers, shape (samples,)
-        Times of the samples on the host, none before `start`, not decreasing.
+        Times of the samples, on the host. They do not decrease, and none is before `start`.
     start : float
-        Time of `state`, and the beginning of the first gap.
+        Time of `state`; the first gap begins here.
     hold : {"gap", "impulse"} or float
-        How long an event's input lasts. ``gap``: since the event before,
-        :math:`b_k = g_k \varphi_1(A g_k) B`, the zero-order hold. ``impulse``: it is an impulse of area
-        :math:`u_k`, :math:`b_k = B`. A number h: a pulse of that length, :math:`b_k = h \varphi_1(A h) B`,
-        whatever the gap (asynchronous, event time).
+        How long the input of an event lasts. ``gap``: since the previous event,
+        :math:`b_k = g_k \varphi_1(A g_k) B`, the zero-order hold. ``impulse``: an impulse of area
+        :math:`u_k`, :math:`b_k = B`. A number h: a pulse of length h for every gap,
+        :math:`b_k = h \varphi_1(A h) B` (asynchronous, event time).
     state : array, shape (n,), (channels, n) or (batch, channels, n), optional
-        State at `start`, zero by default; (n,) serves every channel.
+        State at `start`, zero by default; shape (n,) is used for every channel.
 
     Returns
     -------
@@ -68,26 +68,28 @@ def simulate_events(
         Not a StateSpace or not an array, times that are not host numbers, or a system on another device
         than `u`.
     ValueError
-        A discrete system, one without output, no sample, as many times as samples not given, times that
-        decrease, an unknown `hold`, a D with impulses, a `state` of another shape, a value not finite.
+        A discrete system, a system without output, no samples, a number of times other than the number of
+        samples, times that decrease, an unknown `hold`, a D with impulses, a `state` of the wrong shape, or a
+        value that is not finite.
     SolveError
-        The output overflows: the system is unstable. The samples before are attached.
+        The output overflows: the system is unstable. The samples before the overflow are attached.
 
     Notes
     -----
-    Exact for such inputs, to the rounding of one exponential for each gap; on the grid
-    ``start + dt * (1, 2, ...)`` it is ``simulate(zoh(system, dt), u)``. An input that lasts until the *next*
-    event, as a sampled signal that is held, is ``gap`` with the samples of `u` moved on by one. A pulse ends
-    at its event: where it is longer than the gap it counts in full from its own event on, and not before.
+    The result is exact for such inputs, up to the rounding of one exponential per gap. On the grid
+    ``start + dt * (1, 2, ...)`` it equals ``simulate(zoh(system, dt), u)``. For an input that lasts until the
+    *next* event, such as a sampled signal that is held, use ``gap`` and shift `u` by one sample. A pulse ends
+    at its event. If it is longer than the gap, its whole effect is added at its own event.
 
-    O(n^3) for each sample, in stacks, and O(n^2) for each channel. Diagonal systems take O(n):
-    ``a, b = discretize_diagonal(poles, dt, gap=gaps)``, ``scan(a, b * B * u)``. Rows of a batch with times of
-    their own are runs of their own.
+    The cost is O(n^3) per sample, in stacks, and O(n^2) per channel. Diagonal systems need O(n):
+    ``a, b = discretize_diagonal(poles, dt, gap=gaps)``, then ``scan(a, b * B * u)``. Call this function once
+    for each set of times.
 
-    A pitfall: "async" means that A sees the gap and B a step of its own [1]_. lrnnx lets B see the
-    gap, too; then an event counts in proportion to the silence before it. Here that is called ``gap``.
+    "async" in the literature means that A uses the gap and B uses a fixed step [1]_. In lrnnx B uses the gap
+    as well, so that the weight of an event is proportional to the time since the previous one. That is
+    ``gap`` here.
 
-    With the identity as C the outputs are the states; the last of them carries the run on.
+    With the identity as C the outputs are the states. The last one can be passed as `state` to the next call.
 
     References
     ----------
@@ -136,7 +138,7 @@ def _run(system: StateSpace, u: Array, gaps: npt.NDArray[np.float64], hold: Hold
 
 
 def _pulse(system: StateSpace, hold: Hold) -> Array:
-    """Return the state that an input of 1 leaves: an impulse, or a pulse of its own length."""
+    """Return the state after an input of 1: an impulse, or a pulse of a fixed length."""
     if hold == "impulse":
         return system.B
     _, pulse = integrals(system.A, system.B, asarray_like(hold, system.A), 1)

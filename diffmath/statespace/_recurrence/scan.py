@@ -1,4 +1,4 @@
-"""The scan of a diagonal system that varies in time: selective state spaces, gates, decays."""
+"""The scan of a time-varying diagonal system: selective state spaces, gates, decays."""
 
 from __future__ import annotations
 
@@ -25,35 +25,37 @@ def scan(a: Array, b: Array, *, state: Array | None = None) -> Array:
     Parameters
     ----------
     a : array, shape (samples, ...), real or complex
-        Factors; time is the first axis. Axes of length 1 behind it serve all of `b`.
+        Factors; time is the first axis. The other axes broadcast against those of `b`.
     b : array, shape (samples, ...), real or complex
-        Inputs, of the dimensions of `a`.
+        Inputs, with as many axes as `a`.
     state : array, shape (...), optional
-        State before the first sample, zero by default; the last of a run carries the next one on.
+        State before the first sample, zero by default. To continue a run, pass its last state.
 
     Returns
     -------
     array, shape (samples, ...)
-        All states, with the axes behind the first broadcast.
+        All states.
 
     Raises
     ------
     TypeError
         Not arrays, or arrays of two libraries or devices.
     ValueError
-        No sample, shapes that do not fit, a value not finite.
+        No samples, shapes that do not fit, or a value that is not finite.
     SolveError
-        The states overflow. The samples before are attached.
+        The states overflow. The samples before the overflow are attached.
 
     Notes
     -----
-    This is the state of a selective model, ``a = exp(delta * A)``, ``b = delta * B * u`` [2]_. Nothing is
-    divided by products of `a`, which underflow, so that factors of zero (a gate that forgets) and runs of any
-    length are safe. The error is that of the recurrence, eps of the largest state for each sample remembered:
-    ``scan(abs(a), ones)`` counts them, 1 / (1 - a) for a constant factor below 1, all samples for 1. One
-    loop, compiled, where numba is installed; elsewhere an associative scan [1]_ in two levels, of about the
-    square root of the samples each: O(samples) work and memory for a few copies. Under a JAX transformation
-    it is ``jax.lax.scan`` over the samples, so that the time to compile does not depend on their number.
+    A selective model has ``a = exp(delta * A)`` and ``b = delta * B * u`` [2]_. The algorithm does not divide
+    by products of `a`, which underflow. Factors of zero (a gate that forgets) and runs of any length are
+    safe. The error is that of the recurrence: eps of the largest state for each remembered sample. Their
+    number is ``scan(abs(a), ones)``, which is 1 / (1 - a) for a constant factor below 1, and all samples
+    for 1.
+
+    With numba the scan is one compiled loop. Without it, it is an associative scan [1]_ in two levels of
+    about the square root of the number of samples: O(samples) work, and memory for a few copies. Under a JAX
+    transformation it is ``jax.lax.scan``, whose compile time does not depend on the number of samples.
 
     References
     ----------
@@ -118,8 +120,8 @@ def recurrence(a: Array, b: Array, x: Array) -> Array:
 def linear_recurrence(a: Array, b: Array, x: Array) -> Array:
     """Return all states (samples, channels) of x_k = a_k x_{k-1} + b_k, by blocks.
 
-    Steps compose: x -> p x + r, then x -> a x + b, is x -> (a p) x + (a r + b). All blocks compose theirs at
-    once, each from zero; then the state goes from block to block.
+    Steps compose: x -> p x + r followed by x -> a x + b is x -> (a p) x + (a r + b). All blocks compose their
+    steps at once, each from zero. Then the state is passed from block to block.
     """
     xp, (samples, channels) = array_namespace(b), b.shape
     T = math.isqrt(samples - 1) + 1

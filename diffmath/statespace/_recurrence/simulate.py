@@ -1,4 +1,4 @@
-"""The recurrence: the outputs of a run, and the state that carries it on."""
+"""The recurrence: the outputs of a run, and the state after it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def simulate(system: StateSpace, u: Array, *, state: Array | None = None) -> Arr
     u : array, shape (samples,), (samples, channels) or (batch, samples, channels)
         Input; the channels are independent runs of the same system.
     state : array, shape (n,), (channels, n) or (batch, channels, n), optional
-        State before the first sample, zero by default; (n,) serves every channel.
+        State before the first sample, zero by default; shape (n,) is used for every channel.
 
     Returns
     -------
@@ -48,23 +48,26 @@ def simulate(system: StateSpace, u: Array, *, state: Array | None = None) -> Arr
     TypeError
         Not a StateSpace or not an array, or a system on another device than `u`.
     ValueError
-        A continuous system, one without output, no sample, a `state` of another shape, a value not finite.
+        A continuous system, a system without output, no samples, a `state` of the wrong shape, or a value
+        that is not finite.
     SolveError
-        The output overflows: the system is unstable. The samples before are attached.
+        The output overflows: the system is unstable. The samples before the overflow are attached.
 
     Notes
     -----
-    By blocks of T samples, T a power of two near the square root of their number and at most 128: per channel
-    O(n + T) for a sample and output, in matrix products, and O(n^2) for a block; before, O(n^3) once. Fewer
-    than 64 samples go one by one, O(n^2) each, and so do a run whose blocks overflow and one that JAX traces
-    (`jax.lax.scan`). Carry a run on from
-    the state that `advance` returns, or go sample by sample with `step`. Equal to ``convolve(u,
-    kernel(system, samples))`` to rounding if the state starts at zero; SciPy's ``dlsim`` returns the same
-    numbers for the output matrices ``(C A, C B + D)``, because its state lags one sample.
+    The run is computed in blocks of T samples, where T is a power of two near the square root of the number
+    of samples and at most 128. Each channel costs O(n + T) per sample and output, in matrix products, and
+    O(n^2) per block; the powers of A cost O(n^3) once. Runs of fewer than 64 samples, runs whose blocks
+    overflow, and runs that JAX traces (`jax.lax.scan`) step sample by sample, O(n^2) each. To continue a run,
+    use the state that `advance` returns, or `step` for single samples.
 
-    What is rounded, A itself first, is carried on by the powers of A. Where these do not grow, the error is
-    below sqrt(n) eps of ``|C| max |x_k|`` for each sample of the run: 1e-3 of it in float32, where eps is
-    1.2e-7, after 1,000 samples of 64 states; a hundredth of the bound is usual.
+    From a zero state the result equals ``convolve(u, kernel(system, samples))`` to rounding. SciPy's
+    ``dlsim`` returns the same numbers for the output matrices ``(C A, C B + D)``, because its state lags by
+    one sample.
+
+    Rounding errors, that of A included, are propagated by the powers of A. If these do not grow, the error is
+    below sqrt(n) eps of ``|C| max |x_k|`` per sample of the run. In float32, where eps is 1.2e-7, this bound
+    is 1e-3 after 1,000 samples of 64 states; errors are usually a hundredth of it.
 
     References
     ----------
@@ -107,28 +110,28 @@ def advance(system: StateSpace, u: Array, *, state: Array | None = None) -> Arra
     u : array, shape (samples,), (samples, channels) or (batch, samples, channels)
         Input; the channels are independent runs of the same system.
     state : array, shape (n,), (channels, n) or (batch, channels, n), optional
-        State before the first sample, zero by default; (n,) serves every channel.
+        State before the first sample, zero by default; shape (n,) is used for every channel.
 
     Returns
     -------
     array, shape (n,), (channels, n) or (batch, channels, n)
-        State after the last sample, in the dtype and on the device of `u`; save it, and give it as `state` to
-        `simulate` or `advance` with the samples that follow.
+        State after the last sample, in the dtype and on the device of `u`. Pass it as `state` to `simulate`
+        or `advance` with the next samples.
 
     Raises
     ------
     TypeError
         Not a StateSpace or not an array, or a system on another device than `u`.
     ValueError
-        A continuous system, no sample, a `state` of another shape, a value not finite.
+        A continuous system, no samples, a `state` of the wrong shape, or a value that is not finite.
     SolveError
         The state overflows: the system is unstable.
 
     Notes
     -----
-    O(n) per sample and channel, in matrix products, and O(n^2) for each of the blocks that `simulate` takes;
-    memory does not grow with the number of samples, but for a copy of `u`. What a long signal leaves is
-    found in parallel, too: the states after its parts, each from zero, and powers of A to join them.
+    The cost is O(n) per sample and channel, in matrix products, and O(n^2) for each block of `simulate`. The
+    memory is that of a copy of `u`. A long signal can be processed in parallel: compute the state after each
+    part from zero, and combine the states with powers of A.
 
     References
     ----------

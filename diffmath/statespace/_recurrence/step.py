@@ -1,4 +1,4 @@
-"""One sample of the recurrence, for signals that arrive while one waits."""
+"""One sample of the recurrence, for signals that arrive in real time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def step(system: StateSpace, u: Array, state: Array | None = None) -> tuple[Arra
     u : array, shape (), (channels,) or (batch, channels)
         Input at this sample; the channels are independent runs of the same system.
     state : array, shape (n,), (channels, n) or (batch, channels, n), optional
-        State before the sample, as `step` or `advance` returned it; zero by default, and (n,) serves every
+        State before the sample, from `step` or `advance`; zero by default. Shape (n,) is used for every
         channel.
 
     Returns
@@ -42,27 +42,28 @@ def step(system: StateSpace, u: Array, state: Array | None = None) -> tuple[Arra
     y : array, shape of `u` (or that of `u` followed by (p,) where C is (p, n))
         Output.
     state : array, shape (n,), (channels, n) or (batch, channels, n)
-        State after the sample. Both in the dtype and on the device of `u`.
+        State after the sample. Both results are in the dtype and on the device of `u`.
 
     Raises
     ------
     TypeError
         Not a StateSpace or not an array, or a system on another device than `u`.
     ValueError
-        A continuous system, one without output, a `state` of another shape, a value not finite.
+        A continuous system, a system without output, a `state` of the wrong shape, or a value that is not
+        finite.
     SolveError
         The state overflows: the system is unstable.
 
     Notes
     -----
-    Equal to `simulate` over the samples so far, to rounding, and so to `convolve` with the `kernel`. One
-    matrix product, O(n^2) per channel. Fourier memories of 768 states and more, stepped by `gbt`, take O(n)
-    by their blocks, :math:`x' = (I - \alpha\,dt\,A_c)^{-1} (x + (1 - \alpha)\,dt\,A_c x + dt\,B_c u)`; below,
-    and for the sweeps of other structures, the matrix product is faster. A signal that is there as a whole is
-    faster with `simulate`, by blocks.
+    The outputs equal those of `simulate`, and of `convolve` with the `kernel`, to rounding. A step is one
+    matrix product, O(n^2) per channel. Fourier memories of 768 states and more that `gbt` stepped take O(n)
+    by their blocks, :math:`x' = (I - \alpha\,dt\,A_c)^{-1} (x + (1 - \alpha)\,dt\,A_c x + dt\,B_c u)`. For
+    smaller ones and for other structures the matrix product is faster. For a complete signal, `simulate` is
+    faster.
 
-    Send the system to the library and precision of the signal first (``like=`` of its builder): what differs
-    is converted at every call.
+    Build the system in the library and precision of the signal (``like=`` of its builder). Otherwise it is
+    converted at every call.
 
     References
     ----------

@@ -1,4 +1,4 @@
-r"""Blocks of one or two states, minus a rank-one correction: Fourier memories, and diagonal systems."""
+r"""Blocks of one or two states minus a matrix of rank one: Fourier memories, and diagonal systems."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BlockDiagonal(Structure):
     .. math:: A = K - l\,r^\mathsf{T}, \qquad K_{nn} = a_n, \quad K_{n\pi(n)} = o_n,
         \qquad (Kx)_n = a_n x_n + o_n x_{\pi(n)}
 
-    where :math:`\pi` exchanges the two states of a block, and leaves a single one where it is.
+    where :math:`\pi` exchanges the two states of a block, and maps the state of a block of one to itself.
 
     Parameters
     ----------
@@ -37,14 +37,15 @@ class BlockDiagonal(Structure):
     partner : numpy.ndarray of int, shape (n,)
         :math:`\pi`.
     left, right : numpy.ndarray, shape (n,), optional
-        l and r; without them A is K.
+        l and r. Without them A is K.
 
     Notes
     -----
-    Products are elementwise; a solve inverts every block by Cramer's rule and adds the rank one by Sherman
-    and Morrison; O(n) each. A frequency at which a block alone is singular is no pole of A. Where B is a
-    multiple of l, both sides are multiplied by the smallest determinant, so that nothing is divided by zero;
-    any other B takes a dense solve at such a frequency. `solve` needs blocks that are not singular.
+    Products are elementwise. A solve inverts every block by Cramer's rule and adds the rank-one part by the
+    Sherman-Morrison formula. Both cost O(n). A block may be singular at a frequency that is not a pole of A.
+    If B is a multiple of l, both sides are then multiplied by the smallest determinant, which avoids the
+    division by zero. Other B need a dense solve at such a frequency. `solve` needs blocks that are not
+    singular.
 
     Examples
     --------

@@ -17,7 +17,7 @@ __all__ = ["LowerCumulative"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LowerCumulative(Structure):
-    r"""A lower triangle whose strict part has rank one: row n sees a running sum over the rows before.
+    r"""A lower triangular matrix whose strict part has rank one: a diagonal plus running sums.
 
     .. math:: A_{nn} = -d_n, \qquad A_{nk} = -p_n q_k\ (k < n), \qquad
         (Ax)_n = -d_n x_n - p_n \sum_{k<n} q_k x_k
@@ -29,17 +29,17 @@ class LowerCumulative(Structure):
 
     Notes
     -----
-    A product is one cumulative sum, a solve one sweep over the rows, a resolvent one sweep over all
-    frequencies: O(n) each. LegS and JacS have :math:`p = q = \sqrt{2n+\beta+1}`, :math:`d = n+\beta+1`;
-    LagT has :math:`p_n q_k = \sqrt{\gamma_k/\gamma_n}`, the triangular Toeplitz matrix of ones at
+    A product is one cumulative sum, a solve is one sweep over the rows, and a resolvent is one sweep for all
+    frequencies: O(n) each. LegS and JacS have :math:`p = q = \sqrt{2n+\beta+1}` and :math:`d = n+\beta+1`.
+    LagT has :math:`p_n q_k = \sqrt{\gamma_k/\gamma_n}`, which is the triangular Toeplitz matrix of ones at
     :math:`\alpha = 0`.
 
-    Where B is a multiple of p the resolvent is a product of first-order factors, a cascade of filters:
+    If B is a multiple of p, the resolvent is a product of first-order factors, a cascade of filters:
 
     .. math:: X_n = \frac{b\,p_n}{p + g d_n} \prod_{k<n} \frac{p - g s_k}{p + g d_k},
         \qquad s_k = p_k q_k - d_k
 
-    No factor exceeds 1 in modulus where Re(p/g) is not negative and :math:`|s_k| \le d_k`.
+    The modulus of each factor is at most 1 if Re(p/g) is not negative and :math:`|s_k| \le d_k`.
 
     Examples
     --------

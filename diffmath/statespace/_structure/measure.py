@@ -39,9 +39,9 @@ class Measure(ABC):
     Attributes
     ----------
     name : str
-        Of the function of `statespace` that builds the system.
+        Name of the function of `statespace` that builds the system.
     clock : {"scaled", "window", "endless"}
-        Scaled by the elapsed time, a window that slides, or an endless past.
+        The elapsed time, a sliding window, or an endless past.
     """
 
     name: ClassVar[str]
@@ -62,8 +62,8 @@ class Measure(ABC):
     def older(self, x: Vector, like: Array) -> Iterator[Array]:
         """Yield the integral of each kernel, orthonormal, over everything older than the knots x.
 
-        Beside `like`, one array (knots,) for each n, without end. A knot is a position in the history, in
-        [0, 1], of a scaled measure, and an age in units of the length of any other.
+        One array (knots,) for each n, without end, on the device of `like`. For scaled measures a knot is a
+        position in the history, in [0, 1]; for others it is an age in units of the length.
         """
 
     @abstractmethod
@@ -75,10 +75,10 @@ class Measure(ABC):
 
     @abstractmethod
     def readable(self, t: Array) -> tuple[Array, str]:
-        """Return where the basis is defined, a mask of the moments t, and what a moment must do."""
+        """Return a mask of the moments t at which the basis is defined, and the requirement for messages."""
 
     def orthonormal_structure(self, order: int) -> Structure | None:
-        """Return the structure of A in the orthonormal gauge, length included; None if it has none."""
+        """Return the structure of A in the orthonormal gauge, with the length; None if there is none."""
         return None
 
     def check_order(self, order: Any) -> int:

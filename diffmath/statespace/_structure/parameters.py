@@ -1,4 +1,4 @@
-"""Parameters at the edge: numbers inside their bounds."""
+"""Checks of parameters: numbers inside their bounds."""
 
 from __future__ import annotations
 

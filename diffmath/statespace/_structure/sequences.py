@@ -1,4 +1,4 @@
-"""Polynomials and waves, one order after the other, by recurrences that are stable where they are used."""
+"""Polynomials and waves, order by order, by recurrences that are stable on the given intervals."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _TALL = 30.0  # exponents that float32 takes, twice over, without underflow
 
 
 def legendre(x: Array) -> Iterator[Array]:
-    r"""Yield p_0(x), p_1(x), ... without end: the Legendre polynomials but for `legendre_scales`.
+    r"""Yield p_0(x), p_1(x), ... without end: the Legendre polynomials divided by `legendre_scales`.
 
     .. math:: P_n = s_n p_n, \quad s_n = \frac{1}{4^n} \binom{2n}{n}, \qquad
         p_{n+1} = 2 x p_n - \frac{4n^2}{4n^2-1}\,p_{n-1}
 
-    The three-term recurrence with two products in place of three, and p_n of the size of :math:`\sqrt{n}`.
+    This scaling saves one of three products of the recurrence; p_n grows like :math:`\sqrt{n}`.
     """
     before, p = array_namespace(x).zeros_like(x), array_namespace(x).ones_like(x)
     twice_x = 2.0 * x
@@ -43,7 +43,7 @@ def legendre_scales(number: int) -> npt.NDArray[np.float64]:
 def jacobi(x: Array, a: float, b: float, weight: Array | None = None) -> Iterator[Array]:
     r"""Yield :math:`P_0^{(a,b)}(x), P_1^{(a,b)}(x), \ldots` without end, for x in [-1, 1].
 
-    A `weight` is in from the start, so that no polynomial overflows where it vanishes.
+    A `weight` multiplies every polynomial, from the start, so that none overflows where the weight is 0.
     """
     xp = array_namespace(x)
     before, p = xp.zeros_like(x), xp.ones_like(x) if weight is None else weight
@@ -63,9 +63,9 @@ def laguerre(s: Array, alpha: float, rate: float) -> Iterator[Array]:
 
     .. math:: l_n(s) = \sqrt{\frac{n!}{\Gamma(n+\alpha+1)}}\,L_n^{(\alpha)}(s)\,e^{-rate\,s/2}
 
-    The exponential is in from the start, as far as it does not underflow there; the rest of it is paid out
-    while the polynomials grow. So neither overflows where their product is of the order of 1: up to the age
-    of about 4n for a rate of 1.
+    The recurrence starts with as much of the exponential as does not underflow, and multiplies by the rest
+    while the polynomials grow. Neither overflows where their product is of the order of 1, which is up to the
+    age of about 4n for a rate of 1.
     """
     xp = array_namespace(s)
     exponent = (0.5 * rate) * s
@@ -85,7 +85,7 @@ def laguerre(s: Array, alpha: float, rate: float) -> Iterator[Array]:
 
 
 def waves(turns: Array, like: Array | None = None) -> Iterator[tuple[Array, Array]]:
-    """Yield cosine and sine of `turns` times one turn, two, ... without end; beside `like` if it is given."""
+    """Yield the cosine and sine of n `turns` for n = 1, 2, ... without end; on the device of `like`."""
     xp = array_namespace(turns)
     angle = (2.0 * math.pi) * (turns - xp.floor(turns))
     cosine, sine = xp.cos(angle), xp.sin(angle)

@@ -1,4 +1,4 @@
-"""Signals at the edge: time first, channels second, and no overflow that goes unsaid."""
+"""Checks of signals: time first, channels second; and of results: overflow is an error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["as_channels", "from_channels", "ignore_overflow", "refuse_overflow"]
 
 
 def ignore_overflow() -> np.errstate:
-    """Silence NumPy inside a block: an overflow is reported by `refuse_overflow`, an underflow is a zero."""
+    """Suppress NumPy's warnings inside a block; `refuse_overflow` reports an overflow afterwards."""
     return np.errstate(over="ignore", invalid="ignore", under="ignore")
 
 
@@ -37,7 +37,7 @@ def as_channels(u: Array, name: str = "u") -> Array:
 
 
 def from_channels(values: Array, u: Array, *, axis: int = 1) -> Array:
-    """Give the channel axis of a result the form that the signal `u` came in: none, channels, or batches."""
+    """Return a result with the axes of the signal `u` in place of its channels: none, channels, or batch."""
     xp = array_namespace(values)
     if u.ndim == 1:
         return xp.squeeze(values, axis=axis)

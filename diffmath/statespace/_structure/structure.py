@@ -1,9 +1,9 @@
-r"""What algorithms may rely on without looking at A: products, solves and resolvents of a structured matrix.
+r"""The interface of a structured matrix: fast products, solves and resolvents.
 
-A structure is a promise about the entries of A, as vectors that say the same in O(n) numbers. It answers
-three questions without forming a matrix: :math:`A x`; :math:`(pI - gA)^{-1} v`, the resolvent that every
-rational step and every frequency leads to; and :math:`C (pI - gA)^{-1} B` for many frequencies at once. The
-quotient p / g, infinite at the Nyquist frequency of the bilinear rule, is never formed.
+A structure gives the entries of A by vectors, O(n) numbers. It computes three results without forming a
+matrix: :math:`A x`; :math:`(pI - gA)^{-1} v`, which every rational step and every frequency needs; and
+:math:`C (pI - gA)^{-1} B` for many frequencies at once. The quotient p / g, which is infinite at the Nyquist
+frequency of the bilinear rule, is not formed.
 """
 
 from __future__ import annotations
@@ -29,10 +29,9 @@ _BLOCK = 1 << 20
 
 
 class Structure(ABC):
-    """A structured state matrix A of n states, as algorithms use it.
+    """A structured state matrix A of n states.
 
-    `scaled` by a diagonal gauge, shifted by a `tilt` or a change of the unit of time, A keeps its structure:
-    each of the three returns the structure of the new matrix.
+    A diagonal gauge and a tilt keep the structure: `transformed` returns that of the new matrix.
     """
 
     name: ClassVar[str]
@@ -44,7 +43,7 @@ class Structure(ABC):
 
     @abstractmethod
     def entries(self) -> Vector:
-        """Return A, shape (n, n): what is promised."""
+        """Return A, shape (n, n)."""
 
     @abstractmethod
     def multiply(self, x: Array) -> Array:
@@ -67,7 +66,7 @@ class Structure(ABC):
 
     @property
     def decay(self) -> float:
-        """A rate at which every mode decays at least; 0 if none is known."""
+        """A lower bound of the decay rates of all modes; 0 if none is known."""
         return 0.0
 
     def __repr__(self) -> str:
@@ -76,7 +75,7 @@ class Structure(ABC):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dense(Structure):
-    """No structure: A itself. Products cost O(n^2), a solve O(n^3), and so does every frequency.
+    """A matrix without structure. A product costs O(n^2), a solve or a frequency O(n^3).
 
     Parameters
     ----------
@@ -147,7 +146,7 @@ class Dense(Structure):
         return array_namespace(like).astype(self.A, like.dtype, copy=False)
 
 
-# What a system without a structure is given; it puts its own A in place of this one.
+# The default of a system without a structure, which replaces it by its own A.
 DENSE: Structure = Dense(np.empty((0, 0)))
 
 
@@ -156,7 +155,7 @@ def _row(i: int, p: Array, g: Array) -> tuple[Array, Array]:
 
 
 def scaled(vector: Vector, gauge: Vector | None, *, inverse: bool = False) -> Vector:
-    """Return a vector of a structure times a gauge, or over it; unchanged without one."""
+    """Return a vector of a structure times a gauge or divided by it; unchanged without a gauge."""
     if gauge is None:
         return vector
     result: Vector = vector / gauge if inverse else vector * gauge

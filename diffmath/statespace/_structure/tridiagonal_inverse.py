@@ -16,7 +16,7 @@ __all__ = ["TridiagonalInverse"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TridiagonalInverse(Structure):
-    r"""The Legendre window: dense, but the inverse of a tridiagonal matrix up to scales.
+    r"""The dense matrix of a Legendre window: the inverse of a tridiagonal matrix, up to scales and a shift.
 
     .. math:: A = -\gamma I - \operatorname{diag}(l)\,M \operatorname{diag}(r), \qquad
         M_{nk} = 1\ (k \le n),\ (-1)^{n-k}\ (k > n), \qquad
@@ -30,12 +30,11 @@ class TridiagonalInverse(Structure):
     rate : float
         :math:`\gamma`.
 
-    Notes
-    -----
-    A product is two cumulative sums. :math:`(pI - gA)x = v` is, with :math:`x = r^{-1} T y`, the tridiagonal
-    system :math:`((p + g\gamma) T + g \operatorname{diag}(r l))\,y = r v`, solved without pivoting: its
-    symmetric part is not negative where that of :math:`p/g + \gamma` is not, and there no pivot falls below
-    half of :math:`|p + g\gamma|`. Beyond, where A - p/g grows, pivots may be small. O(n) each.
+    Notes ----- A product is two cumulative sums. With :math:`x = r^{-1} T y`, the equation
+    :math:`(pI - gA)x = v` is the tridiagonal system
+    :math:`((p + g\gamma) T + g \operatorname{diag}(r l))\,y = r v`, which is solved without pivoting. Both
+    cost O(n). If :math:`\mathrm{Re}(p/g) + \gamma` is not negative, every pivot is at least half of
+    :math:`|p + g\gamma|`. Otherwise pivots may be small.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """A state-space model, its special forms, and its frequency response.
 
-Belongs here: `StateSpace` and maps of it. May import: `_structure`.
+Belongs here: `StateSpace` and functions of it. May import: `_structure`.
 """
 
 from diffmath.statespace._system.blocks import blockwise_outputs, blockwise_state

@@ -1,4 +1,4 @@
-"""What a system does to each frequency."""
+"""The frequency response of a system."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def frequency_response(system: StateSpace, omega: Array) -> Array:
     system : StateSpace
         System with n states and an output, continuous (left) or discrete (right).
     omega : array, shape (m,)
-        Angular frequencies, in radians per unit of time, also for a discrete system; of the library and
-        device of the system.
+        Angular frequencies in radians per unit of time, for continuous and discrete systems, of the library
+        and device of the system.
 
     Returns
     -------
@@ -38,16 +38,14 @@ def frequency_response(system: StateSpace, omega: Array) -> Array:
     Raises
     ------
     TypeError
-        Not a StateSpace, or frequencies that are no array, complex, or of another library or device.
+        Not a StateSpace, or frequencies that are not an array, complex, or of another library or device.
     ValueError
-        A system without output, frequencies of another shape or not finite, or one that is a pole.
+        A system without output, frequencies of the wrong shape or not finite, or a frequency that is a pole.
 
-    Notes
-    -----
-    The discrete response is the Fourier series of `kernel`, :math:`\sum_j K_j w^j`. A system with a
-    structure and its generalised bilinear steps cost O(n m), by the resolvent of the structure. A dense
-    one, and the exponential steps `zoh`, `foh` and `impulse`, cost one dense solve per frequency, O(n^3 m).
-    Evaluated in float64; JAX without x64 has none, and evaluates in float32.
+    Notes ----- The discrete response is the Fourier series of `kernel`, :math:`\sum_j K_j w^j`. A system with
+    a structure, and its generalised bilinear steps, cost O(n m), by the resolvent of the structure. A dense
+    system, and the exponential steps `zoh`, `foh` and `impulse`, cost one dense solve per frequency, O(n^3
+    m). The response is evaluated in float64, or in float32 in JAX without x64.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""A diagonal model as a `StateSpace`: each pair of conjugate modes is a rotation of two real states."""
+"""A diagonal model as a real `StateSpace`: two real states for each pair of conjugate modes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["modal"]
 
 @on_its_device
 def modal(poles: Array, B: Array, C: Array, *, D: Any = 0.0, pairs: bool = True) -> StateSpace:
-    r"""Return the real system of a diagonal one.
+    r"""Return a diagonal model as a real system.
 
     .. math:: x_n' = \lambda_n x_n + B_n u, \qquad y = 2\,\mathrm{Re} \sum_n C_n x_n + D u
 
@@ -35,15 +35,15 @@ def modal(poles: Array, B: Array, C: Array, *, D: Any = 0.0, pairs: bool = True)
     D : array, shape () or (p,), or float
         Direct term, real.
     pairs : bool
-        Each pole stands for itself and its conjugate; if not, the factor 2 is left out.
+        Each pole represents itself and its conjugate. If False, the factor 2 is omitted.
 
     Returns
     -------
     StateSpace
-        Continuous. With complex `poles` or `B` there are 2n states, the real and the imaginary part of each
-        mode, :math:`A = \operatorname{diag}(\begin{smallmatrix} \mathrm{Re}\,\lambda_n &
-        -\mathrm{Im}\,\lambda_n \\ \mathrm{Im}\,\lambda_n & \mathrm{Re}\,\lambda_n \end{smallmatrix})`; with
-        real ones n states and a diagonal A.
+        Continuous. Complex `poles` or `B` give 2n states, the real and the imaginary part of each mode, and
+        :math:`A = \operatorname{diag}(\begin{smallmatrix} \mathrm{Re}\,\lambda_n &
+        -\mathrm{Im}\,\lambda_n \\ \mathrm{Im}\,\lambda_n & \mathrm{Re}\,\lambda_n \end{smallmatrix})`.
+        Real ones give n states and a diagonal A.
 
     Raises
     ------
@@ -54,10 +54,10 @@ def modal(poles: Array, B: Array, C: Array, *, D: Any = 0.0, pairs: bool = True)
 
     Notes
     -----
-    What holds of a `StateSpace` holds of it: every discretization, `simulate` with a state to carry on,
-    `frequency_response`, and `kernel`, which is ``diagonal_kernel(poles, B * C, ...)`` at O(n length) for its
-    O(n^3) and more. Its structure, blocks on the host, answers each frequency in O(n). `diagonalize` is the
-    way back. A complex C reads real modes by its real part.
+    Every function of a `StateSpace` works: discretization, `simulate`, `frequency_response`, `kernel`. The
+    kernel equals ``diagonal_kernel(poles, B * C, ...)``, which costs O(n length) instead of O(n^3) and more.
+    The structure is block diagonal and evaluates a frequency in O(n). `diagonalize` is the inverse. For real
+    modes only the real part of C matters.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Normal plus low rank: the form in which a HiPPO matrix can be diagonalised safely."""
+"""Normal plus low rank: the form in which a HiPPO matrix is diagonalised without ill-conditioning."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LARGEST = 1e150
 
 @dataclass(frozen=True, eq=False)
 class NPLR:
-    r"""A normal matrix minus one of low rank, with a constant times the identity as the symmetric part.
+    r"""A normal matrix minus a matrix of low rank; the symmetric part of the first is sigma times I.
 
     .. math:: A = N - P Q^T, \qquad \tfrac12 (N + N^T) = \sigma I
 
@@ -30,11 +30,11 @@ class NPLR:
     N : array, shape (n, n)
         Normal part, float64.
     P, Q : array, shape (n, r)
-        Factors of the low-rank part; Q is P up to the signs of its columns.
+        Factors of the low-rank part. Q equals P up to the signs of its columns.
     sigma : float
         Real part of every eigenvalue of N.
     residual : float
-        Symmetric part of N beyond sigma, relative to A, in the Frobenius norm.
+        Symmetric part of N minus sigma I, relative to A, in the Frobenius norm.
 
     Attributes
     ----------
@@ -67,14 +67,14 @@ class NPLR:
 
 @dataclass(frozen=True, eq=False)
 class DPLR:
-    r"""A diagonal matrix minus one of low rank, in the unitary basis V of the normal part.
+    r"""A diagonal matrix minus a matrix of low rank, in the unitary basis V of the normal part.
 
     .. math:: V^* A V = \operatorname{diag}(\lambda) - P Q^*
 
     Parameters
     ----------
     eigenvalues : array, shape (n,)
-        Complex, ordered by imaginary part; a real A gives them in conjugate pairs.
+        Complex, ordered by imaginary part. For a real A they come in conjugate pairs.
     V : array, shape (n, n)
         Unitary.
     P, Q : array, shape (n, r)
@@ -128,7 +128,7 @@ def nplr(system: StateSpace) -> NPLR:
     Returns
     -------
     NPLR
-        float64, on the device of the system, whatever its precision (float32 in JAX without x64).
+        float64 for every precision, on the device of the system (float32 in JAX without x64).
 
     Raises
     ------
@@ -137,15 +137,13 @@ def nplr(system: StateSpace) -> NPLR:
     ValueError
         The system is discrete, or has entries whose squares overflow.
 
-    Notes
-    -----
-    The parts are read off the symmetric part of A: sigma is its median eigenvalue, and the rank counts the
-    eigenvalues that differ from sigma by more than rounding. LegS has rank 1 with
-    :math:`P_n = \sqrt{n + 1/2}`, :math:`\sigma = -1/2`; LegT has rank 2 and the corrected Fourier window
-    rank 1, both with sigma = 0. An A without the structure comes back with a rank near n. Nothing is
-    clipped: B and A stay what they are.
+    Notes ----- The parts follow from the symmetric part of A. sigma is its median eigenvalue, and the rank is
+    the number of eigenvalues that differ from sigma by more than rounding. LegS has rank 1 with
+    :math:`P_n = \sqrt{n + 1/2}` and :math:`\sigma = -1/2`. LegT has rank 2 and the true Fourier window rank
+    1, both with sigma = 0. For an A without this structure the rank is near n. A and B are not changed.
 
-    One symmetric eigenproblem, O(n^3), with orthogonal eigenvectors: no step is ill-conditioned.
+    The cost is one symmetric eigenproblem, O(n^3). Its eigenvectors are orthogonal, so no step is
+    ill-conditioned.
 
     References
     ----------
@@ -184,7 +182,7 @@ def nplr(system: StateSpace) -> NPLR:
 
 @on_its_device
 def dplr(system: StateSpace) -> DPLR:
-    r"""Diagonalise the normal part of A by a unitary matrix: diagonal plus low rank.
+    r"""Diagonalise the normal part of A by a unitary matrix.
 
     .. math:: V^* A V = \operatorname{diag}(\sigma + i\omega) - (V^* P)(V^* Q)^*, \qquad
         -\tfrac{i}{2} (N - N^T)\, V = V \operatorname{diag}(\omega)
@@ -197,7 +195,7 @@ def dplr(system: StateSpace) -> DPLR:
     Returns
     -------
     DPLR
-        complex128, on the device of the system, whatever its precision (complex64 in JAX without x64).
+        complex128 for every precision, on the device of the system (complex64 in JAX without x64).
 
     Raises
     ------
@@ -208,9 +206,9 @@ def dplr(system: StateSpace) -> DPLR:
 
     Notes
     -----
-    A Hermitian eigenproblem after `nplr`, O(n^3). The eigenvectors of A itself are of no use: their condition
-    is 8e4 for LegS of 8 states and 8e10 of 16, while V is unitary. Odd orders keep their eigenvalue without
-    a partner; nothing is halved.
+    The cost is a Hermitian eigenproblem after `nplr`, O(n^3). V is unitary. The eigenvectors of A itself are
+    ill-conditioned: their condition is 8e4 for LegS of 8 states and 8e10 of 16. For odd orders one eigenvalue
+    has no conjugate partner; all eigenvalues are returned.
 
     References
     ----------
@@ -237,7 +235,7 @@ def dplr(system: StateSpace) -> DPLR:
 
 
 def _double(system: StateSpace) -> tuple[Array, Array]:
-    """Return A and B in the widest precision; of a measure from its closed form, not from rounded entries."""
+    """Return A and B in the widest precision, from the closed form of a measure if there is one."""
     xp, real = array_namespace(system.A), widest_dtypes(system.A)[0]
     if system.measure is not None:
         A, B = system.measure.matrices(system.order)

@@ -1,4 +1,4 @@
-"""The state-space model as data: four arrays, a step, and the tag that lets algorithms use its structure."""
+"""The state-space model as data: four arrays, a step, a structure, a measure and an origin."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """Where a discrete system comes from: the continuous one, and the alpha of its generalised bilinear step.
+    """The origin of a discrete system: the continuous system, and the alpha of its generalised bilinear step.
 
-    Algorithms that know the resolvent of the continuous system need no more; `StateSpace` checks the claim.
+    Algorithms use the resolvent of the continuous system. `StateSpace` checks that the step is right.
     """
 
     system: StateSpace
@@ -59,21 +59,20 @@ class StateSpace:
     B : array, shape (n,)
         Input vector.
     C : array, shape (n,) or (p, n), optional
-        Output vector, or one row per output. A model without it has states only.
+        Output vector, or one row per output. A model without C has states only.
     D : array, shape () or (p,), or float
         Direct term from input to output.
     dt : float, optional
         Step of a discrete model; None means continuous.
     structure : Structure, optional
-        What algorithms may rely on without looking at A: `LowerCumulative`, `TridiagonalInverse`,
-        `BlockDiagonal`, or `Dense`, the default. The promise is checked here.
-
+        Structure of A that fast algorithms use: `LowerCumulative`, `TridiagonalInverse`, `BlockDiagonal`, or
+        `Dense`, the default. A is checked against it.
     origin : Origin, optional
-        Continuous system that a discrete one was stepped from, as `gbt` and its special cases file it.
-        The promise is checked here.
+        Continuous system of a discrete one; `gbt` and its special cases set it. A and B are checked against
+        it.
     measure : Measure, optional
-        What the states mean, as the builders of HiPPO systems file it: `memorize`, `project` and
-        `reconstruct` go by it. The promise is checked here.
+        Meaning of the states, which `memorize`, `project` and `reconstruct` use; the builders of HiPPO
+        systems set it. A and B are checked against it.
 
     Attributes
     ----------
@@ -83,19 +82,19 @@ class StateSpace:
     Raises
     ------
     TypeError
-        Something that is not an array, or arrays of two libraries or devices.
+        A value that is not an array, or arrays of two libraries or devices.
     ValueError
-        Shapes that do not fit, values that are not finite, `dt` not positive, a `D` without a `C`, or a
-        structure, a measure or an origin that A and B do not have.
+        Shapes that do not fit, values that are not finite, a `dt` that is not positive, a `D` without a `C`,
+        or a structure, a measure or an origin that A and B do not have.
 
     Notes
     -----
-    The discrete recurrence has no lag: :math:`y_k` sees :math:`u_k`, as in S4 [1]_. SciPy's and MATLAB's
-    :math:`x_{k+1} = A x_k + B u_k` delays the input by one sample. Arrays of mixed precision are promoted to
-    the wider one.
+    The discrete recurrence has no lag: :math:`y_k` depends on :math:`u_k`, as in S4 [1]_. The convention of
+    SciPy and MATLAB, :math:`x_{k+1} = A x_k + B u_k`, delays the input by one sample. Arrays of mixed
+    precision are promoted to the wider one.
 
-    Host constants follow the data: a model built on NumPy goes to the library and device of the signal it
-    meets. The reverse, a model on a device and a signal on the host, is a TypeError.
+    A model built on NumPy is sent to the library and device of the signal it is used with. A model on a
+    device with a signal on the host is a TypeError.
 
     References
     ----------
@@ -141,8 +140,8 @@ class StateSpace:
         Parameters
         ----------
         C : array, shape (n,) or (p, n)
-            Output vector, or one row per output. The model follows it to its precision and, if the model was
-            built on NumPy, to its library and device.
+            Output vector, or one row per output. The model is converted to its precision. A model built on
+            NumPy is sent to its library and device.
         D : array, shape () or (p,), or float
             Direct term.
 
@@ -193,9 +192,9 @@ def sample_length(measure: Measure, dt: float | None) -> float:
 def system_like(system: StateSpace, like: Array, name: str, *, dtype: Any = None) -> StateSpace:
     """Send a system to the library and device of the data `like`, in its precision (or in `dtype`).
 
-    Only constants on the host may move: a device array beside host data is refused, not copied. To a wider
-    precision, a measure or a structure gives its exact entries; a discrete system loses its origin, which
-    rounded matrices do not have.
+    Only host constants are sent; a system on a device with data on the host is refused. In a wider precision,
+    a measure or a structure gives the exact entries, and a discrete system loses its origin, because its
+    matrices are rounded.
     """
     check_can_move(system, like, name)
     dtype = real_dtype(like) if dtype is None else dtype
@@ -208,7 +207,7 @@ def system_like(system: StateSpace, like: Array, name: str, *, dtype: Any = None
         fields, origin = fields | _exact_entries(system), None
     if origin is not None:
         origin = replace(origin, system=system_like(origin.system, like, name, dtype=dtype))
-    # What overflows the narrower precision is refused by name, not by a NumPy warning.
+    # StateSpace refuses an overflow of the narrower precision by name.
     with ignore_overflow():
         sent = {field: _send(value, like, dtype) for field, value in fields.items()}
         return replace(system, origin=origin, **sent)
@@ -221,14 +220,14 @@ def _send(value: Any, like: Array, dtype: Any) -> Array:
 
 
 def _exact_entries(system: StateSpace) -> dict[str, Any]:
-    """Return A and B in float64 on the host, where a measure or a structure knows them."""
+    """Return A and B in float64 on the host, if a measure or a structure defines them."""
     if system.measure is not None:
         return dict(zip("AB", system.measure.matrices(system.order), strict=True))
     return {} if isinstance(system.structure, Dense) else {"A": system.structure.entries()}
 
 
 def check_can_move(system: StateSpace, like: Array, name: str) -> bool:
-    """Refuse a system that may not be sent to the data `like`; return whether it is on the host."""
+    """Refuse a system that cannot be sent to the data `like`; return whether it is on the host."""
     on_host = bool(compat.is_numpy_array(system.A))
     if not on_host:
         same_kind(name, like, "system.A", system.A)
@@ -244,7 +243,7 @@ def require_continuous(system: StateSpace, caller: str) -> None:
 
 
 def require_measure(system: StateSpace, caller: str) -> Measure:
-    """Return the measure of a continuous system, or refuse one whose states have no known meaning."""
+    """Return the measure of a continuous system, or refuse a system without one."""
     require_continuous(system, caller)
     if system.measure is None:
         raise ValueError(
