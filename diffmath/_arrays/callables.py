@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from inspect import CO_VARARGS, CO_VARKEYWORDS
+from types import FunctionType
 from typing import Any
 
 import array_api_compat as compat
@@ -61,6 +63,8 @@ def check_model(function: Any, role: str = "score") -> None:
 def _leading_parameters(function: Any, role: str, more: int | None = 0) -> tuple[str, str]:
     if not callable(function):
         raise TypeError(f"{role} must be a callable; got {type(function).__name__}")
+    if type(function) is FunctionType and (names := _plain_names(function, more)):
+        return names
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # a builtin without a signature; a wrong call is detected later
@@ -79,6 +83,16 @@ def _leading_parameters(function: Any, role: str, more: int | None = 0) -> tuple
     if len(positional) < max(2, most) or len(required) > most:
         raise TypeError(_wrong_count(role, len(required), more, inspect.signature(function)))
     return positional[0].name.lower(), positional[1].name.lower()
+
+
+def _plain_names(function: FunctionType, more: int | None) -> tuple[str, str] | None:
+    """Return the names of a function that takes just what it gets; None for `inspect.signature` to look."""
+    code = function.__code__
+    count = code.co_argcount
+    simple = code.co_flags & (CO_VARARGS | CO_VARKEYWORDS) == code.co_kwonlyargcount == 0
+    if not simple or count != 2 + (more or 0) or function.__defaults__ or function.__dict__:
+        return None
+    return code.co_varnames[0].lower(), code.co_varnames[1].lower()
 
 
 def _article(role: str) -> str:

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import array_api_compat as compat
+import array_api_compat.numpy as numpy_namespace
 import numpy as np
 import numpy.typing as npt
 
@@ -25,6 +26,8 @@ __all__ = [
     "default_float", "device", "elementary", "expand_like", "is_real_float", "library_name", "real_dtype",
     "same_kind", "to_numpy",
 ]  # fmt: skip
+
+_NUMPY_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 def array_namespace(*arrays: Array, names: Sequence[str] = ()) -> Any:
@@ -54,6 +57,8 @@ def array_namespace(*arrays: Array, names: Sequence[str] = ()) -> Any:
     >>> array_namespace(np.zeros(2)).exp(np.zeros(1))
     array([1.])
     """
+    if len(arrays) == 1 and type(arrays[0]) is np.ndarray and arrays[0].dtype.kind in "fciub":
+        return numpy_namespace  # asked several times a step
     labels = [names[i] if i < len(names) else f"argument {i}" for i in range(len(arrays))]
     for label, array in zip(labels, arrays, strict=True):
         _refuse_non_arrays(label, array)
@@ -134,8 +139,10 @@ def check_precision(name: str, dtype: Any, xp: Any) -> None:
 
 def real_dtype(array: Array) -> Any:
     """Return the real dtype with the precision of `array`: its own, that of its real part, or the default."""
-    xp = compat.array_namespace(array)
     dtype = array.dtype
+    if type(array) is np.ndarray and dtype in _NUMPY_FLOATS:
+        return dtype
+    xp = compat.array_namespace(array)
     check_precision("the array", dtype, xp)
     if is_real_float(dtype, xp):
         return dtype
@@ -265,6 +272,8 @@ def to_numpy(array: Array) -> npt.NDArray[Any]:
     >>> to_numpy(np.ones(2))
     array([1., 1.])
     """
+    if type(array) is np.ndarray:
+        return array
     if is_traced(array):
         raise HostReadError(
             f"numbers are read on the host here, but JAX traces an array of shape {tuple(array.shape)} (jit, "

@@ -89,6 +89,8 @@ def all_true(mask: Any) -> bool:
     >>> all_true(np.array([True, False])), all_true(np.array([], dtype=bool))
     (False, True)
     """
+    if type(mask) is np.ndarray:
+        return bool(mask.all())
     return is_traced(mask) or bool(compat.array_namespace(mask).all(mask))
 
 

@@ -26,6 +26,8 @@ def check_number(name: str, value: Any) -> float:
         ...
     TypeError: dt must be a number; got str
     """
+    if type(value) is float:
+        return value
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number; got {type(value).__name__}")
     return float(value)

@@ -30,6 +30,7 @@ Status = Literal[
     "budget",
     "user_stop",
 ]
+_STATUSES = get_args(Status)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +88,8 @@ class Solution:
 
     def __post_init__(self) -> None:
         for status in (self.status, *(self.row_status or ())):
-            if status not in get_args(Status):
-                raise ValueError(f"status must be one of {get_args(Status)}; got {status!r}")
+            if status not in _STATUSES:
+                raise ValueError(f"status must be one of {_STATUSES}; got {status!r}")
 
     @property
     def success(self) -> bool:

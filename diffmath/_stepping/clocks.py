@@ -5,50 +5,54 @@ All of it is host float64, one entry per clock (a row, or the whole batch if it 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays.accelerate import accelerated
+from diffmath._stepping.one_clock import (
+    BROKEN,
+    LEAST_ERROR,
+    ROUNDED,
+    SPENT,
+    STRETCH,
+    STUCK,
+    advance_one,
+    plan_one,
+)
 
-__all__ = ["BROKEN", "SPENT", "STUCK", "Law", "Mask", "Rows", "advance", "plan"]
+__all__ = ["Law", "Mask", "Rows", "advance_clocks", "clock_functions", "plan_steps"]
 
 Rows: TypeAlias = npt.NDArray[np.float64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
+Plan: TypeAlias = Callable[..., None]
+Advance: TypeAlias = Callable[..., int]
+
 # safety, least and largest factor, exponents of the last three errors, exponent after a rejection.
 Law: TypeAlias = tuple[float, float, float, float, float, float, float]
 
-# Why a clock ended before its last time.
-BROKEN, STUCK, SPENT = 1, 2, 3
-
-# A step that reaches within this factor of its goal is stretched to it: no slivers.
-_STRETCH = 1.01
-
-# The longest step may be stretched by no more than what the clock has gathered of rounding.
-_ROUNDED = 1 + 1e-9
-
-# An error as small as this says no more than that the step may grow (Hairer's facold).
-_LEAST_ERROR = 1e-4
-
 
 @accelerated
-def plan(
-    t: Rows, h: Rows, goal: Rows, running: Mask, direction: float, max_step: float, dt: Rows, lands: Mask
+def plan_steps(
+    t: Rows, h: Rows, goal: Rows, running: Mask, direction: float, max_step: float, dt: Rows,
+    reaches_goal: Mask,
 ) -> None:  # fmt: skip
-    """Write the signed step of every clock into `dt`, and into `lands` which of them reach their goal."""
+    """Write the signed step of every clock into `dt`, and into `reaches_goal` which end on their goal."""
     remaining = goal - t
-    reach = np.minimum(h * _STRETCH, max_step * _ROUNDED)
-    np.logical_and(running, reach >= np.abs(remaining), out=lands)
+    reach = np.minimum(h * STRETCH, max_step * ROUNDED)
+    np.logical_and(running, reach >= np.abs(remaining), out=reaches_goal)
     # The state must advance by exactly what the clock does: far from t = 0, t + h is rounded.
-    dt[:] = np.where(running, np.where(lands, remaining, (t + direction * h) - t), 0.0)
+    dt[:] = np.where(running, np.where(reaches_goal, remaining, (t + direction * h) - t), 0.0)
 
 
 @accelerated
-def advance(
+def advance_clocks(
     t: Rows, h: Rows, goal: Rows, running: Mask, error: Rows, past: Rows, recovering: Mask,
-    counts: npt.NDArray[np.int64], dt: Rows, lands: Mask, law: Law, limits: tuple[float, float, float, int],
+    counts: npt.NDArray[np.int64], dt: Rows,
+    reaches_goal: Mask, law: Law, limits: tuple[float, float, float, int],
     accepted: Mask, ended: npt.NDArray[np.int8],
 ) -> int:  # fmt: skip
     """Accept or reject, move the clocks, choose the next steps; return how many clocks were accepted.
@@ -65,10 +69,10 @@ def advance(
     counts += np.stack((running, accepted))
     tiny = np.finfo(np.float64).tiny
     known = np.maximum(np.where(accepted, error, 1.0), tiny)
-    memory = np.maximum(past[0], _LEAST_ERROR) ** e1 * np.maximum(past[1], _LEAST_ERROR) ** e2
+    memory = np.maximum(past[0], LEAST_ERROR) ** e1 * np.maximum(past[1], LEAST_ERROR) ** e2
     growth = np.clip(safety * known**e0 * memory, least, most)
     # A step cut short by its goal says little about the step that was planned: keep the plan.
-    cut = accepted & lands & (size < h) & (growth >= most)
+    cut = accepted & reaches_goal & (size < h) & (growth >= most)
     growth = np.where(recovering, np.minimum(growth, 1.0), growth)
     proposed = np.where(cut, np.maximum(h, size * growth), size * growth)
     excess = np.maximum(np.where(finite, error, 1.0), 1.0)
@@ -78,14 +82,58 @@ def advance(
     past[1] = np.where(learned, past[0], past[1])
     past[0] = np.where(learned, error, past[0])
     recovering[:] = rejected
-    t[:] = np.where(accepted, np.where(lands, goal, t + dt), t)
+    t[:] = np.where(accepted, np.where(reaches_goal, goal, t + dt), t)
     grain = np.spacing(np.abs(t))
     floor = np.maximum(min_step, 4 * grain)
     h[:] = np.where(running, np.minimum(np.maximum(h, floor), max_step), h)
     # A step of the floor's length may have been rounded up by a unit in the last place of t.
     stuck = rejected & (size <= floor + grain)
-    finished = accepted & lands & (goal == stop)
+    finished = accepted & reaches_goal & (goal == stop)
     spent = running & ~stuck & ~finished & (counts[0] >= max_steps)
     ended[:] = np.where(stuck, np.where(finite, STUCK, BROKEN), np.where(spent, SPENT, 0))
     running &= ~(finished | stuck | spent)
     return int(np.count_nonzero(accepted))
+
+
+def clock_functions(clocks: int) -> tuple[Plan, Advance]:
+    """Return the fastest `plan_steps` and `advance_clocks` for so many clocks.
+
+    One clock is a few numbers: array operations, or the call of a kernel, would cost more than they do.
+    """
+    if clocks == 1:
+        return _plan_only, _advance_only
+    like = np.empty(0)
+    plan, advance = plan_steps.kernel_for(like), advance_clocks.kernel_for(like)
+    return plan or plan_steps.reference, advance or advance_clocks.reference
+
+
+def _plan_only(
+    t: Rows, h: Rows, goal: Rows, running: Mask, direction: float, max_step: float, dt: Rows,
+    reaches_goal: Mask,
+) -> None:  # fmt: skip
+    plan_one(0, t, h, goal, running, direction, max_step, dt, reaches_goal)
+
+
+def _advance_only(
+    t: Rows, h: Rows, goal: Rows, running: Mask, error: Rows, past: Rows, recovering: Mask,
+    counts: npt.NDArray[np.int64], dt: Rows, reaches_goal: Mask, law: Law,
+    limits: tuple[float, float, float, int], accepted: Mask, ended: npt.NDArray[np.int8],
+) -> int:  # fmt: skip
+    advance_one(
+        0,
+        t,
+        h,
+        goal,
+        running,
+        error,
+        past,
+        recovering,
+        counts,
+        dt,
+        reaches_goal,
+        law,
+        limits,
+        accepted,
+        ended,
+    )
+    return int(accepted[0])

@@ -33,6 +33,10 @@ __all__ = [
 
 def finite_rows(x: Array) -> npt.NDArray[np.bool_]:
     """Return, for every row, whether all its components are finite, on the host: one copy."""
+    if type(x) is np.ndarray:
+        if math.isfinite(np.vdot(x, x).real):  # no square is infinite: neither is a number
+            return np.ones(x.shape[0], dtype=bool)
+        return np.asarray(np.isfinite(x).reshape(x.shape[0], math.prod(x.shape[1:])).all(axis=1))
     return np.asarray(to_numpy(sound_rows(x)), dtype=bool)
 
 
@@ -195,13 +199,13 @@ def initial_step(
     trusted &= np.isfinite(d1)  # squares overflow, above 1e19 in float32
     unit = np.where(trusted, np.minimum(d0 / np.where(trusted, d1, 1.0), longest), longest)
     h0 = np.where(trusted, 0.01, 1e-6) * unit
-    h0 = share(np.clip(h0, np.spacing(np.abs(t)), longest))
+    h0 = share(np.minimum(np.maximum(h0, np.spacing(np.abs(t))), longest))
     ahead: Any = f(send(t + direction * h0), x + send(direction * h0) * slope)
     d2 = tolerance.norm(ahead - slope, x) / h0
     known = np.isfinite(d1) & np.isfinite(d2)
     # The slope may change faster than the state; a slope that happens to be near zero does not show this.
     faster = d1 / np.where(known & (d2 > 0), d2, np.nan)
-    unit = np.where(known & (d2 > 0), np.clip(faster, 1e-3 * unit, unit), unit)
+    unit = np.where(known & (d2 > 0), np.minimum(np.maximum(faster, 1e-3 * unit), unit), unit)
     change = np.where(known, np.maximum(d1 * unit, d2 * unit * unit), 1.0)
     h1 = np.where(known, unit * (0.01 / np.maximum(change, 1e-15)) ** (1.0 / order), 1e-3 * h0)
     return share(np.minimum(np.minimum(100 * h0, h1), longest))

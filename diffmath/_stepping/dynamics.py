@@ -7,6 +7,8 @@ from copy import copy
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
+
 from diffmath._arrays.bound import Structured
 from diffmath._arrays.callables import annotate, check_part, check_result, guarded
 from diffmath._arrays.namespace import array_namespace, constant
@@ -108,9 +110,10 @@ class Dynamics(Watcher):
                 f"the result of {_ROLE} must be an array for a batch of states, (batch, ...); got "
                 f"{type(result).__name__}: a function of one state becomes one of a batch by ode.unbatched"
             )
-        slope = check_result(_ROLE, result, x)
+        if type(x) is not np.ndarray:  # the device as well
+            check_result(_ROLE, result, x)
+        slope = check_part(_ROLE, result, x)
         self.calls = 1
-        check_part(_ROLE, slope, x)
         refuse_modified(_ROLE, x, before)
         self._at_start = (t, x, slope)
         self.begin(slope)
@@ -119,16 +122,17 @@ class Dynamics(Watcher):
     def __call__(self, t: Time, x: Array) -> Array:
         if self._at_start is not None:
             t0, x0, slope = self._at_start
-            if x is x0 and isinstance(t, float) and t == t0:
+            if x is x0 and (t is t0 or (isinstance(t, float) and t == t0)):
                 return slope
-        t = self.within(t)
+        if type(t) is not float or not self.bounds[0] <= t <= self.bounds[1]:
+            t = self.within(t)
         try:  # like `guarded`, without its call, since this call takes microseconds
             result = self._f(t, x)
         except Exception as error:
             annotate(error, _ROLE, t)
             raise
         self.calls += 1
-        if getattr(result, "shape", None) != x.shape or result.dtype != x.dtype:
+        if type(result) is not type(x) or result.shape != x.shape or result.dtype != x.dtype:
             check_result(_ROLE, result, x)
             raise TypeError(f"{_ROLE} must return dtype {x.dtype} as before; got {result.dtype} at t={t!r}")
         if self.watching:

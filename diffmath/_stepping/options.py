@@ -14,6 +14,7 @@ __all__ = ["AdaptiveOptions", "Batch", "check_options"]
 
 Batch = Literal["rows", "shared"]
 
+_CONTROLLER = PIController()
 _RTOL, _ATOL, _MAX_STEPS = 1e-6, 1e-9, 10_000
 
 
@@ -61,7 +62,7 @@ def check_options(
             _RTOL if rtol is None else rtol,
             _ATOL if atol is None else atol,
         ),
-        controller=PIController() if controller is None else controller,
+        controller=_CONTROLLER if controller is None else controller,
         batch="shared" if single else batch,
         max_steps=_MAX_STEPS if max_steps is None else min(check_count("max_steps", max_steps), 2**62),
         min_step=low,

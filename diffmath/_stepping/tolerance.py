@@ -25,6 +25,12 @@ class Tolerance:
     atol: Any
 
     def __post_init__(self) -> None:
+        if (
+            type(self.rtol) is type(self.atol) is float
+            and 0 < self.rtol < math.inf
+            and 0 < self.atol < math.inf
+        ):
+            return
         for name in ("rtol", "atol"):
             object.__setattr__(self, name, _check_tolerance(name, getattr(self, name)))
         rtol, atol = (to_numpy(value) if _is_array(value) else value for value in (self.rtol, self.atol))
@@ -42,6 +48,8 @@ class Tolerance:
 
     def fitted(self, x: Array) -> Tolerance:
         """Return the tolerance with its arrays in the library, precision and device of x, (batch, ...)."""
+        if not (_is_array(self.rtol) or _is_array(self.atol)):
+            return self
         return Tolerance(_fit("rtol", self.rtol, x), _fit("atol", self.atol, x))
 
     def flat(self, shape: tuple[int, ...]) -> tuple[Any, Any]:

@@ -15,6 +15,7 @@ from diffmath._core.lazy import lazy_attributes
 from diffmath._stepping.control import IController, PIController, PIDController
 from diffmath._stepping.events import Event
 from diffmath._stepping.problems import Linear, Semilinear, Separable, Split, WithJacobian
+from diffmath._stepping.trial import Trial
 from diffmath.ode._explicit.classical import bosh3, dopri5, euler, heun, midpoint, ralston, rk4, tsit5
 from diffmath.ode._explicit.explicit import ExplicitRungeKutta
 from diffmath.ode._explicit.method import AdaptiveMethod, Method
@@ -30,12 +31,12 @@ __all__ = [
     "ExplicitRungeKutta", "ExponentialRungeKutta", "ExponentialTableau", "IController",
     "ImplicitRungeKutta", "ImplicitTableau", "Linear", "LinearExact", "Method", "Newton", "PIController",
     "PIDController", "Rosenbrock", "RosenbrockTableau", "Semilinear", "Separable", "Split", "Splitting",
-    "SplittingTableau", "Step", "Tableau", "WithJacobian", "bosh3", "dop853", "dopri5", "etd1", "etdrk2",
-    "etdrk3", "etdrk4", "euler", "exact", "expm_multiply", "from_sympy", "heun", "hochbruck_ostermann",
-    "implicit_euler", "kencarp3", "kencarp4", "krogstad", "kvaerno3", "kvaerno5", "leapfrog",
-    "mclachlan2", "mclachlan4", "midpoint", "position_verlet", "radau5", "ralston", "rk4", "rodas5p",
-    "rosenbrock23", "sdirk2", "solve", "steps", "trapezoid", "tsit5", "unbatched", "vern7", "yoshida4",
-    "yoshida6",
+    "SplittingTableau", "Step", "Tableau", "Trial", "WithJacobian", "bosh3", "dop853", "dopri5", "etd1",
+    "etdrk2", "etdrk3", "etdrk4", "euler", "exact", "expm_multiply", "from_sympy", "heun",
+    "hochbruck_ostermann", "implicit_euler", "kencarp3", "kencarp4", "krogstad", "kvaerno3", "kvaerno5",
+    "leapfrog", "mclachlan2", "mclachlan4", "midpoint", "position_verlet", "radau5", "ralston", "rk4",
+    "rodas5p", "rosenbrock23", "sdirk2", "solve", "steps", "trapezoid", "tsit5", "unbatched", "vern7",
+    "yoshida4", "yoshida6",
 ]  # fmt: skip
 
 # Proving hundreds of order conditions takes a tenth of a second: on first use.

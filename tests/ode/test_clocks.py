@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffmath import ode
-from diffmath._stepping.clocks import BROKEN, SPENT, STUCK, advance, plan
+from diffmath import ode, reference_only
+from diffmath._stepping.clocks import advance_clocks, clock_functions, plan_steps
+from diffmath._stepping.one_clock import BROKEN, SPENT, STUCK
 
 LAWS = [c.law(4) for c in (ode.IController(), ode.PIController(), ode.PIDController())]
 ERRORS = st.sampled_from([0.0, 1e-300, 1e-9, 1e-3, 0.5, 1.0, 1.0 + 1e-12, 2.0, 1e9, np.inf, np.nan])
@@ -43,15 +44,16 @@ def clocks(draw: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _step(state: dict[str, Any], reference: bool) -> dict[str, Any]:
-    """One `plan` and one `advance` on a copy; everything they write."""
+def _step(state: dict[str, Any], reference: bool, pair: Any = None) -> dict[str, Any]:
+    """Plan and advance once, on a copy; return everything that is written."""
     s = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in state.items()}
     n = len(s["t"])
     s["dt"], s["lands"] = np.full(n, np.nan), np.zeros(n, dtype=bool)
     s["accepted"], s["ended"] = np.zeros(n, dtype=bool), np.zeros(n, dtype=np.int8)
-    move, tell = (plan.reference, advance.reference) if reference else (plan, advance)
-    move(s["t"], s["h"], s["goal"], s["running"], s["direction"], s["limits"][1], s["dt"], s["lands"])
-    s["moved"] = tell(
+    bodies, kernels = (plan_steps.reference, advance_clocks.reference), (plan_steps, advance_clocks)
+    plan, advance = pair or (bodies if reference else kernels)
+    plan(s["t"], s["h"], s["goal"], s["running"], s["direction"], s["limits"][1], s["dt"], s["lands"])
+    s["moved"] = advance(
         s["t"], s["h"], s["goal"], s["running"], s["error"], s["past"], s["recovering"], s["counts"], s["dt"],
         s["lands"], s["law"], s["limits"], s["accepted"], s["ended"],
     )  # fmt: skip
@@ -79,6 +81,21 @@ def test_clocks_do_not_see_each_other(reference: bool, state: dict[str, Any]) ->
         for name, value in _step(alone, reference).items():
             if isinstance(value, np.ndarray):
                 np.testing.assert_array_equal(whole[name][..., k : k + 1], value, err_msg=name)
+
+
+@given(clocks().filter(lambda state: len(state["t"]) == 1))
+def test_one_clock_steps_by_the_numbers_of_the_kernels(state: dict[str, Any]) -> None:
+    pytest.importorskip("numba")
+    with np.errstate(all="ignore"):
+        found, wanted = _step(state, False, clock_functions(1)), _step(state, False)
+    for name, value in wanted.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+def test_kernels_serve_several_clocks_and_bodies_without_them() -> None:
+    with reference_only():
+        assert clock_functions(2) == (plan_steps.reference, advance_clocks.reference)
+    assert clock_functions(1) != clock_functions(2)
 
 
 def _one(error: float, **changes: Any) -> dict[str, Any]:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from diffmath import ode
-from diffmath._stepping.clocks import BROKEN, SPENT, STUCK, advance
+from diffmath._stepping.clocks import advance_clocks
 from diffmath._stepping.control import Tolerance, initial_step
+from diffmath._stepping.one_clock import BROKEN, SPENT, STUCK
 
-BOTH = pytest.mark.parametrize("step", [advance, advance.reference], ids=["kernel", "body"])
+BOTH = pytest.mark.parametrize("step", [advance_clocks, advance_clocks.reference], ids=["kernel", "body"])
 CONTROLLER = ode.PIDController(
     safety=0.8, min_factor=0.25, max_factor=4.0, integral=0.5, proportional=0.2, derivative=0.1
 )
@@ -35,7 +36,7 @@ def test_the_factor_is_that_of_two_errors() -> None:
 
 
 def one(step: Any, error: float, **changes: Any) -> dict[str, Any]:
-    """One clock through `advance`: at t = 1 with a step of 0.5 towards 10, past errors 0.25 and 0.0625."""
+    """One clock, advanced: at t = 1 with a step of 0.5 towards 10, past errors 0.25 and 0.0625."""
     state: dict[str, Any] = {
         "t": 1.0, "h": 0.5, "goal": 10.0, "running": True, "past": [[0.25], [0.0625]], "recovering": False,
         "counts": [[3], [2]], "dt": 0.5, "lands": False, "limits": (0.0, math.inf, 10.0, 1000),

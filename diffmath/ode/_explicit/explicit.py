@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, ClassVar
+from functools import cached_property, partial
+from typing import Any, ClassVar, NamedTuple, TypeAlias
+
+import numpy as np
 
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array, Drift, Time
 from diffmath._stepping.clocks import Rows
-from diffmath.ode._explicit.one_step import ContinuousMethod
+from diffmath._stepping.trial import SlopeState, StageSum, Trial
+from diffmath.ode._explicit.one_step import UNKNOWN, ContinuousMethod
 from diffmath.ode._tableaux import ContinuousExtension, Tableau
 
 __all__ = ["ExplicitRungeKutta"]
+
+_Weights: TypeAlias = tuple[tuple[int, float], ...]  # index and weight
+_Row: TypeAlias = tuple[float, _Weights]  # node and weights
+
+
+class TableauArrays(NamedTuple):
+    """Coefficients of a tableau in float64."""
+
+    a: tuple[Rows, ...]
+    b: Rows
+    b_error: Rows
+    b_error_low: Rows
+    c: Rows
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,7 +66,6 @@ class ExplicitRungeKutta(ContinuousMethod):
     extension: ContinuousExtension | None = None
 
     tableau_kind: ClassVar[type] = Tableau
-    scaled_stages: ClassVar[bool] = False
 
     @property
     def embedded_order(self) -> int | None:
@@ -61,136 +76,110 @@ class ExplicitRungeKutta(ContinuousMethod):
         """Evaluations of f in `steps` plain steps."""
         return self.tableau.nfe(steps)
 
-    def step(self, f: Drift, t: Time, x: Array, dt: Time) -> Array:
-        r"""Advance by one step.
+    def attempt(
+        self, f: Drift, state: SlopeState, t: Time, x: Array, dt: Time, *, estimate: bool = True
+    ) -> Trial:
+        r"""Try a step.
 
-        .. math:: x_{n+1} = x_n + h \sum_i b_i k_i
+        .. math:: x_{n+1} = x_n + h \sum_i b_i k_i, \qquad e = h \sum_i b^{\mathrm{error}}_i k_i
 
         Parameters
         ----------
         f : callable
             ``f(t, x)`` -> array like `x`.
+        state : SlopeState
+            ``f(t, x)`` where it is known already.
         t, dt : float
             Time and step, negative to go backwards; or arrays, one per row, that broadcast against `x`.
         x : array, shape (batch, \*state)
             State at `t`; not modified.
+        estimate : bool
+            Whether the error is wanted: a plain step needs no stage for it, and keeps no slopes for the state
+            inside it, for they are as large as the state, each.
 
         Returns
         -------
-        array, shape (batch, \*state)
-            State at ``t + dt``.
-        """
-        slopes = self._slopes(f, t, x, dt, f(t, x), self.tableau.nfe(1))
-        return x + _increment(dt, self._b, slopes)
-
-    def step_with_error(
-        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
-    ) -> tuple[Array, Array, Array | None]:
-        r"""Advance by one step and estimate its error.
-
-        .. math:: e = h \sum_i b^{\mathrm{error}}_i k_i
-
-        Parameters
-        ----------
-        f, t, x, dt
-            As for `step`.
-        slope : array, shape (batch, \*state), optional
-            ``f(t, x)`` where it is known already.
-
-        Returns
-        -------
-        x_new, error : array, shape (batch, \*state)
-            State at ``t + dt``, and the estimate of its local error, of order ``embedded_order + 1`` in `dt`.
-        slope_new : array, shape (batch, \*state), or None
-            ``f(t + dt, x_new)`` where the tableau has it for free (FSAL).
+        Trial
+            With the slope at the new state where the tableau has it for free (FSAL). ``dense()`` costs one
+            evaluation for each stage that only the extension needs.
 
         Raises
         ------
         TypeError
             The tableau has no error weights.
         """
-        x_new, error, slope_new, _ = self.step_with_stages(f, t, x, dt, slope)
-        return x_new, error, slope_new
-
-    def step_with_stages(
-        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
-    ) -> tuple[Array, Array, Array | None, list[Array]]:
-        """Do as `step_with_error`, and return the slopes of all stages besides, for `inside`."""
+        if not estimate:
+            slopes = self._slopes(f, t, x, dt, state.slope, self._plain_rows)
+            dense = None if self.extension is None else partial(self.inside, f, t, x, dt, None)
+            return Trial(x + _increment(dt, self._b, slopes), None, UNKNOWN, dense)
         self._require_estimate()
-        slopes = self.slopes(f, t, x, dt, slope)
+        slopes = self._slopes(f, t, x, dt, state.slope, self._rows)
         x_new = x + _increment(dt, self._b, slopes)
         error = _increment(dt, self._b_error, slopes)
         if self.tableau.b_error_low is not None:
             error = steadied(error, _increment(dt, self._b_error_low, slopes))
-        return x_new, error, slopes[-1] if self.tableau.is_fsal else None, slopes
+        known = SlopeState(slopes[-1]) if self.tableau.is_fsal else UNKNOWN
+        dense = None if self.extension is None else partial(self.inside, f, t, x, dt, slopes)
+        return Trial(x_new, error, known, dense)
 
-    def staged_step(self, f: Drift, t: Time, x: Array, dt: Time) -> tuple[Array, None]:
-        """Do as `step`: a plain step keeps no slopes, for they are as large as the state, each."""
-        return self.step(f, t, x, dt), None
-
-    def slopes(self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None) -> list[Array]:
-        """Return the slopes of all stages of a step."""
-        return self._slopes(f, t, x, dt, f(t, x) if slope is None else slope, self.tableau.stages)
-
-    def inside(
-        self, f: Drift, t: Time, x: Array, dt: Time, stages: list[Array] | None
-    ) -> tuple[list[Array], Rows]:
-        r"""Return what interpolates inside a step: slopes, and the polynomials of their weights.
+    def inside(self, f: Drift, t: Time, x: Array, dt: Time, slopes: list[Array] | None) -> StageSum:
+        r"""Return the state inside a step, by the slopes of all stages; None makes them anew.
 
         .. math:: x(t + \theta h) = x_n + h \sum_i \Bigl(\sum_k w_{ik} \theta^k\Bigr) k_i
-
-        Parameters
-        ----------
-        f, t, x, dt
-            As for `step`.
-        stages : list of array, or None
-            Those that `step_with_stages` returned; None makes them anew.
-
-        Returns
-        -------
-        slopes : list of array, shape (batch, \*state)
-            With those of the extension, which cost one evaluation each.
-        weights : numpy.ndarray, shape (slopes, degree)
-            w.
-
-        Raises
-        ------
-        TypeError
-            The method has no continuous extension.
         """
         extension = self._proven_extension()
-        slopes, nodes = self.slopes(f, t, x, dt) if stages is None else list(stages), extension.nodes()
+        slopes = self._slopes(f, t, x, dt, None, self._rows) if slopes is None else list(slopes)
+        nodes = extension.nodes()
         for i in range(len(slopes), len(nodes)):
-            row = _floats(extension.a[i])
+            row = _sparse(extension.a[i])
             slopes.append(f(t + float(nodes[i]) * dt, x + _increment(dt, row, slopes)))
-        return slopes, self.extension_weights
+        return StageSum(slopes, self.extension_weights, times_dt=True)
 
-    def _slopes(self, f: Drift, t: Time, x: Array, dt: Time, first: Array, stages: int) -> list[Array]:
-        slopes = [first]
-        for c, row in zip(self._c[1:stages], self._a[1:stages], strict=True):
+    def _slopes(
+        self, f: Drift, t: Time, x: Array, dt: Time, first: Array | None, rows: tuple[_Row, ...]
+    ) -> list[Array]:
+        slopes = [f(t, x) if first is None else first]
+        for c, row in rows:
             slopes.append(f(t + c * dt, x + _increment(dt, row, slopes)))
         return slopes
 
+    @property
+    def sparse(self) -> tuple[tuple[_Row, ...], _Weights, _Weights, _Weights]:
+        """Rows of a step with an estimate, and the weights b, b_error and b_error_low."""
+        return self._rows, self._b, self._b_error, self._b_error_low
+
+    @cached_property
+    def arrays(self) -> TableauArrays:
+        """The tableau as NumPy arrays, for the kernels."""
+        tableau = self.tableau
+        b_error, low, c = tableau.b_error or (), tableau.b_error_low or (), tableau.c or ()
+        rows = tuple(np.array(row, dtype=float) for row in tableau.a)
+        return TableauArrays(rows, *(np.array(row, dtype=float) for row in (tableau.b, b_error, low, c)))
+
     # Fractions become floats once, each correctly rounded.
     @cached_property
-    def _a(self) -> tuple[tuple[float, ...], ...]:
-        return tuple(_floats(row) for row in self.tableau.a)
+    def _rows(self) -> tuple[_Row, ...]:
+        """Node and weights of every stage but the first."""
+        tableau = self.tableau
+        return tuple(
+            (float(c), _sparse(row)) for c, row in zip((tableau.c or ())[1:], tableau.a[1:], strict=True)
+        )
 
     @cached_property
-    def _b(self) -> tuple[float, ...]:
-        return _floats(self.tableau.b)
+    def _plain_rows(self) -> tuple[_Row, ...]:
+        return self._rows[: self.tableau.nfe(1) - 1]
 
     @cached_property
-    def _b_error(self) -> tuple[float, ...]:
-        return _floats(self.tableau.b_error or ())
+    def _b(self) -> _Weights:
+        return _sparse(self.tableau.b)
 
     @cached_property
-    def _b_error_low(self) -> tuple[float, ...]:
-        return _floats(self.tableau.b_error_low or ())
+    def _b_error(self) -> _Weights:
+        return _sparse(self.tableau.b_error or ())
 
     @cached_property
-    def _c(self) -> tuple[float, ...]:
-        return _floats(self.tableau.c or ())
+    def _b_error_low(self) -> _Weights:
+        return _sparse(self.tableau.b_error_low or ())
 
 
 def steadied(error: Array, low: Array) -> Array:
@@ -206,14 +195,20 @@ def steadied(error: Array, low: Array) -> Array:
     return error * (a / xp.sqrt(xp.maximum(a * a + b * b, 0.5 + 0.0 * a)))
 
 
-def _floats(row: Iterable[Any]) -> tuple[float, ...]:
-    return tuple(map(float, row))
+def _sparse(row: Iterable[Any]) -> _Weights:
+    """Return the weights that are not zero, each with its index: the others cost nothing."""
+    return tuple((i, weight) for i, weight in enumerate(map(float, row)) if weight != 0.0)
 
 
-def _increment(dt: Time, weights: tuple[float, ...], slopes: list[Array]) -> Array:
-    """Weighted sum of the slopes known so far, times dt; zero weights cost nothing.
+def _increment(dt: Time, weights: _Weights, slopes: list[Array]) -> Array:
+    """Weighted sum of the slopes, times dt.
 
     The step goes into the weights first: it is the smaller product, and large slopes do not overflow.
     """
-    terms = [(weight * dt) * slope for weight, slope in zip(weights, slopes, strict=False) if weight != 0.0]
-    return sum(terms[1:], start=terms[0]) if terms else 0.0 * slopes[0]
+    if not weights:
+        return 0.0 * slopes[0]
+    i, weight = weights[0]
+    total = (weight * dt) * slopes[i]
+    for i, weight in weights[1:]:
+        total = total + (weight * dt) * slopes[i]
+    return total

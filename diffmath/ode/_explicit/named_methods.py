@@ -45,7 +45,8 @@ def check_method(method: Any) -> Method:
             "method must be a name, a Tableau, or have step(f, t, x, dt) and order; got "
             f"{type(method).__name__}"
         )
-    if getattr(method, "embedded_order", None) is not None and not hasattr(method, "step_with_error"):
+    estimates = hasattr(method, "step_with_error") or hasattr(method, "attempt")
+    if getattr(method, "embedded_order", None) is not None and not estimates:
         raise TypeError(f"method has an embedded_order but no step_with_error; got {type(method).__name__}")
     return cast(Method, method)
 

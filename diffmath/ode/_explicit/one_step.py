@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -11,9 +12,13 @@ import numpy as np
 
 from diffmath._core.typing import Array, Drift, Time
 from diffmath._stepping.clocks import Rows
+from diffmath._stepping.trial import SlopeState, StageSum, Trial
 from diffmath.ode._tableaux import ContinuousExtension
 
-__all__ = ["ContinuousMethod", "StagedMethod", "TableauMethod", "check_kind"]
+__all__ = ["UNKNOWN", "ContinuousMethod", "StagedMethod", "TableauMethod", "check_kind"]
+
+# The state of a method that knows no slope.
+UNKNOWN = SlopeState()
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -37,6 +42,11 @@ class TableauMethod:
         """Order of accuracy, for steps that resolve the solution; stiffness may reduce it."""
         return int(self.tableau.order)
 
+    @cached_property
+    def nodes(self) -> tuple[float, ...]:
+        """Fractions of a step at which f is asked for."""
+        return tuple(map(float, self.tableau.c or ()))
+
     @property
     def reference(self) -> str:
         """Where the coefficients come from."""
@@ -47,7 +57,7 @@ class TableauMethod:
 
 
 class StagedMethod(TableauMethod, ABC):
-    """A method whose stages give the state inside a step."""
+    """A method of stages: one `attempt` gives the step, its error and the state inside it."""
 
     @property
     def embedded_order(self) -> int | None:
@@ -68,13 +78,82 @@ class StagedMethod(TableauMethod, ABC):
         """
         return bool(getattr(self.tableau, "is_stiffly_accurate", False))
 
-    @abstractmethod
-    def staged_step(self, f: Drift, t: Time, x: Array, dt: Time) -> tuple[Array, list[Array] | None]:
-        """Do as `step`, and return the stages besides; None where `inside` had better make them anew."""
+    def init(self, f: Drift, t: Time, x: Array) -> SlopeState:
+        """Return the state of the method where a solve begins: the slope there."""
+        return SlopeState(f(t, x))
 
     @abstractmethod
-    def inside(self, f: Drift, t: Time, x: Array, dt: Time, stages: list[Array] | None) -> Any:
-        """Return the state inside a step, a callable of rows and fractions; or what a sum of stages needs."""
+    def attempt(
+        self, f: Drift, state: SlopeState, t: Time, x: Array, dt: Time, *, estimate: bool = True
+    ) -> Trial:
+        r"""Try a step.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(t, x)`` -> array like `x`, of the structure that the method needs.
+        state : SlopeState
+            ``f(t, x)`` where it is known, from `init` or the trial before.
+        t, dt : float
+            Time and step, negative to go backwards; or arrays, one per row, that broadcast against `x`.
+        x : array, shape (batch, \*state)
+            State at `t`; not modified.
+        estimate : bool
+            Whether the error is wanted.
+
+        Returns
+        -------
+        Trial
+            State at ``t + dt``, its error, the slope there where it is known for free, and ``dense()``. All
+            NaN in rows where the equations of an implicit method could not be solved.
+
+        Raises
+        ------
+        TypeError
+            The tableau has no error weights, and `estimate` asks for them; f lacks the structure.
+        """
+
+    def step(self, f: Drift, t: Time, x: Array, dt: Time) -> Array:
+        r"""Advance by one step.
+
+        Parameters
+        ----------
+        f, t, x, dt
+            As for `attempt`.
+
+        Returns
+        -------
+        array, shape (batch, \*state)
+            State at ``t + dt``, in the dtype and on the device of `x`.
+        """
+        return self.attempt(f, UNKNOWN, t, x, dt, estimate=False).x
+
+    def step_with_error(
+        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
+    ) -> tuple[Array, Array, Array | None]:
+        r"""Advance by one step and estimate its error: `attempt` as a tuple.
+
+        Parameters
+        ----------
+        f, t, x, dt
+            As for `attempt`.
+        slope : array, shape (batch, \*state), optional
+            ``f(t, x)`` where it is known already.
+
+        Returns
+        -------
+        x_new, error : array, shape (batch, \*state)
+            State at ``t + dt``, and the estimate of its local error, of order ``embedded_order + 1`` in `dt`.
+        slope_new : array, shape (batch, \*state), or None
+            ``f(t + dt, x_new)`` where it is known for free.
+
+        Raises
+        ------
+        TypeError
+            The tableau has no error weights.
+        """
+        trial = self.attempt(f, SlopeState(slope), t, x, dt)
+        return trial.x, trial.error, trial.state.slope
 
     def _require_estimate(self) -> None:
         """Refuse to estimate an error without weights for it."""
@@ -92,9 +171,6 @@ class ContinuousMethod(StagedMethod):
 
     extension: ContinuousExtension | None  # a field that each method puts behind its own
 
-    # Whether stages are slopes times the step, not slopes.
-    scaled_stages: ClassVar[bool] = True
-
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.extension is not None and self.extension.tableau != self.tableau:
@@ -105,38 +181,16 @@ class ContinuousMethod(StagedMethod):
         """Order of the continuous extension, None without one."""
         return None if self.extension is None else self.extension.order
 
-    def inside(
-        self, f: Drift, t: Time, x: Array, dt: Time, stages: list[Array] | None
-    ) -> tuple[list[Array], Rows]:
-        r"""Return what interpolates inside a step: stages, and the polynomials of their weights.
-
-        Parameters
-        ----------
-        f, t, x, dt
-            As for `step`.
-        stages : list of array, or None
-            Those that `step_with_stages` or `staged_step` returned; None makes them anew.
-
-        Returns
-        -------
-        stages : list of array, shape (batch, \*state)
-            With those that only the extension needs, which cost one evaluation each.
-        weights : numpy.ndarray, shape (stages, degree)
-            w.
-
-        Raises
-        ------
-        TypeError
-            The method has no continuous extension.
-        """
-        if stages is None:
-            _, stages = self.staged_step(f, t, x, dt)
-        return stages or [], self.extension_weights
-
     @cached_property
     def extension_weights(self) -> Rows:
         """Polynomials of the weights of the stages, shape (stages, degree)."""
         return np.array(self._proven_extension().matrix())
+
+    def _dense(self, scaled_stages: Callable[[], Sequence[Array]]) -> Callable[[], StageSum] | None:
+        """Return what gives the state inside a step, by the stages times the step; None without extension."""
+        if self.extension is None:
+            return None
+        return lambda: StageSum(scaled_stages(), self.extension_weights, times_dt=False)
 
     def _proven_extension(self) -> ContinuousExtension:
         if self.extension is None:

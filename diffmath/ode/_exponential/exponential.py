@@ -6,13 +6,15 @@ Source: Hochbruck & Ostermann (2010), Exponential integrators, Acta Numer. 19, 2
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import partial
+from typing import ClassVar
 
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.step_cache import StepCache
 from diffmath._core.typing import Array, Drift, Time
 from diffmath._stepping.problems import Semilinear, structured
-from diffmath.ode._explicit import StagedMethod
+from diffmath._stepping.trial import SlopeState, Trial
+from diffmath.ode._explicit import UNKNOWN, StagedMethod
 from diffmath.ode._exponential.inside import Inside
 from diffmath.ode._exponential.operators import Weights, combine
 from diffmath.ode._tableaux import ExponentialTableau
@@ -83,97 +85,42 @@ class ExponentialRungeKutta(StagedMethod):
         """Evaluations of the nonlinear part in `steps` plain steps."""
         return self.tableau.nfe(steps)
 
-    def step(self, f: Drift, t: Time, x: Array, dt: Time) -> Array:
-        """Advance by one step.
+    def attempt(
+        self, f: Drift, state: SlopeState, t: Time, x: Array, dt: Time, *, estimate: bool = True
+    ) -> Trial:
+        """Try a step of an `ode.Semilinear`.
 
         Parameters
         ----------
-        f : Semilinear
-            Linear and nonlinear part.
-        t, dt : float
-            Time and step, negative to go backwards; or arrays, one per row, that broadcast against `x`.
+        f, t, dt, estimate
+            As for `ExplicitRungeKutta.attempt`.
+        state : SlopeState
+            Of no use: the nonlinear part alone is needed.
         x : array, shape (batch, ..., n)
             State at `t`; not modified.
 
         Returns
         -------
-        array, shape (batch, ..., n)
-            State at ``t + dt``, in the dtype and on the device of `x`.
+        Trial
+            Every state that ``dense()`` is asked for costs phi-functions of theta h L.
 
         Raises
         ------
         TypeError
-            f is not an `ode.Semilinear`, or L is complex and `x` real.
+            f is not an `ode.Semilinear`, or L is complex and `x` real; the tableau has no error weights.
         ValueError
             L does not fit the last axis of `x`.
         """
-        return self.staged_step(f, t, x, dt)[0]
-
-    def staged_step(self, f: Drift, t: Time, x: Array, dt: Time) -> tuple[Array, list[Array]]:
-        """Do as `step`, and return N at all stages besides, for `inside`."""
-        weights, rates = self._stages(f, t, x, dt, self.tableau.nfe(1))
-        return combine(weights.ends[0](x), weights.b, rates), rates
-
-    def step_with_error(
-        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
-    ) -> tuple[Array, Array, None]:
-        """Advance by one step and estimate its error.
-
-        Parameters
-        ----------
-        f, t, x, dt
-            As for `step`.
-        slope : array, optional
-            Not used.
-
-        Returns
-        -------
-        x_new, error : array, shape (batch, ..., n)
-            State at ``t + dt``, and the estimate of its local error.
-        None
-            The slope at the new state is not known.
-
-        Raises
-        ------
-        TypeError
-            The tableau has no error weights.
-        """
-        return *self.step_with_stages(f, t, x, dt, slope)[:2], None
-
-    def step_with_stages(
-        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
-    ) -> tuple[Array, Array, None, list[Array]]:
-        """Do as `step_with_error`, and return N at all stages besides, for `inside`."""
-        self._require_estimate()
-        weights, rates = self._stages(f, t, x, dt, self.tableau.stages)
+        if estimate:
+            self._require_estimate()
+        weights, rates = self._stages(f, t, x, dt, self.tableau.stages if estimate else self.tableau.nfe(1))
         x_new = combine(weights.ends[0](x), weights.b, rates)
-        return x_new, combine(None, weights.b_error, rates), None, rates
+        error = combine(None, weights.b_error, rates) if estimate else None
+        dense = partial(self._inside, f, x, dt, rates) if self.dense_order else None
+        return Trial(x_new, error, UNKNOWN, dense)
 
-    def inside(self, f: Drift, t: Time, x: Array, dt: Time, stages: list[Array] | None) -> Any:
-        """Return the state inside a step: a callable of rows and fractions of the step.
-
-        Parameters
-        ----------
-        f, t, x, dt
-            As for `step`.
-        stages : list of array, or None
-            Those that `step_with_stages` or `staged_step` returned; None makes them anew.
-
-        Returns
-        -------
-        callable
-            ``at(rows, theta)``, shape (pairs, ..., n); every pair costs phi-functions of theta h L.
-
-        Raises
-        ------
-        TypeError
-            The weights have no form that goes on inside the step (`dense_order` is 0).
-        """
-        if not self.dense_order:
-            raise TypeError(f"{self.name} has no continuous extension")
-        if stages is None:
-            _, stages = self.staged_step(f, t, x, dt)
-        return Inside(structured(f, Semilinear, self.name).linear, x, dt, stages, self.tableau.continuation)
+    def _inside(self, f: Drift, x: Array, dt: Time, rates: list[Array]) -> Inside:
+        return Inside(structured(f, Semilinear, self.name).linear, x, dt, rates, self.tableau.continuation)
 
     def _stages(self, f: Drift, t: Time, x: Array, dt: Time, count: int) -> tuple[Weights, list[Array]]:
         model = structured(f, Semilinear, self.name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, get_args
 
 import array_api_compat as compat
@@ -18,6 +19,7 @@ from diffmath._core.counts import check_count
 from diffmath._core.step_cache import StepCache
 from diffmath._core.typing import Array, Drift, Time
 from diffmath._stepping.problems import Linear, structured
+from diffmath._stepping.trial import Trial
 from diffmath.ode._exponential.action import expm_multiply
 
 __all__ = ["LinearExact", "exact"]
@@ -115,14 +117,22 @@ class LinearExact:
             moved = (propagator @ x[..., None])[..., 0]
         return moved if push is None else moved + push
 
-    def inside_step(self, f: Drift, t: Time, x: Array, dt: Any) -> Any:
-        """Return the state inside a step: a callable of rows and fractions of the step, exact as well."""
+    def init(self, f: Drift, t: Time, x: Array) -> None:
+        """Return the state of the method: none."""
 
-        def at(rows: Any, theta: Any) -> Array:
-            start = array_namespace(x).take(x, array_namespace(x).asarray(rows, device=device(x)), axis=0)
-            return self.step(f, t, start, expand_like(asarray_like(dt[rows] * theta, x), x))
+    def attempt(self, f: Drift, state: None, t: Time, x: Array, dt: Time, *, estimate: bool = False) -> Trial:
+        """Return the step, without an error, and the state inside it, which is exact as well."""
+        return Trial(self.step(f, t, x, dt), dense=lambda: partial(self._inside, f, t, x, dt))
 
-        return at
+    def _inside(self, f: Drift, t: Time, x: Array, dt: Time, rows: Any, theta: Any) -> Array:
+        index = array_namespace(x).asarray(rows, device=device(x))
+        start = array_namespace(x).take(x, index, axis=0)
+        if isinstance(dt, int | float):
+            part = asarray_like(dt * theta, x)
+        else:
+            own = array_namespace(x).take(array_namespace(x).reshape(dt, (x.shape[0],)), index, axis=0)
+            part = asarray_like(theta, x) * own
+        return self.step(f, t, start, expand_like(part, x))
 
     def __repr__(self) -> str:
         return f"LinearExact({self.form})"

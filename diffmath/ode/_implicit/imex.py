@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar
 
 from diffmath._core.typing import Array, Drift, Time
 from diffmath._stepping.jacobian import needs_differences
 from diffmath._stepping.newton import Newton, Stages, increment, linearise
 from diffmath._stepping.problems import Split, structured
-from diffmath.ode._explicit import ContinuousMethod, check_kind
+from diffmath._stepping.trial import SlopeState, Trial
+from diffmath.ode._explicit import UNKNOWN, ContinuousMethod, check_kind
 from diffmath.ode._tableaux import AdditiveTableau, ContinuousExtension, floats
 
 __all__ = ["AdditiveRungeKutta"]
@@ -63,64 +64,34 @@ class AdditiveRungeKutta(ContinuousMethod):
         super().__post_init__()
         check_kind("newton", self.newton, Newton)
 
-    def step(self, f: Drift, t: Time, x: Array, dt: Time) -> Array:
-        r"""Advance by one step.
+    def attempt(
+        self, f: Drift, state: SlopeState, t: Time, x: Array, dt: Time, *, estimate: bool = True
+    ) -> Trial:
+        r"""Try a step of an `ode.Split`, whose parts are called as ``part(t, x)`` -> array like `x`.
 
         Parameters
         ----------
-        f : Split
-            Its parts are called as ``part(t, x)`` -> array like `x`.
-        t, dt : float
-            Time and step, negative to go backwards; or arrays, one per row, that broadcast against `x`.
-        x : array, shape (batch, \*state)
-            State at `t`; not modified.
+        f, t, x, dt, estimate
+            As for `ExplicitRungeKutta.attempt`.
+        state : SlopeState
+            Of no use: the slopes of both parts are needed, not their sum.
 
         Returns
         -------
-        array, shape (batch, \*state)
-            State at ``t + dt``; NaN in rows where the Newton iteration failed.
+        Trial
+            NaN in rows where the iteration failed.
 
         Raises
         ------
         TypeError
             f is not split.
         """
-        return self.staged_step(f, t, x, dt)[0]
-
-    def staged_step(self, f: Drift, t: Time, x: Array, dt: Time) -> tuple[Array, list[Array]]:
-        """Do as `step`, and return the slopes of all stages times `dt` besides, for `inside`."""
-        stages, slopes = self._solve(f, t, x, dt)
-        return stages.ended(x + increment(self._b, slopes)), stages.kept(slopes)
-
-    def step_with_error(
-        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
-    ) -> tuple[Array, Array, Array | None]:
-        r"""Advance by one step and estimate its error.
-
-        Parameters
-        ----------
-        f, t, x, dt
-            As for `step`; the slope of the whole f is of no use, since its parts are needed.
-
-        Returns
-        -------
-        x_new, error : array, shape (batch, \*state)
-            State at ``t + dt`` and the estimate of its local error, NaN in rows where the iteration failed.
-        slope_new : None
-            As above.
-        """
-        return self.step_with_stages(f, t, x, dt, slope)[:3]
-
-    def step_with_stages(
-        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
-    ) -> tuple[Array, Array, None, list[Array]]:
-        """Do as `step_with_error`, and return the slopes of all stages times `dt` besides, for `inside`."""
         stages, slopes = self._solve(f, t, x, dt)
         # Not filtered by (I - h g J)^-1: the weights of these methods keep it bounded as f gets stiffer, and
         # the error that the explicit part leaves beside a slow solution would be lost.
-        error = increment(self._b_error, slopes)
+        error = stages.ended(increment(self._b_error, slopes)) if estimate else None
         x_new = stages.ended(x + increment(self._b, slopes))
-        return x_new, stages.ended(error), None, stages.kept(slopes)
+        return Trial(x_new, error, UNKNOWN, self._dense(partial(stages.kept, slopes)))
 
     def _solve(self, f: Drift, t: Time, x: Array, dt: Time) -> tuple[Stages, list[Array]]:
         """Return the record of the iterations, and the scaled slopes of the whole f."""

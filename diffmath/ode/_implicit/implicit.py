@@ -11,7 +11,8 @@ from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array, Drift, Time
 from diffmath._stepping.jacobian import needs_differences
 from diffmath._stepping.newton import Linearised, Newton, Stages, increment, linearise, slope_of
-from diffmath.ode._explicit import ContinuousMethod, check_kind
+from diffmath._stepping.trial import SlopeState, Trial
+from diffmath.ode._explicit import UNKNOWN, ContinuousMethod, check_kind
 from diffmath.ode._tableaux import ContinuousExtension, ImplicitTableau, floats
 
 __all__ = ["ImplicitRungeKutta"]
@@ -70,69 +71,41 @@ class ImplicitRungeKutta(ContinuousMethod):
         super().__post_init__()
         check_kind("newton", self.newton, Newton)
 
-    def step(self, f: Drift, t: Time, x: Array, dt: Time) -> Array:
-        r"""Advance by one step.
+    def attempt(
+        self, f: Drift, state: SlopeState, t: Time, x: Array, dt: Time, *, estimate: bool = True
+    ) -> Trial:
+        r"""Try a step; an `ode.WithJacobian` brings the Jacobian of f.
 
         Parameters
         ----------
-        f : callable
-            ``f(t, x)`` -> array like `x`; an `ode.WithJacobian` brings its Jacobian.
-        t, dt : float
-            Time and step, negative to go backwards; or arrays, one per row, that broadcast against `x`.
-        x : array, shape (batch, \*state)
-            State at `t`; not modified.
+        f, state, t, x, dt, estimate
+            As for `ExplicitRungeKutta.attempt`.
 
         Returns
         -------
-        array, shape (batch, \*state)
-            State at ``t + dt``; NaN in rows where the Newton iteration failed.
-        """
-        return self.staged_step(f, t, x, dt)[0]
-
-    def staged_step(self, f: Drift, t: Time, x: Array, dt: Time) -> tuple[Array, list[Array]]:
-        """Do as `step`, and return the slopes of all stages times `dt` besides, for `inside`."""
-        stages, _ = self._solve(f, t, x, dt, None, self._explicit_stages(self._b))
-        return stages.ended(x + increment(self._b, stages.slopes)), stages.kept()
-
-    def step_with_error(
-        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
-    ) -> tuple[Array, Array, Array | None]:
-        r"""Advance by one step and estimate its error.
-
-        Parameters
-        ----------
-        f, t, x, dt
-            As for `step`.
-        slope : array, shape (batch, \*state), optional
-            ``f(t, x)`` where it is known already.
-
-        Returns
-        -------
-        x_new, error : array, shape (batch, \*state)
-            State at ``t + dt`` and the estimate of its local error, NaN in rows where the iteration failed.
-        slope_new : array, shape (batch, \*state), or None
-            The slope of the last stage where that is the new state (stiffly accurate tableaux).
+        Trial
+            NaN in rows where the iteration failed. Its state has the slope of the last stage where that is
+            the new state (stiffly accurate tableaux).
 
         Raises
         ------
         TypeError
             The tableau has no error weights.
         """
-        return self.step_with_stages(f, t, x, dt, slope)[:3]
-
-    def step_with_stages(
-        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
-    ) -> tuple[Array, Array, Array | None, list[Array]]:
-        """Do as `step_with_error`, and return the slopes of all stages times `dt` besides, for `inside`."""
+        if not estimate:
+            stages, _ = self._solve(f, t, x, dt, state.slope, self._explicit_stages(self._b))
+            x_new = stages.ended(x + increment(self._b, stages.slopes))
+            return Trial(x_new, None, UNKNOWN, self._dense(stages.kept))
         self._require_estimate()
-        stages, linear = self._solve(f, t, x, dt, slope, self._explicit_stages(self._b, self._b_error))
+        needed = self._explicit_stages(self._b, self._b_error)
+        stages, linear = self._solve(f, t, x, dt, state.slope, needed)
         error = increment(self._b_error, stages.slopes)
         if self.tableau.error_filter is not None:
             error = linear.solve(float(self.tableau.error_filter), error)
         x_new = stages.ended(x + increment(self._b, stages.slopes))
         # The slope of the equations, not f(x_new), which stiffness would multiply what Newton left over by.
-        slope_new = slope_of(stages.slopes[-1], dt) if self.tableau.is_stiffly_accurate else None
-        return x_new, stages.ended(error), slope_new, stages.kept()
+        known = SlopeState(slope_of(stages.slopes[-1], dt)) if self.tableau.is_stiffly_accurate else UNKNOWN
+        return Trial(x_new, stages.ended(error), known, self._dense(stages.kept))
 
     def _solve(
         self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None, needed: set[int]

@@ -15,7 +15,8 @@ from diffmath._core.typing import Array, Drift, Time
 from diffmath._stepping.clocks import Rows
 from diffmath._stepping.jacobian import time_derivative
 from diffmath._stepping.newton import increment, linearise
-from diffmath.ode._explicit import ContinuousMethod
+from diffmath._stepping.trial import SlopeState, Trial
+from diffmath.ode._explicit import UNKNOWN, ContinuousMethod
 from diffmath.ode._tableaux import ContinuousExtension, RosenbrockTableau, as_fraction, floats
 
 __all__ = ["Rosenbrock"]
@@ -68,64 +69,37 @@ class Rosenbrock(ContinuousMethod):
         embedded = self.tableau.embedded_order
         return None if embedded is None else min(embedded, self.order)
 
-    def step(self, f: Drift, t: Time, x: Array, dt: Time) -> Array:
-        r"""Advance by one step.
+    def attempt(
+        self, f: Drift, state: SlopeState, t: Time, x: Array, dt: Time, *, estimate: bool = True
+    ) -> Trial:
+        r"""Try a step; an `ode.WithJacobian` brings the derivatives of f.
 
         Parameters
         ----------
-        f : callable
-            ``f(t, x)`` -> array like `x`; an `ode.WithJacobian` brings its derivatives.
-        t, dt : float
-            Time and step, negative to go backwards; or arrays, one per row, that broadcast against `x`.
-        x : array, shape (batch, \*state)
-            State at `t`; not modified.
+        f, state, t, x, dt, estimate
+            As for `ExplicitRungeKutta.attempt`.
 
         Returns
         -------
-        array, shape (batch, \*state)
-            State at ``t + dt``; NaN in rows whose matrix is singular or not finite.
-        """
-        return self.staged_step(f, t, x, dt)[0]
-
-    def staged_step(self, f: Drift, t: Time, x: Array, dt: Time) -> tuple[Array, list[Array]]:
-        """Do as `step`, and return the transformed stages besides, for `inside`."""
-        u, ended = self._stages(f, t, x, dt, None)
-        return ended(x + increment(self._m, u)), [ended(stage) for stage in u]
-
-    def step_with_error(
-        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
-    ) -> tuple[Array, Array, Array | None]:
-        r"""Advance by one step and estimate its error.
-
-        Parameters
-        ----------
-        f, t, x, dt
-            As for `step`.
-        slope : array, shape (batch, \*state), optional
-            ``f(t, x)`` where it is known already.
-
-        Returns
-        -------
-        x_new, error : array, shape (batch, \*state)
-            State at ``t + dt`` and the estimate of its local error.
-        slope_new : None
-            No stage is f at the new state.
+        Trial
+            NaN in rows whose matrix is singular or not finite. No stage is f at the new state.
 
         Raises
         ------
         TypeError
             The tableau has no error weights.
         """
-        return *self.step_with_stages(f, t, x, dt, slope)[:2], None
+        if estimate:
+            self._require_estimate()
+        u, ended = self._stages(f, t, x, dt, state.slope)
+        error = ended(increment(self._m_error, u)) if estimate else None
+        dense = self._dense(lambda: [ended(stage) for stage in u])
+        return Trial(ended(x + increment(self._m, u)), error, UNKNOWN, dense)
 
-    def step_with_stages(
-        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None = None
-    ) -> tuple[Array, Array, None, list[Array]]:
-        """Do as `step_with_error`, and return the transformed stages besides, for `inside`."""
-        self._require_estimate()
-        u, ended = self._stages(f, t, x, dt, slope)
-        x_new, error = ended(x + increment(self._m, u)), ended(increment(self._m_error, u))
-        return x_new, error, None, [ended(stage) for stage in u]
+    @cached_property
+    def nodes(self) -> tuple[float, ...]:
+        """Fractions of a step at which f is asked for."""
+        return tuple(float(sum(map(float, row))) for row in self.tableau.alpha)
 
     @cached_property
     def extension_weights(self) -> Rows:

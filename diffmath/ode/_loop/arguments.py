@@ -28,25 +28,25 @@ def begin(
     method: Method | Tableau | str,
     substeps: int | None,
     options: AdaptiveOptions,
-) -> tuple[Any, Rows]:
+) -> tuple[AdaptiveSteps | FixedSteps, Rows]:
     """Check the arguments of a solve; return its steps, to be iterated over, and the save times."""
-    pristine, watched = _initial(x0), Dynamics(f)
-    watched.whole = pristine is not None
-    if pristine is None:
-        pristine = check_array("x0", x0, min_ndim=2, allow_complex=True, some_rows=True)
+    states, watched = _initial(x0), Dynamics(f)
+    watched.whole = states is not None
+    if states is None:
+        states = check_array("x0", x0, min_ndim=2, allow_complex=True, some_rows=True)
     save_times = _save_times(times)
     stepper = check_method(method)
     count = 1 if substeps is None else check_count("substeps", substeps)
     _refuse_unresolved(save_times, count, options.max_step)
     if substeps is not None or getattr(stepper, "embedded_order", None) is None:
         _refuse_adaptive(stepper, substeps, options, (len(save_times) - 1) * count)
-    elif pristine.shape[0] > 0:
-        refuse_traced_steps("x0", pristine)
+    elif states.shape[0] > 0:
+        refuse_traced_steps("x0", states)
         span = float(save_times[0]), float(save_times[-1])
         _refuse_long_steps(options, span)
-        options = replace(options, tolerance=options.tolerance.fitted(pristine))
-        return AdaptiveSteps(watched, pristine, span, cast(AdaptiveMethod, stepper), options), save_times
-    return FixedSteps(watched, pristine, save_times, stepper, count), save_times
+        options = replace(options, tolerance=options.tolerance.fitted(states))
+        return AdaptiveSteps(watched, states, span, cast(AdaptiveMethod, stepper), options), save_times
+    return FixedSteps(watched, states, save_times, stepper, count), save_times
 
 
 def _initial(x0: Array) -> Array | None:

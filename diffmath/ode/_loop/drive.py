@@ -15,9 +15,10 @@ from diffmath._core.typing import Array
 from diffmath._stepping.clocks import Rows
 from diffmath._stepping.events import Event
 from diffmath._stepping.failures import advice
+from diffmath._stepping.run import Run
 from diffmath.ode._loop.dense import DenseOutput
 from diffmath.ode._loop.natural import NaturalSteps
-from diffmath.ode._loop.record import Saver
+from diffmath.ode._loop.record import make_saver
 from diffmath.ode._loop.scanner import Scanner
 from diffmath.ode._steps import Step
 
@@ -28,7 +29,7 @@ _CURVE = 1e6
 
 
 def drive(
-    run: Any,
+    run: Run[Step],
     x0: Array,
     times: Rows,
     *,
@@ -43,20 +44,20 @@ def drive(
 
     With `natural` the steps themselves are saved; else they are kept for plots if only the ends are saved.
     """
-    saver = None if natural else Saver(run, times, x0, landing=landing)
-    passed = NaturalSteps(run, x0, math.inf if natural else _CURVE) if natural or len(times) == 2 else None
+    saver = None if natural else make_saver(run, times, x0, landing=landing, events=bool(events))
+    taken = NaturalSteps(run, x0, math.inf if natural else _CURVE if len(times) == 2 else -1.0)
     scanner = Scanner(events, run) if events else None
     kept: list[Step] = []
     for step in progress_bar(run, enabled=progress, description="ode.solve"):
-        limit = scanner.scan(step) if scanner else step.t
+        limit = scanner.scan(step) if scanner else None
         if saver:
             saver.take(step, limit)
-        if passed and passed.complete:
-            passed.add(step, limit, run.x)
+        if taken.complete:
+            taken.add(step, limit, run.x)
         if dense_order is not None:
             step.inside(np.flatnonzero(step.accepted))
             kept.append(step)
-        if callback is not None and callback_stops(callback(_told(run, step, limit), run.x)):
+        if callback is not None and callback_stops(callback(_callback_time(run, step, limit), run.x)):
             going = np.flatnonzero(run.alive & (run.direction * (run.stop - step.t) > 0))
             run.failures.add("user_stop", going, advice("user_stop", t=float(step.t.max())))
             break
@@ -66,16 +67,18 @@ def drive(
         more["dense"] = DenseOutput(kept, x0, *span, more["t_end"], dense_order)
     if scanner:
         more["t_events"], more["x_events"] = scanner.results()
-    if saver and passed and passed.complete:
-        more["curve"] = passed
-    saved = saver.saved() if saver else passed() if passed else None
-    solution: Solution = run.failures.solution(saved, run.stats(), run.per_row, **more)
+    if saver and taken.complete:
+        more["curve"] = taken
+    saved = saver.saved() if saver else taken()
+    solution: Solution = run.failures.solution(saved, run.stats(), run.own_status, **more)
     return solution
 
 
-def _told(run: Any, step: Step, limit: Rows) -> Any:
-    """The time that a callback is told: of every row, or of the rows that go on, if they share it."""
-    if not run.float_time:
-        return limit.copy()
+def _callback_time(run: Run[Step], step: Step, limit: Rows | None) -> float | Rows:
+    """Return the time that a callback gets: of every row, or of the rows that go on, if they share it."""
+    if run.own_clocks:
+        return (step.t if limit is None else limit).copy()
     ended = step.accepted & ~run.alive
-    return float(step.t[0] if run.alive.any() or not ended.any() else limit[ended][-1])
+    if limit is None or run.alive.any() or not ended.any():
+        return float(step.t[0])
+    return float(limit[ended][-1])

@@ -13,10 +13,12 @@ from diffmath._core.solution import Solution, check_on_failure, finish
 from diffmath._core.typing import Array, Drift
 from diffmath._stepping.control import PIDController
 from diffmath._stepping.options import Batch, check_options
+from diffmath._stepping.run import Run
 from diffmath.ode._explicit import Method, dopri5
 from diffmath.ode._loop.arguments import begin
 from diffmath.ode._loop.single_step import SingleStep
 from diffmath.ode._problem import Single, pose
+from diffmath.ode._steps import Step
 from diffmath.ode._tableaux import Tableau
 
 __all__ = ["steps"]
@@ -99,7 +101,7 @@ def steps(
     return each_on_its_device(_iterate(run, single, on_failure), problem.x0)
 
 
-def _iterate(run: Any, single: Single | None, on_failure: Literal["raise", "return"]) -> Iterator[Any]:
+def _iterate(run: Run[Step], single: Single | None, on_failure: Literal["raise", "return"]) -> Iterator[Any]:
     last = None
     taken = iter(run)
     while True:
@@ -113,6 +115,6 @@ def _iterate(run: Any, single: Single | None, on_failure: Literal["raise", "retu
     x = run.x if last is None else last.x
     reached = np.array([run.start if last is None else float(last.t.max())])
     solution: Solution = run.failures.solution(
-        (reached, array_namespace(x).expand_dims(x, axis=0)), run.stats(), run.per_row, t_end=run.reached()
+        (reached, array_namespace(x).expand_dims(x, axis=0)), run.stats(), run.own_status, t_end=run.reached()
     )
     finish(solution if single is None else single.solution(solution), on_failure)

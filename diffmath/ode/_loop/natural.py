@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from diffmath._arrays.namespace import array_namespace, device
 from diffmath._core.typing import Array
 from diffmath._stepping.clocks import Mask, Rows
+from diffmath._stepping.run import Run
 from diffmath.ode._steps import Step
 
 __all__ = ["NaturalSteps"]
@@ -23,10 +23,10 @@ class NaturalSteps:
     numbers are not kept.
     """
 
-    def __init__(self, run: Any, x0: Array, most: float = math.inf) -> None:
-        self._shared, self._direction = bool(run.float_time), float(run.direction)
+    def __init__(self, run: Run[Step], x0: Array, most: float = math.inf) -> None:
+        self._shared, self._direction = not run.own_clocks, float(run.direction)
         self._x = [x0]
-        self._reached = [np.full(x0.shape[0], run.start)]
+        self._reached: list[float | Rows] = [run.start]
         self._accepted: list[Mask] = []
         self._size: int = math.prod(x0.shape)
         self._left: float = most - self._size
@@ -36,20 +36,21 @@ class NaturalSteps:
         """Whether all steps were kept."""
         return self._left >= 0
 
-    def add(self, step: Step, reached: Rows, x: Array) -> None:
-        """Keep a step: how far its rows came, and the states there."""
+    def add(self, step: Step, limit: Rows | None, x: Array) -> None:
+        """Keep a step and the states after it; its rows came to its end, or as far as `limit` tells."""
         self._left -= self._size
         if not self.complete:
             self._x, self._reached, self._accepted = self._x[:1], self._reached[:1], []
-        elif step.accepted.any():
+        elif np.count_nonzero(step.accepted):
             self._x.append(x)
-            self._reached.append(np.array(reached))
+            self._reached.append(step.clock[2] if limit is None else np.array(limit))
             self._accepted.append(step.accepted)
 
     def __call__(self) -> tuple[Rows, Array]:
         """Return times and states of the steps, those at the start first."""
         xp = array_namespace(self._x[0])
-        states, times = xp.stack(self._x, axis=0), np.array(self._reached)
+        states, rows = xp.stack(self._x, axis=0), self._x[0].shape[:1]
+        times = np.array([np.broadcast_to(time, rows) for time in self._reached])
         batch = times.shape[1]
         accepted = np.concatenate([np.ones((1, batch), dtype=bool), *(row[None] for row in self._accepted)])
         if self._shared:  # of rows that an event has ended in this step, and others, the others' time

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from abc import ABC, abstractmethod
+from bisect import bisect_right
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +12,10 @@ import numpy.typing as npt
 from diffmath._arrays.namespace import array_namespace, device
 from diffmath._core.typing import Array
 from diffmath._stepping.clocks import Rows
+from diffmath._stepping.run import Run
 from diffmath.ode._steps import Step
 
-__all__ = ["Recorder", "Saver"]
+__all__ = ["Recorder", "Saver", "make_saver"]
 
 Indices = npt.NDArray[np.intp]
 
@@ -33,21 +35,25 @@ class Recorder:
         self._chunks: list[Array] = []
         self._place = np.full((len(times), x0.shape[0]), -1, dtype=np.intp)
         self._count = 0
-        rows = np.arange(x0.shape[0])
-        self.save(x0, rows, np.zeros_like(rows))
+        self._rows = np.arange(x0.shape[0])
+        self.save(x0, self._rows, 0)
 
-    def save(self, x: Array, rows: Indices, times: Indices) -> None:
-        """Save the given rows of `x` at the given save indices; no row twice."""
+    def save(self, x: Array, rows: Indices, times: Indices | int) -> None:
+        """Save the given rows of `x` at the given save indices, one per row or one; no row twice."""
         if not len(rows):
             return
-        xp = array_namespace(x)
-        whole = len(rows) == x.shape[0]
-        self.append(x if whole else xp.take(x, xp.asarray(rows, device=device(x)), axis=0), rows, times)
+        if len(rows) < x.shape[0]:
+            xp = array_namespace(x)
+            x = xp.take(x, xp.asarray(rows, device=device(x)), axis=0)
+        self.append(x, rows, times)
 
-    def append(self, states: Array, rows: Indices, times: Indices) -> None:
+    def append(self, states: Array, rows: Indices, times: Indices | int) -> None:
         """Save states, one for each pair of a row and a save index."""
         self._chunks.append(states)
-        self._place[times, rows] = self._count + np.arange(len(rows))
+        if isinstance(times, int) and len(rows) == self._place.shape[1]:
+            self._place[times] = self._rows + self._count
+        else:
+            self._place[times, rows] = self._count + np.arange(len(rows))
         self._count += len(rows)
 
     def repeat(self, x: Array, rows: Indices, ends: Rows) -> None:
@@ -79,10 +85,12 @@ class Recorder:
         x0, xp = self._x0, array_namespace(self._x0)
         if x0.shape[0] == 0:
             return self._times, xp.zeros((len(self._times), *x0.shape), dtype=x0.dtype, device=device(x0))
-        reached = int(np.flatnonzero((self._place >= 0).any(axis=1))[-1]) + 1
+        known = self._place >= 0
+        whole = bool(known.all())
+        reached = len(known) if whole else int(np.flatnonzero(known.any(axis=1))[-1]) + 1
         place = self._place[:reached]
         chunks = list(self._chunks)
-        if (place < 0).any():
+        if not whole and (place < 0).any():
             chunks.append(xp.full((1, *x0.shape[1:]), math.nan, dtype=x0.dtype, device=device(x0)))
             place = np.where(place < 0, self._count, place)
         flat = xp.asarray(np.ravel(place), device=device(x0))
@@ -90,7 +98,7 @@ class Recorder:
         return self._times[:reached], xp.reshape(x, (reached, *x0.shape))
 
 
-class Saver:
+class Saver(ABC):
     """Save every row at the times asked for, as steps pass them.
 
     A step that lands on a save time gives its own state; a step that passes one is asked for the state there.
@@ -98,18 +106,66 @@ class Saver:
     next.
     """
 
-    def __init__(self, run: Any, times: Rows, x0: Array, *, landing: bool) -> None:
+    def __init__(self, run: Run[Step], times: Rows, x0: Array, *, landing: bool) -> None:
         self._run, self._times, self._landing = run, times, landing
         self._ahead = run.direction * times  # increasing
-        self._target = np.ones(x0.shape[0], dtype=np.intp)  # index of the next save time
-        self._next = self._ahead[np.minimum(self._target, len(times) - 1)]
         self.recorder = Recorder(times, x0)
         if landing and len(times) > 1:
-            run.goal = np.full_like(run.goal, times[1])
+            run.goal[:] = times[1]
 
-    def take(self, step: Step, limit: Rows) -> None:
+    @abstractmethod
+    def take(self, step: Step, limit: Rows | None) -> None:
+        """Save what the step passed, for every row up to its `limit`, or to the end of the step."""
+
+    def saved(self) -> tuple[Rows, Array]:
+        """Return the save times that were reached, and the states; events keep the rows that they ended."""
+        failures = self._run.failures.rows.items()
+        ended = np.array([row for row, status in failures if status == "event"], dtype=np.intp)
+        self.recorder.repeat(self._run.x, ended, self._run.reached())
+        return self.recorder.assemble()
+
+
+class OneClockSaver(Saver):
+    """Save rows that share a clock, and that no event ends inside a step: all pass a time together."""
+
+    def __init__(self, run: Run[Step], times: Rows, x0: Array, *, landing: bool) -> None:
+        super().__init__(run, times, x0, landing=landing)
+        self._list = [*self._ahead.tolist(), math.inf]
+        self._target = 1  # index of the next save time
+
+    def take(self, step: Step, limit: Rows | None) -> None:
+        """Save what the step passed."""
+        t0, dt, t = step.one_clock()
+        reached = self._run.direction * t
+        if reached < self._list[self._target]:
+            return
+        first, last = self._target, bisect_right(self._list, reached)
+        rows = np.flatnonzero(step.accepted)
+        landed = int(self._list[last - 1] == reached)
+        if landed:
+            self.recorder.save(step.x, rows, last - 1)
+        if inside := last - landed - first:
+            index = np.tile(np.arange(first, last - landed), len(rows))
+            each = np.repeat(rows, inside)
+            theta = (self._times[index] - t0) / dt
+            self.recorder.append(step.at(each, theta), each, index)
+        self._target = last
+        if self._landing and last < len(self._times):
+            self._run.goal[:] = self._times[last]
+
+
+class RowSaver(Saver):
+    """Save rows that arrive at their save times one by one."""
+
+    def __init__(self, run: Run[Step], times: Rows, x0: Array, *, landing: bool) -> None:
+        super().__init__(run, times, x0, landing=landing)
+        self._target = np.ones(x0.shape[0], dtype=np.intp)  # index of the next save time
+        self._next = self._ahead[np.minimum(self._target, len(times) - 1)]
+
+    def take(self, step: Step, limit: Rows | None) -> None:
         """Save what the step passed, for every row up to its `limit`."""
-        reached = self._run.direction * limit
+        end = step.t
+        reached = self._run.direction * (end if limit is None else limit)
         passed = step.accepted & (reached >= self._next)
         if not np.count_nonzero(passed):
             return
@@ -121,7 +177,7 @@ class Saver:
         index = (
             np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
         )
-        landed = self._times[index] == step.t[rows]
+        landed = self._times[index] == end[rows]
         self.recorder.save(step.x, rows[landed], index[landed])
         rows, index = rows[~landed], index[~landed]
         if len(rows):
@@ -133,16 +189,15 @@ class Saver:
         if self._landing:
             self._aim()
 
-    def saved(self) -> tuple[Rows, Array]:
-        """Return the save times that were reached, and the states; events keep the rows that they ended."""
-        failures = self._run.failures.rows.items()
-        ended = np.array([row for row, status in failures if status == "event"], dtype=np.intp)
-        self.recorder.repeat(self._run.x, ended, self._run.reached())
-        return self.recorder.assemble()
-
     def _aim(self) -> None:
         goal = self._times[np.minimum(self._target, len(self._times) - 1)]
-        if self._run.per_row:
+        if self._run.own_clocks:
             self._run.goal[:] = goal
         elif self._run.alive.any():
             self._run.goal[:] = goal[self._run.alive][0]
+
+
+def make_saver(run: Run[Step], times: Rows, x0: Array, *, landing: bool, events: bool) -> Saver:
+    """Return the saver for a run, and for rows that events may end."""
+    together = (not run.own_clocks or run.batch == 1) and not events
+    return (OneClockSaver if together else RowSaver)(run, times, x0, landing=landing)

@@ -16,6 +16,7 @@ from diffmath._stepping.clocks import Mask, Rows
 from diffmath._stepping.control import finite_rows
 from diffmath._stepping.events import Event
 from diffmath._stepping.failures import advice
+from diffmath._stepping.run import Run
 from diffmath.ode._steps import Step, send
 
 __all__ = ["Scanner"]
@@ -24,9 +25,9 @@ __all__ = ["Scanner"]
 class Scanner:
     """Look for events in every step, and end the rows whose terminal event has come."""
 
-    def __init__(self, events: tuple[Event, ...], run: Any) -> None:
+    def __init__(self, events: tuple[Event, ...], run: Run[Step]) -> None:
         self._events, self._run, self._batch = events, run, run.batch
-        self._per_row = not run.float_time
+        self._own_clocks = run.own_clocks
         self._checks = max((event.checks for event in events), default=1)
         self._counts = np.zeros((len(events), run.batch), dtype=int)
         self._found: list[tuple[int, int, float, Array]] = []  # event, row, time, state
@@ -84,7 +85,7 @@ class Scanner:
 
     def _values(self, t: Rows, x: Array) -> Rows:
         """Evaluate all events at one time per row."""
-        time = send(t, x, True) if self._per_row else float(t[0])
+        time = send(t, x, True) if self._own_clocks else float(t[0])
         found = []
         for event in self._events:
             value = guarded(event.function, "event(t, x)", time, time, x)
@@ -123,7 +124,7 @@ class Scanner:
 
     def _one(self, event: int, step: Step, theta: Rows) -> Rows:
         t = step.t0 + theta * step.dt
-        if self._per_row:
+        if self._own_clocks:
             return np.asarray(self._values(t, self._inside(step, theta))[event])
         # A clock that f sees as a float: one row at a time has the time it is asked at.
         found = np.zeros(self._batch)
@@ -161,7 +162,7 @@ class Scanner:
         failures.add("event", np.flatnonzero(ended), advice("event"))
         for row in np.flatnonzero(lost):
             end = float(step.t[row])
-            failures.add("nonfinite", [row], advice("event_nan", t=float(limit[row]), t_end=end))
+            failures.add("nonfinite", [int(row)], advice("event_nan", t=float(limit[row]), t_end=end))
         self._run.end(ended | lost, (limit, x))
 
 

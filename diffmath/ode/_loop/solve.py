@@ -200,7 +200,7 @@ def solve(
         single=single is not None,
     )  # fmt: skip
     run, save_times = begin(problem.f, problem.x0, times, method, substeps, options)
-    landing = _lands(save, run, len(save_times), options.max_steps)
+    landing = _is_landing(save, run, len(save_times), options.max_steps)
     if isinstance(run, FixedSteps) and is_traced_solve(run.f, run.x, run.start):
         refuse_options(dense=dense, events=problem.events, callback=callback, save=save == "steps")
         solution = traced_solution(run.f, run.x, save_times, run.method, run.substeps)
@@ -214,7 +214,7 @@ def solve(
     return finish(solution if single is None else single.solution(solution), on_failure)
 
 
-def _lands(save: Save, run: Any, times: int, max_steps: int) -> bool:
+def _is_landing(save: Save, run: AdaptiveSteps | FixedSteps, times: int, max_steps: int) -> bool:
     """Whether adaptive steps are made to end on the save times; fixed steps do anyhow."""
     if save not in get_args(Save):
         raise ValueError(f"save must be 'auto', 'land', 'read' or 'steps'; got {save!r}")
@@ -222,7 +222,7 @@ def _lands(save: Save, run: Any, times: int, max_steps: int) -> bool:
         raise ValueError("save='read' is for adaptive steps: fixed steps end on every save time")
     if not isinstance(run, AdaptiveSteps) or save in ("read", "steps"):
         return False
-    landing = save == "land" or lands(run.method)
+    landing = save == "land" or ends_are_better(run.method)
     if landing and times > max_steps:
         raise ValueError(
             f"steps land on each of the {times - 1} save times, but max_steps is {max_steps}: "
@@ -237,7 +237,7 @@ def dense_order(method: Any) -> float:
     return 3 if order is None else order
 
 
-def lands(method: Any) -> bool:
+def ends_are_better(method: Any) -> bool:
     """Whether the ends of the steps of a method are better than what is between them."""
-    ends_are_better: bool = getattr(method, "is_stiffly_accurate", False)
-    return ends_are_better or dense_order(method) < (getattr(method, "embedded_order", None) or 0)
+    stiffly_accurate: bool = getattr(method, "is_stiffly_accurate", False)
+    return stiffly_accurate or dense_order(method) < (getattr(method, "embedded_order", None) or 0)

@@ -18,6 +18,9 @@ from diffmath._stepping.matrices import dense
 
 __all__ = ["Unbatched", "unbatched"]
 
+# What functions of one state mostly return: NumPy reads it as it is.
+_HOST = (list, np.ndarray, float, np.float64)
+
 
 @dataclass(frozen=True)
 class Unbatched(Bindable):
@@ -42,18 +45,31 @@ class Unbatched(Bindable):
 
     def __call__(self, t: Time, x: Array) -> Array:
         batch = x.shape[0]
+        if batch == 1 and type(t) is float:
+            return self._row(t, x, 0)[None, ...]
         if not batch:  # no result whose shape is known: use that of the state
             return 0.0 * x
         one = isinstance(t, int | float) or not t.ndim  # a number, or a traced number in JAX
         times = [t] * batch if one else to_numpy(t).reshape(-1).tolist()
         values = [self._row(times[i], x, i) for i in range(batch)]
-        xp = array_namespace(x)
-        return values[0][None, ...] if batch == 1 else xp.stack(values, axis=0)
+        return values[0][None, ...] if batch == 1 else array_namespace(x).stack(values, axis=0)
 
     def _row(self, t: float, x: Array, i: int) -> Array:
         state = x[i, 0] if self.of_number else x[i, ...]
         own = () if self.parameters is None else (cut(self.parameters, i),)
-        value = self._as_array(self.function(t, state, *own, *self.args), x)
+        value = self.function(t, state, *own, *self.args)
+        if type(value) in _HOST and self.wanted == "state" and type(x) is np.ndarray:
+            try:
+                host = np.array(value)
+            except ValueError:  # a list of lists of unequal lengths: refused below
+                host = np.empty(0)
+            if host.dtype == x.dtype and host.shape == state.shape:
+                return host.reshape(1) if self.of_number else host
+        return self._checked(value, state, x)
+
+    def _checked(self, value: Any, state: Array, x: Array) -> Array:
+        """Return what the function returned for a state of x as it is wanted, or refuse it."""
+        value = self._as_array(value, x)
         if self.wanted is None:
             return value
         size = math.prod(x.shape[1:])

@@ -4,10 +4,10 @@ Belongs here: iterators over steps. May import: every other room but `_loop`, an
 """
 
 from diffmath.ode._steps.adaptive import AdaptiveSteps
+from diffmath.ode._steps.attempt import send
 from diffmath.ode._steps.fixed import FixedSteps
 from diffmath.ode._steps.step import Step
 from diffmath.ode._steps.traced import is_traced_solve, refuse_options, refuse_traced_steps, traced_solution
-from diffmath.ode._steps.trial import send
 
 __all__ = [
     "AdaptiveSteps",

@@ -15,18 +15,21 @@ import numpy as np
 from diffmath._arrays.namespace import array_namespace, real_dtype
 from diffmath._core.solution import Status
 from diffmath._core.typing import Array, Time
-from diffmath._stepping.clocks import BROKEN, SPENT, STUCK, Mask, Rows, advance, plan
+from diffmath._stepping.clocks import Mask, Rows, clock_functions
 from diffmath._stepping.control import finite_rows, initial_step
 from diffmath._stepping.diagnosis import blows_up, roughness, spectrum, steps_left
 from diffmath._stepping.dynamics import Dynamics
 from diffmath._stepping.failures import Failures, advice
 from diffmath._stepping.jacobian_check import check_derivatives
+from diffmath._stepping.one_clock import BROKEN, SPENT, STUCK
 from diffmath._stepping.options import AdaptiveOptions
+from diffmath._stepping.trial import choose, keep_state, select_state
 from diffmath.ode._explicit import AdaptiveMethod, ExplicitRungeKutta
-from diffmath.ode._steps.closing import bounded_trier
-from diffmath.ode._steps.step import Step
+from diffmath.ode._steps.attempt import DeviceMask, as_attempting, send
+from diffmath.ode._steps.closing import make_bounded_attempt
+from diffmath.ode._steps.outcome import Outcome
+from diffmath.ode._steps.step import Account, Step
 from diffmath.ode._steps.traced import refuse_traced_steps
-from diffmath.ode._steps.trial import Interpolant, Living, Trial, choose, send
 
 __all__ = ["AdaptiveSteps"]
 
@@ -55,15 +58,14 @@ class AdaptiveSteps:
         options: AdaptiveOptions,
     ) -> None:
         xp, batch = array_namespace(x), x.shape[0]
-        clocks = batch if options.batch == "rows" else 1
+        self.own_clocks = self.own_status = options.batch == "rows"
+        clocks = batch if self.own_clocks else 1
         self.f, self.method, self.options, self.batch = f, method, options, batch
         f.tolerance = options.tolerance
-        self._pristine = x
+        self._x0 = x
         self.x = xp.astype(x, x.dtype, copy=True)
         if compat.is_numpy_array(x):
             self.x = np.ascontiguousarray(self.x)
-        self.per_row = options.batch == "rows"
-        self.float_time = not self.per_row
         self.start, self.stop = span
         self.direction = 1.0 if self.stop >= self.start else -1.0
         self.t = np.full(clocks, self.start)
@@ -73,139 +75,147 @@ class AdaptiveSteps:
         self.recovering = np.zeros(clocks, dtype=bool)  # the last trial was rejected
         self.running = np.full(clocks, self.start != self.stop)
         self.counts = np.zeros((2, clocks), dtype=np.int64)  # trials, steps
-        self.evaluations = np.zeros(clocks, dtype=np.int64)
+        self.account = Account(f, clocks, self.own_clocks)
         self.alive = np.full(batch, True)  # rows that no event has ended
-        self._ended_at = np.full(batch, self.start)  # where the others did, if they share a clock
+        self._everybody = True  # all rows are alive
+        self._ended_at = np.full(batch, self.start)  # where the others ended, if they share a clock
         self.failures = Failures(batch)
         f.bounds = min(span), max(span)
-        self._try = bounded_trier(f, method, x, options.tolerance, self.per_row)
+        self._method = as_attempting(method)
+        self._attempt = make_bounded_attempt(f, method, x, options.tolerance, self.own_clocks)
         # A time that comes within this of the last may be rounded to beyond it.
         self._grain = 8 * float(xp.finfo(real_dtype(x)).eps) * max(map(abs, span))
         self._q = int(method.embedded_order or 0)
-        self._living = Living()
+        self._mask = DeviceMask()
 
     def __iter__(self) -> Iterator[Step]:
-        slope: Any = self._begin()
-        move, tell, trial_of = _serve(plan), _serve(advance), self._try
-        law, options = self.options.controller.law(self._q), self.options
+        state: Any = self._begin()
+        clocks, f, options, account = len(self.t), self.f, self.options, self.account
+        plan, advance = clock_functions(clocks)
+        law = options.controller.law(self._q)
         limits = (options.min_step, options.max_step, self.stop, options.max_steps)
-        clocks, f = len(self.t), self.f
+        reaches_goal, ended = np.empty(clocks, dtype=bool), np.empty(clocks, dtype=np.int8)
         while np.count_nonzero(self.running):
-            spent, running = self._spent(), self.running.copy()
-            t0, dt, lands = self.t.copy(), np.empty(clocks), np.empty(clocks, dtype=bool)
-            move(self.t, self.h, self.goal, self.running, self.direction, options.max_step, dt, lands)
-            f.near = bool(np.any(running & (np.abs(self.stop - (self.t + dt)) <= self._grain)))
-            trial = trial_of(self.t, dt, self.x, slope)
-            f.near = True
+            spent, running, t0, dt = self._spent(), self.running.copy(), self.t.copy(), np.empty(clocks)
+            plan(self.t, self.h, self.goal, running, self.direction, options.max_step, dt, reaches_goal)
+            trial = self._try(t0, dt, state)
             unsolved = f.unsolved
-            error = trial.error if self.per_row else np.atleast_1d(trial.error[self.alive].max())
-            accepted, ended = np.empty(clocks, dtype=bool), np.empty(clocks, dtype=np.int8)
-            moved = tell(
-                self.t, self.h, self.goal, self.running, error, self.past, self.recovering, self.counts, dt,
-                lands, law, limits, accepted, ended,
+            accepted = np.empty(clocks, dtype=bool)
+            moved = advance(
+                self.t, self.h, self.goal, self.running, self._error(trial), self.past, self.recovering,
+                self.counts, dt, reaches_goal, law, limits, accepted, ended,
             )  # fmt: skip
-            self.evaluations += running * (self._spent() - spent)
+            spent = self._spent() - spent
+            account.evaluations += spent if clocks == 1 else running * spent
             if moved:
-                x0, slope0 = self.x, slope
-                rows = self._rows(accepted, moved, trial)
+                x0, rows = self.x, self._rows(accepted, moved, trial)
                 self.x = trial.x if rows is None else choose(rows, trial.x, x0)
-                if trial.slope is not None and slope is not None:
-                    slope = trial.slope if rows is None else choose(rows, trial.slope, slope)
-                else:
-                    slope = trial.slope if moved == clocks else None
-                yield self._step(trial, t0, dt, accepted, x0, slope0)
-            elif trial.slope is None:
-                slope = None  # as if other rows had moved: what a row costs does not depend on them
+                complete = moved == clocks
+                state = (
+                    trial.state if rows is None else select_state(rows, trial.state, state, complete=complete)
+                )
+                yield self._step(trial, t0, dt, accepted, x0)
+            else:
+                state = keep_state(trial.state, state)
             if np.count_nonzero(ended):
                 self._report(ended, np.abs(dt), unsolved)
 
     def _spent(self) -> Any:
         """Calls of f that every row, or the clock that they share, has waited for."""
-        return self.f.calls - self.f.spared if self.per_row else self.f.calls
+        return self.f.calls - self.f.spared if self.own_clocks else self.f.calls
 
-    def _step(self, trial: Trial, t0: Rows, dt: Rows, accepted: Mask, x0: Array, slope: Any) -> Step:
-        if not self.per_row:
-            t0, dt = np.full(self.batch, t0[0]), np.full(self.batch, dt[0])
-            spans = (t0, dt, np.full(self.batch, self.t[0]))
-            return Step(self, trial, spans, self.alive.copy(), x0, self.x, slope)
-        return Step(self, trial, (t0, dt, self.t.copy()), accepted, x0, self.x, slope)
+    def _try(self, t: Rows, dt: Rows, state: Any) -> Outcome:
+        f = self.f
+        if not self.own_clocks:  # a time that is a float is always looked at
+            return self._attempt(t, dt, self.x, state)
+        ends = np.abs(self.stop - (t + dt)) <= self._grain
+        f.near = bool(ends[0]) if len(ends) == 1 else bool(np.any((dt != 0) & ends))
+        trial = self._attempt(t, dt, self.x, state)
+        f.near = True
+        return trial
 
-    def inside(self, step: Step) -> tuple[Interpolant, int]:
-        """Return the state inside a step, and how many evaluations it took."""
-        calls, clocks = self.f.calls, slice(None) if self.per_row else slice(1)
-        trial, slope = step._trial, step._slope
-        found: Interpolant = self._try.inside(trial, step.t0[clocks], step.dt[clocks], step.x0, slope)
-        return found, self.f.calls - calls
+    def _error(self, trial: Outcome) -> Rows:
+        """Return the error of every clock: of its row, or of the worst that share it."""
+        if self.own_clocks or self.batch == 1:
+            return trial.error
+        return np.atleast_1d(trial.error[self.alive].max())
 
-    def charge(self, rows: Mask, evaluations: int) -> None:
-        """Count evaluations that were made for some rows, or for the clock that they share."""
-        self.evaluations += evaluations * (rows if self.per_row else rows.any())
+    def _step(self, trial: Outcome, t0: Rows, dt: Rows, accepted: Mask, x0: Array) -> Step:
+        if len(dt) > 1:
+            return Step((t0, dt, self.t.copy()), accepted, x0, self.x, trial.dense, self.account)
+        clock = float(t0[0]), float(dt[0]), float(self.t[0])
+        return Step(clock, accepted if self.own_clocks else self.alive, x0, self.x, trial.dense, self.account)
 
     def end(self, rows: Mask, where: tuple[Rows, Array] | None = None) -> None:
         """Stop rows where they are, or at the times and states of an event."""
         if where is not None:
             self.x = choose(rows, where[1], self.x)
-            if self.per_row:
+            if self.own_clocks:
                 self.t[rows] = where[0][rows]
             else:
                 self._ended_at[rows] = where[0][rows]
-        self.alive &= ~rows
-        self.running &= self.alive if self.per_row else self.alive.any()
+        self.alive = self.alive & ~rows
+        self._everybody = bool(self.alive.all())
+        self.running &= self.alive if self.own_clocks else self.alive.any()
 
     def reached(self) -> Rows:
         """Return how far every row has come."""
-        return self.t.copy() if self.per_row else np.where(self.alive, self.t[0], self._ended_at)
+        return self.t.copy() if self.own_clocks else np.where(self.alive, self.t[0], self._ended_at)
 
     def stats(self) -> dict[str, Any]:
         """Return the work done: per row, or one number for a shared clock."""
         found = {"steps": self.counts[1], "rejected": self.counts[0] - self.counts[1]}
-        found["evaluations"] = self.evaluations
-        if not self.per_row:
+        found["evaluations"] = self.account.evaluations
+        if not self.own_clocks:
             found = {name: int(value[0]) for name, value in found.items()}
         return {**found, "calls": self.f.calls}
 
-    def _begin(self) -> Array:
-        """Evaluate f at the start, stop the rows where it is not finite, and choose the first steps."""
+    def _begin(self) -> Any:
+        """Evaluate f at the start, stop the rows where it is not finite, and choose the first steps.
 
-        def send_(values: Rows) -> Time:
-            return send(values, self.x, self.per_row)
-
-        slope = self.f.start(send_(self.t), self.x, self._pristine)
+        Return the state of the method.
+        """
+        begin = self._send(self.t)
+        slope = self.f.start(begin, self.x, self._x0)
         refuse_traced_steps("f(t, x)", slope)
         good = finite_rows(slope)
         known = self.alive if self.f.whole else finite_rows(self.x)
-        self.failures.add("nonfinite", np.flatnonzero(~known), advice("x0"))
-        self.end(~known)
-        self.failures.add("nonfinite", np.flatnonzero(~good), advice("start", t=self.start))
-        self.running &= good if self.per_row else good[known].all()
-        calls = 1
+        if not good.all() or not known.all():
+            self.failures.add("nonfinite", np.flatnonzero(~known), advice("x0"))
+            self.end(~known)
+            self.failures.add("nonfinite", np.flatnonzero(~good), advice("start", t=self.start))
+            self.running &= good if self.own_clocks else good[known].all()
+        state, calls = self._method.init(self.f, begin, self.x), 1
         if self.running.any():
-            self.h = self._first_step(slope, send_)
-            calls, first = self.f.calls, send_(self.direction * self.h)
-            check_derivatives(self.f, self.method, send_(self.t), self.x, first, slope)  # no row's own calls
-        self.evaluations += np.where(self.running, calls, 1)  # rows that fail at once need no more
-        return slope
+            self.h = self._first_step(slope)
+            calls, first = self.f.calls, self._send(self.direction * self.h)
+            check_derivatives(self.f, self.method, begin, self.x, first, slope)  # no row's own calls
+        self.account.evaluations += np.where(self.running, calls, 1)  # rows that fail at once need no more
+        return state
 
-    def _first_step(self, slope: Array, send_: Any) -> Rows:
+    def _send(self, values: Rows) -> Time:
+        return send(values, self.x, self.own_clocks)
+
+    def _first_step(self, slope: Array) -> Rows:
         options, longest = self.options, abs(self.stop - self.start)
         floor = np.maximum(options.min_step, 4 * np.spacing(np.abs(self.t)))
         if options.first_step is not None:
             return np.asarray(np.maximum(floor, min(options.first_step, longest)))
         share = (
             (lambda values: values)
-            if self.per_row
+            if self.own_clocks
             else (lambda values: np.atleast_1d(values[self.alive].min()))
         )
         clock = self.t, self.direction, min(longest, options.max_step)
-        found = initial_step(self.f, clock, self.x, slope, self._q + 1, options.tolerance, share, send_)
+        found = initial_step(self.f, clock, self.x, slope, self._q + 1, options.tolerance, share, self._send)
         return np.asarray(np.maximum(floor, found))
 
-    def _rows(self, accepted: Mask, moved: int, trial: Trial) -> Mask | Array | None:
+    def _rows(self, accepted: Mask, moved: int, trial: Outcome) -> Mask | Array | None:
         """Which rows take the new values, by the device's own finding where it has one; None for all."""
-        if moved == len(accepted) and (self.per_row or self.alive.all()):
+        if moved == len(accepted) and (self.own_clocks or self._everybody):
             return None
-        if not self.per_row:
-            return self._living(self.alive, trial.x)
+        if not self.own_clocks:
+            return self._mask(self.alive, trial.x)
         passed = trial.passed()
         return accepted if passed is None else passed
 
@@ -213,13 +223,13 @@ class AdaptiveSteps:
         """Record which clocks could not go on: a step rejected at the floor, or all trials spent."""
         floor = np.maximum(self.options.min_step, 4 * np.spacing(np.abs(self.t)))
         if unsolved is not None:
-            lost = unsolved if self.per_row else (unsolved & self.alive).any()
+            lost = unsolved if self.own_clocks else (unsolved & self.alive).any()
             ended = np.where((ended == BROKEN) & lost, _UNSOLVED, ended)
         stopped = (ended == BROKEN) | (ended == STUCK) | (ended == _UNSOLVED)
         reasons = np.where(self._blown(stopped), _BLOWN, ended)
         for code, status in _REASONS.items():
             clocks = np.flatnonzero(reasons == code)
-            rows = clocks if self.per_row else np.flatnonzero(self.alive)
+            rows = clocks if self.own_clocks else np.flatnonzero(self.alive)
             if not len(clocks) or not len(rows):
                 continue
             k = int(clocks[0])
@@ -245,10 +255,10 @@ class AdaptiveSteps:
         if not clocks.any():
             return clocks
         calls = self.f.calls
-        slope = self.f(send(self.t, self.x, self.per_row), self.x)
-        self.evaluations += clocks * (self.f.calls - calls)
+        slope = self.f(self._send(self.t), self.x)
+        self.account.evaluations += clocks * (self.f.calls - calls)
         found = blows_up(
-            self._pristine,
+            self._x0,
             self.x,
             slope,
             self.t,
@@ -256,7 +266,7 @@ class AdaptiveSteps:
             self.direction,
             self.options.tolerance.largest_atol,
         )
-        return clocks & (found if self.per_row else (found & self.alive).any())
+        return clocks & (found if self.own_clocks else (found & self.alive).any())
 
     def _more(self, clock: int) -> int:
         """How many more trial steps a clock would take to the end, about; 0 where its steps shrink."""
@@ -268,16 +278,9 @@ class AdaptiveSteps:
         """Say what kept the steps of a clock small. Its calls are nobody's: the message names one row."""
         if not isinstance(self.method, ExplicitRungeKutta) or self.failures.status not in ("ok", "event"):
             return ""
-        rows = np.arange(self.batch) == clock if self.per_row else self.alive
+        rows = np.arange(self.batch) == clock if self.own_clocks else self.alive
         try:
-            found = spectrum(
-                self.f, send(self.t, self.x, self.per_row), self.x, rows, self.options.tolerance.largest_atol
-            )
+            found = spectrum(self.f, self._send(self.t), self.x, rows, self.options.tolerance.largest_atol)
         except Exception:  # noqa: BLE001  f may fail where no step has been: this is only a hint
             return advice("unknown")
         return roughness(found, size, abs(self.stop - float(self.t[clock])))
-
-
-def _serve(function: Any) -> Any:
-    """Return the kernel that serves host arrays, or the body."""
-    return function.kernel_for(np.empty(0)) or function.reference

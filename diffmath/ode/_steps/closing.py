@@ -17,23 +17,22 @@ from diffmath._core.typing import Array
 from diffmath._stepping.clocks import Mask, Rows
 from diffmath._stepping.control import Tolerance
 from diffmath._stepping.dynamics import Dynamics
-from diffmath.ode._explicit import Method
-from diffmath.ode._steps.trial import Trial, choose, send, trier
+from diffmath._stepping.trial import Interpolation, SlopeState, choose
+from diffmath.ode._explicit import UNKNOWN, Method
+from diffmath.ode._steps.attempt import make_attempt, send
+from diffmath.ode._steps.interpolant import slope_in
+from diffmath.ode._steps.outcome import Attempt, Outcome
 
-__all__ = ["bounded_trier", "closing", "leaving", "nodes"]
+__all__ = ["closing", "leaves_bounds", "leaving", "make_bounded_attempt", "nodes"]
 
 # A node within this of [0, 1] has been rounded; what it asks for is clamped.
 _ROUNDED = 1e-9
 
 
-def nodes(method: Any) -> list[float]:
-    """Return the fractions of a step at which a method asks for f, as far as its tableau tells."""
-    tableau: Any = getattr(method, "tableau", None)
-    if hasattr(tableau, "alpha"):
-        return [float(sum(map(float, row))) for row in tableau.alpha]
-    if hasattr(tableau, "kicks"):
-        return list(_splitting_nodes(tableau.steps))
-    return [float(value) for value in getattr(tableau, "c", None) or ()]
+def nodes(method: Any) -> tuple[float, ...]:
+    """Return the fractions of a step at which a method asks for f, as far as it tells."""
+    found: tuple[float, ...] = getattr(method, "nodes", ())
+    return found
 
 
 def closing(method: Any) -> Method | None:
@@ -47,71 +46,63 @@ def closing(method: Any) -> Method | None:
     return next((other for other in _candidates(method) if other.order >= method.order), None)
 
 
-def bounded_trier(f: Dynamics, method: Method, x: Array, tolerance: Tolerance | None, per_row: bool) -> Any:
+def make_bounded_attempt(
+    f: Dynamics, method: Method, x: Array, tolerance: Tolerance, own_clocks: bool
+) -> Attempt:
     """Return what tries steps of `method` on arrays like x, and never leaves the bounds of f."""
-    plain = trier(f, method, x, tolerance, per_row)
-    other = closing(method)
+    own, other = make_attempt(f, method, x, tolerance, own_clocks), closing(method)
     if other is None:
-        return plain
-    return _Bounded(f, nodes(method), plain, trier(f, other, x, tolerance, per_row), per_row)
+        return own
+    return _Bounded(f, nodes(method), own, make_attempt(f, other, x, tolerance, own_clocks), own_clocks)
 
 
 class _Bounded:
     """Try a step by the method itself, or by the closing one in rows whose nodes would leave the solve."""
 
-    def __init__(self, f: Dynamics, fractions: list[float], plain: Any, other: Any, per_row: bool) -> None:
-        self._f, self._plain, self._other, self._per_row = f, plain, other, per_row
+    def __init__(
+        self, f: Dynamics, fractions: tuple[float, ...], own: Attempt, other: Attempt, own_clocks: bool
+    ) -> None:
+        self._f, self._own, self._other, self._own_clocks = f, own, other, own_clocks
         self._ends = np.array([[min(fractions)], [max(fractions)]])
 
-    def __call__(self, t: Rows, dt: Rows, x: Array, slope: Any) -> Trial:
+    def __call__(self, t: Rows, dt: Rows, x: Array, state: Any) -> Outcome:
         leaves = _leaves(self._ends, t, dt, self._f.bounds)
         if not leaves.any():
-            trial = self._plain(t, dt, x, slope)
-            trial.maker = self._plain
-        elif (leaves | (dt == 0)).all():
-            trial = self._other(t, dt, x, slope)
-            trial.maker = self._other
-        else:
-            trial = self._both(leaves, t, dt, x, slope)
-        return trial  # type: ignore[no-any-return]
+            return self._own(t, dt, x, state)
+        if (leaves | (dt == 0)).all():
+            return self._other(t, dt, x, state)
+        return self._both(leaves, t, dt, x, state)
 
-    def _both(self, leaves: Mask, t: Rows, dt: Rows, x: Array, slope: Any) -> Trial:
+    def _both(self, leaves: Mask, t: Rows, dt: Rows, x: Array, state: Any) -> Outcome:
         f = self._f
         start, before = f.calls, f.spared
-        own = self._plain(t, np.where(leaves, 0.0, dt), x, slope)
+        own = self._own(t, np.where(leaves, 0.0, dt), x, state)
         unsolved, f.spared = f.unsolved, np.where(leaves, before + (f.calls - start), f.spared)
         start, before = f.calls, f.spared
-        other = self._other(t, np.where(leaves, dt, 0.0), x, slope)
+        other = self._other(t, np.where(leaves, dt, 0.0), x, state)
         f.spared = np.where(leaves, f.spared, before + (f.calls - start))
         if unsolved is not None and f.unsolved is not None:
             f.unsolved = np.where(leaves, f.unsolved, unsolved)
-        x_new = choose(leaves, other.x, own.x)
-        found = Trial(x_new, np.where(leaves, other.error, own.error), None, (own, other, leaves), maker=self)
-        if own.slope is not None:
-            found.slope = choose(leaves, self._slope(other, leaves, t, dt), own.slope)
-        return found
+        x_new, error = choose(leaves, other.x, own.x), np.where(leaves, other.error, own.error)
+        known, slope = UNKNOWN, slope_in(own.state)
+        if slope is not None:
+            known = SlopeState(choose(leaves, self._slope(other, leaves, t, dt), slope))
 
-    def _slope(self, trial: Trial, leaves: Mask, t: Rows, dt: Rows) -> Array:
-        """The slope at the end of a closing step; its rows pay for it where the method does not know it."""
-        if trial.slope is not None:
-            return trial.slope
+        def dense() -> Interpolation:
+            first, second = own.dense(), other.dense()
+            return lambda rows, theta: choose(leaves[rows], second(rows, theta), first(rows, theta))
+
+        return Outcome(x_new, error, known, dense)
+
+    def _slope(self, other: Outcome, leaves: Mask, t: Rows, dt: Rows) -> Array:
+        """Return the slope at the end of a closing step; its rows pay where the method does not know it."""
+        slope = slope_in(other.state)
+        if slope is not None:
+            return slope
         f = self._f
-        slope = f(send(np.where(leaves, t + dt, t), trial.x, self._per_row), trial.x)
+        slope = f(send(np.where(leaves, t + dt, t), other.x, self._own_clocks), other.x)
         f.spared = f.spared + ~leaves
         return slope
-
-    def inside(self, trial: Trial, t: Rows, dt: Rows, x: Array, slope: Any) -> Any:
-        """Return the state inside a step, by the method that took it in every row."""
-        if trial.maker is not self:
-            return trial.maker.inside(trial, t, dt, x, slope)
-        own, other, leaves = trial.stages
-        first = self._plain.inside(own, t, np.where(leaves, 0.0, dt), x, slope)
-        second = self._other.inside(other, t, np.where(leaves, dt, 0.0), x, slope)
-
-        def at(rows: Any, theta: Rows) -> Array:
-            return choose(leaves[rows], second(rows, theta), first(rows, theta))
-
-        return at
 
 
 def leaving(method: Any, t: Rows, dt: Rows, bounds: tuple[float, float]) -> Mask:
@@ -123,17 +114,15 @@ def leaving(method: Any, t: Rows, dt: Rows, bounds: tuple[float, float]) -> Mask
     return _leaves(ends, t, dt, bounds)
 
 
+def leaves_bounds(fractions: tuple[float, ...], t: float, dt: float, bounds: tuple[float, float]) -> bool:
+    """Return whether a method with nodes at these fractions would leave the solve in a step."""
+    reach = t + min(fractions) * dt, t + max(fractions) * dt
+    return min(reach) < bounds[0] or max(reach) > bounds[1]
+
+
 def _leaves(ends: Rows, t: Rows, dt: Rows, bounds: tuple[float, float]) -> Mask:
     reach = t + ends * dt
     return np.asarray((reach.min(axis=0) < bounds[0]) | (reach.max(axis=0) > bounds[1]))
-
-
-def _splitting_nodes(steps: Any) -> Iterator[float]:
-    """How far the other half of the state has come at every drift and kick."""
-    come = {"A": 0.0, "B": 0.0}
-    for letter, share in steps:
-        yield come["B" if letter == "A" else "A"]
-        come[letter] += float(share)
 
 
 def _candidates(method: Any) -> Iterator[Any]:

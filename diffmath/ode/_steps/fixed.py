@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from diffmath._stepping.control import finite_rows
 from diffmath._stepping.dynamics import Dynamics
 from diffmath._stepping.failures import Failures, advice
 from diffmath._stepping.jacobian_check import check_derivatives
-from diffmath.ode._explicit import Method
-from diffmath.ode._steps.closing import bounded_trier
+from diffmath._stepping.trial import SlopeState, Trial, choose
+from diffmath.ode._explicit import UNKNOWN, Method
+from diffmath.ode._steps.attempt import DeviceMask, as_attempting
+from diffmath.ode._steps.closing import closing, leaves_bounds, nodes
+from diffmath.ode._steps.interpolant import interpolation
 from diffmath.ode._steps.step import Step
 from diffmath.ode._steps.traced import refuse_traced_steps
-from diffmath.ode._steps.trial import Interpolant, Living, choose
 
 __all__ = ["FixedSteps"]
 
@@ -30,79 +33,99 @@ class FixedSteps:
     Rows that turn non-finite end alone; that is looked at where an interval ends.
     """
 
-    per_row, float_time = True, True  # rows end one by one, but f sees one time
+    own_clocks, own_status = False, True  # rows end one by one, but f sees one time
 
     def __init__(self, f: Dynamics, x: Array, times: Rows, method: Method, substeps: int) -> None:
         self.f, self.times, self.substeps, self.batch = f, times, substeps, x.shape[0]
         self.method, self.start = method, float(times[0])
         self.stop = float(times[-1])
         self.direction = 1.0 if times[-1] >= times[0] else -1.0
-        self._pristine = x
+        self._x0 = x
         self.x = array_namespace(x).astype(x, x.dtype, copy=True)
         self.alive = np.full(self.batch, True)
         self.goal = times[-1:].copy()
         self.failures = Failures(self.batch)
         self._unsolved = np.zeros(self.batch, dtype=bool)  # rows that Newton's iteration failed in
         f.bounds = min(self.start, self.stop), max(self.start, self.stop)
-        self._try = bounded_trier(f, method, x, None, per_row=False)
-        self._taken, self._living = 0, Living()
-        self._reached = np.full(self.batch, self.start)
+        self._method = as_attempting(method)
+        other = closing(method)
+        self._closing = None if other is None else as_attempting(other)
+        self._nodes = nodes(method)
+        self._taken, self._everybody, self._mask = 0, True, DeviceMask()
+        self._ended_at = np.full(self.batch, self.start)  # where rows ended that have
+        self._now = self.start
 
     def __iter__(self) -> Iterator[Step]:
         if len(self.times) < 2 or not self.batch:
             return
-        slope = self.f.start(self.start, self.x, self._pristine)
+        state = self._begin()
+        start = self.start
+        for stop in self.times[1:].tolist():
+            dt, last = (stop - start) / self.substeps, self.substeps - 1
+            for j in range(self.substeps):
+                if not (self._everybody or self.alive.any()):
+                    return
+                t, end = start + j * dt, stop if j == last else start + (j + 1) * dt
+                x0 = self.x
+                trial = self._attempt(state, t, x0, dt)
+                self.x = trial.x if self._everybody else choose(self._mask(self.alive, x0), trial.x, x0)
+                make = partial(interpolation, self.f, trial, state, (t, dt), dt, x0)
+                self._taken, self._now = self._taken + 1, end
+                if self.f.unsolved is not None:
+                    self._unsolved |= self.f.unsolved
+                if j == last:
+                    self._check(start, stop)
+                state = state if state is UNKNOWN else trial.state
+                yield Step((t, dt, end), self.alive, x0, self.x, make)
+            start = stop
+
+    def _begin(self) -> Any:
+        """Evaluate f at the start; end the rows where it, or the state, is not finite.
+
+        Return the state of the method.
+        """
+        slope = self.f.start(self.start, self.x, self._x0)
         refuse_traced_steps("x0", self.x)
         refuse_traced_steps("f(t, x)", slope)
         good = finite_rows(slope)
         known = self.alive if self.f.whole else finite_rows(self.x)
-        self.failures.add("nonfinite", np.flatnonzero(~known), advice("x0"))
-        self.end(~known)
-        self._fail(~good, f"f(t, x) is nan or inf at the initial time t={self.times[0]:g}")
+        if not good.all() or not known.all():
+            self.failures.add("nonfinite", np.flatnonzero(~known), advice("x0"))
+            self.end(~known)
+            self._fail(~good, f"f(t, x) is nan or inf at the initial time t={self.times[0]:g}")
+        state = self._method.init(self.f, self.start, self.x)
         first = float(self.times[1] - self.times[0]) / self.substeps
         if (good & known).any():
             check_derivatives(self.f, self.method, self.start, self.x, first, slope)
-        for k in range(1, len(self.times)):
-            start, stop = float(self.times[k - 1]), float(self.times[k])
-            for j in range(self.substeps):
-                if not self.alive.any():
-                    return
-                dt, last = (stop - start) / self.substeps, j == self.substeps - 1
-                yield self._step(
-                    start + j * dt, dt, stop if last else start + (j + 1) * dt, (start, stop) * last
-                )
+        return UNKNOWN if isinstance(state, SlopeState) else state  # a plain step asks for the slope itself
 
-    def _step(self, t: float, dt: float, end: float, interval: tuple[float, ...]) -> Step:
-        x0 = self.x
-        trial = self._try(np.array([t]), np.array([dt]), x0, None)
-        self.x = trial.x if self.alive.all() else choose(self._living(self.alive, x0), trial.x, x0)
-        self._taken += 1
-        if self.f.unsolved is not None:
-            self._unsolved |= self.f.unsolved
-        self._reached[self.alive] = end
-        if interval:
-            bad, span = self.alive & ~finite_rows(self.x), "between t={:g} and t={:g}".format(*interval)
-            self._reached[bad] = interval[0]
-            self._fail(bad & self._unsolved, f"Newton's iteration failed {span}", "newton_failed")
-            self._fail(bad & ~self._unsolved, f"the state became nan or inf {span}")
-        spans = np.full(self.batch, t), np.full(self.batch, dt), np.full(self.batch, end)
-        return Step(self, trial, spans, self.alive.copy(), x0, self.x, None)
+    def _attempt(self, state: Any, t: float, x: Array, dt: float) -> Trial:
+        method = self._method
+        if self._closing is not None and leaves_bounds(self._nodes, t, dt, self.f.bounds):
+            method = self._closing
+        return method.attempt(self.f, state, t, x, dt, estimate=False)
 
-    def inside(self, step: Step) -> tuple[Interpolant, int]:
-        """Return the state inside a step; what it costs is counted with all other calls."""
-        found: Interpolant = self._try.inside(step._trial, step.t0[:1], step.dt[:1], step.x0, None)
-        return found, 0
+    def _check(self, start: float, stop: float) -> None:
+        """End the rows that are not finite any more, where an interval ends."""
+        sound = finite_rows(self.x)
+        if sound.all():
+            return
+        bad, span = self.alive & ~sound, f"between t={start:g} and t={stop:g}"
+        self._ended_at[bad] = start
+        self._fail(bad & self._unsolved, f"Newton's iteration failed {span}", "newton_failed")
+        self._fail(bad & ~self._unsolved, f"the state became nan or inf {span}")
 
     def end(self, rows: Mask, where: tuple[Rows, Array] | None = None) -> None:
         """Stop rows where they are, or at the times and states of an event."""
         if where is not None:
             self.x = choose(rows, where[1], self.x)
-            self._reached[rows] = where[0][rows]
+            self._ended_at[rows] = where[0][rows]
         self.alive = self.alive & ~rows
+        self._everybody = bool(self.alive.all())
 
     def reached(self) -> Rows:
         """Return how far every row has come, and is known to be finite."""
-        return self._reached.copy()
+        return np.where(self.alive, self._now, self._ended_at)
 
     def stats(self) -> dict[str, Any]:
         """Return the work done."""

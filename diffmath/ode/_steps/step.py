@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from diffmath._arrays.devices import on_device_of
 from diffmath._core.typing import Array
 from diffmath._stepping.clocks import Mask, Rows
-from diffmath.ode._steps.trial import Interpolant, Trial
+from diffmath._stepping.dynamics import Dynamics
+from diffmath._stepping.trial import Interpolation
 
-__all__ = ["Step"]
+__all__ = ["Account", "Clock", "Step"]
+
+# Time before, step, and time after: floats of a clock that all rows share, or one per row.
+Clock: TypeAlias = tuple[float, float, float] | tuple[Rows, Rows, Rows]
+
+
+class Account:
+    """The evaluations of f that every clock has waited for."""
+
+    def __init__(self, f: Dynamics, clocks: int, own_clocks: bool) -> None:
+        self._f, self.own_clocks = f, own_clocks
+        self.evaluations: npt.NDArray[np.int64] = np.zeros(clocks, dtype=np.int64)
+
+    def priced(self, make: Callable[[], Interpolation]) -> tuple[Interpolation, int]:
+        """Return what `make` makes, and how many evaluations it took."""
+        calls = self._f.calls
+        return make(), self._f.calls - calls
+
+    def charge(self, rows: Mask, evaluations: int) -> None:
+        """Count evaluations that were made for some rows, or for the clock that they share."""
+        self.evaluations += evaluations * (rows if self.own_clocks else rows.any())
 
 
 class Step:
@@ -35,52 +58,68 @@ class Step:
     (array([0.25]), array([[0.8825]]))
     """
 
-    __slots__ = (
-        "_cost",
-        "_inside",
-        "_run",
-        "_slope",
-        "_trial",
-        "_unpaid",
-        "accepted",
-        "dt",
-        "t",
-        "t0",
-        "x",
-        "x0",
-    )
+    __slots__ = ("_account", "_cost", "_inside", "_make", "_unpaid", "accepted", "clock", "x", "x0")
 
     def __init__(
         self,
-        run: Any,
-        trial: Trial,
-        spans: tuple[Rows, Rows, Rows],
+        clock: Clock,
         accepted: Mask,
         x0: Array,
         x: Array,
-        slope: Any,
+        make: Callable[[], Interpolation],
+        account: Account | None = None,
     ) -> None:
-        self.t0, self.dt, self.t = spans
-        self.accepted, self.x0, self.x = accepted, x0, x
-        self._run, self._trial, self._slope = run, trial, slope
-        self._inside: Interpolant | None = None
-        self._cost, self._unpaid = 0, accepted.copy()
+        self.clock, self.accepted, self.x0, self.x = clock, accepted, x0, x
+        self._make: Callable[[], Interpolation] | None = make
+        self._account, self._cost = account, 0
+        self._inside: Interpolation | None = None
+
+    def one_clock(self) -> tuple[float, float, float]:
+        """Return the clock of rows that share one, or of one row."""
+        t0, dt, t = self.clock
+        if isinstance(t, float):
+            return t0, dt, t  # type: ignore[return-value]
+        return float(t0[0]), float(dt[0]), float(t[0])  # type: ignore[index]
+
+    @property
+    def t0(self) -> Rows:
+        """Time of every row before the step."""
+        return self._by_row(self.clock[0])
+
+    @property
+    def dt(self) -> Rows:
+        """Step of every row."""
+        return self._by_row(self.clock[1])
+
+    @property
+    def t(self) -> Rows:
+        """Time of every row after the step."""
+        return self._by_row(self.clock[2])
+
+    def _by_row(self, time: float | Rows) -> Rows:
+        return time if isinstance(time, np.ndarray) else np.full(len(self.accepted), time)
 
     def at(self, rows: Any, theta: Rows) -> Array:
         r"""Return the states of `rows` at the fractions `theta` of their steps, shape (pairs, \*state)."""
         with on_device_of(self.x0):
             return self.inside(rows)(rows, theta)
 
-    def inside(self, rows: Any) -> Interpolant:
+    def inside(self, rows: Any) -> Interpolation:
         """Return the state inside the step; those of `rows` that moved pay for it, each once."""
-        if self._inside is None:
-            self._inside, self._cost = self._run.inside(self)
-        if self._cost:
+        if self._make is not None:
+            make, self._make = self._make, None
+            if self._account is None:
+                self._inside = make()
+            else:
+                self._inside, self._cost = self._account.priced(make)
+                self._unpaid = self.accepted.copy()
+        found: Interpolation = self._inside  # type: ignore[assignment]
+        if self._cost and self._account is not None:
             asking = np.zeros_like(self._unpaid)
             asking[rows] = True
-            self._run.charge(asking & self._unpaid, self._cost)
-            self._unpaid &= ~asking if self._run.per_row else False
-        return self._inside
+            self._account.charge(asking & self._unpaid, self._cost)
+            self._unpaid &= ~asking if self._account.own_clocks else False
+        return found
 
     def __repr__(self) -> str:
         moved = f"{int(self.accepted.sum())} of {len(self.accepted)} rows"

@@ -97,6 +97,15 @@ class Splitting(TableauMethod):
         return array_namespace(x).stack([q, p], axis=1)
 
     @cached_property
+    def nodes(self) -> tuple[float, ...]:
+        """How far the other half of the state has come at every drift and kick, in fractions of a step."""
+        come, found = {"A": 0.0, "B": 0.0}, []
+        for letter, share in self._steps:
+            found.append(come["B" if letter == "A" else "A"])
+            come[letter] += share
+        return tuple(found)
+
+    @cached_property
     def _steps(self) -> tuple[tuple[str, float], ...]:
         return tuple((letter, float(share)) for letter, share in self.tableau.steps)
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, ClassVar
 
 from diffmath._core.counts import check_count
@@ -125,7 +126,7 @@ class Tableau(ProvenTableau):
             return self.embedded_order
         return 2 * self.embedded_order - self.embedded_order_low
 
-    @property
+    @cached_property
     def is_fsal(self) -> bool:
         """Whether the last stage is the slope at the new state: first same as last."""
         return self.stages > 1 and tuple(self.a[-1]) == tuple(self.b)

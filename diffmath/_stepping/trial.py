@@ -1,0 +1,119 @@
+"""What a method returns for one trial step, and the state that it carries from step to step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, NamedTuple, TypeAlias
+
+import array_api_compat as compat
+import numpy as np
+import numpy.typing as npt
+
+from diffmath._arrays.namespace import array_namespace, asarray_like, expand_like
+from diffmath._core.typing import Array
+from diffmath._stepping.clocks import Mask, Rows
+
+__all__ = [
+    "Indices",
+    "Interpolation",
+    "SlopeState",
+    "StageSum",
+    "Trial",
+    "choose",
+    "keep_state",
+    "select_state",
+]
+
+Indices: TypeAlias = npt.NDArray[np.intp]
+
+# (rows, theta) -> states of those rows at those fractions of the step, shape (pairs, *state).
+Interpolation: TypeAlias = Callable[[Any, Rows], Array]
+
+
+class StageSum(NamedTuple):
+    """The state inside a step as ``x + sum_i w_i(theta) basis_i``, times the step if `times_dt`."""
+
+    basis: Sequence[Array]
+    weights: Rows  # (len(basis), degree): of theta, theta^2, ...
+    times_dt: bool
+
+
+@dataclass(eq=False, slots=True)
+class Trial:
+    r"""One step that a method has tried: the new state, and what the solver may ask of it.
+
+    Parameters
+    ----------
+    x : array, shape (batch, \*state)
+        State at the end of the step.
+    error : array, shape (batch, \*state), optional
+        Estimate of the local error. Methods with an `embedded_order` give it, unless ``estimate=False``.
+    state : object, optional
+        What the method carries to the next step; see `ode.Method`.
+    dense : callable, optional
+        ``dense()`` returns the state inside the step, as a callable ``at(rows, theta)``. `rows` and `theta`
+        are NumPy vectors, the row and the fraction of the step of each wanted state; the result has shape
+        (pairs, \*state). It is only called where a state inside the step is needed, and may evaluate f.
+        Without it, the solver lays a cubic through the ends of the step and their slopes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import ode
+    >>> ode.Trial(np.ones((1, 1)), error=np.zeros((1, 1))).x
+    array([[1.]])
+    """
+
+    x: Array
+    error: Array | None = None
+    state: Any = None
+    dense: Callable[[], Interpolation | StageSum] | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SlopeState:
+    """The state of a one-step method: the slope where the next step begins, None where it is not known."""
+
+    slope: Array | None = None
+
+
+def choose(rows: Mask | Array, new: Array, old: Array) -> Array:
+    """Return the new values in some rows, the old ones elsewhere; a mask of the host is sent."""
+    xp = array_namespace(new)
+    if isinstance(rows, np.ndarray):
+        rows = asarray_like(rows, new, xp.bool)
+    return xp.where(expand_like(rows, new), new, old)
+
+
+def select_state(rows: Mask | Array, new: Any, old: Any, *, complete: bool = False) -> Any:
+    """Return the state of a method after some rows have moved: their new values, the old ones elsewhere.
+
+    Arrays are selected row by row. What is None in either state is not known any more, but `complete` says
+    that the other rows do not count. Numbers and the like belong to no row: the new ones are taken.
+    """
+    if new is None or old is None:
+        return new if complete else None
+    if is_dataclass(new):
+        names = [field.name for field in fields(new)]
+        parts = {
+            name: select_state(rows, getattr(new, name), getattr(old, name), complete=complete)
+            for name in names
+        }
+        return replace(new, **parts)  # type: ignore[type-var]
+    return choose(rows, new, old) if compat.is_array_api_obj(new) else new
+
+
+def keep_state(new: Any, old: Any) -> Any:
+    """Return the state of a method after all rows were rejected: the old one.
+
+    What the new state does not know is forgotten, as if other rows had moved: what a row costs must not
+    depend on the others.
+    """
+    if new is None or old is None:
+        return None
+    if is_dataclass(new):
+        names = [field.name for field in fields(new)]
+        parts = {name: keep_state(getattr(new, name), getattr(old, name)) for name in names}
+        return replace(old, **parts)
+    return old

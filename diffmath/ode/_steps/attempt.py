@@ -1,0 +1,78 @@
+"""What tries a step for the solver.
+
+Three ways lead to the same numbers, to round-off: the `attempt` of the method, on arrays of any library; and,
+for explicit Runge-Kutta methods on the host, kernels that walk each loop once (`host`), or plain numbers for
+one small state (`small`).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from diffmath._arrays.namespace import array_namespace, asarray_like, expand_like, to_numpy
+from diffmath._core.typing import Array, Drift, Time
+from diffmath._stepping.clocks import Mask, Rows
+from diffmath._stepping.control import Tolerance
+from diffmath.ode._explicit import Attempting, ExplicitRungeKutta, Method, StagedMethod, attempting
+from diffmath.ode._steps.host import KernelAttempt, kernels_serve
+from diffmath.ode._steps.interpolant import interpolation
+from diffmath.ode._steps.outcome import Attempt, Outcome
+from diffmath.ode._steps.small import SmallAttempt, is_small
+
+__all__ = ["DeviceMask", "as_attempting", "make_attempt", "send"]
+
+
+def send(values: Rows, x: Array, own_clocks: bool) -> Time:
+    """Return times as f and the method see them: a float, or one per row broadcasting against x."""
+    return expand_like(asarray_like(values, x), x) if own_clocks else float(values[0])
+
+
+def _send_both(t: Rows, dt: Rows, x: Array, own_clocks: bool) -> tuple[Time, Time]:
+    """Return times and steps as `send` does, in one copy."""
+    if not own_clocks:
+        return float(t[0]), float(dt[0])
+    both = asarray_like(np.stack([t, dt]), x)
+    return expand_like(both[0, :], x), expand_like(both[1, :], x)
+
+
+class DeviceMask:
+    """A mask of the rows where the states are: sent again only when it has changed."""
+
+    def __init__(self) -> None:
+        self._known, self._sent = b"", list[Array]()
+
+    def __call__(self, mask: Mask, like: Array) -> Array:
+        """Return the mask on the device of `like`."""
+        if not self._sent or self._known != mask.tobytes():
+            self._sent = [asarray_like(mask, like, array_namespace(like).bool)]
+            self._known = mask.tobytes()
+        return self._sent[0]
+
+
+def as_attempting(method: Method) -> Attempting:
+    """Return a method as the solver calls it: those of this package as they are, others with checks."""
+    return method if isinstance(method, StagedMethod) else attempting(method)
+
+
+def make_attempt(f: Drift, method: Method, x: Array, tolerance: Tolerance, own_clocks: bool) -> Attempt:
+    """Return what tries steps of `method` on arrays like x: kernels if they serve, else its `attempt`."""
+    if isinstance(method, ExplicitRungeKutta) and method.tableau.b_error is not None:
+        if kernels_serve(x):
+            return KernelAttempt(f, method, tolerance, own_clocks)
+        if is_small(x, tolerance):
+            return SmallAttempt(f, method, tolerance, own_clocks)
+    attempt = as_attempting(method).attempt
+
+    def by_method(t: Rows, dt: Rows, x: Array, state: Any) -> Outcome:
+        times = _send_both(t, dt, x, own_clocks)
+        trial = attempt(f, state, times[0], x, times[1])
+        # NaN in rows whose new state is not finite: one copy to the host tells both.
+        size = tolerance.measure(trial.error + 0.0 * trial.x, x, trial.x)
+        error = to_numpy(size).astype(np.float64)
+        dense = partial(interpolation, f, trial, state, times, dt, x)
+        return Outcome(trial.x, error, trial.state, dense, (size, times[1]) if own_clocks else None)
+
+    return by_method
