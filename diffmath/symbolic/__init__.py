@@ -1,9 +1,10 @@
-"""Exact mathematics with SymPy: what the numerical packages state, this one derives.
+"""Exact derivations with SymPy of the formulas that the numerical packages use.
 
-HiPPO matrices from a measure and its basis, with the proof that they close, in every gauge; stochastic
-differential equations with their generator, Fokker-Planck operator, Ito and Stratonovich forms; formulas
-lowered to callables on any array library; rooted trees and the order conditions of Runge-Kutta methods. Never
-floats. SymPy loads when a name that needs it is first used.
+The package derives HiPPO matrices from a measure and its basis, with the proof that they close, in every
+gauge. It holds stochastic differential equations with their generator, Fokker-Planck operator, and Ito and
+Stratonovich forms. It lowers formulas to callables on any array library. It generates rooted trees and the
+order conditions of Runge-Kutta methods. All numbers are exact. SymPy is imported when a name that needs it is
+first used.
 """
 
 from typing import TYPE_CHECKING

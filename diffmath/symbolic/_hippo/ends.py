@@ -1,7 +1,7 @@
-r"""The two ends of a measure: where the input enters, and where it is forgotten.
+r"""The two ends of a measure: where the input enters, and where it leaves.
 
-Integration by parts leaves a kernel's values at both of them, so that they must exist; what they say of the
-forgotten input of a finite window is the one approximation of a memory.
+Integration by parts leaves the values of the kernels at both ends, which must exist. The input that leaves a
+finite window is estimated; this is the only approximation of a memory.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ __all__ = ["close_end", "kernels", "refuse_ends", "square_integrable"]
 
 
 def kernels(measure: Measure, basis: Sequence[sympy.Expr], s: sympy.Expr) -> sympy.Matrix:
-    """Return the kernels at a point, as a column; a zero of one factor cancels a pole of the other."""
+    """Return the kernels at a point, as a column; a zero of one factor may cancel a pole of the other."""
     return sympy.Matrix([simplified(kernel.subs(variable, s)) for kernel in _formulas(measure, basis)])
 
 
 def refuse_ends(measure: Measure, basis: Sequence[sympy.Expr]) -> None:
-    """Refuse kernels that are infinite where the input enters or leaves, or that never fade."""
+    """Refuse kernels that are infinite where the input enters or leaves, or that do not decay."""
     points = [("at the present", measure.now)]
     if measure.memory == "translated" and measure.length != sympy.oo:
         points.append(("at the end of the window", measure.length))
@@ -52,7 +52,7 @@ def refuse_ends(measure: Measure, basis: Sequence[sympy.Expr]) -> None:
 
 
 def square_integrable(measure: Measure, formula: sympy.Expr) -> bool:
-    """Whether the square of a formula has no pole at a finite end that its integral would not survive."""
+    """Return whether the square of a formula is integrable at the finite ends."""
     square = formula * conjugate(formula) * weight_of(measure)
     ends = (sympy.S.Zero, measure.length) if measure.length != sympy.oo else (sympy.S.Zero,)
     return not any(_limit((variable - end) * square, end).is_zero is False for end in ends)
@@ -61,7 +61,7 @@ def square_integrable(measure: Measure, formula: sympy.Expr) -> bool:
 def close_end(
     measure: Measure, basis: Sequence[sympy.Expr], A: sympy.Matrix, B: sympy.Matrix
 ) -> tuple[sympy.Matrix, sympy.Matrix]:
-    """Replace the forgotten input, u(t - theta), by h.c + d u(t) with what `retention` keeps of it."""
+    """Replace the input that leaves, u(t - theta), by h.c + d u(t), given the `retention`."""
     forgotten = kernels(measure, basis, measure.length)
     at_end = sympy.Matrix([[g.subs(variable, measure.length) for g in basis]])
     at_start = sympy.Matrix([[g.subs(variable, 0) for g in basis]])
@@ -78,7 +78,7 @@ def close_end(
 
 
 def _refuse_poles(measure: Measure, values: sympy.Matrix) -> None:
-    """Refuse a series that is to stand for the input where its basis functions are infinite."""
+    """Refuse a basis that is infinite where its series estimates the input."""
     if any(value.is_finite is False or value.has(sympy.nan) for value in values):
         raise ValueError(
             f"the basis of {measure.name} must be finite where its series stands for the forgotten input "
@@ -87,7 +87,7 @@ def _refuse_poles(measure: Measure, values: sympy.Matrix) -> None:
 
 
 def _tilt(at_start: sympy.Matrix, at_end: sympy.Matrix) -> sympy.Expr:
-    """The factor that all basis functions gain over the window, 1 if there is none."""
+    """Return the factor by which all basis functions grow over the window; 1 if there is none."""
     gains = [end / start for start, end in zip(at_start, at_end, strict=True) if start != 0]
     common = simplified(gains[0]) if gains else sympy.S.One
     joined = common != 0 and all(

@@ -1,4 +1,4 @@
-"""The same memory in other coordinates, and with a tilt: exactly."""
+"""Exact changes of coordinates of a memory, and its exponential tilt."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ GaugeName = Literal["hippo", "hippo-code", "s4", "lmu", "su", "plain"]
 
 
 def change_gauge(found: HippoClosure, gauge: GaugeName | sympy.MatrixBase) -> HippoClosure:
-    r"""Return the same memory with the state :math:`\Lambda c` in place of c.
+    r"""Return the same memory with the state :math:`\Lambda c` instead of c.
 
     .. math:: A \to \Lambda A \Lambda^{-1}, \qquad B \to \Lambda B
 
     Parameters
     ----------
     found : HippoClosure
-        As `hippo_closure` returns it.
+        From `hippo_closure`.
     gauge : {"hippo", "hippo-code", "s4", "lmu", "su", "plain"} or Matrix, shape (order, order)
-        :math:`\Lambda`. The names lead from the orthonormal Legendre memories to the conventions of the
-        literature: the first three change nothing (see Notes); the diagonals
-        :math:`(-1)^n \sqrt{2n+1}` of the Legendre Memory Unit and of theorem 1 of the HiPPO paper,
+        :math:`\Lambda`. A name gives a convention of the literature for the orthonormal Legendre memories.
+        The first three change nothing (see Notes). ``"lmu"`` is the diagonal :math:`(-1)^n \sqrt{2n+1}` of
+        the Legendre Memory Unit and of theorem 1 of the HiPPO paper. ``"su"`` and ``"plain"`` are
         :math:`\sqrt2` and :math:`\sqrt{2n+1}` of Su's articles.
 
     Returns
@@ -40,14 +40,14 @@ def change_gauge(found: HippoClosure, gauge: GaugeName | sympy.MatrixBase) -> Hi
     Raises
     ------
     TypeError
-        `found` is not a HippoClosure, or `gauge` no matrix.
+        `found` is not a HippoClosure, or `gauge` is not a matrix.
     ValueError
         An unknown name, a shape that does not fit, or a singular matrix.
 
     Notes
     -----
-    The unit of time and the sign are no gauges: the HiPPO paper and its code write the memories as they are
-    here, up to the sign of A in the paper; S4's "legt" is this one with A and B halved, for a window of two.
+    The unit of time and the sign are not gauges. The HiPPO paper and its code write the memories as here,
+    except for the sign of A in the paper. The "legt" of S4 has A and B halved, for a window of length two.
 
     Examples
     --------
@@ -89,20 +89,20 @@ def jacobi_gauge(order: int, a: Any, b: Any) -> sympy.Matrix:
 
     .. math:: \sum_n c_n \sqrt{2n+1}\,P_n(x) = \sum_m (\Lambda c)_m\,p_m(x)
 
-    with :math:`p_m` the polynomials orthonormal under :math:`(1-x)^a (1+x)^b`, scaled to mass 1, on [-1, 1];
-    x = 1 is the present.
+    where the polynomials :math:`p_m` are orthonormal on [-1, 1] under :math:`(1-x)^a (1+x)^b`, scaled to
+    mass 1; x = 1 is the present.
 
     Parameters
     ----------
     order : int
         Number of coefficients, at least 1.
     a, b : expression
-        Greater than -1. Both -1/2 is Chebyshev's first kind, both 1/2 the second.
+        Greater than -1. Both -1/2 gives Chebyshev's first kind, both 1/2 the second.
 
     Returns
     -------
     Matrix, shape (order, order)
-        An upper triangle.
+        Upper triangular.
 
     Raises
     ------
@@ -113,8 +113,8 @@ def jacobi_gauge(order: int, a: Any, b: Any) -> sympy.Matrix:
 
     Notes
     -----
-    A window with a Jacobi or Chebyshev basis, closed at its end by its own polynomial, is `legt` in this
-    gauge. `statespace.jacobi_gauge` has the same numbers.
+    A window with a Jacobi or Chebyshev basis, closed at its old end by its own polynomial, is `legt` in this
+    gauge. `statespace.jacobi_gauge` returns the same numbers.
 
     Examples
     --------
@@ -147,7 +147,7 @@ def jacobi_gauge(order: int, a: Any, b: Any) -> sympy.Matrix:
 
 
 def tilt(measure: Measure, rate: Any) -> Measure:
-    r"""Return a window whose memory fades exponentially with age, on top of its measure.
+    r"""Return a measure whose memory fades exponentially with age, in addition to its weight.
 
     .. math:: g_n \to e^{\gamma s} g_n, \quad w \to e^{-2 \gamma s} w \qquad\Rightarrow\qquad
         K_n \to e^{-\gamma s} K_n, \quad A \to A - \gamma I
@@ -157,19 +157,19 @@ def tilt(measure: Measure, rate: Any) -> Measure:
     measure : Measure
         Translated, with `retention` 0.
     rate : expression
-        :math:`\gamma`, per unit of time; negative undoes a tilt.
+        :math:`\gamma`, per unit of time; a negative rate undoes a tilt.
 
     Returns
     -------
     Measure
-        Its basis is what one reconstructs with.
+        Its basis is the one that reconstructs the signal.
 
     Raises
     ------
     TypeError
         `measure` is not a Measure, or `rate` not a number or a formula.
     ValueError
-        A scaled measure, for which a power of s does this: `jacs`; or one with a `retention`.
+        A scaled measure (use `jacs`, whose weight is a power of s), or a measure with a `retention`.
 
     Examples
     --------

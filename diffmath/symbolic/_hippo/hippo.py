@@ -1,13 +1,13 @@
-r"""HiPPO by its general recipe: the linear ODE of a memory, derived from its measure and proven to close.
+r"""The HiPPO derivation: the linear ODE of a memory, derived from its measure, with the proof that it closes.
 
-Differentiating the coefficients of a memory moves the derivative onto its kernels :math:`K_n = \bar g_n w`:
+The time derivative of the coefficients of a memory is one of its kernels :math:`K_n = \bar g_n w`:
 
 .. math::
    t\,c' &= K(1)\,u(t) - \int_0^1 u(ts)\,(sK)'\,ds  &&\text{(scaled)} \\
    c' &= K(0)\,u(t) - K(\theta)\,u(t-\theta) + \int_0^\theta u(t-s)\,K'(s)\,ds  &&\text{(translated)}
 
-so the memory is a linear ODE, exactly, if and only if :math:`-(sK)'`, or :math:`K'`, is a combination of the
-kernels themselves. The combination is found by matching coefficients over exact numbers.
+The memory is therefore exactly a linear ODE if and only if :math:`-(sK)'`, or :math:`K'`, is a combination of
+the kernels. Matching coefficients over exact numbers finds the combination.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = ["HippoClosure", "derive_hippo", "hippo_closure"]
 
 @dataclass(frozen=True)
 class HippoClosure:
-    r"""The linear ODE of a memory, and how it was closed; made by `hippo_closure`.
+    r"""The linear ODE of a memory and how it closes, from `hippo_closure`.
 
     Parameters
     ----------
@@ -47,17 +47,19 @@ class HippoClosure:
     B : ImmutableMatrix, shape (order, 1)
         Input matrix.
     gauge : ImmutableMatrix, shape (order, order)
-        :math:`\Lambda`, diagonal: the conjugate basis divided by it is 1 at the present (or has leading
-        coefficient 1 where it vanishes there), and :math:`\Lambda^{-1} A \Lambda` belongs to that basis.
+        :math:`\Lambda`, diagonal. The conjugate basis divided by it is 1 at the present, or has leading
+        coefficient 1 if it vanishes there. :math:`\Lambda^{-1} A \Lambda` belongs to that basis.
     closure : {"exact", "end", "truncated"}
-        No approximation; the forgotten end of the window is approximated; derivatives of the kernels leave
-        their span, and `A` is the orthogonal projection (for a window, the end is approximated besides).
+        "exact": no approximation. "end": the input that leaves the window is approximated. "truncated": the
+        derivatives of the kernels are not in their span, and `A` is the orthogonal projection; for a window
+        the input that leaves is approximated as well.
     residual : Expr
-        Norm, under the weight, of what `truncated` cuts off; 0 otherwise.
+        Norm, under the weight, of the truncated part; 0 otherwise.
     equation : str
         ``"t c' = A c + B u"`` or ``"c' = A c + B u"``.
     unit : str
-        The unit of time of `A` and `B`: any, for a scaled measure; that of the age s, for a translated one.
+        The unit of time of `A` and `B`: any unit for a scaled measure, that of the age s for a translated
+        one.
 
     Examples
     --------
@@ -77,7 +79,7 @@ class HippoClosure:
 
 
 def derive_hippo(measure: Measure, order: int) -> tuple[sympy.Matrix, sympy.Matrix]:
-    r"""Derive the HiPPO matrices of a measure, exactly.
+    r"""Derive the exact HiPPO matrices of a measure.
 
     .. math:: t\,c'(t) = A\,c(t) + B\,u(t) \quad\text{(scaled)}, \qquad
               c'(t) = A\,c(t) + B\,u(t) \quad\text{(translated)}
@@ -85,28 +87,28 @@ def derive_hippo(measure: Measure, order: int) -> tuple[sympy.Matrix, sympy.Matr
     Parameters
     ----------
     measure : Measure
-        A shipped one (`legs`, `jacs`, `legt`, `lagt`, `fout`, `foud`; `fous` does not close), or your own.
+        A measure of this package (`legs`, `jacs`, `legt`, `lagt`, `fout`, `foud`; `fous` does not close), or
+        your own.
     order : int
         Number of coefficients, at least 1.
 
     Returns
     -------
     A : Matrix, shape (order, order)
-        Exact; the minus signs are part of it (the HiPPO paper writes c' = -A c + B u).
+        Exact, including the minus signs (the HiPPO paper writes c' = -A c + B u).
     B : Matrix, shape (order, 1)
 
     Raises
     ------
     TypeError
-        `order` is not an int, or `measure` not a Measure.
+        `order` is not an integer, or `measure` is not a Measure.
     ValueError
-        `order` is less than 1; the basis is not orthonormal; it does not close (the residual is told); a
-        formula jumps, or a kernel is infinite at an end or does not fade with age.
+        `order` is below 1, the basis is not orthonormal, it does not close (the message states the residual),
+        a formula has a jump, or a kernel is infinite at an end or does not decay with age.
 
-    Notes
-    -----
-    Nothing is looked up. `legs` closes exactly; a finite window, `legt`, closes up to its end, the input that
-    it forgets, which `Measure.end` approximates. `hippo_closure` tells which, with the gauge.
+    Notes ----- Every measure is derived; there are no tables. `legs` closes exactly. A finite window such as
+    `legt` closes except for the input that leaves it, which `Measure.end` approximates. `hippo_closure`
+    reports the kind of closure, and the gauge.
 
     References
     ----------
@@ -154,8 +156,7 @@ def hippo_closure(measure: Measure, order: int) -> HippoClosure:
     Raises
     ------
     TypeError, ValueError
-        As `derive_hippo`; a basis that does not close is reported, not refused, as long as the residual is
-        finite.
+        Like `derive_hippo`, but a basis that does not close is not an error if the residual is finite.
 
     Examples
     --------
@@ -205,13 +206,13 @@ def hippo_closure(measure: Measure, order: int) -> HippoClosure:
 
 
 def _scale(measure: Measure, g: sympy.Expr) -> sympy.Expr:
-    """The value of a basis function at the present, or its leading coefficient where that is 0 or a pole."""
+    """Return a basis function at the present, or its leading coefficient if that is 0 or a pole."""
     present = simplified(g.subs(variable, measure.now))
     return present if present.is_finite and present != 0 else list(coefficients(g).values())[-1]
 
 
 def _derivative(measure: Measure, g: sympy.Expr) -> sympy.Expr:
-    """What d/dt makes of a kernel g w, divided by w: (g w)'/w, or -(s g w)'/w for a scaled memory."""
+    """Return the derivative of a kernel g w divided by w: (g w)'/w, or -(s g w)'/w for a scaled memory."""
     weight = weight_of(measure)
     pull = simplified(sympy.diff(weight, variable) / weight)
     slope = sympy.diff(g, variable) + pull * g
@@ -219,7 +220,7 @@ def _derivative(measure: Measure, g: sympy.Expr) -> sympy.Expr:
 
 
 def _match_kernels(measure: Measure, plain: Sequence[dict[sympy.Expr, sympy.Expr]]) -> sympy.Matrix | None:
-    """Like `_match` of the kernels g w: they may be simple where neither the basis nor the weight is."""
+    """Like `_match`, for the kernels g w, which may be simple if neither the basis nor the weight is."""
     weight = weight_of(measure)
     kernels = [simplified(_sum(row) * weight) for row in plain]
     if measure.memory == "translated":
@@ -256,7 +257,7 @@ def _project(
     moved: Sequence[dict[sympy.Expr, sympy.Expr]],
     functions: Sequence[sympy.Expr],
 ) -> tuple[sympy.Matrix, sympy.Expr]:
-    """Project the derivatives onto the basis; the residual is the norm of what that cuts off."""
+    """Project the derivatives onto the basis; the residual is the norm of the rest."""
     tame = all(square_integrable(measure, _sum(row)) for row in moved)
     products = inner_products(measure, functions) if tame else sympy.zeros(0, 0)
     if not tame or not all(entry.is_finite for entry in products):

@@ -1,4 +1,4 @@
-r"""The measures of the HiPPO literature: what each one remembers, ready to be derived.
+r"""The measures of the HiPPO literature.
 
 Every basis is orthonormal under its weight. The unit of time of a translated measure is its window or its
 timescale; a scaled measure has none.
@@ -30,7 +30,7 @@ def _window_legendre(n: int, s: sympy.Symbol) -> sympy.Expr:
 
 
 def _fourier(n: int, s: sympy.Symbol) -> sympy.Expr:
-    """Order the real series as 1, cos, sin of one wave, cos, sin of two, ...: odd orders hold whole waves."""
+    """Order the real series as 1, cos, sin of one wave, cos, sin of two, ...; odd orders have whole waves."""
     if n == 0:
         return sympy.S.One
     angle = 2 * sympy.pi * ((n + 1) // 2) * s
@@ -48,20 +48,20 @@ fous = Measure(name="fous", basis=_fourier, weight=_uniform)
 
 
 def jacs(beta: Any) -> Measure:
-    r"""Return JacS: the whole past, weighted towards the present.
+    r"""Return JacS: the whole past, with a weight that is a power of the position.
 
     .. math:: w(s) = s^\beta, \qquad g_n(s) = \sqrt{2n+\beta+1}\,P_n^{(0,\beta)}(2s-1)
 
     Parameters
     ----------
     beta : expression
-        Greater than -1, a symbol declared positive; 0 is LegS, positive prefers the present. A float is read
-        as its shortest decimal.
+        Greater than -1, or a symbol declared positive. 0 is LegS; positive values weight recent times more.
+        A float means its shortest decimal.
 
     Returns
     -------
     Measure
-        Scaled; it closes exactly.
+        Scaled. It closes exactly.
 
     Raises
     ------
@@ -102,17 +102,17 @@ def lagt(alpha: Any = 0, beta: Any = 1, *, timescale: Any = 1) -> Measure:
     Parameters
     ----------
     alpha : expression
-        In (-1, 1); a symbol, declared positive, means one below 1.
+        In (-1, 1). A symbol must be declared positive, and means a number below 1.
     beta : expression
-        Not negative, a symbol declared so. 1 is the LagT of the HiPPO paper, 0 the orthonormal Laguerre
-        functions of its code; then the weight has no finite mass and :math:`\zeta = 1`.
+        Not negative. A symbol must be declared so. 1 is the LagT of the HiPPO paper. 0 gives the orthonormal
+        Laguerre functions of its code; then the weight has no finite mass, and :math:`\zeta = 1`.
     timescale : expression
         Positive; the unit of time.
 
     Returns
     -------
     Measure
-        Translated, of infinite age; it closes exactly.
+        Translated, of infinite length. It closes exactly.
 
     Raises
     ------
@@ -123,10 +123,9 @@ def lagt(alpha: Any = 0, beta: Any = 1, *, timescale: Any = 1) -> Measure:
 
     Notes
     -----
-    This is the measure of the paper after its tilt: the paper's weight is :math:`\omega = s^\alpha e^{-s}`
-    and its tilt :math:`\chi = s^\alpha e^{-(1-\beta)s/2}`; here :math:`w \propto \omega/\chi^2`, and
-    :math:`\chi` belongs to the basis, which is what one reconstructs with. For negative `alpha` the basis
-    has a pole at the present.
+    The paper has the weight :math:`\omega = s^\alpha e^{-s}` and the tilt
+    :math:`\chi = s^\alpha e^{-(1-\beta)s/2}`. Here :math:`w \propto \omega/\chi^2`, and :math:`\chi` is part
+    of the basis, which reconstructs the signal. For negative `alpha` the basis has a pole at the present.
 
     References
     ----------
@@ -167,26 +166,26 @@ def lagt(alpha: Any = 0, beta: Any = 1, *, timescale: Any = 1) -> Measure:
 
 
 def fout(*, as_published: bool = False) -> Measure:
-    r"""Return the Fourier window: the last unit of time by its Fourier series.
+    r"""Return the Fourier window: the Fourier series of the last unit of time.
 
     .. math:: w(s) = 1, \qquad g = (1, \sqrt2\cos 2\pi s, \sqrt2\sin 2\pi s, \sqrt2\cos 4\pi s, \ldots)
 
     Parameters
     ----------
     as_published : bool
-        Close the end as the HiPPO paper printed it. That memory is no window: see Notes.
+        Close the end as in the HiPPO paper. The memory is then not a window: see Notes.
 
     Returns
     -------
     Measure
-        Translated. Take an odd order: an even one holds a cosine without its sine and does not close.
+        Translated. Use an odd order: an even one has a cosine without its sine and does not close.
 
     Notes
     -----
-    A window joins two ends, so its Fourier series has a jump there and converges to the midpoint of the
-    jump: the forgotten input is twice the series minus u(t) [2]_. The paper [1]_ takes the series for the
-    forgotten input itself. The result is `foud` with retention 1/3: two thirds of what leaves the window
-    are forgotten and one third comes back, again and again.
+    A Fourier series has a jump where the two ends of the window meet, and converges to the midpoint of the
+    jump. The input that leaves is therefore twice the series minus u(t) [2]_. The paper [1]_ uses the series
+    itself. The result is `foud` with retention 1/3: one third of the memory of each window is added to the
+    next.
 
     References
     ----------
@@ -215,7 +214,7 @@ def fout(*, as_published: bool = False) -> Measure:
 
 
 def foud(retention: Any) -> Measure:
-    r"""Return Fourier decay: the past folded into one period, every period remembered less than the next.
+    r"""Return Fourier decay: the past folded into one period, with a weight that falls from period to period.
 
     .. math:: c_n(t) = \int_0^\infty u(t-s)\,g_n(s)\,(1-r)\,r^{\lfloor s \rfloor}\,ds
 
@@ -224,13 +223,13 @@ def foud(retention: Any) -> Measure:
     Parameters
     ----------
     retention : expression
-        r, in [0, 1): what is left of a memory one period later. 0 is `fout`, 1/3 is `fout` as published. A
-        symbol, declared positive, means one below 1.
+        r, in [0, 1): the part of the memory that is left one period later. 0 is `fout`, 1/3 is `fout` as
+        published. A symbol must be declared positive, and means a number below 1.
 
     Returns
     -------
     Measure
-        Translated. Take an odd order, as for `fout`.
+        Translated. Use an odd order, as for `fout`.
 
     Raises
     ------
@@ -241,9 +240,9 @@ def foud(retention: Any) -> Measure:
 
     Notes
     -----
-    The folded past is a signal on one period whose ends differ by a jump. With the Fourier series at the
-    midpoint of that jump, :math:`A = J - \kappa b b^\mathsf{T}` and :math:`B = \kappa b`, where
-    :math:`\kappa = 2(1-r)/(1+r)`, J rotates and :math:`b = g(0)`.
+    The folded past is a signal on one period with a jump between its ends. The Fourier series is at the
+    midpoint of that jump, and therefore :math:`A = J - \kappa b b^\mathsf{T}` and :math:`B = \kappa b`, where
+    :math:`\kappa = 2(1-r)/(1+r)`, J is a rotation and :math:`b = g(0)`.
 
     Examples
     --------

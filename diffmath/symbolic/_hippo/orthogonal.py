@@ -1,8 +1,8 @@
-r"""Measures on the past with their orthonormal bases: what a HiPPO memory projects its input onto.
+r"""Measures on the past with their orthonormal bases, onto which a HiPPO memory projects its input.
 
-A memory keeps :math:`c_n(t) = \int u\,K_n` with the kernels :math:`K_n = g_n w`: a basis g times a weight w.
-In a *scaled* memory s in [0, 1] is the position in the whole past, 0 its start and 1 the present; in a
-*translated* one s in [0, length] is the age.
+A memory holds :math:`c_n(t) = \int u\,K_n` with the kernels :math:`K_n = g_n w`, a basis g times a weight w.
+In a *scaled* memory s in [0, 1] is the position in the whole past: 0 is its start, and 1 is the present. In a
+*translated* memory s in [0, length] is the age.
 """
 
 from __future__ import annotations
@@ -43,24 +43,25 @@ class Measure:
     Parameters
     ----------
     name : str
-        For people.
+        Name for messages and plots.
     basis : callable
-        ``basis(n, s)``: the formula of g_n, n = 0, 1, ...; products of powers of s, logarithms, exponentials,
-        sines and cosines, real or complex, smooth inside the measure. Symbols in it mean real numbers.
+        ``basis(n, s)``: the formula of g_n for n = 0, 1, ... It may have powers of s, logarithms,
+        exponentials, sines and cosines, real or complex, and must be smooth inside the measure. Symbols in it
+        are real.
     weight : callable
         ``weight(s)``: the formula of w, real and smooth.
     memory : {"scaled", "translated"}
-        Whether the measure stretches with the whole past or slides along.
+        The whole past, or an interval of ages.
     length : expression
-        theta, the age that a translated measure reaches: a positive number, or `sympy.oo`; 1 if scaled.
+        theta, the largest age of a translated measure: a positive number, or `sympy.oo`. 1 if scaled.
     end : {"series", "midpoint", "drop"}
-        What stands for the forgotten input u(t - theta) of a finite translated window: the truncated series
-        at its end, twice the series minus u(t) (a periodic series converges to the midpoint of its jump), or
-        nothing.
+        Estimate of the input u(t - theta) that leaves a finite translated window. "series": the truncated
+        series at the end. "midpoint": twice the series minus u(t), because a periodic series converges to the
+        midpoint of its jump. "drop": zero.
     retention : expression
-        Of a periodic basis closed at the midpoint: the part r in [0, 1) of a window's memory that is left one
-        window later. The past is folded into the window, :math:`\lfloor s/\theta\rfloor = j` with the weight
-        :math:`(1-r)\,r^j`.
+        For a periodic basis closed at the midpoint: the part r in [0, 1) of the memory that is left one
+        window later. The past is folded into the window; the ages with :math:`\lfloor s/\theta\rfloor = j`
+        have the weight :math:`(1-r)\,r^j`.
 
     Raises
     ------
@@ -149,12 +150,12 @@ def basis_of(measure: Measure, order: int) -> list[sympy.Expr]:
 
 
 def conjugate(formula: sympy.Expr) -> sympy.Expr:
-    """Return the complex conjugate, where the variable and all symbols are real."""
+    """Return the complex conjugate; the variable and all symbols are real."""
     return formula.xreplace({sympy.I: -sympy.I})
 
 
 def _smooth(value: Any, name: str) -> sympy.Expr:
-    """Return a formula without jumps or kinks: its derivative by rules would forget that of a jump."""
+    """Return a formula, or refuse one with jumps or kinks, whose derivative SymPy would lose."""
     formula = exact(value, name)
     broken = sorted({type(part).__name__ for part in formula.atoms(*_NOT_SMOOTH) if part.has(variable)})
     if broken:
@@ -210,7 +211,7 @@ def inner_products(measure: Measure, functions: Sequence[sympy.Expr]) -> sympy.M
 
 
 def _beta_integral(formula: sympy.Expr) -> sympy.Expr | None:
-    """Return the integral from 0 to 1 of a sum of ``c s^p (1-s)^q``, or None if it is none, or diverges."""
+    """Return the integral from 0 to 1 of a sum of ``c s^p (1-s)^q``; else None."""
     total = sympy.S.Zero
     for function, coefficient in coefficients(formula).items():
         powers = function.as_powers_dict()
