@@ -1,12 +1,12 @@
 """State-space models: optimal memories of a signal (HiPPO), and the kernels and recurrences of S4.
 
-Build a continuous `StateSpace` (`legs`, `legt`, `fout`, ...), discretise it (`bilinear`, `zoh`, ...), then
-either run it (`simulate`) or convolve with its impulse response (`kernel`, `convolve`): the two agree to
-rounding. `memorize` keeps the coefficients of a signal's past while it arrives, `project` computes them
-afterwards, exactly, and `reconstruct` reads the past back, by the rows of `basis`. `advance` carries a
-state over chunks of a signal, and `step` over one sample; `scan` runs diagonal systems that change with time,
-and `simulate_events` any system over samples at irregular times. `s4d_lin` and its kin are where diagonal
-models start, `modal` makes a `StateSpace` of one; `delay` is a delay line.
+Build a continuous `StateSpace` (`legs`, `legt`, `fout`, ...) and discretise it (`bilinear`, `zoh`, ...). Then
+either run it (`simulate`) or convolve with its impulse response (`kernel`, `convolve`); the results agree up
+to rounding. `memorize` updates the coefficients of a signal's past while it arrives, `project` computes them
+exactly afterwards, and `reconstruct` evaluates the remembered past with the rows of `basis`. `advance`
+returns the state after a chunk of a signal, and `step` processes one sample. `scan` runs diagonal systems
+that vary in time, and `simulate_events` any system over samples at irregular times. `s4d_lin` and similar
+functions initialise diagonal models, `modal` converts one to a `StateSpace`, and `delay` is a delay line.
 """
 
 from diffmath.statespace._diagonal.diagonal import diagonal_kernel, diagonalize

@@ -22,7 +22,7 @@ __all__ = ["DiagonalRule", "diagonal_kernel", "diagonalize"]
 
 DiagonalRule = Literal["zoh", "bilinear", "impulse"]
 
-# Numbers that one block of channels may hold beside the result: 1 MiB, to stay in cache.
+# Temporary numbers per block of channels: 1 MiB, to stay in cache.
 _BLOCK = 1 << 17
 
 

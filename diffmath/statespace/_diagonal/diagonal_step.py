@@ -20,7 +20,7 @@ StepRule = Literal["zoh", "bilinear", "impulse", "forward_euler", "backward_eule
 
 # The implicit part alpha of the generalised bilinear rules; the other rules are exponentials.
 _ALPHAS = {"forward_euler": 0.0, "bilinear": 0.5, "backward_euler": 1.0}
-# exp(-800) is zero in float64: what decays faster is zero from lag 1 on.
+# exp(-800) is zero in float64: faster decays are zero from lag 1 on.
 _FASTEST = -800.0
 
 
@@ -28,7 +28,7 @@ _FASTEST = -800.0
 def discretize_diagonal(
     poles: Array, dt: Any, method: StepRule = "zoh", *, gap: Any = None
 ) -> tuple[Array, Array]:
-    r"""Return the factors of a diagonal recurrence, for steps that differ by sample, channel or mode.
+    r"""Return the factors of a diagonal recurrence, for steps that vary by sample, channel or mode.
 
     .. math:: x_k = a_k x_{k-1} + b_k B_k u_k, \qquad
         a = e^{\lambda\,dt}, \quad b = dt\,\varphi_1(\lambda\,dt) = \frac{e^{\lambda\,dt} - 1}{\lambda}
@@ -146,7 +146,7 @@ def exponents(poles: Array, steps: Array, method: StepRule) -> tuple[Array, Arra
     beta = _input_factor(z, steps, method)
     if method != "bilinear":
         return z, beta
-    with np.errstate(divide="ignore"):  # a pole at -2/dt is a mode that is gone after one step
+    with np.errstate(divide="ignore"):  # a pole at -2/dt is a mode that vanishes after one step
         log = 2.0 * xp.atanh(0.5 * z)
     gone, zero = xp.real(log) < _FASTEST, xp.zeros_like(xp.real(log))
     decay, phase = xp.where(gone, zero + _FASTEST, xp.real(log)), xp.where(gone, zero, xp.imag(log))

@@ -1,4 +1,4 @@
-"""Discretization of one system with many steps at once."""
+"""Discretization of one system with many steps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from diffmath.statespace._system import StateSpace, require_continuous
 
 __all__ = ["discretize_batch", "rule_of"]
 
-# Numbers in one block of matrices: 1 MiB, to stay in cache.
+# Numbers per block of matrices: 1 MiB, to stay in cache.
 _BLOCK = 1 << 17
 _RULES = (gbt, forward_euler, backward_euler, bilinear, zoh, foh, impulse)
 _ALPHAS = ((forward_euler, 0.0), (bilinear, 0.5), (backward_euler, 1.0))
@@ -98,7 +98,7 @@ def discretize_batch(
         ]
         A, B = (xp.concat(parts) for parts in zip(*pairs, strict=True))
         if not all_true(xp.isfinite(A)) or not all_true(xp.isfinite(B)):
-            # What fails is refused by the single call, in its words; or only the stack was at fault.
+            # The single call refuses a failing step with its message; otherwise only the stack failed.
             return _one_by_one(system, steps, method, shape)
     return xp.reshape(A, (*shape, *A.shape[1:])), xp.reshape(B, (*shape, *B.shape[1:]))
 
@@ -134,19 +134,19 @@ def _alpha(method: Discretization) -> float | None:
 
 
 def _rational(system: StateSpace, steps: Array, alpha: float) -> tuple[Array, Array]:
-    """Return the generalised bilinear step, `gbt`, of every dt; nan where a solve fails."""
+    """Return the generalised bilinear step, `gbt`, for every dt; nan if a solve fails."""
     xp, h = array_namespace(system.A), steps[:, None, None]
     identity = xp.eye(system.order, dtype=system.A.dtype, device=compat.device(system.A))
     sides = xp.concat([identity + ((1.0 - alpha) * h) * system.A, h * system.B[:, None]], axis=-1)
     try:
         solved = xp.linalg.solve(identity - (alpha * h) * system.A, sides) if alpha else sides
-    except (np.linalg.LinAlgError, RuntimeError):  # NumPy's and PyTorch's words for singular
+    except (np.linalg.LinAlgError, RuntimeError):  # raised by NumPy and PyTorch for a singular matrix
         solved = sides * np.nan
     return solved[..., :-1], solved[..., -1]
 
 
 def _hold(system: StateSpace, steps: Array, method: Discretization) -> tuple[Array, Array]:
-    """Return the `zoh` or `impulse` step of every dt."""
+    """Return the `zoh` or `impulse` step for every dt."""
     A, B = integrals(system.A, system.B, steps, 1)
     return A, B if method is zoh else steps[:, None] * system.B
 

@@ -32,8 +32,8 @@ __all__ = [
 
 Discretization: TypeAlias = Callable[[StateSpace, float], StateSpace]
 
-# What becomes of C and D. s4: they stay, the state sees the input of its own sample. scipy: those of
-# scipy.signal.cont2discrete, whose state lags one sample.
+# The treatment of C and D. s4: they are kept, and a state depends on the input of its own sample. scipy:
+# those of scipy.signal.cont2discrete, whose state lags one sample.
 Policy = Literal["s4", "scipy"]
 
 
@@ -197,7 +197,7 @@ def bilinear(system: StateSpace, dt: float, *, policy: Policy = "s4") -> StateSp
     dt : float
         Step, positive.
     policy : {"s4", "scipy"}
-        ``s4`` keeps C and D, as S4 [1]_ does. ``scipy`` is Tustin's rule: see `gbt`.
+        ``s4`` keeps C and D, as in S4 [1]_. ``scipy`` is Tustin's rule: see `gbt`.
 
     Returns
     -------
@@ -268,14 +268,14 @@ def check_alpha(alpha: Any) -> float:
 
 
 def _solve(matrix: Array, sides: Array, step: float) -> Any:
-    if not step:  # the explicit rule: the matrix is the identity
+    if not step:  # for the explicit rule the matrix is the identity
         return sides
     xp = array_namespace(matrix)
     try:
         solved = xp.linalg.solve(matrix, sides)
-    except (np.linalg.LinAlgError, RuntimeError):  # NumPy's and PyTorch's words for singular
+    except (np.linalg.LinAlgError, RuntimeError):  # raised by NumPy and PyTorch for a singular matrix
         solved = None
-    if solved is None or not all_true(xp.isfinite(solved)):  # JAX and CuPy say it by nan
+    if solved is None or not all_true(xp.isfinite(solved)):  # JAX and CuPy return nan
         inverse = 1.0 / step if step > 1.0 / 1.7e308 else math.inf
         raise ValueError(f"1/(alpha dt)={inverse:g} is an eigenvalue of A: choose another dt")
     return solved

@@ -1,4 +1,4 @@
-"""Steps that use the last input: it becomes one more state, and the system has no lag."""
+"""Steps that use the previous input: it becomes an additional state, so that the system has no lag."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ __all__ = ["lagged", "with_last_input"]
 def lagged(system: StateSpace, A: Array, B: Array, C: Array | None, D: Any, dt: float) -> StateSpace:
     r"""Return :math:`x_{k+1} = A x_k + B u_k`, :math:`y_k = C x_k + D u_k` as a system without lag.
 
-    The last input becomes a state: :math:`(x, u)_k` is a linear map of its predecessor and of :math:`u_k`.
+    The previous input becomes a state: :math:`(x, u)_k` is a linear map of its predecessor and of
+    :math:`u_k`.
     """
     return with_last_input(system, A, (B, 0.0 * B), C, D, dt)
 

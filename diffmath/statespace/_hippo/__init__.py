@@ -1,7 +1,7 @@
-"""Systems made from HiPPO systems: gauges, tilts, delays, and the poles that start S4 models.
+"""Systems derived from HiPPO systems: gauges, tilts, delays, and initial poles of S4 models.
 
-Belongs here: maps of HiPPO systems, and starts made from them. May import: `_structure`, `_system`,
-`_measures`.
+Belongs here: maps of HiPPO systems, and initialisations derived from them. May import: `_structure`,
+`_system`, `_measures`.
 """
 
 from diffmath.statespace._hippo.transform import change_gauge, tilt

@@ -1,4 +1,4 @@
-"""Convolution kernels of systems, each by the method that suits its structure, and convolution.
+"""Convolution kernels of systems, by a method that suits the structure, and convolution.
 
 Belongs here: kernels. May import: `_structure`, `_system`, `_discretize`.
 """

@@ -22,7 +22,7 @@ __all__ = ["BankMethod", "kernel_bank"]
 
 BankMethod = Literal["auto", "doubling", "product"]
 
-# Numbers of one block of channels: their matrices, and their lags or frequencies. 1 MiB, to stay in cache.
+# Numbers per block of channels, for matrices and for lags or frequencies: 1 MiB, to stay in cache.
 _BLOCK = 1 << 17
 
 

@@ -12,8 +12,8 @@ from diffmath.statespace._structure import as_channels, ignore_overflow, refuse_
 
 __all__ = ["convolve"]
 
-# The longest signal that is taken whole, and the transform of a block of others: lengths of the kernel,
-# and samples at least.
+# The longest signal that is transformed as a whole, and the transform length of a block otherwise: in kernel
+# lengths, and at least in samples.
 _LONG, _AT_LEAST = 8, 512
 
 
@@ -83,7 +83,7 @@ def convolve(u: Array, K: Array, *, before: Array | None = None) -> Array:
         lags = xp.matrix_transpose(xp.astype(rows, channels.dtype, copy=False))
         past = _last_samples(u, channels, before, lags.shape[0] - 1)
         heard = xp.concat([past, channels])
-        # Lags beyond the first sample of all never meet one.
+        # Lags beyond the first of all samples are not used.
         lags = lags[: min(heard.shape[0], lags.shape[0]), None, :]
         batch = u.shape[0] if u.ndim == 3 else 1
         y = _fft_convolve(xp.reshape(heard, (heard.shape[0], batch, width)), lags)[past.shape[0] :, ...]
@@ -113,7 +113,7 @@ def _last_samples(u: Array, channels: Array, before: Array | None, count: int) -
 def _fft_convolve(u: Array, lags: Array) -> Array:
     """Return the causal part of the convolution along the first axis, (samples, batch, channels)."""
     xp, (samples, batch, width) = array_namespace(u), u.shape
-    if 0 in (*u.shape, *lags.shape):  # PyTorch transforms no empty array
+    if 0 in (*u.shape, *lags.shape):  # PyTorch cannot transform an empty array
         channels = 0 if 0 in (width, lags.shape[2]) else max(width, lags.shape[2])
         return xp.zeros((samples, batch, channels), dtype=u.dtype, device=compat.device(u))
     count = lags.shape[0]
@@ -129,7 +129,7 @@ def _fft_convolve(u: Array, lags: Array) -> Array:
     y = xp.fft.irfft(spectrum, n=n, axis=1)
     if blocks == 1:
         return y[0, :samples, ...]
-    tails = y[:-1, block:, ...]  # what a block says in the next one
+    tails = y[:-1, block:, ...]  # the contribution of a block to the next one
     heads = y[1:, : n - block, ...] + tails
     later = xp.concat([heads, y[1:, n - block : block, ...]], axis=1)
     joined = xp.concat([y[:1, :block, ...], later])

@@ -1,4 +1,4 @@
-"""The impulse response of a discrete system: the convolution that equals the recurrence."""
+"""The impulse response of a discrete system; convolution with it equals the recurrence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["KernelMethod", "doubling", "kernel", "kernel_method"]
 
 KernelMethod = Literal["auto", "powers", "doubling", "cauchy", "product"]
 
-_SHORT = 16  # lags for which nothing beats one product each, however small A
+_SHORT = 16  # up to this many lags, one product per lag is fastest, even for small A
 
 
 @on_its_device
@@ -41,7 +41,7 @@ def kernel(system: StateSpace, length: int, *, method: KernelMethod = "auto") ->
     Returns
     -------
     array, shape (length,) or (p, length)
-        Kernel, in the dtype and on the device of the system; one row per output where C is (p, n).
+        Kernel, in the dtype and on the device of the system; one row per output if C is (p, n).
 
     Raises
     ------

@@ -19,7 +19,7 @@ __all__ = ["low_rank_resolvent"]
 
 
 def low_rank_resolvent(modes: DPLR, C: Array, p: Array, g: Array) -> Array:
-    r"""Return :math:`C (pI - gA)^{-1} B` of a diagonal minus a low rank, shape (outputs, m).
+    r"""Return :math:`C (pI - gA)^{-1} B` of a diagonal minus a low-rank matrix, shape (outputs, m).
 
     .. math:: C (pI - gA)^{-1} B = k_{CB} - g\,k_{CP} (I + g\,k_{QP})^{-1} k_{QB}, \qquad
         k_{ab}(p, g) = \sum_i \frac{a_i b_i}{p - g \lambda_i}
@@ -51,8 +51,8 @@ class _CauchySums:
         = \frac{(w + w')\,p - (w \lambda' + w' \lambda)\,g}
         {p^2 - (\lambda + \lambda')\,pg + \lambda\lambda' g^2}
 
-    Modes in order of their imaginary parts are paired from both ends, so that all coefficients are real; an
-    odd number leaves the one in the middle, which is real. Half as many quotients as modes.
+    Modes ordered by their imaginary parts are paired from both ends, so that all coefficients are real. With
+    an odd number, the middle one is real. There are half as many quotients as modes.
     """
 
     def __init__(self, eigenvalues: Array, weights: Array) -> None:
@@ -63,7 +63,7 @@ class _CauchySums:
         self.middle, self.own = eigenvalues[half : n - half], weights[half : n - half, :]
         quadratic = xp.stack([xp.ones_like(low), -(low + high), low * high])
         linear = xp.concat([w + v, -(w * high[:, None] + v * low[:, None])], axis=1)
-        # Real up to rounding; complex for the products with what is complex.
+        # Real up to rounding; complex for products with complex arrays.
         self.quadratic, self.linear = (xp.astype(xp.real(c), weights.dtype) for c in (quadratic, linear))
 
     def __call__(self, p: Array, g: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Kernels through their spectrum: the truncated generating function, on a circle, and one inverse FFT."""
+"""Kernels by their spectrum: the truncated generating function on a circle, and one inverse FFT."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from diffmath.statespace._system import Origin, StateSpace, dplr
 
 __all__ = ["cauchy_kernel", "product_kernel", "product_kernels"]
 
-# Beyond this growth of C A^length, the truncated generating function would cancel too many digits.
+# If C A^length grows beyond this, the truncated generating function would lose too many digits.
 _LARGEST_GROWTH = 1e3
-# What has decayed to this is far enough from the unit circle.
+# A mode that has decayed to this is far enough from the unit circle.
 _GONE = 0.01
 
 
@@ -56,7 +56,7 @@ def cauchy_kernel(system: StateSpace, C: Array, length: int) -> Array:
         "the system", "its eigenvalues are checked on the host", "use method='doubling'", C, system.A
     )
     modes, xp, dt = dplr(replace(origin.system, C=None, D=0.0)), array_namespace(C), float(system.dt or 0.0)
-    # The sums have the poles of the normal part alone, which may outlast those of the system, or grow.
+    # The sums have only the poles of the normal part, which may decay more slowly than the system, or grow.
     forward = xp.abs(1.0 + ((1.0 - origin.alpha) * dt) * modes.eigenvalues)
     slowest = float(xp.max(forward / xp.abs(1.0 - (origin.alpha * dt) * modes.eigenvalues)))
     grid = _Circle(C, system.A, dt, origin.alpha, length, slowest=slowest)
@@ -66,9 +66,9 @@ def cauchy_kernel(system: StateSpace, C: Array, length: int) -> Array:
 class _Circle:
     """Frequencies on a circle around 0, for kernels of one length; the step dt is a number or (p, 1).
 
-    Its `rows`, C (I - (radius A)^length), have a generating function of the lags below `length` alone. Modes
-    that are left after `length` lags lie on the unit circle, next to the frequencies: a circle that is a
-    little smaller keeps its distance, for a digit or two of the last lags.
+    Its `rows`, C (I - (radius A)^length), have a generating function of only the lags below `length`. Modes
+    that have not decayed after `length` lags lie close to the unit circle, next to the frequencies. A
+    slightly smaller circle avoids them, at the cost of one or two digits in the last lags.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class _Circle:
 
 
 def _truncated(rows: Array, A: Array, length: int) -> tuple[Array, float]:
-    """Return rows A^length, and how much of them, or of a probe that sees every mode, is left."""
+    """Return rows A^length, and how much of them, or of a probe with all modes, remains."""
     xp, n = array_namespace(A), A.shape[-1]
     probe = xp.cos(xp.arange(n, dtype=A.dtype, device=compat.device(A)))
     probe = xp.broadcast_to(probe, (*rows.shape[:-2], 1, n))

@@ -1,6 +1,6 @@
-"""The measures of the past: for each family its matrices, basis, projection and steps, and its builder.
+"""The measures of the past: the matrices, basis, projection and steps of each family, and its builder.
 
-Belongs here: one file a family, and what families share. May import: `_structure`, `_system`, `_discretize`,
+Belongs here: one file per family, and their common parts. May import: `_structure`, `_system`, `_discretize`,
 `_recurrence`.
 """
 

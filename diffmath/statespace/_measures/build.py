@@ -15,7 +15,7 @@ __all__ = ["build"]
 
 
 def build(measure: Measure, order: Any, like: Array | None = None, dtype: Any = None) -> StateSpace:
-    """Return the system of a measure in closed form, on the library of `like`."""
+    """Return the system of a measure in closed form, in the library of `like`."""
     order = measure.check_order(order)
     like = np.empty(0) if like is None else like
     xp = array_namespace(like, names=["like"])

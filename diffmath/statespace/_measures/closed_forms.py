@@ -1,4 +1,4 @@
-"""Parts of closed forms that several measures share."""
+"""Parts of closed forms that several measures use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["legendre_basis", "root_of_products", "scaled_functions"]
 
 
 def root_of_products(squares: Vector) -> Vector:
-    """Return the root of the exact product of each pair, not the product of two rounded roots."""
+    """Return the root of the exact product of each pair, instead of the product of two rounded roots."""
     root: Vector = np.sqrt(np.outer(squares, squares))
     return root
 

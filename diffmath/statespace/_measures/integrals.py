@@ -1,8 +1,8 @@
-r"""Integrals of step signals against the kernels of a measure, by parts.
+r"""Integrals of piecewise constant signals against the kernels of a measure, by parts.
 
 With :math:`\bar K(x)` the integral of the kernels over everything older than x,
 :math:`c = \sum_x (u_{older} - u_{newer})\,\bar K(x)` over the joints x of the cells. The present and the
-start of the signal are joints, too: the signal is zero outside.
+start of the signal are also joints, since the signal is zero outside.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from diffmath.statespace._structure import Vector
 
 __all__ = ["differences", "integrate_by_parts", "sums_over_knots"]
 
-_BLOCK = 2**13  # knots whose functions stay in the cache
+_BLOCK = 2**13  # number of knots whose functions fit in the cache
 
 Functions = Callable[[Vector], Iterator[Array]]
 
@@ -30,7 +30,7 @@ def integrate_by_parts(u: Array, knots: Vector, older: Functions, order: int) ->
 
 
 def differences(u: Array) -> Array:
-    """Return the jumps of a signal (samples, channels): older less newer."""
+    """Return the jumps of a signal (samples, channels): older minus newer."""
     return u[:-1, :] - u[1:, :]
 
 
@@ -39,7 +39,7 @@ def sums_over_knots(
 ) -> list[Array]:
     """Return the sums over the knots of jumps (channels,) times the first functions of a sequence.
 
-    Function n takes the jumps number n, in turn. An empty block serves a signal without knots.
+    Function n is paired with jumps number n. An empty block is allowed for a signal without knots.
     """
     sums: list[Array] = []
     for first in range(0, max(1, knots.shape[0]), _BLOCK):

@@ -110,7 +110,7 @@ class LagT(TranslatedMeasure):
 
     def unit_matrices(self, order: int) -> Matrices:
         growth = _growth(order, self.alpha)
-        # 1 / zeta, which small beta take to zero; its inverse would overflow.
+        # 1 / zeta, which goes to zero for small beta; its inverse would overflow.
         share = self.beta ** (1.0 - self.alpha) / math.gamma(1.0 - self.alpha) if self.beta else 1.0
         A = np.tril(-np.sqrt(growth / growth[:, None]), -1) - 0.5 * (1.0 + self.beta) * np.eye(order)
         return A, np.sqrt(growth * (share / math.gamma(1.0 + self.alpha)))
@@ -131,7 +131,7 @@ class LagT(TranslatedMeasure):
         return super().readable(t)
 
     def older(self, x: Vector, like: Array) -> Iterator[Array]:
-        """Yield the integrals of the kernels from the age x on, -A^-1 K(x): a sweep over the rows of A."""
+        """Yield the integrals of the kernels from the age x on, -A^-1 K(x), by a sweep over the rows of A."""
         scale, diagonal = self._kernel_scale(), 0.5 * (1.0 + self.beta)
         growth, total = 1.0, 0.0
         functions = laguerre(asarray_like(x, like), self.alpha, 1.0 + self.beta)
@@ -160,19 +160,19 @@ class LagT(TranslatedMeasure):
         return float(scipy.optimize.brentq(excess, turning, 4.0 * turning + 4.0 * _GONE, xtol=1e-3))
 
     def bilinear_states(self, u: Array, c: Array, h: float, every: int) -> Array:
-        if self.alpha != 0.0:  # B is no multiple of the p of A: one number cannot carry the sweep
+        if self.alpha != 0.0:  # B is not a multiple of the p of A: one number cannot carry the sweep
             return super().bilinear_states(u, c, h, every)
         scale = self.beta**0.5 if self.beta else 1.0  # of the kernels
         return scale * laguerre_decay(u, c / scale, h, self.beta, every)
 
     def _kernel_scale(self) -> float:
-        r"""Return :math:`\zeta^{-1/2}`: the kernels are orthonormal Laguerre functions times this."""
+        r"""Return :math:`\zeta^{-1/2}`: the kernels are orthonormal Laguerre functions times this factor."""
         return float(self.unit_matrices(1)[1][0]) * math.sqrt(math.gamma(1.0 + self.alpha))
 
 
 @accelerated
 def laguerre_decay(u: Array, c: Array, h: float, beta: float, every: int) -> Array:
-    """Return the states kept of LagT with alpha = 0 and kernels of mass 1, by bilinear steps of h.
+    """Return the saved states of LagT with alpha = 0 and kernels of mass 1, by bilinear steps of h.
 
     The kernel solves a step in O(n).
     """

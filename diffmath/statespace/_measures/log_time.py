@@ -1,6 +1,6 @@
 r"""Scaled memories: steps of :math:`\ln t`, in which their systems do not depend on time.
 
-The rows kept are those after every so many samples, of which `ahead` came before the first one here.
+States are saved after every `every` samples, of which `ahead` came before the first sample here.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from diffmath.statespace._system import StateSpace
 
 __all__ = ["check_discrete", "log_time_bilinear", "log_time_dense", "log_time_modes", "log_time_steps"]
 
-_BLOCK = 8  # samples that the array code holds at once, in units of the order
-_NUMBERS = 2**13  # states of modes that are held at once
+_BLOCK = 8  # samples in a block of the array code, in units of the order
+_NUMBERS = 2**13  # number of mode states in memory at once
 
 
 def log_time_steps(first: int, samples: int) -> npt.NDArray[np.float64]:
@@ -33,7 +33,7 @@ def log_time_steps(first: int, samples: int) -> npt.NDArray[np.float64]:
 
 @accelerated
 def log_time_bilinear(u: Array, c: Array, beta: float, heard: int, every: int, ahead: int) -> Array:
-    r"""Return the states kept (rows, channels, order) of JacS by bilinear steps in logarithmic time.
+    r"""Return the saved states (rows, channels, order) of JacS by bilinear steps in logarithmic time.
 
     The lower triangle of A turns the implicit step into one sweep over the rows, with :math:`a = h_k/2`:
 
@@ -41,13 +41,15 @@ def log_time_bilinear(u: Array, c: Array, beta: float, heard: int, every: int, a
         e_{n+1} = \frac{(1 - a n)\,e_n - r_n c_n}{1 + a(n+\beta+1)}, \qquad e_0 = u_k, \quad
         r_n = \sqrt{2n+\beta+1}
 
-    where e_n is what the first n polynomials leave of the sample, :math:`u_k - \sum_{j<n} r_j m_j`, and m the
-    mean of c before and after. The samples go in blocks, so that what is not kept can be forgotten.
+    where e_n is the remainder of the sample after the first n polynomials, :math:`u_k - \sum_{j<n} r_j m_j`,
+    and m the mean of c before and after. The samples are processed in blocks, so that unsaved states can be
+    freed.
     """
     xp, (samples, channels), order = array_namespace(u), u.shape, c.shape[1]
     none = xp.zeros((0, channels, order), dtype=u.dtype, device=compat.device(u))
     kept = [c[None, ...] if ahead and every == 1 else none]
-    # So long that its first and last turns, with idle rows, are few among the others; under a trace one.
+    # So long that the first and last turns, with idle rows, are few among the others; one block under a
+    # trace.
     block = max(1, samples) if is_tracing(u, c) else _BLOCK * order
     for first in range(0, samples, block):
         states = _sweep_block(c, u[first : min(first + block, samples), :], beta, heard + first)
@@ -58,10 +60,10 @@ def log_time_bilinear(u: Array, c: Array, beta: float, heard: int, every: int, a
 
 
 def _sweep_block(c: Array, u: Array, beta: float, heard: int) -> Array:
-    """Return the states (samples, channels, order) after c, `heard` samples having been heard.
+    """Return the states (samples, channels, order) after c, with `heard` samples before it.
 
-    Row n of sample k needs only row n - 1 of sample k and row n of sample k - 1: all rows work at once, row n
-    at the sample that comes i-th here in turn i + n.
+    Row n of sample k needs only row n - 1 of sample k and row n of sample k - 1: all rows are computed at
+    once, row n of sample i in turn i + n.
     """
     xp, (samples, channels), order = array_namespace(u), u.shape, c.shape[1]
     n = asarray_like(np.arange(order, dtype=np.float64), u)
@@ -92,16 +94,16 @@ def _sweep_block(c: Array, u: Array, beta: float, heard: int) -> Array:
 
 
 def _half_steps(order: int, samples: int, heard: int) -> npt.NDArray[np.float64]:
-    """Return h_k / 2 from the last sample to the first, between zeros: the steps of idle rows."""
+    """Return h_k / 2 from the last sample to the first, padded with zeros, the steps of idle rows."""
     idle = np.zeros(order - 1)
     return np.concatenate([idle, 0.5 * log_time_steps(heard, samples)[::-1], idle])
 
 
 def log_time_modes(matrices: Matrices, u: Array, c: Array, heard: int, every: int, ahead: int) -> Array:
-    """Return the states kept (rows, channels, order) of FouS by bilinear steps in logarithmic time.
+    """Return the saved states (rows, channels, order) of FouS by bilinear steps in logarithmic time.
 
-    Its eigenvectors are well conditioned (2.5 at order 9, 8 at 129), and its modes do not see each other: a
-    recurrence of n numbers, and one product for each state kept.
+    Its eigenvectors are well conditioned (2.5 at order 9, 8 at 129), and its modes are uncoupled: a
+    recurrence of n numbers, and one product for each saved state.
     """
     xp, order, channels = array_namespace(u), c.shape[1], u.shape[1]
     if not channels:
@@ -110,7 +112,7 @@ def log_time_modes(matrices: Matrices, u: Array, c: Array, heard: int, every: in
     A, B = matrices
     rates, vectors = np.linalg.eig(A)
     upper = np.imag(rates) >= 0.0
-    weight = np.where(np.imag(rates) > 0.0, 2.0, 1.0)[upper]  # a wave stands for its conjugate, too
+    weight = np.where(np.imag(rates) > 0.0, 2.0, 1.0)[upper]  # a wave also stands for its conjugate
     inverse = np.linalg.inv(vectors)[upper, :]
     rates, drive = rates[upper], inverse @ B
     wide = xp.complex64 if u.dtype == xp.float32 else xp.complex128
@@ -137,7 +139,7 @@ def log_time_modes(matrices: Matrices, u: Array, c: Array, heard: int, every: in
 def log_time_dense(
     system: StateSpace, u: Array, c: Array, method: Discretization, heard: int, every: int, ahead: int
 ) -> Array:
-    """Return the states kept (rows, channels, order) by dense steps of any method: the definition."""
+    """Return the saved states (rows, channels, order) by dense steps of any method: the definition."""
     why = "this method forms a matrix for every sample of a scaled measure"
     refuse_traced("u", why, "use method=statespace.bilinear, or call memorize outside", u, c, system.A)
     xp = array_namespace(u)
@@ -151,7 +153,7 @@ def log_time_dense(
 
 
 def check_discrete(step: object, order: int) -> StateSpace:
-    """Return what a discretization has returned, or refuse it."""
+    """Return the result of a discretization, or refuse it."""
     if not isinstance(step, StateSpace) or step.dt is None or step.order != order:
         raise TypeError(f"method must return a discrete StateSpace of order {order}; got {step!r}")
     return step

@@ -1,4 +1,4 @@
-r"""The states of a discrete system after every so many samples, by blocks of T samples in matrix products.
+r"""The states of a discrete system after every `every` samples, by matrix products over blocks of T samples.
 
 .. math:: x_{k+i} = \bar A^i x_k + \sum_{j \le i} \bar A^{i-j} \bar B\,u_{k+j} \qquad (1 \le i, j \le T)
 """
@@ -14,13 +14,13 @@ from diffmath._core.typing import Array
 __all__ = ["sampled_states"]
 
 _LONGEST, _SHORTEST = 128, 32  # samples in a block
-_NUMBERS = 2**20  # that are made at once
+_NUMBERS = 2**20  # numbers computed at once
 
 
 def sampled_states(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
     """Return the states (samples // every, channels, n) of a run on u (samples, channels) from x.
 
-    Of the samples, O(n) each and channel; of the blocks and of the states kept, O(n^2) each.
+    Per sample and channel O(n); per block and saved state O(n^2).
     """
     rows = u.shape[0] // every
     if not u.shape[1]:
@@ -29,13 +29,13 @@ def sampled_states(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
         return _traced(A, B, u[: rows * every, :], x, every)
     states = (_between_blocks if every > _LONGEST else _within_blocks)(A, B, u[: rows * every, :], x, every)
     if not all_finite(states):
-        # The powers of A may overflow where the states do not: the recurrence itself is the judge.
+        # The powers of A may overflow although the states do not; then the recurrence is used.
         return _one_by_one(A, B, u, x, every)
     return states
 
 
 def _within_blocks(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
-    """Keep the states inside of the blocks, T a multiple of `every`; the last block may end with zeros."""
+    """Save the states inside the blocks, T a multiple of `every`; the last block may be padded with zeros."""
     xp, (samples, channels), n = array_namespace(u), u.shape, x.shape[1]
     kept = max(1, min(_SHORTEST, samples) // every)
     T = kept * every
@@ -58,7 +58,7 @@ def _within_blocks(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
 
 
 def _block_matrices(A: Array, B: Array, kept: int, every: int) -> tuple[Array, Array]:
-    """Return what the samples of a block (T, kept n) and its start (n, kept n) do to the states kept."""
+    """Return maps from the samples of a block (T, kept n) and its start (n, kept n) to saved states."""
     xp, T = array_namespace(A), kept * every
     responses = _responses(A, B, T)
     power = xp.matrix_transpose(xp.linalg.matrix_power(A, every))
@@ -73,7 +73,7 @@ def _block_matrices(A: Array, B: Array, kept: int, every: int) -> tuple[Array, A
 
 
 def _between_blocks(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
-    """Keep the states between blocks; the last block before each is the shorter one."""
+    """Save the states between blocks; the last block before each is the shorter one."""
     xp, (samples, channels), n = array_namespace(u), u.shape, x.shape[1]
     T, kept = _LONGEST, []
     responses, short = _responses(A, B, T), every % T
@@ -102,13 +102,13 @@ def _responses(A: Array, B: Array, T: int) -> Array:
 
 
 def _rows(u: Array, T: int) -> Array:
-    """Return the blocks of a signal one below the other, (blocks * channels, T)."""
+    """Return the blocks of a signal stacked vertically, (blocks * channels, T)."""
     xp, channels = array_namespace(u), u.shape[1]
     return xp.reshape(xp.permute_dims(xp.reshape(u, (-1, T, channels)), (0, 2, 1)), (-1, T))
 
 
 def _traced(A: Array, B: Array, u: Array, x: Array, every: int) -> Array:
-    """Return the states under a trace: the recurrence itself, whose program is as short for any signal."""
+    """Return the states under a trace, by the recurrence, whose program does not grow with the signal."""
     xp = array_namespace(u)
     turned = xp.matrix_transpose(A)
 

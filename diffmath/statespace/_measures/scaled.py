@@ -1,4 +1,4 @@
-"""Scaled measures: the whole history, of a length that grows; the clock of their systems is ln t."""
+"""Scaled measures: the whole history, of growing length; the clock of their systems is ln t."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ __all__ = ["ScaledMeasure"]
 class ScaledMeasure(Measure):
     """A measure of the whole history, scaled to [0, 1]: 0 is the beginning, 1 is now.
 
-    The first basis function is constant, and the start of a memory is exact by it.
+    The first basis function is constant, so the start of a memory is exact.
     """
 
     clock: ClassVar[Clock] = "scaled"
 
     def bilinear_states(self, u: Array, c: Array, heard: int, every: int, ahead: int) -> Array:
-        """Return the states kept (rows, channels, order), orthonormal, by bilinear steps of ln t from c.
+        """Return the saved states (rows, channels, order), orthonormal, by bilinear steps of ln t from c.
 
-        `heard` samples came before u. The rows kept are those after every so many samples, of which `ahead`
-        came before u. A family with a faster rule replaces this one, which forms a matrix at every sample.
+        `heard` samples came before u. States are saved after every `every` samples, of which `ahead` came
+        before u. A family with a faster algorithm overrides this method, which forms a matrix at every
+        sample.
         """
         A, B = (asarray_like(part, u) for part in self.unit_matrices(c.shape[1]))
         return log_time_dense(StateSpace(A, B), u, c, bilinear, heard, every, ahead)

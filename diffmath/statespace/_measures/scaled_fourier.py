@@ -34,7 +34,7 @@ def fous(order: int, *, like: Array | None = None, dtype: Any = None) -> StateSp
     Parameters
     ----------
     order : int
-        Number of coefficients: odd, for whole pairs of cosine and sine.
+        Number of coefficients: odd, for complete pairs of cosine and sine.
     like : array, optional
         Array that gives the library, the device and the precision; NumPy float64 by default.
     dtype : dtype, optional

@@ -1,4 +1,4 @@
-"""JacS: the whole history under a power of its position, in Jacobi polynomials."""
+"""JacS: the whole history weighted by a power of the position, in Jacobi polynomials."""
 
 from __future__ import annotations
 

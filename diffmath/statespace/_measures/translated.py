@@ -1,4 +1,4 @@
-"""Translated measures: a weight of the age, the same at all times; their systems step by the sample."""
+"""Translated measures: a weight of the age that does not depend on time; their systems step by the sample."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ class TranslatedMeasure(Measure):
 
     @abstractmethod
     def reach(self, order: int) -> float:
-        """Return the age, in units of the length, beyond which less than 1e-20 of the kernels is left."""
+        """Return the age, in units of the length, beyond which the kernels are below 1e-20."""
 
     def bilinear_states(self, u: Array, c: Array, h: float, every: int) -> Array:
-        """Return the states kept (rows, channels, order), orthonormal, by bilinear steps of h lengths from c.
+        """Return the saved states (rows, channels, order), orthonormal, by bilinear steps of h lengths from
+        c.
 
-        A family with a faster rule replaces this one, which forms the matrix of a step, once.
+        A family with a faster algorithm overrides this method, which forms the matrix of a step once.
         """
         return matrix_states(self.unit_matrices(c.shape[1]), u, c, h, every)
 
@@ -45,11 +46,11 @@ class TranslatedMeasure(Measure):
 
 
 def within_window(t: Array, length: float) -> tuple[Array, str]:
-    """Return which moments lie in a window, and what a moment must do."""
+    """Return which positions lie in a window, and the condition for messages."""
     return (t <= 1.0) & (t >= 0.0), f"lie in [0, 1], fractions of the window: 1 - age/{length:g}"
 
 
 def matrix_states(matrices: Matrices, u: Array, c: Array, h: float, every: int) -> Array:
-    """Return the states kept by bilinear steps of h, with the matrix of a step."""
+    """Return the saved states by bilinear steps of h, with the matrix of a step."""
     step = bilinear(StateSpace(*matrices), h)
     return sampled_states(asarray_like(step.A, u), asarray_like(step.B, u), u, c, every)

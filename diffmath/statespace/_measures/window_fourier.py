@@ -50,7 +50,7 @@ def fout(
     Parameters
     ----------
     order : int
-        Number of coefficients: odd, for whole pairs of cosine and sine.
+        Number of coefficients: odd, for complete pairs of cosine and sine.
     theta : float
         Length of the window, in the unit of time of the model; positive.
     as_published : bool
@@ -115,7 +115,7 @@ def foud(
     Parameters
     ----------
     order : int
-        Number of coefficients: odd, for whole pairs of cosine and sine.
+        Number of coefficients: odd, for complete pairs of cosine and sine.
     retention : float
         r, in [0, 1): the part of the memory that is left one window later. 0 is `fout`, 1/3 is `fout` as
         published.
@@ -156,7 +156,7 @@ def foud(
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class _FourierWindow(TranslatedMeasure):
-    """A Fourier series of the window, closed by kappa: 2 for the true window."""
+    """A Fourier series of the window, with the closure kappa: 2 for the true window."""
 
     kappa: float
 
@@ -187,7 +187,7 @@ class _FourierWindow(TranslatedMeasure):
         return within_window(t, self.length)
 
     def older(self, x: Vector, like: Array) -> Iterator[Array]:
-        """Yield the integrals of the faded waves from the age x on."""
+        """Yield the integrals of the decayed waves from the age x on."""
         fading, windows = self._retention(), np.floor(x)
         weight = fading**windows
         yield asarray_like(weight * (1.0 - (1.0 - fading) * (x - windows)), like)
@@ -205,7 +205,7 @@ class _FourierWindow(TranslatedMeasure):
         return fourier_window(u, c, h, self.kappa, every)
 
     def _retention(self) -> float:
-        """Return what the memory keeps of the window before the last."""
+        """Return the fraction that the memory keeps of the previous window."""
         return (2.0 - self.kappa) / (2.0 + self.kappa)
 
 
@@ -227,7 +227,7 @@ class FouD(_FourierWindow):
 
 @accelerated
 def fourier_window(u: Array, c: Array, h: float, kappa: float, every: int) -> Array:
-    """Return the states kept of a Fourier window closed by kappa, by bilinear steps of h windows.
+    """Return the saved states of a Fourier window with the closure kappa, by bilinear steps of h windows.
 
     The kernel solves a step in O(n).
     """
@@ -235,7 +235,7 @@ def fourier_window(u: Array, c: Array, h: float, kappa: float, every: int) -> Ar
 
 
 def check_odd(order: Any) -> int:
-    """Return the order of a Fourier series: whole pairs of cosine and sine."""
+    """Return the order of a Fourier series: complete pairs of cosine and sine."""
     count = check_count("order", order)
     if count % 2 == 0:
         raise ValueError(

@@ -130,5 +130,5 @@ class LegT(TranslatedMeasure):
 
 @accelerated
 def legendre_window(u: Array, c: Array, h: float, every: int) -> Array:
-    """Return the states kept of LegT by bilinear steps of h windows; the kernel solves a step in O(n)."""
+    """Return the saved states of LegT by bilinear steps of h windows; the kernel solves a step in O(n)."""
     return matrix_states(LegT().unit_matrices(c.shape[1]), u, c, h, every)

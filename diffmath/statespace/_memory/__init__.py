@@ -1,4 +1,4 @@
 """Online memory of a signal: bases, projections, steps of a memory and reconstruction.
 
-Belongs here: what remembers. May import: every other room of `statespace`.
+Belongs here: memories. May import: every other room of `statespace`.
 """

@@ -161,7 +161,7 @@ def memorize(
         _memorize, system, measure, method, sample_length(measure, dt), every, check_count("heard", heard, 0)
     )
     arrays = (u,) if state is None else (u, state)
-    # Other methods may be a user's, who expects the system in the library of u.
+    # Other methods may be user-defined and expect the system in the library of u.
     on_host = method is bilinear and compat.is_numpy_array(system.A)
     return run_on_views(log_time_bilinear, run, *arrays) if on_host else run(*arrays)
 
@@ -180,7 +180,7 @@ def _memorize(
     every = _check_every(every, channels.shape[0])
     _check_resumption(measure, state, heard)
     check_can_move(system, channels, "u")
-    # Bilinear steps know the measure, and need no matrix.
+    # Bilinear steps use the measure and need no matrix.
     system = system if method is bilinear else system_like(system, channels, "u")
     c = initial_state(system, u, channels, state)
     with ignore_overflow():
@@ -206,7 +206,7 @@ def _scaled(
     heard: int,
     every: int,
 ) -> Array:
-    """Return the states kept of a scaled measure; the first sample, if it is here, is a constant history."""
+    """Return the saved states of a scaled measure; the first sample, if it is here, is a constant history."""
     ahead = 0 if heard else 1
     if not heard:
         c = measure.constant_history(u[0, :], system.order)

@@ -1,6 +1,6 @@
 """The recurrence: one step, a whole signal, a parallel scan, events at irregular times.
 
-Belongs here: state in, state out. May import: `_structure`, `_system`, `_discretize`.
+Belongs here: functions from state to state. May import: `_structure`, `_system`, `_discretize`.
 """
 
 from diffmath.statespace._recurrence.scan import recurrence

@@ -26,7 +26,7 @@ __all__ = ["Hold", "simulate_events"]
 
 Hold: TypeAlias = Literal["gap", "impulse"] | float
 
-# Numbers in one stack of matrices: 1 MiB, to stay in cache.
+# Numbers per stack of matrices: 1 MiB, to stay in cache.
 _BLOCK = 1 << 17
 
 
@@ -59,7 +59,7 @@ def simulate_events(
 
     Returns
     -------
-    array, shape of `u` (or that of `u` followed by (p,) where C is (p, n))
+    array, shape of `u` (or that of `u` followed by (p,) if C is (p, n))
         Output, in the dtype and on the device of `u`.
 
     Raises

@@ -18,7 +18,7 @@ __all__ = ["recurrence", "scan"]
 
 @on_its_device
 def scan(a: Array, b: Array, *, state: Array | None = None) -> Array:
-    r"""Run a linear recurrence whose coefficients vary in time.
+    r"""Run a linear recurrence with time-varying coefficients.
 
     .. math:: x_k = a_k x_{k-1} + b_k
 
@@ -98,14 +98,14 @@ def _scan(*given_arrays: Array) -> Array:
     with ignore_overflow():
         states = recurrence(xp.reshape(a, flat), xp.reshape(b, flat), xp.reshape(x, flat[1:]))
         if not all_finite(states):
-            # Products of factors may overflow where the states do not: the recurrence itself is the judge.
+            # Products of factors may overflow although the states do not; then the recurrence is used.
             states = _one_by_one(xp.reshape(a, flat), xp.reshape(b, flat), xp.reshape(x, flat[1:]))
     states = refuse_overflow("the scan", states, "scale b down, or use factors below 1 in size")
     return xp.reshape(states, shape)
 
 
 def recurrence(a: Array, b: Array, x: Array) -> Array:
-    """Return all states (samples, channels); under a trace of JAX by its own scan."""
+    """Return all states (samples, channels); under a JAX trace by its own scan."""
     if not is_tracing(a, b, x):
         return linear_recurrence(a, b, x)
 

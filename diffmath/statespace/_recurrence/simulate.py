@@ -20,7 +20,7 @@ from diffmath.statespace._system import (
 
 __all__ = ["advance", "initial_state", "next_state", "simulate"]
 
-_SHORT = 64  # samples for which blocks do not pay
+_SHORT = 64  # below this many samples, blocks are not faster
 
 
 @on_its_device
@@ -40,7 +40,7 @@ def simulate(system: StateSpace, u: Array, *, state: Array | None = None) -> Arr
 
     Returns
     -------
-    array, shape of `u` (or that of `u` followed by (p,) where C is (p, n))
+    array, shape of `u` (or that of `u` followed by (p,) if C is (p, n))
         Output, in the dtype and on the device of `u`.
 
     Raises
@@ -89,7 +89,7 @@ def simulate(system: StateSpace, u: Array, *, state: Array | None = None) -> Arr
         blocks = _pays(system, channels, x)
         y = blockwise_outputs(system, channels, x) if blocks else _recur(system, channels, x)
         if blocks and not all_finite(y):
-            # The powers of A may overflow where the states do not: the recurrence itself is the judge.
+            # The powers of A may overflow although the states do not; then the recurrence is used.
             y = _recur(system, channels, x)
         y = y + channels[:, :, None] * system.D
     remedy = "the system is unstable; use fewer samples or a stable A"
@@ -165,7 +165,8 @@ def advance(system: StateSpace, u: Array, *, state: Array | None = None) -> Arra
 
 def _pays(system: StateSpace, channels: Array, x: Array) -> bool:
     long = bool(channels.shape[0] >= _SHORT and channels.shape[1])
-    # Under a trace nobody sees powers of A that overflow, and a scan compiles as fast for any signal.
+    # Under a trace, overflows of powers of A cannot be detected, and a scan compiles equally fast for any
+    # signal.
     return long and not is_tracing(system.A, channels, x)
 
 

@@ -1,6 +1,6 @@
-"""Structured matrices with cheap products and solves, the interface of measures, checks of arguments.
+"""Structured matrices with fast products and solves, the interface of measures, checks of arguments.
 
-Belongs here: matrices and what they know of themselves. May import: floors 0 and 1.
+Belongs here: matrices and their structure. May import: floors 0 and 1.
 """
 
 from diffmath.statespace._structure.block_diagonal import BlockDiagonal

@@ -17,13 +17,13 @@ from diffmath.statespace._structure.structure import Dense, Structure, Vector, b
 __all__ = ["BlockDiagonal"]
 
 
-# A determinant below this share of its terms has lost half of its digits.
+# A determinant below this fraction of its terms has lost half of its digits.
 _SINGULAR = 1e-8
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BlockDiagonal(Structure):
-    r"""Real blocks of one state (a decay) or two (a wave), minus a matrix of rank one.
+    r"""Real blocks of one state (a decay) or two (a wave), minus a rank-one matrix.
 
     .. math:: A = K - l\,r^\mathsf{T}, \qquad K_{nn} = a_n, \quad K_{n\pi(n)} = o_n,
         \qquad (Kx)_n = a_n x_n + o_n x_{\pi(n)}
@@ -96,7 +96,7 @@ class BlockDiagonal(Structure):
         return self._correct(numerator / determinant, determinant, p, g)
 
     def _correct(self, y: Array, determinant: Array, p: Any, g: Any) -> Array:
-        """Turn y = (pI - gK)^-1 v into the solution for A: Sherman and Morrison."""
+        """Convert y = (pI - gK)^-1 v to the solution for A, by the Sherman-Morrison formula."""
         if self.left is None:
             return y
         xp, right = array_namespace(y), asarray_like(self.right, y)
@@ -134,7 +134,7 @@ class BlockDiagonal(Structure):
         scale = xp.abs(p[:, None]) + xp.abs(g[:, None]) * size
         scale = xp.where(self._alone(C), scale, scale * scale)
         found = xp.all(xp.abs(determinant) > _SINGULAR * scale, axis=-1)
-        if self.left is not None and is_traced(found):  # nobody sees which frequencies need it: all take it
+        if self.left is not None and is_traced(found):  # values are not known: use it at all frequencies
             return Dense(asarray_like(self.entries(), xp.real(C))).resolvent(C, B, p, g)
         sound = None if self.left is None else to_numpy(found)
         if sound is None or sound.all():
@@ -152,17 +152,17 @@ class BlockDiagonal(Structure):
         return xp.take(xp.concat(parts, axis=1), back, axis=1)
 
     def _aligned(self, C: Array, B: Array, p: Array, g: Array) -> Array:
-        r"""Return C (pI - gA)^-1 l, shape (outputs, m), free of division by a vanishing determinant.
+        r"""Return C (pI - gA)^-1 l, shape (outputs, m), without division by a vanishing determinant.
 
-        With :math:`z = (pI - gK)^{-1} l` it is :math:`C z / (1 + g\,r^\mathsf{T} z)`; both sides times the
-        smallest determinant.
+        With :math:`z = (pI - gK)^{-1} l` it is :math:`C z / (1 + g\,r^\mathsf{T} z)`; both sides are
+        multiplied by the smallest determinant.
         """
         xp = array_namespace(C)
         numerator, determinant = self._cramer(p[:, None], g[:, None], xp.astype(B, p.dtype))
         size = xp.abs(determinant)
         nearest = xp.argmin(size, axis=-1, keepdims=True)
         is_nearest = xp.arange(self.order, device=compat.device(C)) == nearest
-        # The two states of a block share one determinant: both are the nearest, or neither.
+        # The two states of a block have one determinant, so either both or neither are the smallest.
         is_nearest = is_nearest | self._swap(is_nearest)
         smallest = xp.sum(xp.where(is_nearest, determinant, 0.0 * determinant), axis=-1, keepdims=True)
         smallest = smallest / xp.sum(xp.astype(is_nearest, p.dtype), axis=-1, keepdims=True)
@@ -184,7 +184,7 @@ class BlockDiagonal(Structure):
         return other * v + g * off * self._swap(v), determinant
 
     def _alone(self, like: Array) -> Array:
-        """Return which states are blocks of one."""
+        """Return which states are blocks of size one."""
         return asarray_like(self.partner == np.arange(self.order), like, array_namespace(like).bool)
 
     def _swap(self, x: Array) -> Array:
@@ -192,7 +192,7 @@ class BlockDiagonal(Structure):
         return xp.take(x, xp.asarray(self.partner, device=compat.device(x)), axis=-1)
 
     def _is_aligned(self, B: Array) -> bool:
-        if self.left is None or is_traced(B):  # nobody knows: the general resolvent serves any B
+        if self.left is None or is_traced(B):  # not known: the general resolvent works for any B
             return False
         xp, left, largest = array_namespace(B), asarray_like(self.left, B), int(np.argmax(np.abs(self.left)))
         expected = left * (B[largest] / left[largest])

@@ -67,7 +67,7 @@ class LowerCumulative(Structure):
         return float(np.min(self.d))
 
     def entries(self) -> Vector:
-        # p q as one square root of a product where it is one: see `_matrices`.
+        # p q as one square root of a product, if it is one: see `_matrices`.
         outer = np.sign(np.outer(self.p, self.q)) * np.sqrt(np.outer(self.p**2, self.q**2))
         entries: Vector = -np.tril(outer, -1) - np.diag(self.d)
         return entries
@@ -119,7 +119,7 @@ class LowerCumulative(Structure):
         return as_complex(real, imag) / (p + g * float(d[0]))
 
     def _is_aligned(self, B: Array) -> bool:
-        if is_traced(B):  # nobody knows: the sweep serves any B
+        if is_traced(B):  # not known: the sweep works for any B
             return False
         xp = array_namespace(B)
         p = asarray_like(self.p, B)

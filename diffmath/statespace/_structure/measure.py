@@ -1,4 +1,4 @@
-"""The interface of a measure: what the states of a HiPPO system mean, and the gauge that they are in."""
+"""The interface of a measure: the meaning of the states of a HiPPO system, and their gauge."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ Matrices: TypeAlias = tuple[Vector, Vector]
 class Measure(ABC):
     r"""A measure of the past, numerically.
 
-    The state of its system is :math:`c_n(t) = \int u(t-s)\,K_n(s)\,ds`, and the past is read back as
-    :math:`\hat u(t-s) = \sum_n c_n\,g_n(s)`. A family is a class with one field for each of its parameters.
-    It gives the matrices, the basis g and the integrals of the kernels K in the orthonormal gauge, in units
-    of its length. The methods here apply the length and the gauge.
+    The state of its system is :math:`c_n(t) = \int u(t-s)\,K_n(s)\,ds`, and the past is reconstructed as
+    :math:`\hat u(t-s) = \sum_n c_n\,g_n(s)`. A family is a class with one field per parameter. It defines the
+    matrices, the basis g and the integrals of the kernels K in the orthonormal gauge, in units of its length.
+    The methods here apply the length and the gauge.
 
     Parameters
     ----------
-    length : float
+        The window theta, or the timescale of an endless measure; 1 for scaled measures.
         The window theta, or the timescale of an endless measure; 1 for scaled ones.
     gauge : numpy.ndarray, shape (n,) or (n, n), optional
-        The state is this matrix (or diagonal) times the coefficients in the orthonormal gauge.
+        The state is this matrix (or diagonal) times the orthonormal coefficients.
 
     Attributes
     ----------
@@ -56,11 +56,11 @@ class Measure(ABC):
 
     @abstractmethod
     def basis(self, order: int, t: Array) -> Array:
-        """Return the basis functions (times, order), orthonormal, at the moments t; t = 1 is now."""
+        """Return the orthonormal basis functions (times, order) at the positions t; t = 1 is now."""
 
     @abstractmethod
     def older(self, x: Vector, like: Array) -> Iterator[Array]:
-        """Yield the integral of each kernel, orthonormal, over everything older than the knots x.
+        """Yield the integral of each orthonormal kernel over everything older than the knots x.
 
         One array (knots,) for each n, without end, on the device of `like`. For scaled measures a knot is a
         position in the history, in [0, 1]; for others it is an age in units of the length.
@@ -109,7 +109,7 @@ class Measure(ABC):
 
     @property
     def rounding_factor(self) -> float:
-        """Return by how much the products and solves of a full gauge magnify the rounding of A and B."""
+        """Return the factor by which products and solves of a full gauge amplify the rounding of A and B."""
         if self.gauge is None or self.gauge.ndim == 1:
             return 1.0
         return float(self.gauge.shape[0] * np.linalg.cond(self.gauge))
@@ -141,7 +141,7 @@ class Measure(ABC):
         return xp.reshape(xp.matrix_transpose(solved), c.shape)
 
     def rows_to_gauge(self, rows: Array) -> Array:
-        """Return rows (m, n) that read orthonormal coefficients as rows that read those in the gauge."""
+        """Convert rows (m, n) for orthonormal coefficients to rows for coefficients in the gauge."""
         if self.gauge is None:
             return rows
         xp, gauge = array_namespace(rows), asarray_like(self.gauge, rows)

@@ -18,7 +18,7 @@ def check_parameter(
     at_least: float = -math.inf,
     below: float = math.inf,
 ) -> float:
-    """Return a parameter as a Python float, or refuse what is not a number inside the bounds."""
+    """Return a parameter as a Python float, or refuse a value that is not a number inside the bounds."""
     number = check_number(name, value)
     if not (above < number < below and number >= at_least):
         limits = {"greater than": above, "at least": at_least, "less than": below}

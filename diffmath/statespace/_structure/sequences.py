@@ -15,7 +15,7 @@ from diffmath._core.typing import Array
 
 __all__ = ["jacobi", "laguerre", "legendre", "legendre_scales", "waves"]
 
-_TALL = 30.0  # exponents that float32 takes, twice over, without underflow
+_TALL = 30.0  # exponents that float32 represents, even doubled, without underflow
 
 
 def legendre(x: Array) -> Iterator[Array]:
@@ -50,7 +50,7 @@ def jacobi(x: Array, a: float, b: float, weight: Array | None = None) -> Iterato
     for n in count():
         yield p
         m = 2.0 * n + a + b
-        if n == 0:  # where the general coefficients may be 0 / 0
+        if n == 0:  # the general coefficients may be 0 / 0 here
             before, p = p, (0.5 * ((a - b) + (a + b + 2.0) * x)) * p
             continue
         below = 2.0 * (n + 1.0) * (n + 1.0 + a + b) * m

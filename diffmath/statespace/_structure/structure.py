@@ -24,7 +24,7 @@ __all__ = ["DENSE", "Dense", "Structure", "Vector", "as_complex", "blocks", "sca
 
 Vector = npt.NDArray[np.float64]
 
-# Numbers that one block of temporaries holds: 16 MiB of complex ones.
+# Size of one block of temporaries: 16 MiB of complex numbers.
 _BLOCK = 1 << 20
 
 
@@ -51,7 +51,7 @@ class Structure(ABC):
 
     @abstractmethod
     def solve(self, p: Any, g: Any, v: Array) -> Array:
-        """Return (pI - gA)^-1 v for v of shape (..., n); p and g are numbers, or shaped as v[..., 0]."""
+        """Return (pI - gA)^-1 v for v of shape (..., n); p and g are numbers, or shaped like v[..., 0]."""
 
     @abstractmethod
     def resolvent(self, C: Array, B: Array, p: Array, g: Array) -> Array:
@@ -111,7 +111,7 @@ class Dense(Structure):
         identity = xp.eye(self.order, dtype=v.dtype, device=compat.device(v))
         matrix, n = p * identity - g * self._in(v), self.order
         lead = np.broadcast_shapes(tuple(matrix.shape[:-2]), tuple(v.shape[:-1]))
-        # By hand: CuPy's solve does not broadcast.
+        # Computed explicitly: CuPy's solve does not broadcast.
         sides = xp.broadcast_to(v, (*lead, n))[..., None]
         solved: Array = xp.linalg.solve(xp.broadcast_to(matrix, (*lead, n, n)), sides)
         return solved[..., 0]
@@ -163,7 +163,7 @@ def scaled(vector: Vector, gauge: Vector | None, *, inverse: bool = False) -> Ve
 
 
 def blocks(length: int, width: int) -> Iterator[slice]:
-    """Cut `length` rows of `width` numbers into blocks."""
+    """Split `length` rows of `width` numbers into blocks."""
     rows = max(1, _BLOCK // width)
     for start in range(0, length, rows):
         yield slice(start, min(start + rows, length))

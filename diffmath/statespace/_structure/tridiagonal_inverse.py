@@ -1,4 +1,4 @@
-r"""The matrix of LegT: two triangles of running sums, whose inverse is tridiagonal."""
+r"""The matrix of LegT: two triangles of cumulative sums, whose inverse is tridiagonal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TridiagonalInverse(Structure):
     Parameters
     ----------
     left, right : numpy.ndarray, shape (n,)
-        Host vectors l and r, of one sign each.
+        Host vectors l and r, each with constant sign.
     rate : float
         :math:`\gamma`.
 
@@ -99,7 +99,7 @@ class TridiagonalInverse(Structure):
 
     def resolvent(self, C: Array, B: Array, p: Array, g: Array) -> Array:
         half = 0.5 * (p + g * self.rate)
-        # C x = (C / r) T y, and the transpose of T moves to C: one elimination for both sides.
+        # C x = (C / r) T y, and the transpose of T is applied to C: one elimination for both sides.
         C = self._tridiagonal(C / asarray_like(self.right, C), transpose=True)
         B = B * asarray_like(self.right, B)
         B = B[:, :, None] if B.ndim == 2 else B[:, None]

@@ -1,4 +1,4 @@
-"""A state-space model, its special forms, and its frequency response.
+"""The state-space model, its special forms, and its frequency response.
 
 Belongs here: `StateSpace` and functions of it. May import: `_structure`.
 """

@@ -1,4 +1,4 @@
-r"""A recurrence by blocks of T samples: matrix products for what lies within, one step for each block.
+r"""A recurrence in blocks of T samples: matrix products within a block, one step from block to block.
 
 .. math:: x_{k+T} = A^T x_k + \sum_j A^{T-j} B u_{k+j}, \qquad
     y_{k+i} = C A^i x_k + \sum_{j \le i} C A^{i-j} B u_{k+j} \qquad (1 \le i, j \le T)
@@ -54,7 +54,7 @@ def blockwise_state(system: StateSpace, u: Array, x: Array) -> Array:
 
 
 def _length(samples: int) -> int:
-    """Return a power of two near the square root: about as many blocks as samples in one."""
+    """Return a power of two near the square root: about as many blocks as samples per block."""
     return int(min(_LONGEST, 2 ** round(math.log2(samples) / 2)))
 
 
@@ -68,7 +68,7 @@ def _responses(system: StateSpace, T: int) -> tuple[Array, Array]:
 
 
 def _powers(rows: Array, A: Array, T: int) -> Array:
-    """Return each row r (p, n) times the powers of A before T: r, r A, r A^2, ..., (p, T, n)."""
+    """Return each row r (p, n) times the powers of A below T: r, r A, r A^2, ..., (p, T, n)."""
     xp, powers = array_namespace(A), rows[:, None, :]
     while powers.shape[1] < T:
         powers, A = xp.concat([powers, powers @ A], axis=1), A @ A

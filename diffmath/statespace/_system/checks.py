@@ -1,4 +1,4 @@
-"""Checks of the parts of a state-space model: shapes, and that A and B have what they are said to have."""
+"""Checks of the parts of a state-space model: shapes, and whether A and B have the declared properties."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["check_direct_term", "check_matrices", "check_measure", "check_origin
 
 
 def check_matrices(A: Array, B: Array, C: Array | None) -> tuple[Array, Array, Array | None]:
-    """Return A, B and C in one floating dtype, or refuse kinds, shapes and values that do not fit."""
+    """Return A, B and C in one floating dtype; refuse kinds, shapes and values that do not fit."""
     given = {"A": A, "B": B} if C is None else {"A": A, "B": B, "C": C}
     xp = array_namespace(*given.values(), names=list(given))
     checked = [check_array(name, array) for name, array in given.items()]
@@ -33,7 +33,7 @@ def check_matrices(A: Array, B: Array, C: Array | None) -> tuple[Array, Array, A
 
 
 def check_direct_term(D: Any, C: Array | None) -> Any:
-    """Return D as an array with one value per output, or 0.0 where there is no output."""
+    """Return D as an array with one value per output, or 0.0 if there is no output."""
     if C is None:
         if isinstance(D, float | int) and D == 0:
             return 0.0
@@ -50,7 +50,7 @@ def check_direct_term(D: Any, C: Array | None) -> Any:
 
 
 def check_structure(structure: Structure, A: Array) -> Structure:
-    """Return the structure, which for a dense system is A itself, or refuse one that A does not have."""
+    """Return the structure, for a dense system A itself; refuse one that A does not have."""
     if not isinstance(structure, Structure):
         raise TypeError(
             f"structure must be a Structure, such as statespace.LowerCumulative; got {structure!r}: leave it "
@@ -66,7 +66,7 @@ def check_structure(structure: Structure, A: Array) -> Structure:
 
 
 def check_measure(measure: Measure | None, A: Array, B: Array, dt: float | None) -> None:
-    """Refuse a measure that A and B do not have."""
+    """Refuse a measure that does not belong to A and B."""
     if measure is None:
         return
     if not isinstance(measure, Measure):
@@ -82,9 +82,10 @@ def check_measure(measure: Measure | None, A: Array, B: Array, dt: float | None)
 
 
 def _compare(array: Array, expected: Any, name: str, what: str, remedy: str, *, slack: float = 1.0) -> None:
-    """Refuse entries that are not those expected, up to the rounding of a few roots and quotients.
+    """Refuse entries that differ from the expected ones by more than the rounding of a few roots and
+    quotients.
 
-    `slack` is how much more than that of the largest entry the rounding may be. Traced entries are believed.
+    `slack` multiplies the tolerance for the largest entry. Traced entries are not checked.
     """
     if is_traced(array):
         return
@@ -96,7 +97,7 @@ def _compare(array: Array, expected: Any, name: str, what: str, remedy: str, *, 
 
 
 def check_origin(A: Array, B: Array, source: tuple[Array, Array], alpha: float, dt: float | None) -> None:
-    """Refuse A and B that are not the generalised bilinear step of a source: on one vector, O(n^2)."""
+    """Refuse A and B that are not the generalised bilinear step of a source; on one vector, O(n^2)."""
     A_source, B_source = source
     order = int(A.shape[0])
     if dt is None or B_source.shape[0] != order:
@@ -111,7 +112,7 @@ def check_origin(A: Array, B: Array, source: tuple[Array, Array], alpha: float, 
         rates = xp.abs(A_source) @ xp.abs(stepped)
         residual = stepped - (alpha * dt) * (A_source @ stepped)
         residual = residual - xp.stack([probe + ((1.0 - alpha) * dt) * moved, dt * B_source], axis=1)
-        # Backward stability: the step was found to a few n eps of the terms that its equation sums.
+        # Backward stability: the step is accurate to a few n eps of the terms in its equation.
         terms = 1.0 + dt * (rates + (xp.abs(A_source) @ xp.abs(probe) + xp.abs(B_source))[:, None])
         if is_traced(residual):
             return

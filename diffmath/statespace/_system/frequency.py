@@ -33,7 +33,7 @@ def frequency_response(system: StateSpace, omega: Array) -> Array:
     Returns
     -------
     array, shape (m,) or (p, m)
-        Complex, of the precision of the system; one row per output where C is (p, n).
+        Complex, in the precision of the system; one row per output if C is (p, n).
 
     Raises
     ------
@@ -101,11 +101,11 @@ def _response(system: StateSpace, C: Array, omega: Array) -> Array:
 
 def _solve(structure: Structure, C: Array, B: Array, p: Array, g: Array) -> Array:
     xp = array_namespace(p)
-    size = xp.maximum(xp.abs(p), xp.abs(g))  # so that no square of a huge frequency overflows
+    size = xp.maximum(xp.abs(p), xp.abs(g))  # prevents overflow of the square of a large frequency
     size = xp.where(size > 0.0, size, xp.ones_like(size))
     factor = xp.astype(1.0 / size, p.dtype)
     try:
         response = factor * structure.resolvent(C, B, factor * p, factor * g)
-    except (np.linalg.LinAlgError, RuntimeError) as error:  # NumPy's and PyTorch's words for singular
+    except (np.linalg.LinAlgError, RuntimeError) as error:  # for a singular matrix
         raise ValueError("a frequency of omega is a pole of the system: its response is infinite") from error
     return response

@@ -115,7 +115,7 @@ class DPLR:
 
 @on_its_device
 def nplr(system: StateSpace) -> NPLR:
-    r"""Split A into a normal matrix and a correction of the lowest rank.
+    r"""Split A into a normal matrix and a correction of the lowest possible rank.
 
     .. math:: A = N - P Q^T, \qquad \tfrac12 (A + A^T) = \sigma I + \sum_{i=1}^r (\mu_i - \sigma) v_i v_i^T,
         \qquad P_i = \sqrt{|\mu_i - \sigma|}\, v_i, \quad Q_i = \operatorname{sign}(\sigma - \mu_i) P_i
@@ -164,7 +164,7 @@ def nplr(system: StateSpace) -> NPLR:
         )
     values, vectors = xp.linalg.eigh(0.5 * (A + xp.matrix_transpose(A)))
     mu = to_numpy(values)
-    # Entries that came in float32 are known to its eps only; closed forms are known to that of float64.
+    # float32 entries are known only to the eps of float32, closed forms to that of float64.
     eps = float(xp.finfo(A.dtype if system.measure is not None else system.A.dtype).eps)
     noise = 32.0 * n * eps * float(np.max(np.abs(mu)))
     middle = np.abs(mu - mu[n // 2]) <= noise

@@ -178,7 +178,7 @@ def check_step(dt: Any) -> float:
 
 
 def sample_length(measure: Measure, dt: float | None) -> float:
-    """Return the length of a sample, 1 if none is given; refuse one where time has no unit."""
+    """Return the length of a sample, by default 1; refuse one if the measure has no unit of time."""
     if dt is None:
         return 1.0
     if measure.clock == "scaled":
@@ -190,7 +190,7 @@ def sample_length(measure: Measure, dt: float | None) -> float:
 
 
 def system_like(system: StateSpace, like: Array, name: str, *, dtype: Any = None) -> StateSpace:
-    """Send a system to the library and device of the data `like`, in its precision (or in `dtype`).
+    """Convert a system to the library and device of the data `like`, in its precision (or in `dtype`).
 
     Only host constants are sent; a system on a device with data on the host is refused. In a wider precision,
     a measure or a structure gives the exact entries, and a discrete system loses its origin, because its
@@ -235,7 +235,7 @@ def check_can_move(system: StateSpace, like: Array, name: str) -> bool:
 
 
 def require_continuous(system: StateSpace, caller: str) -> None:
-    """Refuse what is not a continuous system."""
+    """Refuse anything other than a continuous system."""
     if not isinstance(system, StateSpace):
         raise TypeError(f"{caller} takes a StateSpace; got {type(system).__name__}")
     if system.dt is not None:
@@ -254,7 +254,7 @@ def require_measure(system: StateSpace, caller: str) -> Measure:
 
 
 def require_discrete(system: StateSpace, caller: str) -> None:
-    """Refuse what is not a discrete system."""
+    """Refuse anything other than a discrete system."""
     if not isinstance(system, StateSpace):
         raise TypeError(f"{caller} takes a StateSpace; got {type(system).__name__}")
     if system.dt is None:
@@ -265,7 +265,7 @@ def require_discrete(system: StateSpace, caller: str) -> None:
 
 
 def require_output(system: StateSpace, caller: str) -> None:
-    """Refuse what is not a discrete system with an output."""
+    """Refuse anything other than a discrete system with an output."""
     require_discrete(system, caller)
     if system.C is None:
         raise ValueError(f"{caller} needs an output; this system has no C: use system.with_output(C)")
