@@ -19,7 +19,7 @@ def ignore_overflow() -> np.errstate:
 def as_channels(u: Array, name: str = "u") -> Array:
     """Return a signal (samples,), (samples, channels) or (batch, samples, channels) as finite floats.
 
-        The result has shape (samples, channels); the runs of a batch become further channels.
+    The result has shape (samples, channels); the runs of a batch become further channels.
     """
     u = check_array(name, u)
     if u.ndim not in (1, 2, 3):

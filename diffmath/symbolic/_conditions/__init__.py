@@ -1,5 +1,5 @@
-"""Order conditions of every family, generated from trees and words; no SymPy.
+"""Order conditions of all families of methods, generated from trees and words without SymPy.
 
-Belongs here: trees, words, and the conditions they give. May import: `_core` only, so that `ode` loads no
-SymPy.
+Belongs here: trees, words, and the conditions they give. May import: `_core` only, so that `ode` does not
+load SymPy.
 """

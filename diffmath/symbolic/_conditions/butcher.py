@@ -4,9 +4,9 @@ A method with coefficients (a, b) has order p if, for every rooted tree with at 
 
 .. math:: \Phi(\tau) = \frac{1}{\gamma(\tau)},
 
-where the elementary weight :math:`\Phi` is a polynomial in (a, b) and the density :math:`\gamma` an integer.
-The numbers may be of any exact kind (`fractions.Fraction`, SymPy numbers, SymPy symbols): nothing here
-imports SymPy, so a tableau is proven in a millisecond.
+where the elementary weight :math:`\Phi` is a polynomial in (a, b) and the density :math:`\gamma` is an
+integer. The numbers may be of any exact kind (`fractions.Fraction`, SymPy numbers, SymPy symbols). This file
+does not import SymPy; a tableau is proven in a millisecond.
 
 Source: Hairer, Norsett & Wanner (1993), Solving Ordinary Differential Equations I, section II.2.
 """
@@ -26,12 +26,12 @@ __all__ = ["RootedTree", "elementary_weight", "order_conditions", "rooted_trees"
 
 @dataclass(frozen=True, order=True)
 class RootedTree:
-    r"""A rooted tree in canonical form: the sub-trees left when its root is removed, largest first.
+    r"""A rooted tree in canonical form: the sub-trees at its root, largest first.
 
     Parameters
     ----------
     children : tuple of RootedTree
-        Sub-trees at the root; sorted on construction, so that equal trees compare equal.
+        Sub-trees at the root. They are sorted, so that equal trees compare equal.
 
     Examples
     --------
@@ -77,7 +77,7 @@ class RootedTree:
 
 
 def _stage_formula(tree: RootedTree) -> str:
-    """Write the vector over stages whose scalar product with b is the weight of `tree`."""
+    """Return the formula of the vector over stages whose scalar product with b is the weight of `tree`."""
     factors = []
     for child, copies in itertools.groupby(tree.children):
         factor = f"A({_stage_formula(child)})" if child.children else "c"
@@ -87,7 +87,7 @@ def _stage_formula(tree: RootedTree) -> str:
 
 
 def rooted_trees(order: int) -> tuple[RootedTree, ...]:
-    """Return every rooted tree with `order` nodes once, the bushiest first and the tallest last.
+    """Return all rooted trees with `order` nodes, from the bushiest to the tallest.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def elementary_weight(tree: RootedTree, a: Sequence[Sequence[Any]], b: Sequence[
     Returns
     -------
     number
-        Of the kind of the entries of `a` and `b`.
+        Of the type of the entries of `a` and `b`.
 
     References
     ----------
@@ -177,28 +177,28 @@ def order_conditions(
     Parameters
     ----------
     a : sequence, shape (stages, stages)
-        Runge-Kutta matrix, explicit or implicit; the nodes c are its row sums.
+        Runge-Kutta matrix, explicit or implicit. The nodes c are its row sums.
     b : sequence, shape (stages,)
         Weights.
     order : int
-        Conditions of the trees with at most this many nodes.
+        Largest number of nodes of the trees.
 
     Returns
     -------
     list of (RootedTree, number)
-        Tree and residual, lower orders first. The method has this order if all residuals are zero.
+        Tree and residual, low orders first. The method has this order if all residuals are zero.
 
     Raises
     ------
     TypeError
-        An entry is a float, which no exact condition can hold for, or `order` is not an integer.
+        An entry is a float, for which exact conditions do not hold, or `order` is not an integer.
     ValueError
         `order` is below 1, or `a` and `b` do not fit.
 
     Notes
     -----
-    Exact if the entries are exact: integers, `fractions.Fraction`, SymPy numbers or expressions in symbols.
-    Cost: one product with `a` per tree; 37 trees up to order 6, 200 up to order 8.
+    The residuals are exact if the entries are: integers, `fractions.Fraction`, SymPy numbers or formulas. The
+    cost is one product with `a` per tree. There are 37 trees up to order 6 and 200 up to order 8.
 
     References
     ----------
@@ -237,7 +237,7 @@ def _stage_weights(
 
 
 def _dot(row: Sequence[Any], column: Sequence[Any]) -> Any:
-    """Scalar product that skips zeros: most of an explicit tableau."""
+    """Return a scalar product without the terms that are zero, as most are in an explicit tableau."""
     return sum((r * v for r, v in zip(row, column, strict=True) if r != 0 and v != 0), start=0)
 
 

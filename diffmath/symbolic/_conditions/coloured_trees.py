@@ -1,4 +1,4 @@
-r"""Coloured rooted trees: what a drift and several diffusions do in the Taylor expansion of a solution.
+r"""Coloured rooted trees: the terms of drift and diffusions in the Taylor expansion of a solution.
 
 The solution of :math:`dX = g_0\,dt + \sum_l g_l\,dW^l` (Ito) is a sum over trees whose nodes carry a colour
 l,
@@ -7,8 +7,8 @@ l,
     \varphi\bigl([\tau_1, \dots, \tau_k]_l\bigr) = \int_0^h \varphi(\tau_1) \cdots \varphi(\tau_k)\,dW^l,
     \qquad dW^0 = dt,
 
-and so is one step of a stochastic Runge-Kutta method, with other weights. Two half units of order are counted
-for a node of colour 0, one for any other: :math:`\varphi(\tau)` scales with :math:`h^{\rho/2}`.
+and a step of a stochastic Runge-Kutta method is such a sum with other weights. A node of colour 0 has the
+order of two half units, and any other node of one: :math:`\varphi(\tau)` scales with :math:`h^{\rho/2}`.
 
 Source: Debrabant & Kvaerno (2008), B-series analysis of stochastic Runge-Kutta methods that use an iterative
 scheme to compute their internal stages, SIAM J. Numer. Anal. 47, 181-203, theorem 2.1.
@@ -31,7 +31,7 @@ Forest = tuple[Tree, ...]
 
 @cache
 def trees(half_units: int) -> tuple[Tree, ...]:
-    """Return every tree of colours 0 and 1 with this order, in half units: 1, 2, 4, 10, 27, ... of them.
+    """Return all trees of colours 0 and 1 with this order in half units: 1, 2, 4, 10, 27, ... trees.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def trees(half_units: int) -> tuple[Tree, ...]:
 
 @cache
 def forests(half_units: int) -> tuple[Forest, ...]:
-    """Return every multiset of such trees with this order in all: 1, 3, 7, 20, 55, ... of them."""
+    """Return all multisets of such trees with this total order: 1, 3, 7, 20, 55, ... multisets."""
     found = {
         tuple(sorted((tree, *rest)))
         for size in range(1, half_units + 1)
@@ -61,7 +61,7 @@ def _nodes(forest: Forest) -> int:
 
 
 def colourings(forest: Forest) -> list[Forest]:
-    """Return the forests whose noise nodes are coloured by numbered Brownian motions, up to renumbering.
+    """Return the forests with a Brownian motion for each noise node, up to renumbering.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def colourings(forest: Forest) -> list[Forest]:
 
 
 def _numberings(count: int) -> Iterator[tuple[int, ...]]:
-    """Yield every numbering of `count` nodes by first appearance: 1, 2, 5, 15, 52, ... of them."""
+    """Yield all numberings of `count` nodes by first appearance: 1, 2, 5, 15, 52, ... numberings."""
     if count == 0:
         yield ()
         return
@@ -84,7 +84,7 @@ def _numberings(count: int) -> Iterator[tuple[int, ...]]:
 
 
 def noise_nodes(tree: Tree) -> int:
-    """Count the nodes of any colour but 0."""
+    """Return the number of nodes with a colour other than 0."""
     colour, children = tree
     return (colour != 0) + sum(map(noise_nodes, children))
 
@@ -110,7 +110,7 @@ def exact_weight(tree: Tree) -> Words:
 
 
 def name(tree: Tree, single: bool = True) -> str:
-    """Write the elementary differential: a for the drift, b (or b1, b2, ... unless `single`) for the noise.
+    """Return the elementary differential as text: a for the drift, b (b1, b2, ... unless `single`) for noise.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 r"""Classical order conditions of exponential Runge-Kutta methods, for a linear part that is not stiff.
 
-Trees in two colours: the nodes L of the linear part have at most one child, the nodes N of the rest any
-number.
+The trees have two colours: a node L of the linear part has at most one child, a node N of the nonlinear part
+has any number.
 
 Source: Hairer, Norsett & Wanner (1993), section II.15 (P-series); Berland, Owren & Skaflestad (2005),
 B-series and order conditions for exponential integrators, SIAM J. Numer. Anal. 43, 1715-1727.
@@ -27,20 +27,20 @@ def exponential_conditions(
 ) -> list[tuple[str, Fraction]]:
     r"""Evaluate every classical order condition of an exponential Runge-Kutta method up to `order`.
 
-    For a bounded L the step is a B-series in trees whose nodes are L (at most one child) or N: expand the
-    coefficients in powers of z, and compare with the exact weights :math:`1/\gamma`.
+    For a bounded L the step is a B-series in trees whose nodes are L (at most one child) or N. The conditions
+    compare its coefficients, expanded in powers of z, with the exact weights :math:`1/\gamma`.
 
     Parameters
     ----------
     a, b, c
-        As for `stiff_order_conditions`.
+        As in `stiff_order_conditions`.
     order : int
-        Conditions of the trees with at most this many nodes.
+        Largest number of nodes of the trees.
 
     Returns
     -------
     list of (str, Fraction)
-        The tree, as its elementary differential, and the residual; lower orders first.
+        The tree as its elementary differential, and the residual; low orders first.
 
     Examples
     --------

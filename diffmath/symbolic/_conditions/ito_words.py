@@ -5,8 +5,8 @@ A word :math:`(j_1, \dots, j_n)` stands for the iterated integral over a step
 .. math:: I_{(j_1, \dots, j_n)} = \int_0^h \!\cdots\! \int_0^{s_2} dW^{j_1}_{s_1} \cdots dW^{j_n}_{s_n},
     \qquad dW^0_s = ds,
 
-innermost letter first. A linear combination is a dictionary from words to numbers. Steps have the length
-h = 1: a word of n letters, z of them zero, scales with :math:`h^{(n + z)/2}`.
+with the innermost letter first. A linear combination is a dictionary from words to numbers. Steps have the
+length h = 1. A word of n letters, z of them zero, scales with :math:`h^{(n + z)/2}`.
 
 Source: Kloeden & Platen (1992), Numerical Solution of Stochastic Differential Equations, sections 5.2, 5.7.
 """
@@ -26,7 +26,7 @@ Words = Mapping[Word, Fraction]
 
 
 def product(factors: Iterable[Words]) -> Words:
-    """Return the product of linear combinations of iterated integrals, as such a combination.
+    """Return the product of linear combinations of iterated integrals as a linear combination.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def product(factors: Iterable[Words]) -> Words:
 
 @cache
 def _product(u: Word, v: Word) -> Mapping[Word, int]:
-    """Return the product of two words: Ito's product rule, integrated (a quasi-shuffle)."""
+    """Return the product of two words, by the integrated product rule of Ito (a quasi-shuffle)."""
     if not u or not v:
         return {u + v: 1}
     parts = [(u, v[:-1], v[-1]), (u[:-1], v, u[-1])]
@@ -73,7 +73,7 @@ def integrate(integrand: Words, letter: int) -> Words:
 
 
 def expectation(words: Words) -> Fraction:
-    """Return the expectation over a step of length 1: only words of zeros have one, 1/n!.
+    """Return the expectation over a step of length 1: 1/n! for a word of n zeros, 0 for other words.
 
     Examples
     --------

@@ -1,13 +1,14 @@
-r"""The order conditions of Runge-Kutta methods driven by W and the space-time Levy area H, generated.
+r"""Order conditions of Runge-Kutta methods driven by W and the space-time Levy area H.
 
-With :math:`J_w` the iterated Stratonovich integrals over a step of length 1, the weights of the exact
-solution on coloured trees are combinations of words w, multiplied by shuffles; those of a method are
+Let :math:`J_w` be the iterated Stratonovich integrals over a step of length 1. The weights of the exact
+solution on coloured trees are combinations of words w, multiplied by shuffles. The weights of a method are
 polynomials in W and H. Up to three half units of order, one Brownian motion has
 
 .. math:: J_{1 \cdots 1} = W^n / n!, \qquad J_{10} = \tfrac12 W + H, \qquad J_{01} = \tfrac12 W - H,
 
-so that both sides are polynomials. In expectation they are compared to one half unit more:
-:math:`\mathrm E J_w` is the product over blocks 0 and 11 of 1 and 1/2, over the factorial of their number.
+so both sides are polynomials. The expectations are compared up to one more half unit. If w is a product of
+blocks 0 and 11, :math:`\mathrm E J_w` is the product of 1 for each 0 and 1/2 for each 11, divided by the
+factorial of the number of blocks.
 
 Sources: Foster, dos Reis & Strange (2024), High order splitting methods for SDEs satisfying a commutativity
 condition, SIAM J. Numer. Anal. 62, 500-532; Debrabant & Kvaerno (2008), SIAM J. Numer. Anal. 47, 181-203,
@@ -49,7 +50,7 @@ _H: Polynomial = {(0, 1): Fraction(1)}
 
 
 class Stratonovich:
-    """Drift and diffusion at the same stages, which see both, W and H: `stratonovich_conditions`."""
+    """Drift and diffusion at the same stages, which depend on W and H: `stratonovich_conditions`."""
 
     def step(self, colour: int) -> Sequence[Slot]:
         """Weights of the step."""
@@ -65,7 +66,7 @@ class Stratonovich:
 
 
 class Additive:
-    """Stages of the drift, and a diffusion that is evaluated at the nodes c1: `additive_noise_conditions`."""
+    """Drift at the stages, and diffusion at the nodes c1: `additive_noise_conditions`."""
 
     def step(self, colour: int) -> Sequence[Slot]:
         """Weights of the step."""
@@ -74,7 +75,7 @@ class Additive:
         return [Slot("betaW", 1, _W), Slot("betaH", 1, _H)]
 
     def stage(self, kind: Any, colour: int) -> Sequence[Slot]:
-        """Time is the only thing that an evaluation of the diffusion sees."""
+        """The diffusion depends on time only."""
         if kind:
             return [] if colour else [Slot("c1", 1, _ONE)]
         return [Slot("BW", 1, _W), Slot("BH", 1, _H)] if colour else [Slot("A0", 0, _ONE)]
@@ -108,14 +109,14 @@ def stratonovich_conditions(
     Raises
     ------
     ValueError
-        Another order.
+        An order other than 1 and 3/2.
 
     Notes
     -----
-    For one Brownian motion, or additive noise of any number, the method has the strong order if and only if
-    all residuals are zero. The conditions of order 1 for one motion are those for commutative noise of
-    several, since with :math:`b_j' b_k = b_k' b_j` the trees with two noise nodes join in pairs. Times are
-    those of the state, ``c = A0 e``.
+    For one Brownian motion, or for additive noise, the method has the strong order if and only if all
+    residuals are zero. The conditions of order 1 for one motion also hold for commutative noise of several:
+    with :math:`b_j' b_k = b_k' b_j`, the trees with two noise nodes combine in pairs. The drift and the
+    diffusion are evaluated at the times ``c = A0 e``.
 
     References
     ----------
@@ -162,7 +163,7 @@ def additive_noise_conditions(coefficients: Coefficients, order: Fraction | int)
     Raises
     ------
     ValueError
-        Another order.
+        An order other than 1 and 3/2.
 
     Notes
     -----

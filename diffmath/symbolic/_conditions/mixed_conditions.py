@@ -1,9 +1,10 @@
-r"""Order conditions whose trees meet several matrices: those of additive and of Rosenbrock methods.
+r"""Order conditions with several matrices: additive Runge-Kutta and Rosenbrock methods.
 
-An additive Runge-Kutta method treats :math:`f = f^{1} + f^{2} + \dots`, each part with a matrix
-:math:`a^{\nu}` of its own and all with the weights b: a child of a node may belong to any part, so that the
-edge to it is coloured. A Rosenbrock method puts the Jacobian in front of stages: the edge to an only child
-meets :math:`\beta = \alpha + \gamma`, edges to several children meet :math:`\alpha`.
+An additive Runge-Kutta method treats :math:`f = f^{1} + f^{2} + \dots`, each part with its own matrix
+:math:`a^{\nu}` and all with the weights b. A child of a node may belong to any part; the colour of its edge
+states which. A Rosenbrock method multiplies stages by the Jacobian. Its matrix is
+:math:`\beta = \alpha + \gamma` for the edge to an only child, and :math:`\alpha` for edges to several
+children.
 
 Source: Kennedy & Carpenter (2003), Additive Runge-Kutta schemes for convection-diffusion-reaction equations,
 Appl. Numer. Math. 44, 139-181, section 2; Hairer & Wanner (1996), Solving Ordinary Differential Equations II,
@@ -29,12 +30,12 @@ _Matrix: TypeAlias = Sequence[Sequence[Any]]
 
 @dataclass(frozen=True, order=True)
 class ColouredTree:
-    """A rooted tree whose edges have colours: which part of f a child belongs to.
+    """A rooted tree with coloured edges; a colour is the part of f to which a child belongs.
 
     Parameters
     ----------
     children : tuple of (str, ColouredTree)
-        Colour of the edge and sub-tree; sorted on construction, so that equal trees compare equal.
+        Colour of the edge and sub-tree. They are sorted, so that equal trees compare equal.
 
     Examples
     --------
@@ -67,7 +68,7 @@ class ColouredTree:
         return f"{weight} = {Fraction(1, self.density)}"
 
     def _formula(self) -> str:
-        """Write the product over the children, each the vector that its matrix makes of what is below."""
+        """Return the formula of the product over the children, each a matrix times the formula below it."""
         parts = [
             f"{colour}({child._formula()})" if child.children else colour for colour, child in self.children
         ]
@@ -89,17 +90,17 @@ def additive_conditions(
     Parameters
     ----------
     matrices : mapping of str to sequence, shape (stages, stages)
-        From the name of a part to its Runge-Kutta matrix, in exact numbers.
+        The Runge-Kutta matrix of each part, by its name, in exact numbers.
     b : sequence, shape (stages,)
         Weights of all parts.
     order : int
-        Conditions of the trees with at most this many nodes.
+        Largest number of nodes of the trees.
 
     Returns
     -------
     list of (ColouredTree, number)
-        Tree, its edges coloured by the names of the parts, and residual; lower orders first. The method has
-        this order if all are zero.
+        Tree, with the names of the parts as colours, and residual; low orders first. The method has this
+        order if all residuals are zero.
 
     References
     ----------
@@ -139,17 +140,17 @@ def rosenbrock_conditions(
     b : sequence, shape (stages,)
         Weights.
     order : int
-        Conditions of the trees with at most this many nodes.
+        Largest number of nodes of the trees.
 
     Returns
     -------
     list of (RootedTree, number)
-        Tree and residual; lower orders first.
+        Tree and residual; low orders first.
 
     Notes
     -----
-    They are those of a Runge-Kutta method with the matrix alpha where a node has several children and
-    :math:`\beta = \alpha + \gamma` where it has one.
+    The conditions are those of a Runge-Kutta method with the matrix alpha for a node with several children,
+    and :math:`\beta = \alpha + \gamma` for a node with one child.
 
     References
     ----------
@@ -185,7 +186,7 @@ def _apply(matrix: _Matrix, vector: Sequence[Any]) -> list[Any]:
 
 @cache
 def _coloured_trees(size: int, colours: tuple[str, ...]) -> tuple[ColouredTree, ...]:
-    """Return the trees of this size whose edges have colours, each once."""
+    """Return all trees of this size with coloured edges."""
     return tuple(dict.fromkeys(ColouredTree(forest) for forest in _forests(size - 1, colours)))
 
 

@@ -1,9 +1,9 @@
-r"""Combinations of phi-functions: exact coefficients of exponential methods, and when they vanish.
+r"""Combinations of phi-functions: exact coefficients of exponential methods, and a test for zero.
 
-:math:`\varphi_k(cz)` is a sum of :math:`q\, z^m e^{sz}` (m may be negative), and such functions are linearly
-independent: a combination vanishes if and only if every q does. So an identity between phi-functions is
-proven by counting fractions, and one that must hold for arbitrary operators J between them,
-:math:`\sum_i b_i(hL)\,J\,\psi_i(hL) = 0`, is one in independent variables, one for every factor.
+:math:`\varphi_k(cz)` is a sum of :math:`q\, z^m e^{sz}` (m may be negative). Such functions are linearly
+independent, so a combination is zero if and only if every q is zero. An identity between phi-functions is
+therefore proven with fractions. An identity with arbitrary operators J between them,
+:math:`\sum_i b_i(hL)\,J\,\psi_i(hL) = 0`, is an identity in independent variables, one for each factor.
 
 Source: Hochbruck & Ostermann (2010), Exponential integrators, Acta Numer. 19, 209-286, section 2.
 """
@@ -41,12 +41,12 @@ ZERO = Fraction(0)
 
 @dataclass(frozen=True)
 class PhiSum:
-    r"""A combination :math:`\sum q_{kc}\, \varphi_k(cz)`, the kind of coefficient an exponential method has.
+    r"""A combination :math:`\sum q_{kc}\, \varphi_k(cz)`: a coefficient of an exponential method.
 
     Parameters
     ----------
     terms : mapping of (k, c) to Fraction
-        Build one with `phi` and arithmetic.
+        Build a combination with `phi` and arithmetic.
 
     Examples
     --------
@@ -99,7 +99,7 @@ class PhiSum:
 
     @cached_property
     def function(self) -> Function:
-        """The same as a sum of z**m exp(s z), in which every function has one form."""
+        """Return the combination as a sum of z**m exp(s z), which is unique."""
         total: Function = {}
         for (k, c), q in self.terms.items():
             accumulate(total, {((c, -k),): q / c**k})
@@ -129,14 +129,14 @@ def phi(k: int, scale: int | str | Fraction = 1) -> PhiSum:
     Returns
     -------
     PhiSum
-        Add, subtract, and multiply it with exact numbers.
+        It can be added, subtracted, and multiplied by exact numbers.
 
     Raises
     ------
     TypeError
         A float scale.
     ValueError
-        A scale of 0: a constant is a multiple of no phi-function.
+        A scale of 0, which gives a constant.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def function(value: Any) -> Function:
 
 
 def frozen(value: Any) -> Function:
-    """A coefficient at z = 0, as a constant function."""
+    """Return a coefficient at z = 0, as a constant function."""
     return {((ZERO, 0),): value.taylor(0)} if isinstance(value, PhiSum) else {}
 
 

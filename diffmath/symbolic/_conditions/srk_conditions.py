@@ -1,14 +1,14 @@
 r"""One step of a stochastic Runge-Kutta method as a sum over coloured trees, and conditions on it.
 
-A family of methods is described by its stages: which kinds there are, which weights (`vector`) the
-evaluations of a colour at a kind of stage get in the step, which coefficients (`matrix`) they get in another
-stage, and which random variable multiplies either. The weight of a tree is then
+A family of methods is described by its kinds of stages. For the evaluations of each colour at each kind it
+states their weights in the step (`vector`), their coefficients in other stages (`matrix`), and the random
+variables that multiply these. The weight of a tree is then
 
 .. math:: \Phi(\tau) = \sum_{\text{vectors } v} \xi_v \Bigl(\prod_{\text{edges}} \xi_{\text{edge}}\Bigr)\;
     v^T \prod_j \bigl(M_j\,(\cdots)\bigr)
 
-a product of random variables times an elementary weight, a number of the tableau. What follows is arithmetic:
-the coefficients of the random variables must be those of the exact solution.
+a product of random variables times an elementary weight, which is a number of the tableau. The conditions
+state that the coefficients of the random variables are those of the exact solution.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Noise = Mapping[Any, Any]
 
 
 class Slot(NamedTuple):
-    """Where an evaluation enters: with which coefficients, at which kind of stage, times which noise."""
+    """One use of an evaluation: its coefficients, its kind of stage, and its random factor."""
 
     coefficients: str
     kind: Hashable
@@ -39,13 +39,13 @@ class Slot(NamedTuple):
 
 
 class Family(Protocol):
-    """What a family of methods says about itself."""
+    """A family of methods."""
 
     def step(self, colour: int) -> Sequence[Slot]:
-        """Return how evaluations of this colour enter the step."""
+        """Return the slots of evaluations of this colour in the step."""
 
     def stage(self, kind: Any, colour: int) -> Sequence[Slot]:
-        """Return how they enter a stage of this kind; nothing if they do not."""
+        """Return their slots in a stage of this kind."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Condition:
     target : Fraction
         Its value for the exact solution.
     label : str
-        What stands before the formula in the name.
+        Text before the formula in the name.
     """
 
     terms: Mapping[tuple[Weight, ...], Fraction]
@@ -67,7 +67,7 @@ class Condition:
     label: str = ""
 
     def normal(self) -> Condition:
-        """Return the condition with factor 1, where it has one term."""
+        """Return the condition with factor 1 if it has one term."""
         scale = next(iter(self.terms.values())) if len(self.terms) == 1 else Fraction(1)
         terms = {weights: factor / scale for weights, factor in self.terms.items()}
         return Condition(terms, self.target / scale, self.label)
@@ -83,7 +83,7 @@ class Condition:
 
 
 def expand(family: Family, tree: Tree) -> Iterator[tuple[Weight, list[Noise]]]:
-    """Yield the terms of the weight of a tree: elementary weights, each with its random factors."""
+    """Yield the terms of the weight of a tree: elementary weights with their random factors."""
     colour, children = tree
     for slot in family.step(colour):
         for factors, noises in _inside(family, slot.kind, children):
@@ -93,7 +93,7 @@ def expand(family: Family, tree: Tree) -> Iterator[tuple[Weight, list[Noise]]]:
 def _inside(
     family: Family, kind: Hashable, children: Sequence[Tree]
 ) -> Iterator[tuple[Factors, list[Noise]]]:
-    """Yield the terms of a product of sub-trees at a kind of stage: every edge takes one of its slots."""
+    """Yield the terms of a product of sub-trees at a kind of stage, for all choices of slots."""
     if not children:
         yield (), []
         return
@@ -105,7 +105,7 @@ def _inside(
 
 
 def residuals(conditions: Sequence[Condition], coefficients: Coefficients) -> list[tuple[str, Any]]:
-    """Return the name and the residual of every condition, exact if the coefficients are."""
+    """Return the name and the residual of each condition; exact if the coefficients are exact."""
     memory: dict[tuple[str, Factors], list[Any]] = {}
     values: dict[Weight, Any] = {}
 

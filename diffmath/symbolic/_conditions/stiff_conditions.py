@@ -30,14 +30,14 @@ __all__ = ["StiffTree", "stiff_order_conditions", "stiff_trees"]
 
 @dataclass(frozen=True, order=True)
 class StiffTree:
-    r"""A stiff order condition: a node that carries a power of c and, below it, defects and other nodes.
+    r"""A stiff order condition: a node with a power of c, and defects and other nodes below it.
 
     Parameters
     ----------
     power : int
-        m: the node multiplies by :math:`c_i^m`, for derivatives along the exact solution.
+        m. The factor of the node is :math:`c_i^m`, for derivatives along the exact solution.
     defects : tuple of int
-        A number k >= 2 for every factor :math:`\psi_{k,i}(z) = c_i^k \varphi_k(c_i z) -
+        A number k >= 2 for each factor :math:`\psi_{k,i}(z) = c_i^k \varphi_k(c_i z) -
         \sum_j a_{ij}(z)\, c_j^{k-1} / (k-1)!`, the error of a stage.
     children : tuple of StiffTree
         Nodes reached through :math:`a_{ij}`.
@@ -55,7 +55,7 @@ class StiffTree:
 
     @property
     def order(self) -> int:
-        """Order at which the condition comes in."""
+        """Order of the condition."""
         return 1 + self.power + sum(self.defects) + sum(child.order for child in self.children)
 
     @property
@@ -93,9 +93,9 @@ def stiff_trees(order: int) -> tuple[StiffTree, ...]:
 
     Notes
     -----
-    Up to order 4 the table 2 of Hochbruck & Ostermann (2005), whose condition on row sums, ``psi1 = 0``, is
-    assumed; Luan & Ostermann (2014) count 16 up to order 5 and Luan & Alhsmy (2024) 36 up to order 6, since
-    their form of a method satisfies ``sum(b) = phi1``.
+    Up to order 4 these are the conditions of table 2 of Hochbruck & Ostermann (2005). Their condition on row
+    sums, ``psi1 = 0``, is assumed. Luan & Ostermann (2014) count 16 conditions up to order 5, and Luan &
+    Alhsmy (2024) 36 up to order 6: their form of a method satisfies ``sum(b) = phi1``.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def stiff_trees(order: int) -> tuple[StiffTree, ...]:
 
 @cache
 def _defect_trees(order: int) -> tuple[StiffTree, ...]:
-    """Trees of this order whose branches all end in defects."""
+    """Return the trees of this order whose branches all end in defects."""
     found = []
     for power in range(order - 1):
         for rest in _forests(order - 1 - power):
@@ -119,7 +119,7 @@ def _defect_trees(order: int) -> tuple[StiffTree, ...]:
 
 
 def _forests(order: int) -> Iterator[tuple[Any, ...]]:
-    """Yield the multisets of defects and trees with this order in all, some more than once."""
+    """Yield the multisets of defects and trees with this total order, some more than once."""
     if order == 0:
         yield ()
     for first in range(2, order + 1):
@@ -131,7 +131,7 @@ def _forests(order: int) -> Iterator[tuple[Any, ...]]:
 def stiff_order_conditions(
     a: Sequence[Sequence[Any]], b: Sequence[Any], c: Sequence[Fraction], order: int, *, weak: bool = False
 ) -> list[tuple[StiffTree, bool]]:
-    r"""Decide every stiff order condition up to `order`: those of Hochbruck & Ostermann (2005), and on.
+    r"""Decide every stiff order condition up to `order`.
 
     Parameters
     ----------
@@ -142,19 +142,19 @@ def stiff_order_conditions(
     c : sequence, shape (stages,)
         Nodes.
     order : int
-        Conditions up to this order.
+        Highest order of the conditions.
     weak : bool
-        Take b at z = 0 in the conditions of the highest order, which suffices for parabolic problems.
+        Use b at z = 0 in the conditions of the highest order, which is enough for parabolic problems.
 
     Returns
     -------
     list of (StiffTree, bool)
-        Condition, and whether it holds, for all operators; lower orders first.
+        Condition, and whether it holds for all operators; low orders first.
 
     Notes
     -----
-    A method whose conditions below p hold, and those of order p at least weakly, converges with order p
-    uniformly in the stiffness ([1]_, theorem 4.7). The trees are those of [2]_.
+    A method converges with order p, uniformly in the stiffness, if its conditions below p hold and those of
+    order p hold at least weakly ([1]_, theorem 4.7). The trees are those of [2]_.
 
     References
     ----------
@@ -187,13 +187,13 @@ def stiff_order_conditions(
 
 
 class _Stages:
-    """The functions of several variables that trees put on the stages."""
+    """The functions of several variables that trees give for the stages."""
 
     def __init__(self, a: Sequence[Sequence[Any]], c: Sequence[Fraction]) -> None:
         self.a, self.c = a, c
 
     def weight(self, tree: StiffTree, i: int) -> Function:
-        """Return the product over the node's parts at stage i, a variable for each part."""
+        """Return the product over the parts of a node at stage i, with one variable for each part."""
         power = self.c[i] ** tree.power
         result: Function = {(): Fraction(power, math.factorial(tree.power) if tree.is_quadrature else 1)}
         for k in tree.defects:

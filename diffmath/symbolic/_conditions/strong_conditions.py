@@ -1,13 +1,13 @@
-r"""The order conditions of Roessler's SRA and SRI methods, strong order 1.5, generated.
+r"""Order conditions of Roessler's SRA and SRI methods, of strong order 1.5.
 
 A step has strong order 3/2 if, on coloured trees with r half units of order,
 
 .. math:: \Phi(\tau) = \varphi(\tau) \;\text{ almost surely for } r \le 3, \qquad
     \mathbb E\,\Phi(\tau) = \mathbb E\,\varphi(\tau) \;\text{ for } r = 4.
 
-The random variables of both families are iterated Ito integrals of one Brownian motion, so that the first
-line compares the coefficients of I_1, I_11, I_10 and I_111. For diagonal noise the conditions are the same:
-what several Brownian motions add is of strong order 2 with mean zero.
+The random variables of both families are iterated Ito integrals of one Brownian motion. The first line
+therefore compares the coefficients of I_1, I_11, I_10 and I_111. For diagonal noise the conditions are the
+same, because the terms of several Brownian motions have strong order 2 and mean zero.
 
 Sources: Debrabant & Kvaerno (2008), SIAM J. Numer. Anal. 47, 181-203, theorem 2.7; Roessler (2010),
 Runge-Kutta methods for the strong approximation of solutions of stochastic differential equations, SIAM J.
@@ -43,7 +43,7 @@ def _integral(*word: int) -> Words:
 
 
 class Sri:
-    """Stages (0) meet the drift, stages (1) the diffusion: Roessler (2010), equation (6.1)."""
+    """The drift at stages (0), the diffusion at stages (1): Roessler (2010), equation (6.1)."""
 
     def step(self, colour: int) -> Sequence[Slot]:
         """Weights of the step: I_1, I_11, I_10 and I_111 for every Brownian motion."""
@@ -54,7 +54,7 @@ class Sri:
         return [Slot(f"beta{i}", k, noise) for i, noise in enumerate(integrals, start=1)]
 
     def stage(self, kind: Any, colour: int) -> Sequence[Slot]:
-        """Noise enters a stage (0) as I_10, and a stage (1) of its own colour, with no random factor."""
+        """Noise has the factor I_10 in stages (0), and no random factor in stages (1) of its own colour."""
         if kind == 0:
             return [Slot("B0", colour, _integral(colour, 0)) if colour else Slot("A0", 0, _ONE)]
         if colour == 0:
@@ -63,7 +63,7 @@ class Sri:
 
 
 class Sra(Sri):
-    """Additive noise: the diffusion sees the time alone, at the nodes c1: Roessler (2010), equation (5.1)."""
+    """Additive noise, with the diffusion at the nodes c1: Roessler (2010), equation (5.1)."""
 
     def step(self, colour: int) -> Sequence[Slot]:
         """Weights of the step: I_1 and I_10 for every Brownian motion."""
@@ -72,7 +72,7 @@ class Sra(Sri):
         return [Slot("beta1", colour, _integral(colour)), Slot("beta2", colour, _integral(colour, 0))]
 
     def stage(self, kind: Any, colour: int) -> Sequence[Slot]:
-        """Time is the only thing that a stage of the diffusion sees."""
+        """The diffusion depends on time only."""
         if kind == 0:
             return super().stage(kind, colour)
         return [Slot("c1", "time", _ONE)] if colour == 0 else []
@@ -100,9 +100,8 @@ def sri_conditions(coefficients: Coefficients) -> list[tuple[str, Any]]:
     list of (str, number)
         Condition and residual. The method has strong order 3/2 if and only if all residuals are zero.
 
-    Notes
-    -----
-    Times are those of the state: ``c0 = A0 e`` and ``c1 = A1 e``. Derived on the first call, in about 2 ms.
+    Notes ----- The times of the stages are ``c0 = A0 e`` and ``c1 = A1 e``. The conditions are derived on the
+    first call, in about 2 ms.
 
     References
     ----------
@@ -182,7 +181,7 @@ def _sra() -> list[Condition]:
 
 
 def has_additive_noise(tree: Tree) -> bool:
-    """Tell whether the elementary differential is there for additive noise."""
+    """Return whether the elementary differential is nonzero for additive noise."""
     colour, children = tree
     if colour:
         return all(child == (0, ()) for child in children)
@@ -201,7 +200,7 @@ def _generate(family: Family, admissible: Callable[[Tree], bool]) -> list[Condit
 
 
 def _almost_sure(family: Family, tree: Tree) -> list[Condition]:
-    """Compare the coefficients of every iterated integral."""
+    """Return the conditions on the coefficients of each iterated integral."""
     sides: dict[Word, dict[tuple[Weight, ...], Fraction]] = {}
     for weight, noises in expand(family, tree):
         for word, factor in _reduce(product(noises)).items():
@@ -211,7 +210,7 @@ def _almost_sure(family: Family, tree: Tree) -> list[Condition]:
 
 
 def _reduce(words: Words) -> Words:
-    """Write I_0 = h = 1 and I_01 = h I_1 - I_10: the integrals that remain are linearly independent."""
+    """Replace I_0 by h = 1 and I_01 by h I_1 - I_10; the other integrals are linearly independent."""
     same: dict[Word, Words] = {word: {word: Fraction(1)} for word in ((), (1,), (1, 1), (1, 0), (1, 1, 1))}
     rules = {**same, (0,): _ONE, (0, 1): {(1,): Fraction(1), (1, 0): Fraction(-1)}}
     result: dict[Word, Fraction] = {}

@@ -1,8 +1,8 @@
 r"""Square roots as exact numbers: sums :math:`\sum_i q_i \sqrt{n_i}` of rationals times roots of integers.
 
-Roots of distinct square-free integers are linearly independent over the rationals, so that a sum is zero if
-and only if all its coefficients are: equality is decided, without SymPy and without digits. This is what a
-tableau with square roots is proven with.
+Roots of distinct square-free integers are linearly independent over the rationals. A sum is therefore zero if
+and only if all its coefficients are zero. This decides equality exactly, without SymPy. Tableaux with square
+roots are proven with these numbers.
 
 Source: Besicovitch (1940), On the linear independence of fractional powers of integers, J. London Math. Soc.
 15, 3-6.
@@ -25,7 +25,7 @@ class Surd:
     Parameters
     ----------
     terms : mapping of int to Fraction
-        From n_i to q_i. Make one with `square_root` and arithmetic.
+        The q_i by n_i. Build a number with `square_root` and arithmetic.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def _surd(value: Any) -> Surd | None:
 
 
 def square_root(radicand: int | str | Fraction) -> Surd:
-    """Return the square root of a positive rational number, exactly.
+    """Return the exact square root of a positive rational number.
 
     Parameters
     ----------

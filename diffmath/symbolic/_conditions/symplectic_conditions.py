@@ -1,10 +1,10 @@
-r"""Order conditions of splitting methods, generated from Lyndon words, in exact arithmetic.
+r"""Order conditions of splitting methods, from Lyndon words, in exact arithmetic.
 
 A splitting method composes the flows of x' = A(x) and x' = B(x). As an operator on functions, one step is the
-product :math:`e^{s_1 h X_1} e^{s_2 h X_2} \cdots` with every X one of A, B; it has order p if that agrees
-with :math:`e^{h(A+B)}` in all words of at most p letters. Both are exponentials of Lie series, so that the
-coefficients of all words follow from those of the Lyndon words (Radford's theorem): 2, 1, 2, 3, 6, 9, 18
-conditions for the orders 1, 2, 3, ..., independent of each other, as many as there are Lie brackets.
+product :math:`e^{s_1 h X_1} e^{s_2 h X_2} \cdots` with each X one of A, B. It has order p if it agrees with
+:math:`e^{h(A+B)}` in all words of at most p letters. Both are exponentials of Lie series. The coefficients of
+all words therefore follow from those of the Lyndon words (Radford's theorem). There are 2, 1, 2, 3, 6, 9, 18
+independent conditions for the orders 1, 2, 3, ..., as many as Lie brackets.
 
 Source: Hairer, Lubich & Wanner (2006), Geometric Numerical Integration, section III.5; Reutenauer (1993),
 Free Lie Algebras, sections 5.1 and 6.1.
@@ -23,7 +23,7 @@ __all__ = ["lyndon_words", "splitting_conditions", "word_coefficient"]
 
 
 def lyndon_words(length: int) -> tuple[str, ...]:
-    """Return the Lyndon words of this length in A < B: those smaller than all their rotations.
+    """Return the Lyndon words of this length in A < B, which are smaller than all their rotations.
 
     Parameters
     ----------
@@ -59,19 +59,19 @@ def lyndon_words(length: int) -> tuple[str, ...]:
 
 
 def word_coefficient(word: str, steps: Sequence[tuple[str, Any]]) -> Any:
-    r"""Return the coefficient of a word in the product of the exponentials :math:`e^{s_k X_k}`, exactly.
+    r"""Return the exact coefficient of a word in the product of the exponentials :math:`e^{s_k X_k}`.
 
     Parameters
     ----------
     word : str
         Letters A and B.
     steps : sequence of (letter, number)
-        The factors from left to right, that is in the order in which the flows are applied.
+        The factors from left to right, which is the order in which the flows are applied.
 
     Returns
     -------
     number
-        Of the kind of the numbers given: integers, `fractions.Fraction`, algebraic numbers, SymPy formulas.
+        Of the type of the given numbers: integers, `fractions.Fraction`, algebraic numbers, SymPy formulas.
 
     Examples
     --------
@@ -103,9 +103,9 @@ def splitting_conditions(steps: Sequence[tuple[str, Any]], order: int) -> list[t
     Parameters
     ----------
     steps : sequence of ("A" or "B", number)
-        The flows in the order in which they are applied, each with its share of the step.
+        The flows in the order in which they are applied, each with its fraction of the step.
     order : int
-        Conditions of the Lyndon words of at most this length.
+        Largest length of the Lyndon words.
 
     Returns
     -------
@@ -115,14 +115,14 @@ def splitting_conditions(steps: Sequence[tuple[str, Any]], order: int) -> list[t
     Raises
     ------
     TypeError
-        A share is a float, which no exact condition can hold for.
+        A fraction is a float, for which exact conditions do not hold.
     ValueError
         `order` is below 1, or a letter is neither A nor B.
 
     Notes
     -----
-    For A and B of any kind: no bracket is assumed to vanish. Methods made for a kinetic energy that is
-    quadratic (Nystrom) fail the words with BBB: they are not of this order for other problems.
+    The conditions hold for any A and B: no bracket is assumed to be zero. Methods for a quadratic kinetic
+    energy (Nystrom) fail the words with BBB, because they do not have this order for other problems.
 
     References
     ----------

@@ -1,17 +1,17 @@
-r"""The order conditions of weak stochastic Runge-Kutta methods, generated for any family and any noise.
+r"""Order conditions of weak stochastic Runge-Kutta methods, for any family and any noise.
 
-A step with bounded moments has weak order p if, for every multiset of coloured trees with order at most p +
-1/2 in all,
+A step with bounded moments has weak order p if, for every multiset of coloured trees with a total order of at
+most p + 1/2,
 
 .. math:: \mathbb E \prod_i \Phi(\tau_i) = \mathbb E \prod_i \varphi(\tau_i).
 
-With p = 2 these are 86 multisets of trees, coloured by up to five Brownian motions. Both sides are computed
-exactly. What remains, without identities and repetitions, are polynomials in the coefficients that must
-vanish: 158 for Roessler's family, whose 59 conditions imply them all, and none of the 59 can be spared.
+For p = 2 there are 86 multisets of trees, with up to five Brownian motions. Both sides are computed exactly.
+Without identities and repetitions, the conditions are polynomials in the coefficients that must be zero: 158
+for Roessler's family. His 59 conditions imply all of them, and each of the 59 is necessary.
 
-The discrete variables must have the right moments too. Were one two-point variable shared among the pairs
-(k, l) of a common k, as the printed scheme may be read, then E I_12 I_13 = h^2/4 where the exact value is 0:
-these very conditions then fail for three Brownian motions, and the order is 1. Here every pair has its own.
+The discrete variables must also have the right moments. The printed scheme can be read as if all pairs (k, l)
+with the same k shared one two-point variable. Then E I_12 I_13 = h^2/4, but the exact value is 0; the
+conditions fail for three Brownian motions, and the order is 1. Here every pair has its own variable.
 
 Source: Roessler (2006), Rooted tree analysis for order conditions of stochastic Runge-Kutta methods for the
 weak approximation of stochastic differential equations, Stoch. Anal. Appl. 24, 97-134, theorem 6.4.
@@ -72,13 +72,11 @@ def weak_conditions(coefficients: Coefficients) -> list[tuple[str, Any]]:
     list of (str, number)
         Multiset of trees with its formula, and residual. The method has weak order 2 if all are zero.
 
-    Notes
-    -----
-    In the discrete variables, :math:`\hat I_k` takes
-    :math:`\pm\sqrt{3h}` with probability 1/6 each, else 0, and
-    :math:`\hat I_{kl} = \frac12 (\hat I_k \hat I_l \mp \sqrt h\,V_{kl})`, minus for k < l, with an
-    independent two-point variable :math:`V_{kl} = V_{lk} = \pm\sqrt h` for every pair. Times are those of the
-    state. Derived on the first call, in a few tenths of a second.
+    Notes ----- The discrete variable :math:`\hat I_k` is :math:`\pm\sqrt{3h}` with probability 1/6 each, and
+    0 otherwise. The mixed one is :math:`\hat I_{kl} = \frac12 (\hat I_k \hat I_l \mp \sqrt h\,V_{kl})`, with
+    minus for k < l and an independent two-point variable :math:`V_{kl} = V_{lk} = \pm\sqrt h` for each pair.
+    The times of the stages are those of the state. The conditions are derived on the first call, in a few
+    tenths of a second.
 
     References
     ----------
@@ -124,9 +122,9 @@ def tang_xiao_conditions(coefficients: Coefficients) -> list[tuple[str, Any]]:
 
     Notes
     -----
-    :math:`\hat I_k` are three-point variables as in `weak_conditions`, :math:`\xi = \pm 1`, and
-    :math:`\hat I_{kl} = \frac12 \hat I_l (1 \mp \eta_{kl})`, minus for k < l, with an independent sign for
-    every pair; the paper has one for all pairs.
+    :math:`\hat I_k` are three-point variables as in `weak_conditions`, and :math:`\xi = \pm 1`. The mixed
+    variable is :math:`\hat I_{kl} = \frac12 \hat I_l (1 \mp \eta_{kl})`, with minus for k < l and an
+    independent sign for each pair; the paper has one sign for all pairs.
 
     References
     ----------
@@ -154,7 +152,7 @@ def _tang_xiao() -> list[Condition]:
 
 
 class Ri:
-    """Stages (0) meet the drift, (1, k) and (2, k) the diffusion b^k: Roessler (2009), equation (3.1)."""
+    """The drift at stages (0), the diffusion b^k at (1, k) and (2, k): Roessler (2009), equation (3.1)."""
 
     def step(self, colour: int) -> Sequence[Slot]:
         """Weights of the step."""
@@ -169,7 +167,7 @@ class Ri:
         ]
 
     def stage(self, kind: Any, colour: int) -> Sequence[Slot]:
-        """Stages (1, k) see their own Brownian motion, stages (2, k) all others."""
+        """Stages (1, k) depend on their own Brownian motion, stages (2, k) on all others."""
         row, k = kind or (0, 0)
         if colour == 0:
             return [Slot(f"A{row}", 0, _ONE)]
@@ -181,7 +179,7 @@ class Ri:
 
 
 class TangXiao:
-    """Stages (0) meet the drift, (1, k) the diffusion b^k: Tang & Xiao (2017), equation (3)."""
+    """The drift at stages (0), the diffusion b^k at (1, k): Tang & Xiao (2017), equation (3)."""
 
     def step(self, colour: int) -> Sequence[Slot]:
         """Weights of the step."""
@@ -192,7 +190,7 @@ class TangXiao:
         return [Slot("beta0", (1, k), _three_point(k)), Slot("beta1", (1, k), squared)]
 
     def stage(self, kind: Any, colour: int) -> Sequence[Slot]:
-        """Stages (1, k) see their own Brownian motion with the sign xi, and all others."""
+        """Stages (1, k) depend on their own Brownian motion with the sign xi, and on all others."""
         row, k = kind or (0, 0)
         if colour == 0:
             return [Slot(f"A{row}", 0, _ONE)]
@@ -222,10 +220,10 @@ def generate(
     expect: Callable[[Any], Any] | None = None,
     admissible: Callable[[Tree], bool] | None = None,
 ) -> list[Condition]:
-    """Return the conditions of weak order 2 for a family of methods, every one once.
+    """Return the conditions of weak order 2 for a family of methods, without repetitions.
 
-    `expect` takes the factors of a product of random variables to its expectation; by default they are
-    polynomials in discrete variables. Trees whose elementary differential vanishes are not `admissible`.
+    `expect` maps the factors of a product of random variables to its expectation; by default they are
+    polynomials in discrete variables. Trees whose elementary differential is zero are not `admissible`.
     """
     found: dict[Any, Condition] = {}
     terms_of = cache(lambda tree: list(expand(family, tree)))

@@ -1,4 +1,4 @@
-"""Exact building blocks: numbers without floats, real derivatives, proofs that something is zero."""
+"""Exact parts: numbers without floats, derivatives in real variables, proofs of zero."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["differentiate", "exact", "is_zero", "real_symbols"]
 
 
 def exact(value: Any, name: str) -> sympy.Expr:
-    """Return a formula whose floats are read as the shortest decimals that mean them: 0.7 is 7/10.
+    """Return a formula with its floats replaced by their shortest decimals: 0.7 is 7/10.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def exact(value: Any, name: str) -> sympy.Expr:
 
 
 def _decimal(number: sympy.Float) -> sympy.Rational:
-    """The shortest decimal that is this number: repr for the floats of Python, of which str drops digits."""
+    """Return the shortest decimal of a number: repr for a Python float, because str drops digits."""
     as_float = float(number)
     if number == sympy.Float(as_float, precision=number._prec) and math.isfinite(as_float):
         return sympy.Rational(repr(as_float))
@@ -47,7 +47,7 @@ def _decimal(number: sympy.Float) -> sympy.Rational:
 
 
 def real_symbols(state: Sequence[sympy.Symbol], time: sympy.Symbol) -> dict[sympy.Symbol, sympy.Symbol]:
-    """Return stand-ins that SymPy knows to be real: |x| has the derivative sign(x) only then."""
+    """Return variables that SymPy knows to be real, for which |x| has the derivative sign(x)."""
     return {symbol: sympy.Dummy(symbol.name, real=True) for symbol in (*state, time)}
 
 
@@ -59,7 +59,7 @@ def differentiate(expression: sympy.Expr, symbol: sympy.Symbol, reals: Sequence[
 
 
 def is_zero(expression: sympy.Expr) -> bool:
-    """Whether an expression is proven to vanish identically."""
+    """Return whether an expression is proven to be identically zero."""
     if expression == 0 or sympy.expand(expression) == 0:
         return True
     return bool(bounded(expression.equals, 0)) or bool(simplified(expression) == 0)

@@ -1,4 +1,4 @@
-"""SymPy's searches under a time limit: limits, integrals and simplifications may never end."""
+"""A time limit for SymPy's limits, integrals and simplifications, which may not terminate."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SECONDS = (
 
 
 class _OutOfTimeError(BaseException):
-    """Not an Exception: SymPy catches many of those on its way."""
+    """Not an Exception, because SymPy catches many of those."""
 
 
 def bounded(search: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
     """Call a function of SymPy, and refuse its formula if it takes more than `SECONDS` of CPU time.
 
-    A second thread waits, and raises an exception in this one when the time is over. This costs nothing while
-    SymPy computes, and it works in every thread and on every system, unlike signals.
+    A second thread waits, and raises an exception in this one when the time is over. This does not slow SymPy
+    down and, unlike signals, works in every thread and on every system.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def simplified(expression: Any) -> Any:
 
 
 class _Limit:
-    """A time limit of one thread: `watch` runs in another, `end` in the one that is watched."""
+    """A time limit for one thread: `watch` runs in a second thread, `end` in the first."""
 
     def __init__(self, thread: int, seconds: float) -> None:
         self._thread, self._seconds = thread, seconds
@@ -74,7 +74,7 @@ class _Limit:
         self._start = self._clock()
 
     def watch(self) -> None:
-        """Wait for the end, and raise in the watched thread when its time is over."""
+        """Wait for the end, or raise in the watched thread when its time is over."""
         rest = self._seconds
         while not self._ended.wait(max(rest, 0.01)):
             with self._lock:
@@ -85,14 +85,14 @@ class _Limit:
                     rest = self._seconds  # again, should SymPy have caught it
 
     def end(self) -> None:
-        """Let nothing be raised any more; what was raised before arrives here, at the latest."""
+        """Stop the limit; an exception that was raised before arrives here at the latest."""
         # Nothing is ever taken back: CPython 3.11 would look for it at every call from then on, and never
         # come past the first line of a function that is traced.
         with self._lock:
             self._ended.set()
 
     def _clock(self) -> float:
-        """Return the CPU time of the watched thread, or the time of day where the system keeps none."""
+        """Return the CPU time of the watched thread, or the wall time if the system does not provide it."""
         if hasattr(time, "pthread_getcpuclockid"):
             return time.clock_gettime(time.pthread_getcpuclockid(self._thread))
         return time.monotonic()

@@ -1,4 +1,4 @@
-"""SymPy expressions to array programs: the formula is walked once, each sub-expression computed once."""
+"""SymPy expressions to array programs; each sub-expression is computed once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["lower"]
 
 
 def lower(expressions: Any, state: Sequence[sympy.Symbol], time: sympy.Symbol) -> ArrayFunction:
-    """Turn formulas in the state and time into one callable ``function(t, x)`` on arrays.
+    """Turn formulas in state and time into one callable ``function(t, x)`` on arrays.
 
     Parameters
     ----------
     expressions : Expr, sequence of Expr, or Matrix
-        The formulas. The result has shape (batch,), (batch, k) or (batch, k, m) for them.
+        The formulas. The result has shape (batch,), (batch, k) or (batch, k, m).
     state : sequence of Symbol
-        Variables of the columns of `x`; they stand for real numbers.
+        Variables of the columns of `x`. They are real.
     time : Symbol
         The variable of `t`.
 
@@ -33,14 +33,14 @@ def lower(expressions: Any, state: Sequence[sympy.Symbol], time: sympy.Symbol) -
     Raises
     ------
     TypeError
-        A function that has no array form; it is named. A state that is no sequence of symbols.
+        A function without an array form, or a state that is not a sequence of symbols.
     ValueError
-        No formula; a symbol that is neither state nor time, or a number that is not real and finite.
+        No formula, a symbol that is neither state nor time, or a number that is not real and finite.
 
     Notes
     -----
-    Integer powers are repeated products, half-integer ones use the square root; each common sub-expression
-    is computed once. A `Piecewise` without a last case is NaN outside its cases.
+    Integer powers are repeated products, and half-integer powers use the square root. A common
+    sub-expression is computed once. A `Piecewise` without a last case is NaN outside its cases.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def lower(expressions: Any, state: Sequence[sympy.Symbol], time: sympy.Symbol) -
 def _real_variables(
     formulas: Sequence[sympy.Expr], variables: Sequence[sympy.Symbol]
 ) -> dict[sympy.Symbol, sympy.Symbol]:
-    """Real stand-ins of the same names, and the refusal of any other symbol."""
+    """Return real variables of the same names; refuse any other symbol."""
     unknown = sorted(map(str, sympy.Tuple(*formulas).free_symbols - set(variables)))
     if unknown:
         raise ValueError(
@@ -114,7 +114,7 @@ _REWRITTEN = (sympy.Heaviside, sympy.ITE, sympy.Xor, sympy.sec, sympy.csc, sympy
 
 
 class _Builder:
-    """Writes instructions for expressions, one register per distinct sub-expression."""
+    """Writer of instructions for expressions, with one register per distinct sub-expression."""
 
     def __init__(self, variables: Sequence[sympy.Symbol]) -> None:
         self.instructions: list[Instruction] = []
@@ -123,14 +123,14 @@ class _Builder:
         self._emitted: dict[Instruction, int] = {}
 
     def program(self, expressions: Sequence[sympy.Expr]) -> tuple[int, ...]:
-        """Write the instructions for all `expressions` and return where their values will be."""
+        """Write the instructions for all `expressions` and return the registers of their values."""
         shared, reduced = sympy.cse(expressions, symbols=sympy.numbered_symbols("c", cls=sympy.Dummy))
         for symbol, expression in shared:
             self._known[symbol] = self.operand(expression)
         return tuple(self.operand(expression) for expression in reduced)
 
     def operand(self, expression: Any) -> int:
-        """Return the register of an expression, writing instructions as needed."""
+        """Return the register of an expression; write the missing instructions."""
         if expression not in self._known:
             self._known[expression] = (
                 self.emit("literal", _literal(expression))
@@ -140,7 +140,7 @@ class _Builder:
         return self._known[expression]
 
     def emit(self, operation: str, *operands: Any) -> int:
-        """Write one instruction, or find the register that already holds its value."""
+        """Write an instruction and return its register, or the register that has its value."""
         instruction = (operation, operands)
         if instruction not in self._emitted:
             self.instructions.append(instruction)
@@ -226,7 +226,7 @@ class _Builder:
         return self.emit("multiply", square, base) if exponent % 2 else square
 
     def cases(self, expression: Any) -> int:
-        """The first case whose condition holds, chosen from the last backwards."""
+        """Select the first case whose condition holds, from the last case to the first."""
         result = self.emit("literal", float("nan"))
         for value, condition in reversed(expression.args):
             chosen = self.operand(value)

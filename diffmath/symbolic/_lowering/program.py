@@ -1,7 +1,7 @@
 """Array programs: a formula as a list of instructions that runs on any array library.
 
-An instruction is an operation and its operands. No source text is generated and nothing is evaluated as
-text, so a program pickles to a worker process. `diffmath.symbolic.lower` writes them.
+An instruction is an operation and its operands. There is no generated source text, so a program can be
+pickled and sent to a worker process. `diffmath.symbolic.lower` writes programs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Instruction: TypeAlias = tuple[str, tuple[Any, ...]]
 
 @dataclass(frozen=True, repr=False)
 class ArrayFunction:
-    """A formula as a callable ``function(t, x)`` on arrays of any library; made by `lower`.
+    """A formula as a callable ``function(t, x)`` on arrays of any library, from `lower`.
 
     Parameters
     ----------
@@ -38,14 +38,14 @@ class ArrayFunction:
     instructions : tuple of (str, tuple)
         Operations with the registers of their operands; ``("literal", (value,))`` is a number.
     outputs : tuple of int
-        Registers that make up the result, flattened.
+        Registers of the result, flattened.
     formula : str
-        The formula, for people.
+        The formula as text, for messages.
 
     Notes
     -----
-    The result is non-finite where the formula is, without a warning: the solvers report it. Parts that depend
-    on time alone are computed once, as float64 numbers, when `t` is a number.
+    The result is not finite where the formula is not, without a warning; the solvers report it. If `t` is a
+    number, parts that depend on time only are computed once, as float64 numbers.
 
     Examples
     --------
@@ -104,7 +104,7 @@ class ArrayFunction:
 
 
 def _time_column(t: Time, x: Array) -> Any:
-    """Return a number as it is, and times per row, (batch, 1), as a column (batch,) in the dtype of `x`."""
+    """Return a number unchanged, and times per row (batch, 1) as a column (batch,) in the dtype of `x`."""
     if isinstance(t, Real) or (compat.is_numpy_array(t) and t.ndim == 0):
         return float(t)
     per_row = (*x.shape[:-1], 1)
@@ -139,7 +139,7 @@ _NUMPY: dict[str, Callable[..., Any]] = {
 
 
 def _apply(operation: str, values: list[Any], x: Array, xp: Any) -> Any:
-    """Carry out one instruction; numbers meet arrays as Python numbers, so that float32 stays float32."""
+    """Execute one instruction; numbers are Python numbers, so that float32 arrays stay float32."""
     if all(isinstance(value, float | bool) for value in values):
         return _NUMPY[operation](*map(_float64, values)).item()
     if operation in _OPERATORS:

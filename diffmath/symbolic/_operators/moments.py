@@ -1,4 +1,4 @@
-r"""Moment equations: how the expectations of monomials of a diffusion move, where they close."""
+r"""Moment equations: linear equations for the expectations of monomials of a diffusion, if they close."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["moment_equations"]
 
 
 def moment_equations(sde: SDE, order: int = 2) -> tuple[tuple[tuple[int, ...], ...], sympy.Matrix]:
-    r"""Return the linear equations that all moments up to an order obey.
+    r"""Return the linear equations of all moments up to an order.
 
     .. math:: \frac{d}{dt} \mathrm E[X^\alpha] = \mathrm E[(L x^\alpha)(X)]
               = \sum_\beta M_{\alpha\beta}\, \mathrm E[X^\beta], \qquad |\alpha|, |\beta| \le p
@@ -25,29 +25,30 @@ def moment_equations(sde: SDE, order: int = 2) -> tuple[tuple[tuple[int, ...], .
     Parameters
     ----------
     sde : SDE
-        A Stratonovich equation is converted first. Parameters and the time may stay symbols.
+        A Stratonovich equation is converted first. Parameters and the time may be symbols.
     order : int
         p, at least 1.
 
     Returns
     -------
     exponents : tuple of tuples of int
-        The :math:`\alpha`, by degree; the first is zero, whose moment is 1.
+        The :math:`\alpha`, by degree. The first is zero; its moment is 1.
     matrix : sympy.Matrix, shape (len(exponents), len(exponents))
         M, with a first row of zeros.
 
     Raises
     ------
     TypeError
-        `sde` is no symbolic.SDE, or `order` no int.
+        `sde` is not a symbolic.SDE, or `order` is not an integer.
     ValueError
-        An order below 1, or moments that do not close: L takes a monomial to higher degrees, or out of the
-        polynomials.
+        An order below 1, or moments that do not close: L maps a monomial to higher degrees, or to a function
+        that is not a polynomial.
 
     Notes
     -----
-    They close for all orders if the drift is affine and :math:`g g^\top` quadratic at most: linear SDEs, but
-    also square-root (Cox-Ingersoll-Ross) and Jacobi processes. Numbers over time: `sde.moments`.
+    The equations close for all orders if the drift is affine and :math:`g g^\top` is at most quadratic. This
+    includes linear SDEs, square-root (Cox-Ingersoll-Ross) and Jacobi processes. `sde.moments` solves the
+    equations numerically.
 
     References
     ----------

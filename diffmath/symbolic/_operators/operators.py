@@ -24,7 +24,7 @@ def generator(sde: SDE, phi: sympy.Expr) -> sympy.Expr:
     sde : SDE
         A Stratonovich equation is converted first.
     phi : Expr
-        The function; for one without the time the first term vanishes.
+        The function. If it does not depend on time, the first term is zero.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def generator(sde: SDE, phi: sympy.Expr) -> sympy.Expr:
     Raises
     ------
     TypeError
-        `sde` is no symbolic.SDE, or `phi` no formula.
+        `sde` is not a symbolic.SDE, or `phi` is not a formula.
 
     References
     ----------
@@ -74,12 +74,12 @@ def fokker_planck_operator(sde: SDE, density: sympy.Expr | None = None) -> sympy
     Returns
     -------
     Expr
-        :math:`L^* p`, the right-hand side of :math:`\partial_t p = L^* p`, derivatives carried out.
+        :math:`L^* p`, the right-hand side of :math:`\partial_t p = L^* p`, with the derivatives evaluated.
 
     Raises
     ------
     TypeError
-        `sde` is no symbolic.SDE, or `density` no formula.
+        `sde` is not a symbolic.SDE, or `density` is not a formula.
 
     References
     ----------
@@ -110,7 +110,7 @@ def _ito(sde: Any) -> SDE:
 
 
 def _covariance(sde: SDE) -> Iterator[tuple[int, int, sympy.Expr]]:
-    """Entries (i, j, (g g^T)_ij) that do not vanish."""
+    """Return the nonzero entries (i, j, (g g^T)_ij)."""
     for i, row in enumerate(sde.diffusion):
         for j, other in enumerate(sde.diffusion):
             entry = sympy.Add(*(g * h for g, h in zip(row, other, strict=True)))

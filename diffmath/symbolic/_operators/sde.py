@@ -1,4 +1,4 @@
-"""A stochastic differential equation as formulas: its structure, its two calculi, its array form."""
+"""A stochastic differential equation as formulas: its noise structure, calculi and array form."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ class SDE:
     Parameters
     ----------
     state : sequence of Symbol, length dim
-        State variables; they stand for real numbers whatever their assumptions.
+        State variables. They are taken as real, whatever their assumptions.
     time : Symbol
         The time.
     drift : sequence of expressions, length dim
-        f. Numbers are exact: a float is read as the decimal it prints, 0.7 as 7/10.
+        f. Numbers are exact: a float means its shortest decimal, 0.7 is 7/10.
     diffusion : nested sequence of expressions, shape (dim, noise_dim)
-        g; column l meets the l-th Brownian motion.
+        g. Column l belongs to the l-th Brownian motion.
     calculus : {"ito", "stratonovich"}
-        How the integral against dW is meant.
+        Definition of the integral with respect to dW.
 
     Raises
     ------
     TypeError
         A state or time that is not a Symbol; an entry that is not a formula (text is not evaluated).
     ValueError
-        Wrong shapes, repeated symbols, an unknown calculus, or a symbol that has the name of a state or of
-        the time but other assumptions, which SymPy would treat as another variable.
+        Wrong shapes, repeated symbols, an unknown calculus, or a symbol with the name of a state or of the
+        time but other assumptions, which SymPy treats as a different variable.
 
     Notes
     -----
-    Other symbols are parameters: every derivation keeps them, `lower` asks for their numbers (`subs`).
+    Other symbols are parameters. All derivations keep them; `lower` needs numbers for them (`subs`).
 
     References
     ----------
@@ -114,7 +114,7 @@ class SDE:
         return tuple(sorted(free - {*self.state, self.time}, key=str))
 
     def subs(self, values: Mapping[sympy.Symbol, Any]) -> SDE:
-        """Return the equation with numbers or formulas in the place of parameters.
+        """Return the equation with numbers or formulas instead of parameters.
 
         Examples
         --------
@@ -138,16 +138,16 @@ class SDE:
         )
 
     def derivative(self, formula: sympy.Expr, k: int) -> sympy.Expr:
-        """Differentiate a formula with respect to state k, all states being real: Abs(x) gives sign(x)."""
+        """Differentiate a formula with respect to state k. All states are real: Abs(x) gives sign(x)."""
         return differentiate(formula, self.state[k], self.state)
 
     @property
     def noise(self) -> Noise:
-        """What a solver may rely on, proven, in the words of `diffmath.sde.SDE`.
+        """The proven noise structure, as in `diffmath.sde.SDE`.
 
-        The first that holds: `additive` (a matrix of any shape, free of the state), `diagonal` (square,
-        diagonal, entry i depends on x_i only), `scalar` (one column), `commutative` (see `is_commutative`),
-        `general`.
+        The first that holds of `additive` (a matrix of any shape that does not depend on the state),
+        `diagonal` (square and diagonal, entry i depends on x_i only), `scalar` (one column), `commutative`
+        (see `is_commutative`) and `general`.
         """
         if all(
             is_zero(self.derivative(g, k)) for row in self.diffusion for g in row for k in range(self.dim)
@@ -164,11 +164,11 @@ class SDE:
 
     @property
     def is_commutative(self) -> bool:
-        r"""Whether the noise vector fields commute, so that no Levy area is needed for strong order 1.
+        r"""Whether the noise vector fields commute, so that strong order 1 needs no Levy areas.
 
         .. math:: \sum_l g_{lj}\,\partial_l g_{ik} = \sum_l g_{lk}\,\partial_l g_{ij} \quad\forall\, i, j, k
 
-        Proven, never guessed: False if SymPy finds no proof ([1]_, section 10.3).
+        False if SymPy finds no proof ([1]_, section 10.3).
         """
         for j, k in combinations(range(self.noise_dim), 2):
             for row in self.diffusion:
@@ -203,25 +203,25 @@ class SDE:
         Returns
         -------
         diffmath.sde.SDE
-            ``drift(t, x)``, ``diffusion(t, x)`` and ``drift_jacobian(t, x)``, shape (batch, dim, dim);
-            and ``diffusion_derivative(t, x)``: dg_i/dx_i, (batch, dim), of elementwise noise, otherwise
-            dg/dx_k for every k on a last axis; left out for an additive matrix. The diffusion has shape
-            (batch, dim) for diagonal and scalar noise and for additive noise of a
-            diagonal matrix, which is elementwise too; otherwise (batch, dim, noise_dim).
+            ``drift(t, x)``, ``diffusion(t, x)``, ``drift_jacobian(t, x)`` of shape (batch, dim, dim), and
+            ``diffusion_derivative(t, x)``. The diffusion has shape (batch, dim) for elementwise noise, which
+            is diagonal noise, scalar noise, and additive noise with a diagonal matrix. Otherwise it has shape
+            (batch, dim, noise_dim). Its derivative is dg_i/dx_i, (batch, dim), for elementwise noise.
+            Otherwise it is dg/dx_k with k on a last axis, and it is omitted for an additive matrix.
 
         Raises
         ------
         TypeError
-            A function that has no array form; it is named.
+            A function without an array form.
         ValueError
-            Parameters without a number; they are named.
+            Parameters without numbers.
 
         Notes
         -----
-        The derivatives of |x|, sign, Min, Max, Piecewise and step functions are those almost everywhere: no
-        delta functions, and at a kink a value of one side or the mean of both. Where an outer derivative is
-        infinite the chain rule gives nan, for sqrt(Max(x, 0)) at all x < 0: write a Piecewise, whose cases
-        are differentiated apart.
+        The derivatives of |x|, sign, Min, Max, Piecewise and step functions hold almost everywhere. They have
+        no delta functions; at a kink they have the value of one side or the mean of both. If an outer
+        derivative is infinite, the chain rule gives nan, as for sqrt(Max(x, 0)) at all x < 0. A Piecewise
+        avoids this, because its cases are differentiated separately.
 
         Examples
         --------
@@ -253,7 +253,7 @@ class SDE:
         )
 
     def _slope(self, formula: sympy.Expr, k: int) -> sympy.Expr:
-        """The derivative almost everywhere: a jump's delta function vanishes outside the jump."""
+        """Return the derivative almost everywhere, without the delta functions of jumps."""
         return self.derivative(formula, k).replace(sympy.DiracDelta, lambda *_: sympy.S.Zero)
 
     def _along(self, j: int, formula: sympy.Expr) -> sympy.Expr:

@@ -1,4 +1,4 @@
-"""What `symbolic.SDE` is given, checked and made exact, or refused by name."""
+"""Checks of the arguments of `symbolic.SDE`, which become exact formulas."""
 
 from __future__ import annotations
 
