@@ -1,14 +1,13 @@
 """Ordinary differential equations for batches of states on any array library.
 
-Methods are data that proves itself: a `Tableau` of exact fractions cannot be built unless it satisfies
-every order condition it claims. `solve` takes fixed steps, or adapts the step of every row of the batch on
-its own, so that no row changes another. Explicit methods: `euler`, `midpoint`, `heun`, `ralston`, `bosh3`,
-`rk4`, `dopri5`, `tsit5`, `vern7` and `dop853`. Implicit ones for stiff problems: `implicit_euler`,
-`trapezoid`, `sdirk2`, `kvaerno3`, `kvaerno5` and `radau5`; without an iteration, `rosenbrock23` and
-`rodas5p`; for a stiff and another part, `kencarp3` and `kencarp4`. Exponential ones for a stiff linear part:
-`etd1`, `etdrk2`, `etdrk3`, `etdrk4`, `krogstad` and `hochbruck_ostermann`. Linear systems: `exact`,
-`expm_multiply`. A method of your own is any object with ``step(f, t, x, dt)`` and `order`. `steps` hands
-over the loop.
+A `Tableau` consists of exact fractions and cannot be built unless it satisfies every order condition that it
+claims. `solve` takes fixed steps, or adapts the step size of every row of the batch separately, so that rows
+do not affect each other. Explicit methods: `euler`, `midpoint`, `heun`, `ralston`, `bosh3`, `rk4`, `dopri5`,
+`tsit5`, `vern7` and `dop853`. Implicit methods for stiff problems: `implicit_euler`, `trapezoid`, `sdirk2`,
+`kvaerno3`, `kvaerno5` and `radau5`; without an iteration, `rosenbrock23` and `rodas5p`; for a stiff and
+another part, `kencarp3` and `kencarp4`. Exponential methods for a stiff linear part: `etd1`, `etdrk2`,
+`etdrk3`, `etdrk4`, `krogstad` and `hochbruck_ostermann`. Linear systems: `exact`, `expm_multiply`. Any object
+with ``step(f, t, x, dt)`` and `order` can be a method. `steps` iterates over single steps.
 """
 
 from diffmath._core.lazy import lazy_attributes
@@ -39,7 +38,7 @@ __all__ = [
     "yoshida4", "yoshida6",
 ]  # fmt: skip
 
-# Proving hundreds of order conditions takes a tenth of a second: on first use.
+# Proving hundreds of order conditions takes a tenth of a second, so methods are loaded on first use.
 _LAZY = {
     "._exponential.linear": ("LinearExact", "exact"),
     "._exponential.action": ("expm_multiply",),

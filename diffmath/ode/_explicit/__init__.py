@@ -1,4 +1,4 @@
-"""Explicit Runge-Kutta methods, and what all methods share: the interface, one step, names.
+"""Explicit Runge-Kutta methods, and the common parts of all methods: interface, single step, names.
 
 Belongs here: explicit families with their coefficients. May import: `_tableaux`, `_stepping`.
 """

@@ -41,12 +41,12 @@ class ExplicitRungeKutta(ContinuousMethod):
     tableau : Tableau
         Proven coefficients.
     extension : ContinuousExtension, optional
-        The solution inside a step, proven likewise.
+        The solution inside a step, with a proven order.
 
     Notes
     -----
     A step is a pure function of arrays of any library: nothing is stored between steps. Order of accuracy
-    ``tableau.order``; cost ``nfe(1)`` evaluations a step.
+    ``tableau.order``; cost ``nfe(1)`` evaluations per step.
 
     References
     ----------
@@ -88,19 +88,19 @@ class ExplicitRungeKutta(ContinuousMethod):
         f : callable
             ``f(t, x)`` -> array like `x`.
         state : SlopeState
-            ``f(t, x)`` where it is known already.
+            ``f(t, x)`` if it is already known.
         t, dt : float
             Time and step, negative to go backwards; or arrays, one per row, that broadcast against `x`.
         x : array, shape (batch, \*state)
             State at `t`; not modified.
         estimate : bool
-            Whether the error is wanted: a plain step needs no stage for it, and keeps no slopes for the state
-            inside it, for they are as large as the state, each.
+            Whether to estimate the error. Without it, a step evaluates no stage for the estimate, and does
+            not keep the slopes for the state inside the step, each of which is as large as the state.
 
         Returns
         -------
         Trial
-            With the slope at the new state where the tableau has it for free (FSAL). ``dense()`` costs one
+            With the slope at the new state if the tableau has it at no cost (FSAL). ``dense()`` costs one
             evaluation for each stage that only the extension needs.
 
         Raises
@@ -123,7 +123,7 @@ class ExplicitRungeKutta(ContinuousMethod):
         return Trial(x_new, error, known, dense)
 
     def inside(self, f: Drift, t: Time, x: Array, dt: Time, slopes: list[Array] | None) -> StageSum:
-        r"""Return the state inside a step, by the slopes of all stages; None makes them anew.
+        r"""Return the state inside a step from the slopes of all stages; None computes them again.
 
         .. math:: x(t + \theta h) = x_n + h \sum_i \Bigl(\sum_k w_{ik} \theta^k\Bigr) k_i
         """
@@ -159,7 +159,7 @@ class ExplicitRungeKutta(ContinuousMethod):
     # Fractions become floats once, each correctly rounded.
     @cached_property
     def _rows(self) -> tuple[_Row, ...]:
-        """Node and weights of every stage but the first."""
+        """Node and weights of every stage except the first."""
         tableau = self.tableau
         return tuple(
             (float(c), _sparse(row)) for c, row in zip((tableau.c or ())[1:], tableau.a[1:], strict=True)
@@ -183,10 +183,9 @@ class ExplicitRungeKutta(ContinuousMethod):
 
 
 def steadied(error: Array, low: Array) -> Array:
-    """Return the first of two estimates, divided where the second, of lower order, is the larger.
+    """Return the first of two estimates, reduced where the second, of lower order, is larger.
 
-    Hairer, Norsett & Wanner (1993), section II.10, who do so with the norms; component by component, the
-    estimate needs no tolerance.
+    Hairer, Norsett & Wanner (1993), section II.10, use norms; component by component, no tolerance is needed.
     """
     xp = array_namespace(error)
     size, other = xp.abs(error), 0.1 * xp.abs(low)
@@ -196,14 +195,14 @@ def steadied(error: Array, low: Array) -> Array:
 
 
 def _sparse(row: Iterable[Any]) -> _Weights:
-    """Return the weights that are not zero, each with its index: the others cost nothing."""
+    """Return the nonzero weights, each with its index, so that zero weights cost nothing."""
     return tuple((i, weight) for i, weight in enumerate(map(float, row)) if weight != 0.0)
 
 
 def _increment(dt: Time, weights: _Weights, slopes: list[Array]) -> Array:
     """Weighted sum of the slopes, times dt.
 
-    The step goes into the weights first: it is the smaller product, and large slopes do not overflow.
+    The weights are multiplied by the step first: the product is smaller, so large slopes do not overflow.
     """
     if not weights:
         return 0.0 * slopes[0]

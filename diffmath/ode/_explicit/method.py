@@ -1,4 +1,4 @@
-"""What a method is, for the solver: protocols that any object of the user's can satisfy, and the adapter."""
+"""The interface of a method for the solver: protocols that any object can satisfy, and an adapter."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ __all__ = ["AdaptiveMethod", "Attempting", "Method", "attempting", "check_state"
 class Method(Protocol):
     """A one-step method: `step` is a pure function, `order` its order of accuracy.
 
-    Any object that has both will do for `diffmath.ode.solve`.
+    Any object that has both can be used with `diffmath.ode.solve`.
 
     Notes
     -----
-    A method that carries something from step to step, or knows the state inside a step, has two more:
+    A method that carries data from step to step, or has dense output, has two more methods:
 
     ``init(f, t, x)``
-        Return the state of the method where a solve begins. A state is None, an array with one entry per
-        row, or a flat dataclass of such arrays, numbers, and None for what is not known. The solver selects
-        its rows where only some rows of the batch have moved; it can be pickled, and nothing else is kept
+        Return the state of the method at the start of a solve. A state is None, an array with one entry per
+        row, or a flat dataclass of such arrays, numbers, and None for unknown values. The solver selects rows
+        of it if only some rows of the batch were accepted. It can be pickled, and nothing else is kept
         between steps.
     ``attempt(f, state, t, x, dt, *, estimate=True)``
-        Try a step, and return an `ode.Trial`: the new state of the equation, the estimate of its error
-        (with ``estimate=False`` it is not needed), the new state of the method, and ``dense()``, the state
-        inside the step. `solve` then calls it instead of `step`.
+        Try a step, and return an `ode.Trial`: the new state of the equation, its error estimate (not needed
+        with ``estimate=False``), the new state of the method, and ``dense()``, the state inside the step.
+        `solve` then calls it instead of `step`.
 
-    An attribute `slope` of the state, f at the state of the equation, saves evaluations where the solver
-    needs slopes itself.
+    If the state has an attribute `slope`, f at the current state of the equation, it saves evaluations where
+    the solver needs slopes.
 
     Examples
     --------
@@ -48,7 +48,7 @@ class Method(Protocol):
     >>> ode.solve(lambda t, x: -x, np.ones((1, 1)), [0, 1], method=Midpoint(), substeps=100).x[-1].round(4)
     array([[0.3679]])
 
-    With dense output of its own, a parabola:
+    With its own dense output, a parabola:
 
     >>> class DenseMidpoint(Midpoint):
     ...     dense_order = 2
@@ -84,7 +84,8 @@ class Method(Protocol):
 class AdaptiveMethod(Method, Protocol):
     """A one-step method that estimates its error, of order ``embedded_order + 1`` in the step.
 
-    With `init` and ``attempt`` (see `ode.Method`) it needs no `step_with_error`: its trials carry the error.
+    With `init` and ``attempt`` (see `ode.Method`) it needs no `step_with_error`: its trials contain the
+    error.
 
     Examples
     --------
@@ -93,7 +94,7 @@ class AdaptiveMethod(Method, Protocol):
     >>> isinstance(ode.dopri5, ode.AdaptiveMethod), ode.dopri5.embedded_order, ode.heun.embedded_order
     (True, 4, None)
 
-    A method of one's own that hands the last slope of a step to the next:
+    A user-defined method that passes the last slope of a step to the next:
 
     >>> from dataclasses import dataclass
     >>> @dataclass
@@ -127,17 +128,17 @@ class AdaptiveMethod(Method, Protocol):
     ) -> tuple[Array, Array, Any]:
         """Return the new state, the error estimate, and the slope at the new state (None if not known).
 
-        `t` and `dt` are floats, or one per row and shaped to broadcast against `x`; `slope` is ``f(t, x)``
-        where the solver knows it already.
+        `t` and `dt` are floats, or arrays with one entry per row that broadcast against `x`; `slope` is
+        ``f(t, x)`` if the solver already knows it.
         """
         ...
 
 
 class Attempting(Protocol):
-    """What the solver calls: pure functions of an explicit state; see the notes of `Method`."""
+    """The interface that the solver calls: pure functions of an explicit state; see the notes of `Method`."""
 
     def init(self, f: Drift, t: Time, x: Array) -> Any:
-        """Return the state of the method where a solve begins."""
+        """Return the state of the method at the start of a solve."""
         ...
 
     def attempt(self, f: Drift, state: Any, t: Time, x: Array, dt: Time, *, estimate: bool = True) -> Trial:
@@ -146,7 +147,7 @@ class Attempting(Protocol):
 
 
 def attempting(method: Any) -> Attempting:
-    """Return a method of the user's as the solver calls it: results checked, a plain step as an attempt."""
+    """Return a user's method with the solver's interface: results checked, a plain step as an attempt."""
     if callable(getattr(method, "attempt", None)):
         return _Checked(method)
     return _Plain(method)
@@ -178,7 +179,7 @@ class _Plain:
 
 
 class _Checked:
-    """An object with an `attempt` of the user's."""
+    """An object with a user-defined `attempt`."""
 
     def __init__(self, method: Any) -> None:
         self._method = method
@@ -203,7 +204,7 @@ class _Checked:
 
 
 def check_state(role: str, result: Any, x: Array) -> Array:
-    """Refuse what a method returned unless it is an array of the shape and dtype of the state `x`."""
+    """Refuse the result of a method unless it is an array of the shape and dtype of the state `x`."""
     if type(result) is type(x) and result.shape == x.shape and result.dtype == x.dtype:
         return result
     check_result(role, result, x)

@@ -1,4 +1,4 @@
-"""What a solve takes as its method: an object with a step, a tableau, or a name of this package."""
+"""The method argument of a solve: an object with a step, a tableau, or a name of this package."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FOREIGN = {
 
 
 def check_method(method: Any) -> Method:
-    """Return what has a step, or refuse it.
+    """Return an object that has a step; refuse others.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the methods of this package share: a proven tableau that names them, and the state inside a step."""
+"""Common base of the methods of this package: a proven tableau, which names them, and dense output."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from diffmath.ode._tableaux import ContinuousExtension
 
 __all__ = ["UNKNOWN", "ContinuousMethod", "StagedMethod", "TableauMethod", "check_kind"]
 
-# The state of a method that knows no slope.
+# The state of a method without a known slope.
 UNKNOWN = SlopeState()
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class TableauMethod:
-    """A method that is what its tableau says: names and orders come from there."""
+    """A method that is defined by its tableau, with its name and orders."""
 
     tableau: Any
 
@@ -44,12 +44,12 @@ class TableauMethod:
 
     @cached_property
     def nodes(self) -> tuple[float, ...]:
-        """Fractions of a step at which f is asked for."""
+        """Fractions of a step at which f is evaluated."""
         return tuple(map(float, self.tableau.c or ()))
 
     @property
     def reference(self) -> str:
-        """Where the coefficients come from."""
+        """Source of the coefficients."""
         return str(self.tableau.reference)
 
     def __repr__(self) -> str:
@@ -68,18 +68,18 @@ class StagedMethod(TableauMethod, ABC):
     @property
     @abstractmethod
     def dense_order(self) -> int | None:
-        """Order inside a step; None or 0 where the stages do not tell."""
+        """Order inside a step; None or 0 if the stages do not determine it."""
 
     @property
     def is_stiffly_accurate(self) -> bool:
-        """Whether a step ends on what a stiff solution is slaved to, however long it is.
+        """Whether a step of any length ends on the solution that a stiff component follows.
 
-        The state inside the step does not have that virtue: `solve` then lands on save times.
+        The state inside the step does not have this property, so `solve` lands on save times.
         """
         return bool(getattr(self.tableau, "is_stiffly_accurate", False))
 
     def init(self, f: Drift, t: Time, x: Array) -> SlopeState:
-        """Return the state of the method where a solve begins: the slope there."""
+        """Return the state of the method at the start of a solve: the slope there."""
         return SlopeState(f(t, x))
 
     @abstractmethod
@@ -91,26 +91,26 @@ class StagedMethod(TableauMethod, ABC):
         Parameters
         ----------
         f : callable
-            ``f(t, x)`` -> array like `x`, of the structure that the method needs.
+            ``f(t, x)`` -> array like `x`, with the structure that the method needs.
         state : SlopeState
-            ``f(t, x)`` where it is known, from `init` or the trial before.
+            ``f(t, x)`` if it is known, from `init` or the previous trial.
         t, dt : float
             Time and step, negative to go backwards; or arrays, one per row, that broadcast against `x`.
         x : array, shape (batch, \*state)
             State at `t`; not modified.
         estimate : bool
-            Whether the error is wanted.
+            Whether to estimate the error.
 
         Returns
         -------
         Trial
-            State at ``t + dt``, its error, the slope there where it is known for free, and ``dense()``. All
-            NaN in rows where the equations of an implicit method could not be solved.
+            State at ``t + dt``, its error, the slope there if it is known at no cost, and ``dense()``. All
+            are NaN in rows where the equations of an implicit method could not be solved.
 
         Raises
         ------
         TypeError
-            The tableau has no error weights, and `estimate` asks for them; f lacks the structure.
+            The tableau has no error weights but `estimate` is true; f lacks the structure.
         """
 
     def step(self, f: Drift, t: Time, x: Array, dt: Time) -> Array:
@@ -138,14 +138,14 @@ class StagedMethod(TableauMethod, ABC):
         f, t, x, dt
             As for `attempt`.
         slope : array, shape (batch, \*state), optional
-            ``f(t, x)`` where it is known already.
+            ``f(t, x)`` if it is already known.
 
         Returns
         -------
         x_new, error : array, shape (batch, \*state)
             State at ``t + dt``, and the estimate of its local error, of order ``embedded_order + 1`` in `dt`.
         slope_new : array, shape (batch, \*state), or None
-            ``f(t + dt, x_new)`` where it is known for free.
+            ``f(t + dt, x_new)`` if it is known at no cost.
 
         Raises
         ------
@@ -164,12 +164,12 @@ class StagedMethod(TableauMethod, ABC):
 class ContinuousMethod(StagedMethod):
     r"""A method with a continuous extension: the state inside a step is a sum of its stages.
 
-    Its stages are slopes times the step (or any multiples whose sums the weights of the extension are):
+    Its stages are slopes times the step (or other multiples that fit the weights of the extension):
 
     .. math:: x(t + \theta h) = x_n + \sum_i \Bigl(\sum_k w_{ik} \theta^k\Bigr) z_i
     """
 
-    extension: ContinuousExtension | None  # a field that each method puts behind its own
+    extension: ContinuousExtension | None  # a field that each method adds after its own
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -187,7 +187,7 @@ class ContinuousMethod(StagedMethod):
         return np.array(self._proven_extension().matrix())
 
     def _dense(self, scaled_stages: Callable[[], Sequence[Array]]) -> Callable[[], StageSum] | None:
-        """Return what gives the state inside a step, by the stages times the step; None without extension."""
+        """Return a function for the state inside a step, from scaled stages; None without an extension."""
         if self.extension is None:
             return None
         return lambda: StageSum(scaled_stages(), self.extension_weights, times_dt=False)
@@ -199,6 +199,6 @@ class ContinuousMethod(StagedMethod):
 
 
 def check_kind(name: str, value: Any, kind: type) -> None:
-    """Refuse what is not of this kind of `diffmath.ode`."""
+    """Refuse an object that is not of this class of `diffmath.ode`."""
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be an ode.{kind.__name__}; got {type(value).__name__}")

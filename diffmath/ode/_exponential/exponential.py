@@ -1,4 +1,4 @@
-"""Step semilinear systems with an exponential Runge-Kutta tableau: phi-functions once for every step size.
+"""Step semilinear systems with an exponential Runge-Kutta tableau; phi-functions are cached per step size.
 
 Source: Hochbruck & Ostermann (2010), Exponential integrators, Acta Numer. 19, 209-286.
 """
@@ -33,25 +33,26 @@ class ExponentialRungeKutta(StagedMethod):
 
     Notes
     -----
-    For states of shape (batch, n) or (batch, ..., n): L acts on the last axis. No linear system is solved
-    and no step is too long for stability of the linear part; for N = 0 the step is exact.
+    For states of shape (batch, n) or (batch, ..., n): L acts on the last axis. No linear system is solved,
+    and the linear part does not limit the step by stability; for N = 0 the step is exact.
 
-    Use it where L carries the stiffness, above all if L is diagonal: spectral discretisations of
-    reaction-diffusion, Kuramoto-Sivashinsky or Korteweg-de Vries equations. Where N is stiff too, use an
-    implicit method; where nothing is stiff, `dopri5` is cheaper. An error of stiff order below the classical
-    order is seen where L is stiff and N does not satisfy the boundary conditions: prefer a high `stiff_order`
-    then.
+    Use it if L causes the stiffness, especially if L is diagonal: spectral discretisations of
+    reaction-diffusion, Kuramoto-Sivashinsky or Korteweg-de Vries equations. If N is also stiff, use an
+    implicit method; if nothing is stiff, `dopri5` is cheaper. If L is stiff and N does not satisfy the
+    boundary conditions, the error has the stiff order, which may be below the classical order: then prefer a
+    high `stiff_order`.
 
-    Cost: ``nfe(1)`` evaluations of N a step, and about stages^2 / 2 products with functions of L. For a
-    diagonal L, phi-functions of n numbers a step size, for a matrix an exponential of a matrix of four times
-    the size at most for every node. They are kept for the last eight step sizes of each right-hand side, so
-    that fixed steps pay once; adaptive steps with ``batch="rows"`` pay once a row and step, which for a large
-    matrix is much: take fixed steps there, or diagonalise L.
+    Cost: ``nfe(1)`` evaluations of N per step, and about stages^2 / 2 products with functions of L. For a
+    diagonal L, each step size needs phi-functions of n numbers; for a matrix, each node needs the exponential
+    of a matrix of at most four times the size. They are cached for the last eight step sizes of each
+    right-hand side, so fixed steps compute them once; adaptive steps with ``batch="rows"`` compute them per
+    row and step. For a large matrix this is expensive: use fixed steps, or diagonalise L.
 
-    Inside a step, the linear part is exact as well: with the polynomial through the N of the stages that is
-    behind the weights, :math:`x(t + \theta h) = e^{\theta h L} x + h \sum_{ik} w_{ik} \theta^k
-    \varphi_k(\theta h L) N_i`. Its order is proven (`dense_order`). It costs no evaluation, and for every row
-    and time phi-functions as a step does.
+    Inside a step, the linear part is also exact: with the polynomial through the N of the stages that defines
+    the weights,
+    :math:`x(t + \theta h) = e^{\theta h L} x + h \sum_{ik} w_{ik} \theta^k \varphi_k(\theta h L) N_i`. Its
+    order is proven (`dense_order`). It costs no evaluation, but phi-functions for every row and time, like a
+    step.
 
     References
     ----------
@@ -73,12 +74,12 @@ class ExponentialRungeKutta(StagedMethod):
 
     @property
     def stiff_order(self) -> int:
-        """Order of accuracy however stiff L is."""
+        """Order of accuracy for any stiffness of L."""
         return self.tableau.stiff_order
 
     @property
     def dense_order(self) -> int:
-        """Order inside a step, by phi-functions of a part of it; 0 if the weights have no such form."""
+        """Order inside a step, by phi-functions of a partial step; 0 if the weights have no such form."""
         return self.tableau.dense_order
 
     def nfe(self, steps: int) -> int:
@@ -95,14 +96,14 @@ class ExponentialRungeKutta(StagedMethod):
         f, t, dt, estimate
             As for `ExplicitRungeKutta.attempt`.
         state : SlopeState
-            Of no use: the nonlinear part alone is needed.
+            Not used: only the nonlinear part is needed.
         x : array, shape (batch, ..., n)
             State at `t`; not modified.
 
         Returns
         -------
         Trial
-            Every state that ``dense()`` is asked for costs phi-functions of theta h L.
+            Every state returned by ``dense()`` costs phi-functions of theta h L.
 
         Raises
         ------
@@ -129,7 +130,7 @@ class ExponentialRungeKutta(StagedMethod):
         def build() -> Weights:
             return Weights.of(self.tableau, model.linear, x, dt)
 
-        # What is kept hangs on the right-hand side of the user, which outlives a step.
+        # The cache is attached to the user's right-hand side, which lives longer than a step.
         weights = _CACHE.get(getattr(f, "model", f), self.tableau, dt, x, build)
         rates = [model.nonlinear(t, x)]
         for i in range(1, count):

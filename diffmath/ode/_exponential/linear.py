@@ -1,4 +1,4 @@
-"""Linear systems with constant coefficients, solved exactly: in one step, whatever its length.
+"""Linear systems with constant coefficients, solved exactly in one step of any length.
 
 Source: Moler & Van Loan (2003), Nineteen dubious ways to compute the exponential of a matrix, SIAM Rev. 45,
 3-49.
@@ -36,19 +36,20 @@ class LinearExact:
     Parameters
     ----------
     form : {"matrix", "action"}
-        "matrix": form the exponential, once for every step size. "action": products with A alone
-        (`expm_multiply`), for large A.
+        "matrix": form the exponential, once for every step size. "action": products with A (`expm_multiply`),
+        for large A.
 
     Notes
     -----
-    For states of shape (batch, n). The error is that of rounding, whatever the step: `order` is infinite. A
-    may be singular (h phi_1(hA) b is computed without an inverse), complex (with a complex state), and h
-    negative. What is read inside a step (``dense``, events) is exact too; events are looked for at the ends
-    of steps, so give `substeps` where the solution turns between two save times.
+    For states of shape (batch, n). The error is only rounding, for any step: `order` is infinite. A may be
+    singular (h phi_1(hA) b is computed without an inverse), complex (with a complex state), and h negative.
+    States inside a step (``dense``, events) are also exact. Events are detected between the ends of steps, so
+    pass `substeps` if the solution can cross and return between two save times.
 
-    Cost of "matrix": an exponential of a matrix of twice the size for every step size, kept for the last
-    eight of each right-hand side, then a product a step. Use it for up to some hundred unknowns, however
-    stiff; for a Semilinear system with a diagonal L and N = 0 any exponential method is exact and cheaper.
+    Cost of "matrix": an exponential of a matrix of twice the size for every step size, cached for the last
+    eight of each right-hand side, then one product per step. Use it for up to some hundred unknowns, for any
+    stiffness; for a Semilinear system with a diagonal L and N = 0 any exponential method is exact and
+    cheaper.
 
     References
     ----------
@@ -121,7 +122,7 @@ class LinearExact:
         """Return the state of the method: none."""
 
     def attempt(self, f: Drift, state: None, t: Time, x: Array, dt: Time, *, estimate: bool = False) -> Trial:
-        """Return the step, without an error, and the state inside it, which is exact as well."""
+        """Return the step, without an error, and the state inside it, which is also exact."""
         return Trial(self.step(f, t, x, dt), dense=lambda: partial(self._inside, f, t, x, dt))
 
     def _inside(self, f: Drift, t: Time, x: Array, dt: Time, rows: Any, theta: Any) -> Array:
@@ -139,7 +140,7 @@ class LinearExact:
 
 
 def _propagator(model: Linear, x: Array, dt: Time) -> tuple[Array, Array | None]:
-    """Return exp(dt A), transposed where it serves all rows, and dt phi_1(dt A) b."""
+    """Return exp(dt A), transposed if it is the same for all rows, and dt phi_1(dt A) b."""
     matrix: Any = model.A
     A = check_array("A", matrix.toarray() if hasattr(matrix, "toarray") else matrix, allow_complex=True)
     b = None if model.b is None else check_array("b", model.b, allow_complex=True)
@@ -148,7 +149,8 @@ def _propagator(model: Linear, x: Array, dt: Time) -> tuple[Array, Array | None]
         A, b, step = _like(A, x), _like(b, x), step[..., None]
     elif b is not None and not (compat.is_numpy_array(A) and compat.is_numpy_array(b)):
         A, b = _like(A, x), _like(b, x)
-    # What stayed on the host is computed there in its own precision, and sent: once for many steps.
+    # Host coefficients are used on the host in their own precision, and the result is copied once for many
+    # steps.
     exponential, *rest = matrix_phis(step * A, 0 if b is None else 1)
     push = None if b is None else ((step * rest[0]) @ b[:, None])[..., 0]
     if isinstance(dt, int | float):

@@ -19,22 +19,22 @@ __all__ = ["AdditiveRungeKutta"]
 
 @dataclass(frozen=True, repr=False)
 class AdditiveRungeKutta(ContinuousMethod):
-    r"""Step an `ode.Split`: its implicit part by an ESDIRK method, the explicit one explicitly.
+    r"""Step an `ode.Split`: its implicit part by an ESDIRK method, the explicit part explicitly.
 
     Parameters
     ----------
     tableau : AdditiveTableau
         Proven coefficients.
     newton : Newton, optional
-        How the equations of a stage are solved.
+        Settings of the iteration that solves the stage equations.
     extension : ContinuousExtension, optional
-        The solution inside a step, proven likewise; it costs no evaluation.
+        The solution inside a step, with a proven order; it costs no evaluation.
 
     Notes
     -----
-    The Jacobian is that of the implicit part alone: give it by making that part an `ode.WithJacobian`. A row
-    costs :math:`O(n^3)` per step, and per stage one evaluation of the explicit part and two to four of
-    the implicit one. Stiffness may reduce the order; if the implicit part is linear, it hardly does.
+    The Jacobian is that of the implicit part only: to pass it, make that part an `ode.WithJacobian`. A row
+    costs :math:`O(n^3)` per step, and per stage one evaluation of the explicit part and two to four of the
+    implicit part. Stiffness may reduce the order; if the implicit part is linear, it hardly does.
 
     References
     ----------
@@ -58,7 +58,7 @@ class AdditiveRungeKutta(ContinuousMethod):
     extension: ContinuousExtension | None = None
 
     tableau_kind: ClassVar[type] = AdditiveTableau
-    jacobian_error: ClassVar[float] = 100.0  # how much too large a given one may be where a solve begins
+    jacobian_error: ClassVar[float] = 100.0  # factor by which a given Jacobian may be too large at the start
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,7 +74,7 @@ class AdditiveRungeKutta(ContinuousMethod):
         f, t, x, dt, estimate
             As for `ExplicitRungeKutta.attempt`.
         state : SlopeState
-            Of no use: the slopes of both parts are needed, not their sum.
+            Not used: the slopes of both parts are needed, not their sum.
 
         Returns
         -------
@@ -87,8 +87,8 @@ class AdditiveRungeKutta(ContinuousMethod):
             f is not split.
         """
         stages, slopes = self._solve(f, t, x, dt)
-        # Not filtered by (I - h g J)^-1: the weights of these methods keep it bounded as f gets stiffer, and
-        # the error that the explicit part leaves beside a slow solution would be lost.
+        # Not filtered by (I - h g J)^-1: the weights of these methods keep the estimate bounded as f becomes
+        # stiffer, and a filter would hide the error of the explicit part along a slow solution.
         error = stages.ended(increment(self._b_error, slopes)) if estimate else None
         x_new = stages.ended(x + increment(self._b, slopes))
         return Trial(x_new, error, UNKNOWN, self._dense(partial(stages.kept, slopes)))
@@ -113,7 +113,7 @@ class AdditiveRungeKutta(ContinuousMethod):
             slopes.append(explicit[-1] + stages.slopes[-1])
         return stages, slopes
 
-    # Exact numbers become floats once, each correctly rounded.
+    # Exact numbers are converted to floats once, each correctly rounded.
     @cached_property
     def _explicit(self) -> tuple[tuple[float, ...], ...]:
         return tuple(floats(row) for row in self.tableau.explicit)

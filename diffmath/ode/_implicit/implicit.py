@@ -27,22 +27,22 @@ class ImplicitRungeKutta(ContinuousMethod):
     tableau : ImplicitTableau
         Proven coefficients.
     newton : Newton, optional
-        How the equations of a step are solved.
+        Settings of the iteration that solves the equations of a step.
     extension : ContinuousExtension, optional
-        The solution inside a step, proven likewise; it costs no evaluation. Without it, a cubic is laid
-        through the ends of the step and their slopes, which stiffness makes useless.
+        The solution inside a step, with a proven order; it costs no evaluation. Without it, a cubic through
+        the ends of the step and their slopes is used, which is inaccurate for stiff problems.
 
     Notes
     -----
-    Use it where the stability of an explicit method, not accuracy, dictates the step; elsewhere it costs more
-    than it gains. Give the Jacobian (`ode.WithJacobian`) or its sparsity where you can: it is taken anew in
-    every step, by n evaluations of f where it is not given. A row costs :math:`O((s n)^3)` per step, s being
-    the size of the largest block of stages (1 for all but `radau5`, which has 3: one dense inverse of 3 n is
+    Use it if stability, not accuracy, limits the step of an explicit method; otherwise it costs more than it
+    gains. Pass the Jacobian (`ode.WithJacobian`) or its sparsity if possible: it is computed in every step,
+    with n evaluations of f if it is not given. A row costs :math:`O((s n)^3)` per step, where s is the size
+    of the largest block of stages (1 for all except `radau5`, which has 3: one dense inverse of size 3 n is
     simpler than the complex transformation, and at most 27/5 times its cost), and two to four evaluations of
     f per stage. Memory: ``batch * (s n)**2``.
 
     A row whose Newton iteration fails gets an infinite error, so that adaptive solves halve its step; with
-    fixed steps it ends. No row influences another; `evaluations` counts the calls of f that a row waited for.
+    fixed steps it ends. Rows do not affect each other; `evaluations` counts the calls of f that a row needed.
 
     References
     ----------
@@ -65,7 +65,7 @@ class ImplicitRungeKutta(ContinuousMethod):
     extension: ContinuousExtension | None = None
 
     tableau_kind: ClassVar[type] = ImplicitTableau
-    jacobian_error: ClassVar[float] = 100.0  # how much too large a given one may be where a solve begins
+    jacobian_error: ClassVar[float] = 100.0  # factor by which a given Jacobian may be too large at the start
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,7 +74,7 @@ class ImplicitRungeKutta(ContinuousMethod):
     def attempt(
         self, f: Drift, state: SlopeState, t: Time, x: Array, dt: Time, *, estimate: bool = True
     ) -> Trial:
-        r"""Try a step; an `ode.WithJacobian` brings the Jacobian of f.
+        r"""Try a step; the Jacobian of f is taken from an `ode.WithJacobian`.
 
         Parameters
         ----------
@@ -84,7 +84,7 @@ class ImplicitRungeKutta(ContinuousMethod):
         Returns
         -------
         Trial
-            NaN in rows where the iteration failed. Its state has the slope of the last stage where that is
+            NaN in rows where the iteration failed. Its state has the slope of the last stage if that stage is
             the new state (stiffly accurate tableaux).
 
         Raises
@@ -103,16 +103,17 @@ class ImplicitRungeKutta(ContinuousMethod):
         if self.tableau.error_filter is not None:
             error = linear.solve(float(self.tableau.error_filter), error)
         x_new = stages.ended(x + increment(self._b, stages.slopes))
-        # The slope of the equations, not f(x_new), which stiffness would multiply what Newton left over by.
+        # The slope from the equations, not f(x_new), which would multiply the remaining Newton error by the
+        # stiffness.
         known = SlopeState(slope_of(stages.slopes[-1], dt)) if self.tableau.is_stiffly_accurate else UNKNOWN
         return Trial(x_new, stages.ended(error), known, self._dense(stages.kept))
 
     def _solve(
         self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None, needed: set[int]
     ) -> tuple[Stages, Linearised]:
-        """Return the scaled slopes of all stages; explicit ones that are not `needed` are left zero."""
-        # A slope handed on from the last step solves its equations, to the tolerance of Newton's iteration;
-        # differences need f itself, or what was left over, times the stiffness, would be taken for a change.
+        """Return the scaled slopes of all stages; explicit stages that are not `needed` stay zero."""
+        # A slope from the last step satisfies its equations up to the Newton tolerance. Finite differences
+        # need f itself; otherwise the remaining error, times the stiffness, would be taken for a change of f.
         value = f(t, x) if needs_differences(f) or (slope is None and 0 in needed) else None
         linear = linearise(f, t, x, dt, value)
         slope = value if slope is None else slope
@@ -130,18 +131,18 @@ class ImplicitRungeKutta(ContinuousMethod):
         return stages, linear
 
     def _explicit_stages(self, *weights: Sequence[float]) -> set[int]:
-        """The stages that a later stage or one of the weights refers to."""
+        """The stages used by a later stage or by one of the weights."""
         rows = (*self._a, *weights, *(() if self.extension is None else zip(*self.extension.matrix())))
         return {j for j in range(self.tableau.stages) if any(row[j] != 0 for row in rows)}
 
     @cached_property
     def _matrices(self) -> tuple[tuple[tuple[float, ...], ...], ...]:
-        """The square of `a` that belongs to every block."""
+        """The square submatrix of `a` of every block."""
         return tuple(
             tuple(self._a[i][block.start : block.stop] for i in block) for block in self.tableau.blocks
         )
 
-    # Exact numbers become floats once, each correctly rounded.
+    # Exact numbers are converted to floats once, each correctly rounded.
     @cached_property
     def _a(self) -> tuple[tuple[float, ...], ...]:
         return tuple(floats(row) for row in self.tableau.a)

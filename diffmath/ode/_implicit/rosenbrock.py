@@ -1,4 +1,4 @@
-"""Step with a Rosenbrock tableau: one linear system per stage, and no iteration."""
+"""Step with a Rosenbrock tableau: one linear system per stage, without an iteration."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class Rosenbrock(ContinuousMethod):
     tableau : RosenbrockTableau
         Proven coefficients.
     extension : ContinuousExtension, optional
-        The solution inside a step, proven likewise; it costs no evaluation.
+        The solution inside a step, with a proven order; it costs no evaluation.
 
     Notes
     -----
-    A step costs one Jacobian (n evaluations of f where `ode.WithJacobian` does not give it), one time
-    derivative (one evaluation, or none where it is given), one inverse of an n x n matrix per row, and one
-    evaluation and product per stage. The order holds for an exact Jacobian; with differences the error they
-    bring is about ``sqrt(eps) h^2`` a step, below tolerances of 1e-9. Memory: ``batch * n**2``. No row
-    influences another; a row whose matrix is singular gets NaN, so that adaptive solves halve its step.
+    A step costs one Jacobian (n evaluations of f if `ode.WithJacobian` does not give it), one time derivative
+    (one evaluation, or none if it is given), one inverse of an n x n matrix per row, and one evaluation and
+    product per stage. The order holds for an exact Jacobian; with finite differences there is an additional
+    error of about ``sqrt(eps) h^2`` per step, below tolerances of 1e-9. Memory: ``batch * n**2``. Rows do not
+    affect each other; a row whose matrix is singular gets NaN, so that adaptive solves halve its step.
 
     References
     ----------
@@ -61,18 +61,18 @@ class Rosenbrock(ContinuousMethod):
     extension: ContinuousExtension | None = None
 
     tableau_kind: ClassVar[type] = RosenbrockTableau
-    jacobian_error: ClassVar[float] = 0.01  # relative, of a given one where a solve begins: more is refused
+    jacobian_error: ClassVar[float] = 0.01  # relative error of a given Jacobian at the start; more is refused
 
     @property
     def embedded_order(self) -> int | None:
-        """Order behind the error estimate, which errs as its next power of the step; None without one."""
+        """Order of the error estimate minus one; None without an estimate."""
         embedded = self.tableau.embedded_order
         return None if embedded is None else min(embedded, self.order)
 
     def attempt(
         self, f: Drift, state: SlopeState, t: Time, x: Array, dt: Time, *, estimate: bool = True
     ) -> Trial:
-        r"""Try a step; an `ode.WithJacobian` brings the derivatives of f.
+        r"""Try a step; the derivatives of f are taken from an `ode.WithJacobian`.
 
         Parameters
         ----------
@@ -98,12 +98,12 @@ class Rosenbrock(ContinuousMethod):
 
     @cached_property
     def nodes(self) -> tuple[float, ...]:
-        """Fractions of a step at which f is asked for."""
+        """Fractions of a step at which f is evaluated."""
         return tuple(float(sum(map(float, row))) for row in self.tableau.alpha)
 
     @cached_property
     def extension_weights(self) -> Rows:
-        """Polynomials of the weights of the transformed stages: those of the extension times gamma^-1."""
+        """Weight polynomials of the transformed stages: those of the extension times gamma^-1."""
         columns = zip(*self._proven_extension().weights, strict=True)
         return np.array([floats(self.tableau.transform(column)) for column in columns]).T
 
@@ -112,7 +112,7 @@ class Rosenbrock(ContinuousMethod):
     ) -> tuple[list[Array], Callable[[Array], Array]]:
         r"""Solve ``(I - gamma h J) u_i = gamma h (f_i + gamma_i h f_t) + gamma sum_j c_ij u_j``.
 
-        Also return what puts NaN into rows whose Jacobian is not finite.
+        Also return an array that is NaN in rows whose Jacobian is not finite.
         """
         slope = f(t, x) if slope is None else slope
         linear = linearise(f, t, x, dt, slope)
@@ -124,7 +124,7 @@ class Rosenbrock(ContinuousMethod):
             u.append(linear.solve(gamma, right + gamma * increment(c_row, u)))
         return u, linear.ended
 
-    # Exact numbers become floats once, each correctly rounded.
+    # Exact numbers are converted to floats once, each correctly rounded.
     @cached_property
     def _a(self) -> tuple[tuple[float, ...], ...]:
         return tuple(floats(row) for row in self.tableau.transformed[0])

@@ -1,4 +1,4 @@
 """`solve` and `steps`: arguments, save times, dense output and events around the steps.
 
-Belongs here: what turns steps into a solution. May import: every other room of `ode`.
+Belongs here: code that makes a solution from steps. May import: every other room of `ode`.
 """

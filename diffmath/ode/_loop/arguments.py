@@ -1,4 +1,4 @@
-"""The arguments that `solve` and `steps` share, checked at the edge."""
+"""Checks of the common arguments of `solve` and `steps`, at the public entry."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def begin(
     substeps: int | None,
     options: AdaptiveOptions,
 ) -> tuple[AdaptiveSteps | FixedSteps, Rows]:
-    """Check the arguments of a solve; return its steps, to be iterated over, and the save times."""
+    """Check the arguments of a solve; return an iterator over its steps, and the save times."""
     states, watched = _initial(x0), Dynamics(f)
     watched.whole = states is not None
     if states is None:
@@ -50,7 +50,7 @@ def begin(
 
 
 def _initial(x0: Array) -> Array | None:
-    """Return the initial states if all are finite; one look at them, as nearly always."""
+    """Return the initial states if all are finite; in the usual case this is one check."""
     try:
         return check_array("x0", x0, min_ndim=2, allow_complex=True)
     except ValueError:
@@ -70,7 +70,7 @@ def _save_times(times: Any) -> Rows:
 
 
 def _refuse_adaptive(method: Any, substeps: int | None, options: AdaptiveOptions, steps: int) -> None:
-    """Refuse what fixed steps cannot honour: they have no tolerance, and no length but their own."""
+    """Refuse adaptive options with fixed steps, which have no tolerance and a given length."""
     unused = [name for name in options.given if name != "max_steps"]
     name = getattr(method, "name", type(method).__name__)
     if unused and substeps is None:
@@ -97,7 +97,7 @@ def _refuse_long_steps(options: AdaptiveOptions, span: tuple[float, float]) -> N
 
 
 def _refuse_unresolved(times: Rows, substeps: int, max_step: float) -> None:
-    """Refuse steps that float64 cannot tell apart at these times."""
+    """Refuse steps that are not resolved by float64 at these times."""
     steps = np.abs(np.diff(times)) / substeps
     resolution = 4 * np.spacing(np.maximum(np.abs(times[:-1]), np.abs(times[1:])))
     bad = np.flatnonzero(steps < resolution)

@@ -1,4 +1,4 @@
-"""The solution as a function of time, from the steps that made it."""
+"""The solution as a function of time, from the steps of a solve."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["DenseOutput"]
 
 
 class DenseOutput:
-    r"""The solution between the save times: call it with times.
+    r"""The solution between the save times, a callable of times.
 
     Parameters
     ----------
@@ -31,15 +31,15 @@ class DenseOutput:
     start, stop : float
         First and last time of the solve.
     reached : numpy.ndarray, shape (batch,)
-        How far every row came.
+        Time reached by every row.
     order : int
-        Order of the interpolation in the step.
+        Order of the interpolation inside a step.
 
     Notes
     -----
-    The error inside a step is of order ``order + 1`` in its length; with the order of the method, or one
-    less, it stays about as small as that of the steps. Cost of a call: a weighted sum of the stages per
-    time and row. It keeps all stages of all steps.
+    The error inside a step is of order ``order + 1`` in its length; if this is the order of the method, or
+    one less, it is about as small as that of the steps. Cost of a call: a weighted sum of the stages per time
+    and row. The object keeps all stages of all steps.
 
     Examples
     --------
@@ -61,21 +61,21 @@ class DenseOutput:
         shape = (len(steps), x0.shape[0])
         accepted = np.array([step.accepted for step in steps], dtype=bool).reshape(shape)
         ends = np.array([step.t for step in steps], dtype=float).reshape(shape) * self._direction
-        self._own = [np.flatnonzero(accepted[:, row]) for row in range(shape[1])]  # the steps of every row
+        self._own = [np.flatnonzero(accepted[:, row]) for row in range(shape[1])]  # steps of every row
         self._ends = [ends[own, row] for row, own in enumerate(self._own)]
 
     def __call__(self, t: Any) -> Array:
-        r"""Return the states at times.
+        r"""Return the states at given times.
 
         Parameters
         ----------
         t : float or array_like, shape (times,)
-            Host times between the first and the last of the solve, in any order.
+            Host times between the first and the last time of the solve, in any order.
 
         Returns
         -------
         array, shape (\*state of the batch) or (times, batch, \*state)
-            NaN where a row had ended before.
+            NaN if a row had ended before.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class DenseOutput:
         return array_namespace(x0).reshape(_gather(chunks, back), shape)
 
     def _evaluate(self, step: int, rows: Any, theta: Rows) -> Array:
-        """The states of rows in a step; step -1 is the initial state, step -2 nothing."""
+        """The states of rows in a step; step -1 means the initial state, step -2 NaN."""
         if step >= 0:
             return self._steps[step].at(rows, theta)
         xp, x0 = array_namespace(self._x0), self._x0
@@ -115,7 +115,7 @@ class DenseOutput:
         return xp.take(x0, xp.asarray(rows, device=device(x0)), axis=0)
 
     def _locate(self, times: Rows) -> tuple[Any, Rows]:
-        """Return for every time and row the step it is in, and the fraction of that step."""
+        """Return for every time and row the step that contains it, and the fraction of that step."""
         place = np.empty((len(times), self._x0.shape[0]), dtype=np.intp)
         theta = np.zeros(place.shape)
         ahead = self._direction * times

@@ -1,4 +1,4 @@
-"""The one loop under every solve: take a step, look for events, save, tell the user."""
+"""The loop of every solve: take a step, detect events, save states, call the callback."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from diffmath.ode._steps import Step
 
 __all__ = ["drive"]
 
-# Most numbers that are kept of natural steps for plots alone: a few megabytes.
+# Maximum number of values that are kept of natural steps only for plots: a few megabytes.
 _CURVE = 1e6
 
 
@@ -40,9 +40,10 @@ def drive(
     callback: Callable[[Any, Array], Any] | None,
     progress: bool,
 ) -> Solution:
-    """Take the steps of `run` to its end and return what they passed; `dense_order` None keeps no steps.
+    """Take the steps of `run` to its end and save states; with `dense_order` None, no steps are kept.
 
-    With `natural` the steps themselves are saved; else they are kept for plots if only the ends are saved.
+    With `natural` the steps themselves are saved; otherwise they are kept for plots if only the ends are
+    saved.
     """
     saver = None if natural else make_saver(run, times, x0, landing=landing, events=bool(events))
     taken = NaturalSteps(run, x0, math.inf if natural else _CURVE if len(times) == 2 else -1.0)
@@ -75,7 +76,7 @@ def drive(
 
 
 def _callback_time(run: Run[Step], step: Step, limit: Rows | None) -> float | Rows:
-    """Return the time that a callback gets: of every row, or of the rows that go on, if they share it."""
+    """Return the time for a callback: one per row, or that of the continuing rows if they share it."""
     if run.own_clocks:
         return (step.t if limit is None else limit).copy()
     ended = step.accepted & ~run.alive

@@ -1,4 +1,4 @@
-"""One step at a time: the loop under `solve`, in the caller's hands."""
+"""`steps`: iterate over the steps of a solve."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def steps(
     args: Sequence[Any] = (),
     on_failure: Literal["raise", "return"] = "raise",
 ) -> Iterator[Any]:
-    r"""Iterate over the accepted steps of a solve, taking each when it is asked for.
+    r"""Iterate over the accepted steps of a solve; each step is computed when it is requested.
 
     Parameters
     ----------
@@ -53,32 +53,32 @@ def steps(
     parameters, args
         As for `solve`.
     times : array_like, shape (times,)
-        First and last time; fixed steps (`substeps`) land on those in between.
+        First and last time; fixed steps (`substeps`) end at the times in between.
     on_failure : {"raise", "return"}
-        When rows fail: raise `SolveError` after the last step, or end quietly.
+        What to do if rows fail: raise `SolveError` after the last step, or end without an error.
 
     Returns
     -------
     iterator of Step
         Each has ``t0`` and ``t`` (one time per row), ``x0`` and ``x``, `accepted` (which rows moved), and
         ``at(rows, theta)``, the state inside the step. If x0 is one state, ``t0`` and ``t`` are floats, and
-        it is ``at(theta)``. Stop when you like: nothing is left behind.
+        it is ``at(theta)``. The iteration can be stopped at any time.
 
     Raises
     ------
     TypeError, ValueError
         As for `solve`, before the first step.
     SolveError
-        A row failed; it carries the states where the rows stopped.
+        A row failed; the error contains the states at which the rows stopped.
 
     Notes
     -----
-    The steps are those of `solve`, number for number. Cost beside f: the same; memory: that of one step, so
-    that a solve of any length can be watched, stored thinly, or ended by a condition of any kind.
+    The steps are identical to those of `solve`. The overhead is the same. Only one step is in memory, so a
+    solve of any length can be monitored, saved sparsely, or ended by any condition.
 
     Examples
     --------
-    Stop where the energy has fallen by half:
+    Stop when the energy has fallen by half:
 
     >>> import numpy as np
     >>> from diffmath import ode
@@ -105,7 +105,7 @@ def _iterate(run: Run[Step], single: Single | None, on_failure: Literal["raise",
     last = None
     taken = iter(run)
     while True:
-        # Not around the yield: the caller's own code must keep its floating-point settings.
+        # Not around the yield: the caller's code must keep its own floating-point settings.
         with np.errstate(all="ignore"):
             step = next(taken, None)
         if step is None:

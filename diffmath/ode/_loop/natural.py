@@ -1,4 +1,4 @@
-"""The natural steps of a solve: where every row was after each step that it took."""
+"""The natural steps of a solve: the state of every row after each of its steps."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["NaturalSteps"]
 
 
 class NaturalSteps:
-    """Collect steps; call it for their times and states.
+    """Collect steps; a call returns their times and states.
 
-    Rows that share a clock share the times, shape (n,). Otherwise each row has its own, shape (n, batch): the
-    j-th entry is that after its j-th step, and rows with fewer steps repeat their last. More than `most`
-    numbers are not kept.
+    Rows that share a clock share the times, shape (n,). Otherwise each row has its own times, shape (n,
+    batch): the j-th entry is the time after its j-th step, and rows with fewer steps repeat their last one.
+    At most `most` numbers are kept.
     """
 
     def __init__(self, run: Run[Step], x0: Array, most: float = math.inf) -> None:
@@ -37,7 +37,7 @@ class NaturalSteps:
         return self._left >= 0
 
     def add(self, step: Step, limit: Rows | None, x: Array) -> None:
-        """Keep a step and the states after it; its rows came to its end, or as far as `limit` tells."""
+        """Keep a step and the states after it; its rows reached its end, or `limit` if given."""
         self._left -= self._size
         if not self.complete:
             self._x, self._reached, self._accepted = self._x[:1], self._reached[:1], []
@@ -47,13 +47,13 @@ class NaturalSteps:
             self._accepted.append(step.accepted)
 
     def __call__(self) -> tuple[Rows, Array]:
-        """Return times and states of the steps, those at the start first."""
+        """Return times and states of the steps, beginning with the initial ones."""
         xp = array_namespace(self._x[0])
         states, rows = xp.stack(self._x, axis=0), self._x[0].shape[:1]
         times = np.array([np.broadcast_to(time, rows) for time in self._reached])
         batch = times.shape[1]
         accepted = np.concatenate([np.ones((1, batch), dtype=bool), *(row[None] for row in self._accepted)])
-        if self._shared:  # of rows that an event has ended in this step, and others, the others' time
+        if self._shared:  # use the time of the continuing rows, not of rows ended by an event in this step
             ahead = np.where(accepted, self._direction * times, -np.inf).max(axis=1, initial=-np.inf)
             start = self._direction * times[0].max(initial=-np.inf)
             return self._direction * np.where(np.isfinite(ahead), ahead, start), states

@@ -1,4 +1,4 @@
-"""Where a solve puts what it saves: rows arrive at their save times in any order, and leave as one array."""
+"""Storage of saved states: rows reach their save times in any order, and are returned as one array."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["Recorder", "Saver", "make_saver"]
 
 Indices = npt.NDArray[np.intp]
 
-# Times that differ by as many units in the last place are one: those of events are exact to four.
+# Times that differ by this many units in the last place are equal; event times are exact to four.
 _SAME = 8
 
 
 class Recorder:
-    """Collect the rows of x that have reached a save time; assemble them in order at the end.
+    """Collect the rows of x that reached a save time; assemble them in order at the end.
 
-    Rows are gathered, never scattered: the standard has no indexed assignment, and the work is one copy of
-    what is saved, however the rows are spread over the save times.
+    Rows are gathered, not scattered: the array standard has no indexed assignment, and gathering is one copy
+    of the saved states for any distribution of rows over save times.
     """
 
     def __init__(self, times: npt.NDArray[np.float64], x0: Array) -> None:
@@ -39,7 +39,7 @@ class Recorder:
         self.save(x0, self._rows, 0)
 
     def save(self, x: Array, rows: Indices, times: Indices | int) -> None:
-        """Save the given rows of `x` at the given save indices, one per row or one; no row twice."""
+        """Save the given rows of `x` at the given save indices, one per row or one for all; no row twice."""
         if not len(rows):
             return
         if len(rows) < x.shape[0]:
@@ -57,9 +57,9 @@ class Recorder:
         self._count += len(rows)
 
     def repeat(self, x: Array, rows: Indices, ends: Rows) -> None:
-        """Let rows that an event has ended keep their states `x` at all later times, the last end included.
+        """Repeat the states `x` of rows ended by an event at all later times, including the last event time.
 
-        A time is added where they came further than any save time that was reached, rounding apart.
+        A time is added if they went beyond all save times that were reached, up to rounding.
         """
         if not len(rows):
             return
@@ -81,7 +81,7 @@ class Recorder:
         self._count += x.shape[0]
 
     def assemble(self) -> tuple[npt.NDArray[np.float64], Array]:
-        """Return the times that some row reached, and the states there; rows that did not are NaN."""
+        """Return the times that any row reached, and the states there; NaN for rows that did not."""
         x0, xp = self._x0, array_namespace(self._x0)
         if x0.shape[0] == 0:
             return self._times, xp.zeros((len(self._times), *x0.shape), dtype=x0.dtype, device=device(x0))
@@ -99,11 +99,11 @@ class Recorder:
 
 
 class Saver(ABC):
-    """Save every row at the times asked for, as steps pass them.
+    """Save every row at the requested times, as steps reach or pass them.
 
-    A step that lands on a save time gives its own state; a step that passes one is asked for the state there.
-    With `landing`, steps are made to land: the saver moves the goal of the clocks from one save time to the
-    next.
+    A step that lands on a save time saves its own state; for a save time inside a step the state is
+    interpolated. With `landing`, steps end at save times: the saver sets the goal of the clocks to the next
+    save time.
     """
 
     def __init__(self, run: Run[Step], times: Rows, x0: Array, *, landing: bool) -> None:
@@ -115,10 +115,10 @@ class Saver(ABC):
 
     @abstractmethod
     def take(self, step: Step, limit: Rows | None) -> None:
-        """Save what the step passed, for every row up to its `limit`, or to the end of the step."""
+        """Save states at save times in the step, for every row up to its `limit` or the end of the step."""
 
     def saved(self) -> tuple[Rows, Array]:
-        """Return the save times that were reached, and the states; events keep the rows that they ended."""
+        """Return the save times reached, and the states; rows ended by an event repeat their state."""
         failures = self._run.failures.rows.items()
         ended = np.array([row for row, status in failures if status == "event"], dtype=np.intp)
         self.recorder.repeat(self._run.x, ended, self._run.reached())
@@ -126,7 +126,7 @@ class Saver(ABC):
 
 
 class OneClockSaver(Saver):
-    """Save rows that share a clock, and that no event ends inside a step: all pass a time together."""
+    """Save rows that share a clock and are not ended by an event inside a step: all pass a time together."""
 
     def __init__(self, run: Run[Step], times: Rows, x0: Array, *, landing: bool) -> None:
         super().__init__(run, times, x0, landing=landing)
@@ -134,7 +134,7 @@ class OneClockSaver(Saver):
         self._target = 1  # index of the next save time
 
     def take(self, step: Step, limit: Rows | None) -> None:
-        """Save what the step passed."""
+        """Save the states at save times in the step."""
         t0, dt, t = step.one_clock()
         reached = self._run.direction * t
         if reached < self._list[self._target]:
@@ -155,7 +155,7 @@ class OneClockSaver(Saver):
 
 
 class RowSaver(Saver):
-    """Save rows that arrive at their save times one by one."""
+    """Save rows that reach their save times separately."""
 
     def __init__(self, run: Run[Step], times: Rows, x0: Array, *, landing: bool) -> None:
         super().__init__(run, times, x0, landing=landing)
@@ -163,7 +163,7 @@ class RowSaver(Saver):
         self._next = self._ahead[np.minimum(self._target, len(times) - 1)]
 
     def take(self, step: Step, limit: Rows | None) -> None:
-        """Save what the step passed, for every row up to its `limit`."""
+        """Save the states at save times in the step, for every row up to its `limit`."""
         end = step.t
         reached = self._run.direction * (end if limit is None else limit)
         passed = step.accepted & (reached >= self._next)
@@ -173,7 +173,7 @@ class RowSaver(Saver):
         first, last = self._target[due], np.searchsorted(self._ahead, reached[due], side="right")
         counts = last - first
         rows = np.repeat(due, counts)
-        # The save indices of each row in turn: first, first + 1, ..., last - 1.
+        # The save indices of each row in sequence: first, first + 1, ..., last - 1.
         index = (
             np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
         )

@@ -1,4 +1,4 @@
-"""Find events inside the steps of a solve, row by row: where a function of time and state passes zero.
+"""Locate events inside the steps of a solve, row by row: zeros of a function of time and state.
 
 Source: Oliveira & Takahashi (2021), ACM Trans. Math. Softw. 47, 5 (the ITP method).
 """
@@ -23,7 +23,7 @@ __all__ = ["Scanner"]
 
 
 class Scanner:
-    """Look for events in every step, and end the rows whose terminal event has come."""
+    """Detect events in every step, and end the rows with a terminal event."""
 
     def __init__(self, events: tuple[Event, ...], run: Run[Step]) -> None:
         self._events, self._run, self._batch = events, run, run.batch
@@ -36,12 +36,12 @@ class Scanner:
         self._known = np.full(run.batch, np.inf)
 
     def scan(self, step: Step) -> Rows:
-        """Find the events of a step; return how far every row came."""
+        """Locate the events of a step; return the time that every row reached."""
         if not self._started:
             self._signs, self._started = self._values(step.t0, step.x0), True
         crossings: list[tuple[int, float, int, Array]] = []  # row, theta, event, state of the batch
         before, low = self._signs, 0.0
-        self._known = np.full(self._batch, np.inf)  # how far into the step all events are numbers
+        self._known = np.full(self._batch, np.inf)  # fraction of the step up to which no event is nan
         self._mark(step, np.isnan(before).any(axis=0), 0.0)
         for part in range(1, self._checks + 1):
             high = part / self._checks
@@ -59,7 +59,7 @@ class Scanner:
         return self._settle(step, crossings)
 
     def results(self) -> tuple[tuple[tuple[Rows, ...], ...], tuple[tuple[Array, ...], ...]]:
-        """Return times and states of all events: for every event, for every row."""
+        """Return times and states of all events, by event and by row."""
         x, xp = self._run.x, array_namespace(self._run.x)
         empty = xp.zeros((0, *x.shape[1:]), dtype=x.dtype, device=device(x))
         times: list[list[list[float]]] = [[[] for _ in range(self._batch)] for _ in self._events]
@@ -73,14 +73,14 @@ class Scanner:
         )
 
     def _mark(self, step: Step, rows: Any, theta: Any) -> None:
-        """Note in which rows an event is nan beyond theta: a crossing may hide there."""
+        """Record the rows in which an event is nan beyond theta, where a crossing may hide."""
         rows = rows & step.accepted
-        if rows.any():  # a state that is nan is the solver's to report
+        if rows.any():  # a nan state is reported by the solver
             rows = rows & finite_rows(step.x)
             self._known = np.where(rows, np.minimum(self._known, theta), self._known)
 
     def _inside(self, step: Step, theta: Rows) -> Array:
-        # All rows, so that the event sees the batch that f sees; those that stay are where they were.
+        # All rows, so that the event gets the same batch as f; rows without a query keep their position.
         return step.at(np.arange(self._batch), np.where(step.accepted, theta, 0.0))
 
     def _values(self, t: Rows, x: Array) -> Rows:
@@ -101,7 +101,7 @@ class Scanner:
     def _locate(
         self, step: Step, event: int, rows: Mask, bounds: tuple[float, float], values: tuple[Rows, Rows]
     ) -> list[tuple[int, float, int, Array]]:
-        """Narrow down the crossing of every one of `rows`, all at once, by ITP."""
+        """Locate the crossing in each of `rows`, all at once, by the ITP method."""
         a, b = np.full(self._batch, bounds[0]), np.full(self._batch, bounds[1])
         fa, fb = values
         grain = 4 * np.spacing(np.maximum(np.abs(step.t0), np.abs(step.t)))
@@ -126,7 +126,7 @@ class Scanner:
         t = step.t0 + theta * step.dt
         if self._own_clocks:
             return np.asarray(self._values(t, self._inside(step, theta))[event])
-        # A clock that f sees as a float: one row at a time has the time it is asked at.
+        # f sees the clock as a float: evaluate one row at a time, at its own time.
         found = np.zeros(self._batch)
         for value in np.unique(theta):
             x = self._inside(step, np.full(self._batch, value))
@@ -139,10 +139,10 @@ class Scanner:
         known = np.minimum(self._known, 1.0)
         limit = np.where(known < 1, step.t0 + known * step.dt, step.t)
         ended = np.zeros(self._batch, dtype=bool)
-        final = np.where(step.accepted, known, 0.0)  # how far into the step every row came
+        final = np.where(step.accepted, known, 0.0)  # fraction of the step that every row completed
         for row, theta, event, x in sorted(crossings, key=lambda found: found[:3]):
             time = float(step.t0[row] + theta * step.dt[row]) if theta < 1 else float(step.t[row])
-            if theta > known[row] or (ended[row] and time != limit[row]):  # at the same time, all count
+            if theta > known[row] or (ended[row] and time != limit[row]):  # simultaneous events all count
                 continue
             self._found.append((event, row, time, x[row, ...]))
             self._counts[event, row] += 1
@@ -153,7 +153,7 @@ class Scanner:
         return limit
 
     def _end(self, step: Step, ended: Mask, limit: Rows, theta: Rows) -> None:
-        """End the rows of terminal events, and those in which an event is not known any more."""
+        """End the rows with terminal events, and those in which an event became nan."""
         lost = np.isfinite(self._known) & ~ended
         if not (ended | lost).any():
             return
@@ -167,7 +167,7 @@ class Scanner:
 
 
 def _crosses(before: Rows, after: Rows, direction: float) -> Mask:
-    """Whether a sign turned into the other, or zero; not if it was zero or NaN before."""
+    """Whether the sign changed, or became zero; false if it was zero or NaN before."""
     up, down = (before < 0) & (after >= 0), (before > 0) & (after <= 0)
     if direction == 0:
         return up | down

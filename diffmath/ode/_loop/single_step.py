@@ -1,4 +1,4 @@
-"""A step of one state, without the axis of the batch: what `ode.steps` yields for a number or a vector."""
+"""A step of one state, without the batch axis, which `ode.steps` yields for a number or a vector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one step is taken: fixed, adaptive or traced; a trial, the step it becomes, the last step of a solve.
+"""Single steps: fixed, adaptive or traced; trials, accepted steps, and the last step of a solve.
 
 Belongs here: iterators over steps. May import: every other room but `_loop`, and `_stepping`.
 """

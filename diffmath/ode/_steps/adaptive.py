@@ -1,7 +1,7 @@
-"""Adaptive stepping, one accepted step at a time: every row with its own clock, or all on one.
+"""Adaptive stepping, one accepted step at a time: a clock per row, or one for all rows.
 
-Time lives on the host in float64, one entry per clock; only the state lives on the device. Rows that have
-ended take steps of length zero: they are evaluated where they stopped, and what they return is ignored.
+Time is host float64, with one entry per clock; only the state is on the device. Rows that have ended take
+steps of length zero: they are evaluated where they stopped, and the results are ignored.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _REASONS: dict[int, Status] = {
 class AdaptiveSteps:
     """The state of an adaptive solve; iterate over it to get its accepted steps.
 
-    `goal` is the time that no clock steps over; whoever iterates may move it on, up to `stop`.
+    `goal` is a time that no clock passes; the caller may increase it between steps, up to `stop`.
     """
 
     def __init__(
@@ -76,14 +76,14 @@ class AdaptiveSteps:
         self.running = np.full(clocks, self.start != self.stop)
         self.counts = np.zeros((2, clocks), dtype=np.int64)  # trials, steps
         self.account = Account(f, clocks, self.own_clocks)
-        self.alive = np.full(batch, True)  # rows that no event has ended
+        self.alive = np.full(batch, True)  # rows not ended by an event
         self._everybody = True  # all rows are alive
-        self._ended_at = np.full(batch, self.start)  # where the others ended, if they share a clock
+        self._ended_at = np.full(batch, self.start)  # end times of the others, if they share a clock
         self.failures = Failures(batch)
         f.bounds = min(span), max(span)
         self._method = as_attempting(method)
         self._attempt = make_bounded_attempt(f, method, x, options.tolerance, self.own_clocks)
-        # A time that comes within this of the last may be rounded to beyond it.
+        # A time that is this close to the last one may be rounded to beyond it.
         self._grain = 8 * float(xp.finfo(real_dtype(x)).eps) * max(map(abs, span))
         self._q = int(method.embedded_order or 0)
         self._mask = DeviceMask()
@@ -121,12 +121,12 @@ class AdaptiveSteps:
                 self._report(ended, np.abs(dt), unsolved)
 
     def _spent(self) -> Any:
-        """Calls of f that every row, or the clock that they share, has waited for."""
+        """Calls of f that every row, or the shared clock, needed."""
         return self.f.calls - self.f.spared if self.own_clocks else self.f.calls
 
     def _try(self, t: Rows, dt: Rows, state: Any) -> Outcome:
         f = self.f
-        if not self.own_clocks:  # a time that is a float is always looked at
+        if not self.own_clocks:  # a float time is always checked
             return self._attempt(t, dt, self.x, state)
         ends = np.abs(self.stop - (t + dt)) <= self._grain
         f.near = bool(ends[0]) if len(ends) == 1 else bool(np.any((dt != 0) & ends))
@@ -135,7 +135,7 @@ class AdaptiveSteps:
         return trial
 
     def _error(self, trial: Outcome) -> Rows:
-        """Return the error of every clock: of its row, or of the worst that share it."""
+        """Return the error of every clock: of its row, or of the worst row that shares it."""
         if self.own_clocks or self.batch == 1:
             return trial.error
         return np.atleast_1d(trial.error[self.alive].max())
@@ -147,7 +147,7 @@ class AdaptiveSteps:
         return Step(clock, accepted if self.own_clocks else self.alive, x0, self.x, trial.dense, self.account)
 
     def end(self, rows: Mask, where: tuple[Rows, Array] | None = None) -> None:
-        """Stop rows where they are, or at the times and states of an event."""
+        """End rows at their current time and state, or at those of an event."""
         if where is not None:
             self.x = choose(rows, where[1], self.x)
             if self.own_clocks:
@@ -159,11 +159,11 @@ class AdaptiveSteps:
         self.running &= self.alive if self.own_clocks else self.alive.any()
 
     def reached(self) -> Rows:
-        """Return how far every row has come."""
+        """Return the time that every row reached."""
         return self.t.copy() if self.own_clocks else np.where(self.alive, self.t[0], self._ended_at)
 
     def stats(self) -> dict[str, Any]:
-        """Return the work done: per row, or one number for a shared clock."""
+        """Return the work done, per row or as one number for a shared clock."""
         found = {"steps": self.counts[1], "rejected": self.counts[0] - self.counts[1]}
         found["evaluations"] = self.account.evaluations
         if not self.own_clocks:
@@ -171,9 +171,9 @@ class AdaptiveSteps:
         return {**found, "calls": self.f.calls}
 
     def _begin(self) -> Any:
-        """Evaluate f at the start, stop the rows where it is not finite, and choose the first steps.
+        """Evaluate f at the start, end the rows where it is not finite, and choose the first steps.
 
-        Return the state of the method.
+        Returns the state of the method.
         """
         begin = self._send(self.t)
         slope = self.f.start(begin, self.x, self._x0)
@@ -189,8 +189,8 @@ class AdaptiveSteps:
         if self.running.any():
             self.h = self._first_step(slope)
             calls, first = self.f.calls, self._send(self.direction * self.h)
-            check_derivatives(self.f, self.method, begin, self.x, first, slope)  # no row's own calls
-        self.account.evaluations += np.where(self.running, calls, 1)  # rows that fail at once need no more
+            check_derivatives(self.f, self.method, begin, self.x, first, slope)  # not counted for any row
+        self.account.evaluations += np.where(self.running, calls, 1)  # failed rows need no more
         return state
 
     def _send(self, values: Rows) -> Time:
@@ -211,7 +211,7 @@ class AdaptiveSteps:
         return np.asarray(np.maximum(floor, found))
 
     def _rows(self, accepted: Mask, moved: int, trial: Outcome) -> Mask | Array | None:
-        """Which rows take the new values, by the device's own finding where it has one; None for all."""
+        """Which rows take the new values, as a device mask if the device has one; None for all."""
         if moved == len(accepted) and (self.own_clocks or self._everybody):
             return None
         if not self.own_clocks:
@@ -220,7 +220,7 @@ class AdaptiveSteps:
         return accepted if passed is None else passed
 
     def _report(self, ended: Any, size: Rows, unsolved: Mask | None) -> None:
-        """Record which clocks could not go on: a step rejected at the floor, or all trials spent."""
+        """Record which clocks could not continue: a step rejected at its minimum, or all trials used."""
         floor = np.maximum(self.options.min_step, 4 * np.spacing(np.abs(self.t)))
         if unsolved is not None:
             lost = unsolved if self.own_clocks else (unsolved & self.alive).any()
@@ -251,7 +251,7 @@ class AdaptiveSteps:
             self.failures.add(status, rows, text)
 
     def _blown(self, clocks: Mask) -> Mask:
-        """Return which of the clocks that stopped did so because a solution blows up."""
+        """Return which of the stopped clocks stopped because a solution blows up."""
         if not clocks.any():
             return clocks
         calls = self.f.calls
@@ -269,18 +269,18 @@ class AdaptiveSteps:
         return clocks & (found if self.own_clocks else (found & self.alive).any())
 
     def _more(self, clock: int) -> int:
-        """How many more trial steps a clock would take to the end, about; 0 where its steps shrink."""
+        """Return the approximate number of trial steps to the end; 0 if the steps are shrinking."""
         done, remaining = abs(float(self.t[clock]) - self.start), abs(self.stop - float(self.t[clock]))
-        # The step that was planned: the last may have been cut short by a save time.
+        # Use the planned step: the last one may have been shortened by a save time.
         return steps_left(done, remaining, float(self.h[clock]), *map(int, self.counts[:, clock]))
 
     def _rough(self, clock: int, size: float) -> str:
-        """Say what kept the steps of a clock small. Its calls are nobody's: the message names one row."""
+        """Return why the steps of a clock stayed small. Its calls are not counted for any row."""
         if not isinstance(self.method, ExplicitRungeKutta) or self.failures.status not in ("ok", "event"):
             return ""
         rows = np.arange(self.batch) == clock if self.own_clocks else self.alive
         try:
             found = spectrum(self.f, self._send(self.t), self.x, rows, self.options.tolerance.largest_atol)
-        except Exception:  # noqa: BLE001  f may fail where no step has been: this is only a hint
+        except Exception:  # noqa: BLE001  f may fail where no step has been; this is only a hint
             return advice("unknown")
         return roughness(found, size, abs(self.stop - float(self.t[clock])))

@@ -1,8 +1,8 @@
-"""What tries a step for the solver.
+"""Selection of the code that tries a step.
 
-Three ways lead to the same numbers, to round-off: the `attempt` of the method, on arrays of any library; and,
-for explicit Runge-Kutta methods on the host, kernels that walk each loop once (`host`), or plain numbers for
-one small state (`small`).
+There are three implementations with the same results up to round-off: the `attempt` of the method, on arrays
+of any library; and, for explicit Runge-Kutta methods on the host, kernels with one pass per loop (`host`), or
+Python numbers for one small state (`small`).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ __all__ = ["DeviceMask", "as_attempting", "make_attempt", "send"]
 
 
 def send(values: Rows, x: Array, own_clocks: bool) -> Time:
-    """Return times as f and the method see them: a float, or one per row broadcasting against x."""
+    """Return times in the form for f and the method: a float, or one per row, broadcasting against x."""
     return expand_like(asarray_like(values, x), x) if own_clocks else float(values[0])
 
 
 def _send_both(t: Rows, dt: Rows, x: Array, own_clocks: bool) -> tuple[Time, Time]:
-    """Return times and steps as `send` does, in one copy."""
+    """Return times and steps like `send`, in one copy."""
     if not own_clocks:
         return float(t[0]), float(dt[0])
     both = asarray_like(np.stack([t, dt]), x)
@@ -39,7 +39,7 @@ def _send_both(t: Rows, dt: Rows, x: Array, own_clocks: bool) -> tuple[Time, Tim
 
 
 class DeviceMask:
-    """A mask of the rows where the states are: sent again only when it has changed."""
+    """A mask of rows on the device of the states, copied again only when it has changed."""
 
     def __init__(self) -> None:
         self._known, self._sent = b"", list[Array]()
@@ -53,12 +53,12 @@ class DeviceMask:
 
 
 def as_attempting(method: Method) -> Attempting:
-    """Return a method as the solver calls it: those of this package as they are, others with checks."""
+    """Return a method with the solver's interface: those of this package directly, others with checks."""
     return method if isinstance(method, StagedMethod) else attempting(method)
 
 
 def make_attempt(f: Drift, method: Method, x: Array, tolerance: Tolerance, own_clocks: bool) -> Attempt:
-    """Return what tries steps of `method` on arrays like x: kernels if they serve, else its `attempt`."""
+    """Return a function that tries steps of `method` on arrays like x: by kernels or its `attempt`."""
     if isinstance(method, ExplicitRungeKutta) and method.tableau.b_error is not None:
         if kernels_serve(x):
             return KernelAttempt(f, method, tolerance, own_clocks)
@@ -69,7 +69,7 @@ def make_attempt(f: Drift, method: Method, x: Array, tolerance: Tolerance, own_c
     def by_method(t: Rows, dt: Rows, x: Array, state: Any) -> Outcome:
         times = _send_both(t, dt, x, own_clocks)
         trial = attempt(f, state, times[0], x, times[1])
-        # NaN in rows whose new state is not finite: one copy to the host tells both.
+        # NaN in rows whose new state is not finite, so one copy to the host contains both results.
         size = tolerance.measure(trial.error + 0.0 * trial.x, x, trial.x)
         error = to_numpy(size).astype(np.float64)
         dense = partial(interpolation, f, trial, state, times, dt, x)

@@ -1,7 +1,8 @@
-"""Steps whose nodes would leave the solve: another method of the order takes them, with nodes in [0, 1].
+"""Steps whose nodes would lie outside the solve: another method of the order takes them, with nodes in [0,
+1].
 
-A node c beyond 1 (or below 0) makes a method ask for f past the end of its step. Between the ends of a solve
-that is harmless; past them, f may not exist. Rows that are not at an end take the step of their own method.
+With a node c above 1 (or below 0) a method evaluates f beyond the end of its step. Inside the solve this is
+harmless; outside, f may not be defined. Rows that are not at an end take the step of their own method.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ from diffmath.ode._steps.outcome import Attempt, Outcome
 
 __all__ = ["closing", "leaves_bounds", "leaving", "make_bounded_attempt", "nodes"]
 
-# A node within this of [0, 1] has been rounded; what it asks for is clamped.
+# A node this close to [0, 1] was rounded; its evaluation is clamped.
 _ROUNDED = 1e-9
 
 
 def nodes(method: Any) -> tuple[float, ...]:
-    """Return the fractions of a step at which a method asks for f, as far as it tells."""
+    """Return the fractions of a step at which a method evaluates f, as far as known."""
     found: tuple[float, ...] = getattr(method, "nodes", ())
     return found
 
 
 def closing(method: Any) -> Method | None:
-    """Return what takes the steps of `method` that would leave the solve; None where no step can.
+    """Return the method for steps of `method` that would leave the solve; None if no step can.
 
-    None also where no method of the order is known: then f is asked at the end of the solve instead.
+    None also if no method of the order is known: then f is evaluated at the end of the solve instead.
     """
     fractions = nodes(method)
     if all(-_ROUNDED <= fraction <= 1 + _ROUNDED for fraction in fractions):
@@ -49,7 +50,7 @@ def closing(method: Any) -> Method | None:
 def make_bounded_attempt(
     f: Dynamics, method: Method, x: Array, tolerance: Tolerance, own_clocks: bool
 ) -> Attempt:
-    """Return what tries steps of `method` on arrays like x, and never leaves the bounds of f."""
+    """Return a function that tries steps of `method` on arrays like x without leaving the bounds of f."""
     own, other = make_attempt(f, method, x, tolerance, own_clocks), closing(method)
     if other is None:
         return own
@@ -57,7 +58,7 @@ def make_bounded_attempt(
 
 
 class _Bounded:
-    """Try a step by the method itself, or by the closing one in rows whose nodes would leave the solve."""
+    """Try a step by the method, or by the closing method in rows whose nodes would leave the solve."""
 
     def __init__(
         self, f: Dynamics, fractions: tuple[float, ...], own: Attempt, other: Attempt, own_clocks: bool
@@ -95,7 +96,7 @@ class _Bounded:
         return Outcome(x_new, error, known, dense)
 
     def _slope(self, other: Outcome, leaves: Mask, t: Rows, dt: Rows) -> Array:
-        """Return the slope at the end of a closing step; its rows pay where the method does not know it."""
+        """Return the slope at the end of a closing step, counted for its rows if it must be evaluated."""
         slope = slope_in(other.state)
         if slope is not None:
             return slope
@@ -106,7 +107,7 @@ class _Bounded:
 
 
 def leaving(method: Any, t: Rows, dt: Rows, bounds: tuple[float, float]) -> Mask:
-    """Return which steps of a clock `closing` takes."""
+    """Return which steps of a clock are taken by `closing`."""
     if closing(method) is None:
         return np.zeros(t.shape, dtype=bool)
     fractions = nodes(method)
@@ -126,7 +127,7 @@ def _leaves(ends: Rows, t: Rows, dt: Rows, bounds: tuple[float, float]) -> Mask:
 
 
 def _candidates(method: Any) -> Iterator[Any]:
-    """Methods of the same kind with nodes in [0, 1], of rising order; proven only where they are needed."""
+    """Methods of the same kind with nodes in [0, 1], in increasing order; loaded only when needed."""
     kind = getattr(method, "tableau_kind", type(None)).__name__
     newton = {"newton": method.newton} if hasattr(method, "newton") else {}
     for module, name in _CANDIDATES.get(kind, ()):

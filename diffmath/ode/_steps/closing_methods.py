@@ -1,8 +1,9 @@
-"""Methods with all nodes in [0, 1], for the steps in which the nodes of another would leave the solve.
+"""Methods with all nodes in [0, 1], for steps in which the nodes of another method would leave the solve.
 
-`esdirk5` serves implicit methods up to order 5; inside a step it has order 4, is bounded however stiff f is,
-and reads a cubic where the solution is slaved to something slow. `suzuki4` and `kahan_li6` serve the
-symplectic methods: every one above order 2 steps back somewhere, but these stay between the ends of the step.
+`esdirk5` replaces implicit methods up to order 5. Inside a step it has order 4, is bounded for any stiffness
+of f, and is a cubic where a stiff solution follows a slow one. `suzuki4` and `kahan_li6` replace symplectic
+methods: all symplectic methods above order 2 have backward substeps, but these stay between the ends of the
+step.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from diffmath.ode._tableaux import ContinuousExtension, ImplicitTableau, Splitti
 
 __all__ = ["esdirk5", "kahan_li6", "suzuki4"]
 
-# The conditions of order 4 leave two numbers free at each power of theta. They are spent on a bounded state
-# inside a step as f gets stiffer, and on cubic solutions in that limit. Solved in exact arithmetic.
+# The conditions of order 4 leave two degrees of freedom at each power of theta. They are used for a bounded
+# state inside a step as f becomes stiffer, and for cubic solutions in that limit. Solved in exact arithmetic.
 _FIRST = [
     "1.8277112241122952279022368644", "-9.6300582718277992266650211575", "14.5428694666449247655708138621",
     "-6.7799884880391610261335155174",
@@ -70,7 +71,7 @@ def _esdirk5() -> ImplicitRungeKutta:
     ]  # fmt: skip
     a = [[], [g, g], *([row[0], *row, g] for row in rows)]  # the first two columns are equal
     b = a[-1]
-    # The estimate is not filtered, as that of `kvaerno5` is not: it stays bounded as f gets stiffer.
+    # The estimate is not filtered, as in `kvaerno5`: it stays bounded as f becomes stiffer.
     tableau = ImplicitTableau(
         name="esdirk5", a=a, b=b, order=5,
         b_error=[Fraction(x) - Fraction(y) for x, y in zip(b, embedded, strict=True)],

@@ -30,10 +30,10 @@ __all__ = ["FixedSteps"]
 class FixedSteps:
     """The state of a solve with fixed steps; iterate over it to get them. t = t0 + j dt, never accumulated.
 
-    Rows that turn non-finite end alone; that is looked at where an interval ends.
+    Rows that become non-finite end separately; this is checked at the end of each interval.
     """
 
-    own_clocks, own_status = False, True  # rows end one by one, but f sees one time
+    own_clocks, own_status = False, True  # rows end separately, but f gets one time
 
     def __init__(self, f: Dynamics, x: Array, times: Rows, method: Method, substeps: int) -> None:
         self.f, self.times, self.substeps, self.batch = f, times, substeps, x.shape[0]
@@ -45,14 +45,14 @@ class FixedSteps:
         self.alive = np.full(self.batch, True)
         self.goal = times[-1:].copy()
         self.failures = Failures(self.batch)
-        self._unsolved = np.zeros(self.batch, dtype=bool)  # rows that Newton's iteration failed in
+        self._unsolved = np.zeros(self.batch, dtype=bool)  # rows in which Newton's iteration failed
         f.bounds = min(self.start, self.stop), max(self.start, self.stop)
         self._method = as_attempting(method)
         other = closing(method)
         self._closing = None if other is None else as_attempting(other)
         self._nodes = nodes(method)
         self._taken, self._everybody, self._mask = 0, True, DeviceMask()
-        self._ended_at = np.full(self.batch, self.start)  # where rows ended that have
+        self._ended_at = np.full(self.batch, self.start)  # end times of the rows that have ended
         self._now = self.start
 
     def __iter__(self) -> Iterator[Step]:
@@ -82,7 +82,7 @@ class FixedSteps:
     def _begin(self) -> Any:
         """Evaluate f at the start; end the rows where it, or the state, is not finite.
 
-        Return the state of the method.
+        Returns the state of the method.
         """
         slope = self.f.start(self.start, self.x, self._x0)
         refuse_traced_steps("x0", self.x)
@@ -97,7 +97,7 @@ class FixedSteps:
         first = float(self.times[1] - self.times[0]) / self.substeps
         if (good & known).any():
             check_derivatives(self.f, self.method, self.start, self.x, first, slope)
-        return UNKNOWN if isinstance(state, SlopeState) else state  # a plain step asks for the slope itself
+        return UNKNOWN if isinstance(state, SlopeState) else state  # a plain step computes the slope itself
 
     def _attempt(self, state: Any, t: float, x: Array, dt: float) -> Trial:
         method = self._method
@@ -106,7 +106,7 @@ class FixedSteps:
         return method.attempt(self.f, state, t, x, dt, estimate=False)
 
     def _check(self, start: float, stop: float) -> None:
-        """End the rows that are not finite any more, where an interval ends."""
+        """End the rows that are not finite at the end of an interval."""
         sound = finite_rows(self.x)
         if sound.all():
             return
@@ -116,7 +116,7 @@ class FixedSteps:
         self._fail(bad & ~self._unsolved, f"the state became nan or inf {span}")
 
     def end(self, rows: Mask, where: tuple[Rows, Array] | None = None) -> None:
-        """Stop rows where they are, or at the times and states of an event."""
+        """End rows at their current time and state, or at those of an event."""
         if where is not None:
             self.x = choose(rows, where[1], self.x)
             self._ended_at[rows] = where[0][rows]
@@ -124,7 +124,7 @@ class FixedSteps:
         self._everybody = bool(self.alive.all())
 
     def reached(self) -> Rows:
-        """Return how far every row has come, and is known to be finite."""
+        """Return the time that every row reached with a state known to be finite."""
         return np.where(self.alive, self._now, self._ended_at)
 
     def stats(self) -> dict[str, Any]:

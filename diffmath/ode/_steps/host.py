@@ -1,4 +1,4 @@
-"""Trial steps of explicit Runge-Kutta methods on NumPy arrays, by kernels that walk each loop once."""
+"""Trial steps of explicit Runge-Kutta methods on NumPy arrays, by kernels with one pass per loop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HostArray = npt.NDArray[Any]
 
 
 def kernels_serve(x: Array) -> bool:
-    """Whether kernels serve arrays like x, here and now."""
+    """Whether kernels can be used for arrays like x."""
     return type(x) is np.ndarray and combine.kernel_for(x) is not None
 
 
@@ -64,12 +64,12 @@ class KernelAttempt:
         return [now + c * step for c in self._nodes]
 
     def _columns(self, times: Rows, x: HostArray) -> Any:
-        """Return times (nodes, rows) as arrays that broadcast against x, one for each node."""
+        """Return times (nodes, rows) as arrays that broadcast against x, one per node."""
         times = times[:, :, None] if x.ndim == 2 else times.reshape(*times.shape, *(1,) * (x.ndim - 1))
         return times if x.dtype == np.float64 else times.astype(real_dtype(x))
 
     def _inside(self, t: Rows, dt: Rows, x: HostArray, x_new: HostArray, slopes: HostArray) -> Interpolant:
-        """Return the state inside a step; evaluates f where the extension has more stages."""
+        """Return the state inside a step; evaluates f if the extension has more stages."""
         rows = np.broadcast_to(dt, (x.shape[0],))
         extension = self._method.extension
         if extension is None:

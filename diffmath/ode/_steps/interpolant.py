@@ -1,4 +1,4 @@
-"""The state inside a step, as the solver reads it: a sum of stages, or a cubic through both ends."""
+"""The state inside a step for the solver: a sum of stages, or a cubic through both ends."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Interpolant:
 
 
 def cubic(x: Array, x_new: Array, slopes: Sequence[Array], dt: Rows, step: Time = None) -> Interpolant:
-    """Return the cubic with the states and slopes of both ends: order 3; `step` is dt where x is."""
+    """Return the cubic with the states and slopes of both ends: order 3; `step` is dt on the device of x."""
     if step is None:
         step = expand_like(asarray_like(dt, x), x)
     basis = [step * slopes[0], step * slopes[1], x_new - x]
@@ -60,7 +60,7 @@ def cubic(x: Array, x_new: Array, slopes: Sequence[Array], dt: Rows, step: Time 
 
 
 def slope_in(state: Any) -> Array | None:
-    """Return the slope that the state of a method knows, if it does."""
+    """Return the slope in the state of a method, if it has one."""
     slope: Array | None = getattr(state, "slope", None)
     return slope
 
@@ -70,7 +70,7 @@ def interpolation(
 ) -> Interpolation:
     """Return the state inside a step that was tried from x; may evaluate f.
 
-    `state` is that of the method before the step, `times` are t and dt as the method saw them.
+    `state` is that of the method before the step, `times` are t and dt as passed to the method.
     """
     rows = np.broadcast_to(dt, (x.shape[0],))
     if trial.dense is None:

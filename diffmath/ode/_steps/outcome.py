@@ -1,4 +1,4 @@
-"""What the solver knows of a trial step: the new state, the error of every row, the state inside the step."""
+"""The result of a trial step for the solver: new state, error of every row, and the state inside the step."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ class Outcome:
     error: Rows
     state: Any
     dense: Callable[[], Interpolation]
-    on_device: tuple[Array, Time] | None = None  # error and step where x is, if every row has its own clock
+    on_device: tuple[Array, Time] | None = None  # error and step on the device, with own clocks
 
     def passed(self) -> Array | None:
-        """Return which rows are accepted, as the device finds it: the host need not send what it decided.
+        """Return which rows are accepted, computed on the device, so that the host need not copy its
+        decision.
 
-        The very comparison of `advance_clocks`, for rows that have ended take steps of length zero.
+        The same comparison as in `advance_clocks`, since rows that have ended take steps of length zero.
         """
         if self.on_device is None:
             return None

@@ -1,7 +1,7 @@
-"""Trial steps of explicit Runge-Kutta methods on one small state, number by number.
+"""Trial steps of explicit Runge-Kutta methods on one small state, with Python numbers.
 
-A few numbers are added faster by Python than by NumPy, whose calls cost more than the sums. The results are
-those of the arrays, bit for bit: the same operations in the same order.
+For a few numbers, Python is faster than NumPy, whose calls cost more than the sums. The results are
+bit-identical to those of arrays: the same operations in the same order.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["SmallAttempt", "is_small"]
 
 Numbers: TypeAlias = list[float]
 
-# Beyond it, arrays are faster.
+# Above this size, arrays are faster.
 _LARGEST = 4
 
 _TINY = float(np.finfo(np.float64).tiny)
@@ -76,13 +76,13 @@ class SmallAttempt:
             if others is not None:
                 error *= _share(error, 0.1 * abs(others[j]))
             size = max(abs(x[j]), abs(x_new[j]))
-            # max may drop a NaN: zero times the new state keeps it
+            # max may drop a NaN; zero times the new state keeps it
             ratio = error / (self._rtol * size + self._atol) + 0.0 * x_new[j]
             total += ratio * ratio
         return math.sqrt(total / len(x))
 
     def _inside(self, times: tuple[Time, Time], h: float, x: Array, x_new: Array, slopes: list[Array]) -> Any:
-        """Return the state inside a step; evaluates f where the extension has more stages."""
+        """Return the state inside a step; evaluates f if the extension has more stages."""
         if self._method.extension is None:
             known = SlopeState(slopes[-1]) if self._fsal else UNKNOWN
             return interpolation(self._f, Trial(x_new, state=known), SlopeState(slopes[0]), times, h, x)
@@ -91,7 +91,7 @@ class SmallAttempt:
 
 
 def _sums(h: float, weights: Any, slopes: list[Numbers], numbers: range) -> Numbers:
-    """Return the weighted sums of the slopes, times h; the step goes into the weights first."""
+    """Return the weighted sums of the slopes, times h; the weights are multiplied by h first."""
     i, weight = weights[0]
     scale, slope = weight * h, slopes[i]
     totals = [scale * slope[j] for j in numbers]
@@ -108,7 +108,7 @@ def _moved(x: Numbers, h: float, weights: Any, slopes: list[Numbers], numbers: r
 
 
 def _share(error: float, other: float) -> float:
-    """Return by how much a second estimate of lower order divides the first, where it is the larger."""
+    """Return the factor by which a second estimate of lower order reduces the first, where it is larger."""
     largest = max(error, other, _TINY)
     a, b = error / largest, other / largest
     return a / math.sqrt(max(a * a + b * b, 0.5))

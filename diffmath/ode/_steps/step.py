@@ -1,4 +1,4 @@
-"""One step that rows of a batch took, and the state inside it, made and paid for when it is asked for."""
+"""A step that rows of a batch took, and the state inside it, computed and counted when it is requested."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from diffmath._stepping.trial import Interpolation
 
 __all__ = ["Account", "Clock", "Step"]
 
-# Time before, step, and time after: floats of a clock that all rows share, or one per row.
+# Time before, step, and time after: floats for a clock that all rows share, or one per row.
 Clock: TypeAlias = tuple[float, float, float] | tuple[Rows, Rows, Rows]
 
 
 class Account:
-    """The evaluations of f that every clock has waited for."""
+    """The evaluations of f that every clock needed."""
 
     def __init__(self, f: Dynamics, clocks: int, own_clocks: bool) -> None:
         self._f, self.own_clocks = f, own_clocks
         self.evaluations: npt.NDArray[np.int64] = np.zeros(clocks, dtype=np.int64)
 
     def priced(self, make: Callable[[], Interpolation]) -> tuple[Interpolation, int]:
-        """Return what `make` makes, and how many evaluations it took."""
+        """Return the result of `make`, and the number of evaluations it took."""
         calls = self._f.calls
         return make(), self._f.calls - calls
 
     def charge(self, rows: Mask, evaluations: int) -> None:
-        """Count evaluations that were made for some rows, or for the clock that they share."""
+        """Count evaluations for some rows, or for the clock that they share."""
         self.evaluations += evaluations * (rows if self.own_clocks else rows.any())
 
 
 class Step:
-    r"""A step that some rows took: from ``t0`` to ``t``, and the state anywhere in between.
+    r"""A step that some rows took, from ``t0`` to ``t``, with the state anywhere in between.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Step:
         self._inside: Interpolation | None = None
 
     def one_clock(self) -> tuple[float, float, float]:
-        """Return the clock of rows that share one, or of one row."""
+        """Return the shared clock, or that of the single row."""
         t0, dt, t = self.clock
         if isinstance(t, float):
             return t0, dt, t  # type: ignore[return-value]
@@ -105,7 +105,7 @@ class Step:
             return self.inside(rows)(rows, theta)
 
     def inside(self, rows: Any) -> Interpolation:
-        """Return the state inside the step; those of `rows` that moved pay for it, each once."""
+        """Return the state inside the step; its evaluations count once for the accepted rows of `rows`."""
         if self._make is not None:
             make, self._make = self._make, None
             if self._account is None:

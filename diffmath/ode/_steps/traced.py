@@ -1,7 +1,7 @@
-"""Fixed steps under a transformation of JAX: one loop of the compiled program, whatever their number.
+"""Fixed steps under a JAX transformation: one loop of the compiled program for any number of steps.
 
-The clock stays on the host: times enter the loop as constants. What reads numbers on the host cannot be
-traced, and says so by its name: adaptive steps, Newton's iteration, events.
+The clock stays on the host: times enter the loop as constants. Code that reads numbers on the host cannot be
+traced and refuses by name: adaptive steps, Newton's iteration, events.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FIXED = (
 
 
 def refuse_traced_steps(name: str, *values: Any) -> None:
-    """Refuse what JAX traces where steps are chosen, or handed over, by their numbers.
+    """Refuse values that JAX traces if steps are chosen, or returned, by their numbers.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def refuse_traced_steps(name: str, *values: Any) -> None:
 
 
 def is_traced_solve(f: Dynamics, x: Array, t: float) -> bool:
-    """Whether JAX traces a solve of fixed steps: its state, or what the right-hand side closes over."""
+    """Whether JAX traces a fixed-step solve: its state, or values that the right-hand side closes over."""
     return makes_traced(x, lambda: f.model(t, x))
 
 
@@ -71,12 +71,12 @@ def traced_solution(f: Dynamics, x: Array, times: Rows, method: Method, substeps
 
 
 class _Body:
-    """One step as the body of the loop: by the method, or by the closing one where its nodes would leave."""
+    """One step as the body of the loop: by the method, or by the closing method if its nodes would leave."""
 
     def __init__(self, f: Dynamics, method: Any, dt: float | None) -> None:
         self._f, self._dt, self._method, self._closing = f, dt, method, closing(method)
         self._name = getattr(method, "name", type(method).__name__)
-        self.calls = {False: 0, True: 0}  # of f in a step, of either method
+        self.calls = {False: 0, True: 0}  # of f in a step, for either method
 
     def __call__(self, state: Array, clock: tuple[Array, Array, Array]) -> tuple[Array, None]:
         t, dt, leaves = clock
@@ -93,7 +93,7 @@ class _Body:
         try:
             new = method.step(self._f, t, state, dt)
         except host_read_errors() as error:
-            if getattr(error, "__notes__", ()):  # of f itself, which the note names
+            if getattr(error, "__notes__", ()):  # an error of f, which the note names
                 error.add_note("JAX traces this call: t and x have no numbers here; use jax.numpy, not math")
                 raise
             raise TypeError(
