@@ -82,11 +82,11 @@ def convolve(u: Array, K: Array, *, before: Array | None = None) -> Array:
         rows = K[None, :] if K.ndim == 1 else K
         lags = xp.matrix_transpose(xp.astype(rows, channels.dtype, copy=False))
         past = _last_samples(u, channels, before, lags.shape[0] - 1)
-        heard = xp.concat([past, channels])
+        signal = xp.concat([past, channels])
         # Lags beyond the first of all samples are not used.
-        lags = lags[: min(heard.shape[0], lags.shape[0]), None, :]
+        lags = lags[: min(signal.shape[0], lags.shape[0]), None, :]
         batch = u.shape[0] if u.ndim == 3 else 1
-        y = _fft_convolve(xp.reshape(heard, (heard.shape[0], batch, width)), lags)[past.shape[0] :, ...]
+        y = _fft_convolve(xp.reshape(signal, (signal.shape[0], batch, width)), lags)[past.shape[0] :, ...]
     y = refuse_overflow("the convolution", y, "scale u or K down")
     if u.ndim == 3:
         return xp.permute_dims(y, (1, 0, 2))

@@ -36,10 +36,10 @@ class ScaledMeasure(Measure):
         A, B = (asarray_like(part, u) for part in self.unit_matrices(c.shape[1]))
         return log_time_dense(StateSpace(A, B), u, c, bilinear, heard, every, ahead)
 
-    def constant_history(self, sample: Array, order: int) -> Array:
-        """Return the exact coefficients (channels, order), orthonormal, of a constant (channels,)."""
-        xp = array_namespace(sample)
-        rest = xp.zeros((sample.shape[0], order - 1), dtype=sample.dtype, device=compat.device(sample))
+    def constant_history(self, sample: Array, like: Array) -> Array:
+        """Return the exact orthonormal coefficients, shaped as `like`, of a constant (channels,)."""
+        xp, (channels, order) = array_namespace(sample), like.shape
+        rest = xp.zeros((channels, order - 1), dtype=like.dtype, device=compat.device(like))
         first = float(self.unit_matrices(1)[1][0])
         return xp.concat([sample[:, None] / first, rest], axis=1)
 

@@ -209,7 +209,7 @@ def _scaled(
     """Return the saved states of a scaled measure; the first sample, if it is here, is a constant history."""
     ahead = 0 if heard else 1
     if not heard:
-        c = measure.constant_history(u[0, :], system.order)
+        c = measure.constant_history(u[0, :], c)
         c, u, heard = c if method is bilinear else measure.to_gauge(c), u[1:, :], 1
     if method is not bilinear:
         return log_time_dense(system, u, c, method, heard, every, ahead)

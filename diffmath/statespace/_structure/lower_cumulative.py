@@ -67,7 +67,7 @@ class LowerCumulative(Structure):
         return float(np.min(self.d))
 
     def entries(self) -> Vector:
-        # p q as one square root of a product, if it is one: see `_matrices`.
+        # p q as one square root of a product, if it is one: see `root_of_products`.
         outer = np.sign(np.outer(self.p, self.q)) * np.sqrt(np.outer(self.p**2, self.q**2))
         entries: Vector = -np.tril(outer, -1) - np.diag(self.d)
         return entries

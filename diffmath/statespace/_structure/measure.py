@@ -31,8 +31,8 @@ class Measure(ABC):
 
     Parameters
     ----------
+    length : float
         The window theta, or the timescale of an endless measure; 1 for scaled measures.
-        The window theta, or the timescale of an endless measure; 1 for scaled ones.
     gauge : numpy.ndarray, shape (n,) or (n, n), optional
         The state is this matrix (or diagonal) times the orthonormal coefficients.
 

@@ -24,7 +24,7 @@ from diffmath.symbolic._conditions.coloured_trees import Tree
 __all__ = ["Coefficients", "Condition", "Family", "Slot", "Weight", "expand", "residuals"]
 
 Coefficients = Mapping[str, Sequence[Any]]
-# A vector of the tableau, and the stage vectors it meets: (matrix, stage vectors it meets), ..., sorted.
+# A vector of the tableau, and its factors: (matrix, the factors of that stage vector), ..., sorted.
 Factors = tuple[tuple[str, Any], ...]
 Weight = tuple[str, Factors]
 Noise = Mapping[Any, Any]
@@ -141,7 +141,7 @@ def _stages(
             if isinstance(rows[0], Sequence):
                 inside = _stages(inner, len(rows[0]), coefficients, memory)
                 memory[factor] = [_dot(row, inside) for row in rows]
-            else:  # the nodes c: what a stage sees of the time
+            else:  # the nodes c: the times of the stages
                 memory[factor] = list(rows)
         result = [r * m for r, m in zip(result, memory[factor], strict=True)]
     return result

@@ -54,7 +54,7 @@ def real_symbols(state: Sequence[sympy.Symbol], time: sympy.Symbol) -> dict[symp
 def differentiate(expression: sympy.Expr, symbol: sympy.Symbol, reals: Sequence[sympy.Symbol]) -> sympy.Expr:
     """Differentiate with respect to `symbol` where all of `reals` are real variables."""
     real = real_symbols(reals, symbol)
-    back = {stand_in: original for original, stand_in in real.items()}
+    back = {variable: original for original, variable in real.items()}
     return expression.xreplace(real).diff(real[symbol]).xreplace(back)
 
 
