@@ -16,11 +16,11 @@ from diffmath._arrays.namespace import (
     asarray_like,
     check_array,
     default_float,
-    elementary,
     expand_like,
     real_dtype,
     to_numpy,
 )
+from diffmath._arrays.scalars import elementary
 
 
 def test_namespace_is_the_librarys(xp):

@@ -6,7 +6,6 @@ per call, real dtypes float32 and float64, and no copy to the host unless the ca
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -19,11 +18,11 @@ import numpy.typing as npt
 
 from diffmath._arrays.host_sharing import host_view
 from diffmath._arrays.tracing import HostReadError, all_true, is_traced
-from diffmath._core.typing import Array, Scalar
+from diffmath._core.typing import Array
 
 __all__ = [
-    "all_finite", "array_namespace", "asarray_like", "check_array", "check_precision", "constant",
-    "default_float", "device", "elementary", "expand_like", "is_real_float", "library_name", "real_dtype",
+    "all_finite", "array_namespace", "asarray_like", "check_array", "check_precision",
+    "default_float", "device", "expand_like", "is_real_float", "library_name", "real_dtype",
     "same_kind", "to_numpy",
 ]  # fmt: skip
 
@@ -243,20 +242,6 @@ def asarray_like(values: Any, like: Array, dtype: Any = None) -> Array:
     return xp.asarray(np.array(values), dtype=dtype, device=compat.device(like))
 
 
-def constant(value: float, like: Array, dtype: Any = None) -> Array:
-    """Return a number as a zero-dimensional array, filled on the device of `like`; `asarray` would copy it.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from diffmath._arrays.namespace import constant
-    >>> constant(0.5, np.ones(2))
-    array(0.5)
-    """
-    xp = compat.array_namespace(like)
-    return xp.full((), value, dtype=like.dtype if dtype is None else dtype, device=compat.device(like))
-
-
 def to_numpy(array: Array) -> npt.NDArray[Any]:
     """Copy an array to the host: the only explicit conversion from a device to NumPy.
 
@@ -288,13 +273,6 @@ def to_numpy(array: Array) -> npt.NDArray[Any]:
         if compat.is_array_api_strict_namespace(xp):
             array = compat.to_device(array, xp.Device("CPU_DEVICE"))
     return np.asarray(array)
-
-
-def elementary(t: Scalar | Array) -> Any:
-    """Return the namespace of exp, log, sqrt, ... for `t`: `math` for a number, else its library."""
-    if type(t) is float or not compat.is_array_api_obj(t):
-        return math
-    return compat.array_namespace(t)
 
 
 def expand_like(values: Array, x: Array) -> Array:

@@ -11,7 +11,8 @@ import numpy as np
 
 from diffmath._arrays.bound import Structured
 from diffmath._arrays.callables import annotate, check_part, check_result, guarded
-from diffmath._arrays.namespace import array_namespace, constant
+from diffmath._arrays.namespace import array_namespace
+from diffmath._arrays.scalars import constant
 from diffmath._core.typing import Array, Drift, Time
 from diffmath._stepping.watcher import Watcher, refuse_modified
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import array_api_compat as compat
 
-from diffmath._arrays.namespace import constant
+from diffmath._arrays.scalars import constant
 from diffmath._core.typing import Array
 
 __all__ = ["box_muller", "unit_interval"]

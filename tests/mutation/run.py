@@ -39,6 +39,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/test_host_arguments.py",
     ),
     "diffmath/_arrays/host_numbers.py": ("tests/test_arrays.py", "tests/test_host_arguments.py"),
+    "diffmath/_arrays/scalars.py": ("tests/test_arrays.py",),
     "diffmath/_arrays/bound.py": ("tests/test_bound.py",),
     "diffmath/_arrays/callables.py": (
         "tests/test_foundation.py",

@@ -15,7 +15,8 @@ from __future__ import annotations
 from typing import Any
 
 from diffmath._arrays.models import SDE
-from diffmath._arrays.namespace import array_namespace, elementary
+from diffmath._arrays.namespace import array_namespace
+from diffmath._arrays.scalars import elementary
 from diffmath._core.typing import Array
 from diffmath.sde._methods.method import Method
 

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from diffmath import random
 from diffmath._arrays.callables import check_dynamics
-from diffmath._arrays.namespace import array_namespace, asarray_like, elementary
+from diffmath._arrays.namespace import array_namespace, asarray_like
+from diffmath._arrays.scalars import elementary
 from diffmath._core.typing import Array, Drift, Time
 
 __all__ = ["ODEProblem", "Spectrum", "linear_ode"]
