@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import array_api_compat as compat
@@ -30,6 +31,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _PLAIN = {int, float, complex, bool, str, tuple, list, type(None)}  # never arrays
+
+_no_arrays: set[type] = {FunctionType}  # types whose instances are not arrays
 
 _reference_only: ContextVar[bool] = ContextVar("diffmath_reference_only", default=False)
 
@@ -148,8 +151,14 @@ class _Sharing(Generic[P, R]):
 
 
 def _is_array(value: Any) -> bool:
+    kind = type(value)
+    if kind in _no_arrays:
+        return False
     # A dtype may be a class (np.float64) with the methods of an array; NumPy scalars work with every library.
-    return not isinstance(value, type | np.generic) and compat.is_array_api_obj(value)
+    found = not isinstance(value, type | np.generic) and compat.is_array_api_obj(value)
+    if not found and kind.__module__.partition(".")[0] == "diffmath":
+        _no_arrays.add(kind)  # the check takes a microsecond
+    return found
 
 
 def accelerated(body: Callable[P, R]) -> Accelerated[P, R]:

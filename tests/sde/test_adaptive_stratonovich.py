@@ -173,8 +173,8 @@ def test_a_row_alone_is_that_row_of_the_batch(method, problem):
 def test_areas_of_a_path_are_drawn_only_for_methods_that_use_them(monkeypatch):
     """A path with areas serves a method without them as one that has none, at its cost."""
     x0, drawn = start(FLAT, 3), []
-    area = sde._brownian.forest.leaf_area
-    monkeypatch.setattr(sde._brownian.forest, "leaf_area", lambda *rest: drawn.append(1) or area(*rest))
+    area = sde._brownian.cached_trees.leaf_area
+    monkeypatch.setattr(sde._brownian.cached_trees, "leaf_area", lambda *rest: drawn.append(1) or area(*rest))
     options = {"method": sde.spark, "rtol": 0.05, "atol": 0.05}
     runs = []
     for terms in ("HKA", "H"):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from diffmath import random, reference_only
 from diffmath.random._distributions import normal_rows
 from diffmath.sde import BrownianPath, chen, levy_increments
-from diffmath.sde._brownian import forest as _forest
+from diffmath.sde._brownian import cached_trees
 
 HOST = np.empty(0)
 TERMS = {"": "W", "H": "WH", "HK": "WHK"}
@@ -57,7 +57,7 @@ def test_any_order_of_questions_any_cache_and_any_thread_gives_the_same_bits(ter
         other = brownian(terms=terms, cache=cache, levels=levels)
         for pair in pairs[::order]:
             assert_same(other.increment(*pair), expected[pair], names)
-        assert len(other._forest.nodes._values) <= cache
+        assert len(other._trees.nodes._values) <= cache
     fresh = brownian(terms=terms, cache=10, levels=levels)
     with ThreadPoolExecutor(4) as pool:
         for pair, got in zip(pairs, pool.map(lambda pair: fresh.increment(*pair), pairs), strict=True):
@@ -103,8 +103,8 @@ def test_blocks_of_a_clock_hand_on_what_they_began(monkeypatch):
     clock = np.linspace(0, 1, 101)
     whole = list(brownian(terms="HK").increments(clock))
     for most in (1, 3, 16, 99):
-        monkeypatch.setattr(_forest, "_MOST", most)
-        monkeypatch.setattr(_forest, "_FEWEST", 1)
+        monkeypatch.setattr(cached_trees, "_MOST", most)
+        monkeypatch.setattr(cached_trees, "_FEWEST", 1)
         for got, expected in zip(brownian(terms="HK").increments(clock), whole, strict=True):
             assert_same(got, expected, "WHK")
 
@@ -346,7 +346,7 @@ def test_it_pickles_without_its_cache():
     path = brownian(terms="H", steps=6, levels=9, first_row=2)
     expected = path.increment(0.1, 0.7)
     copy = pickle.loads(pickle.dumps(path))
-    assert not copy._forest.nodes._values
+    assert not copy._trees.nodes._values
     assert_same(copy.increment(0.1, 0.7), expected, "WH")
     assert (
         repr(copy)

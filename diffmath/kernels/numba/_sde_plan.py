@@ -5,7 +5,6 @@ The readable body, `diffmath.sde._brownian.plan.write_plan`, says what is done; 
 
 from __future__ import annotations
 
-from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -71,7 +70,7 @@ def _halve(nodes: Any, counts: Any, n: int, spacings: Any) -> None:
     low, high, level = nodes[n, _LOW], nodes[n, _HIGH], nodes[n, _LEVEL]
     middle = high
     while middle >= high:
-        assert level < len(spacings), "places that are asked about are marks"
+        assert level < len(spacings), "queried places are marks"
         middle = (low // spacings[level] + 1) * spacings[level]
         level += 1
     nodes[n, _MIDDLE] = middle
@@ -259,11 +258,6 @@ class _Laws:
 _laws = _Laws()
 
 
-@cache
-def _array(numbers: tuple[int, ...]) -> Any:
-    return np.array(numbers)
-
-
 def write_plan(
     places: Any, known: Any, marks: Any, key: Any, order: int, place_length: float, keep: Any,
     split_weights: Any,
@@ -272,7 +266,7 @@ def write_plan(
     k0, k1 = (np.uint64(word) for word in key.words)
     while True:
         *plan, inputs, kept, missing = _plan(
-            places, _array(marks.spacings), marks.size, marks.binary, k0, k1, order, place_length, known,
+            places, marks.spacings_array, marks.size, marks.binary, k0, k1, order, place_length, known,
             keep.shortest, keep.start, keep.ends, *_laws.both,
         )  # fmt: skip
         if len(missing) == 0:

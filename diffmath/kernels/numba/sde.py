@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numba as nb
@@ -26,43 +27,57 @@ _compiled = nb.njit(nogil=True, cache=True, error_model="numpy")
 
 
 @_compiled  # type: ignore[untyped-decorator, unused-ignore]
-def _add(target: Any, weight: Any, values: Any, fresh: bool, count: int) -> None:
-    """Add weighted values to the target, or write them where it is fresh."""
-    w = target.dtype.type(weight)
+def _add(
+    store: Any, d: int, i: int, weight: Any, values: Any, n: int, j: int, fresh: bool, count: int
+) -> None:
+    """Add weighted ``values[n, j]`` to an entry of register d, or write them where it is fresh."""
+    w = store.dtype.type(weight)
     if not fresh:
-        for i in range(count):
-            target[i] += w * values[i]
+        for k in range(count):
+            store[d, i, k] += w * values[n, j, k]
     elif weight == 1.0:
-        for i in range(count):
-            target[i] = values[i]
+        for k in range(count):
+            store[d, i, k] = values[n, j, k]
     else:
-        for i in range(count):
-            target[i] = w * values[i]
+        for k in range(count):
+            store[d, i, k] = w * values[n, j, k]
 
 
+# Registers are numbers, not views: small plans would spend most of their time on making views.
 @_compiled  # type: ignore[untyped-decorator, unused-ignore]
-def _mix(target: Any, entries: int, weights: Any, x: Any, y: Any, count: int) -> None:
-    """Write sums of both operands, in the order of the body; entries of x or y beyond `entries` weigh 0."""
+def _mix(
+    store: Any, d: int, entries: int, weights: Any, line: int, side: int, x: Any, a: int, y: Any, b: int,
+    count: int,
+) -> None:  # fmt: skip
+    """Write sums of ``x[a]`` and ``y[b]`` to register d, in the order of the body."""
     for i in range(entries):
         fresh = True
         for j in range(3):
-            if weights[i, j] != 0.0:
-                _add(target[i], weights[i, j], x[j], fresh, count)
+            if weights[line, side, i, j] != 0.0:
+                _add(store, d, i, weights[line, side, i, j], x, a, j, fresh, count)
                 fresh = False
         for j in range(3):
-            if weights[i, 3 + j] != 0.0:
-                _add(target[i], weights[i, 3 + j], y[j], fresh, count)
+            if weights[line, side, i, 3 + j] != 0.0:
+                _add(store, d, i, weights[line, side, i, 3 + j], y, b, j, fresh, count)
                 fresh = False
 
 
 @_compiled  # type: ignore[untyped-decorator, unused-ignore]
-def _by_entries(flat: Any, blocks: int, columns: int, rows: int, entries: int, z: Any) -> None:
-    """Sort the normals of rows of whole blocks by entries W, H, K."""
+def _copy(target: Any, m: int, start: int, source: Any, n: int, first: int, entries: int, count: int) -> None:
+    """Copy some entries of array n to array m, each from its place."""
+    for i in range(entries):
+        for k in range(count):
+            target[m, i, start + k] = source[n, i, first + k]
+
+
+@_compiled  # type: ignore[untyped-decorator, unused-ignore]
+def _by_entries(flat: Any, first: int, blocks: int, columns: int, rows: int, entries: int, z: Any) -> None:
+    """Sort the normals of rows of whole blocks, from `first` on, by entries W, H, K."""
     for j in range(entries):
         for row in range(rows):
-            start = 2 * blocks * row + columns * j
+            start = first + 2 * blocks * row + columns * j
             for i in range(columns):
-                z[j, columns * row + i] = flat[start + i]
+                z[0, j, columns * row + i] = flat[start + i]
 
 
 @_compiled  # type: ignore[untyped-decorator, unused-ignore]
@@ -122,7 +137,7 @@ def _run(
     together = last - first <= tile and (3 * columns + 1) // 2 * (last - first) < _FEW
     flat = np.empty(2 * (blocks_most * (len(draws) if together else 1) + LANES), increments.dtype)
     places = np.empty(len(draws), np.int64)
-    z = np.empty((3, size), increments.dtype)
+    z = np.empty((1, 3, size), increments.dtype)
     rows, numbers = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64)
     words, following = room[0], room[1]
     for low in range(first, last, tile):
@@ -137,16 +152,13 @@ def _run(
         for line in range(len(steps)):
             kind, a, b, d, e = steps[line, 0], steps[line, 1], steps[line, 2], steps[line, 3], steps[line, 4]
             if kind == _LOAD:
-                for i in range(3):
-                    store[d, i, :count] = inputs[a, i, begin : begin + count]
+                _copy(store, d, 0, inputs, a, begin, 3, count)
             elif kind == _EMIT:
-                for i in range(increments.shape[1]):
-                    increments[d, i, begin : begin + count] = store[a, i, :count]
+                _copy(increments, d, begin, store, a, 0, increments.shape[1], count)
             elif kind == _KEEP:
-                for i in range(3):
-                    kept[d, i, begin : begin + count] = store[a, i, :count]
+                _copy(kept, d, begin, store, a, 0, 3, count)
             elif kind == _JOIN:
-                _mix(store[d], steps[line, 5], weights[line, 0], store[a], store[b], count)
+                _mix(store, d, steps[line, 5], weights, line, 0, store, a, store, b, count)
             else:
                 entries = np.int64(draws[drawn, 2])
                 blocks = (entries * columns + 1) // 2
@@ -160,14 +172,14 @@ def _run(
                     part = flat[2 * lane : 2 * lane + 2 * LANES]
                     next_normals_53(words, part, rows, numbers, _NORMAL_53, k0, k1, following)
                     words, following = following, words
-                mine = flat[places[drawn] :] if together else flat
+                _by_entries(flat, places[drawn] if together else 0, blocks, columns, high - low, entries, z)
                 drawn += 1
-                _by_entries(mine, blocks, columns, high - low, entries, z)
-                x = store[a] if kind == _DIVIDE else z  # a root has weights for normals only
+                # A root has weights for normals only.
+                x, n = (store, a) if kind == _DIVIDE else (z, 0)
                 if d >= 0:
-                    _mix(store[d], steps[line, 5], weights[line, 0], x, z, count)
+                    _mix(store, d, steps[line, 5], weights, line, 0, x, n, z, 0, count)
                 if e >= 0:
-                    _mix(store[e], steps[line, 6], weights[line, 1], x, z, count)
+                    _mix(store, e, steps[line, 6], weights, line, 1, x, n, z, 0, count)
 
 
 def run_plan(inputs: Any, plan: Any, first_row: int) -> tuple[Any, Any]:
@@ -177,9 +189,10 @@ def run_plan(inputs: Any, plan: Any, first_row: int) -> tuple[Any, Any]:
     kept = aligned_empty((plan.kept, 3, *shape), dtype)
     if increments.size == 0:
         return increments, kept
-    columns = increments[0, 0].size // shape[0]
-    size = increments[0, 0].size
-    flat = [np.ascontiguousarray(a).reshape(len(a), a.shape[1], size) for a in (inputs, increments, kept)]
+    size = math.prod(shape)
+    columns = size // shape[0]
+    given = np.ascontiguousarray(inputs).reshape(len(inputs), 3, size)
+    flat = (given, increments.reshape(-1, plan.order, size), kept.reshape(-1, 3, size))
     draws = _list_draws(plan.steps, plan.keys)
     tile = max(1, _WIDTH // columns)
     words, start = np.uint32 if dtype == np.float32 else np.uint64, np.uint64(first_row)
@@ -190,5 +203,9 @@ def run_plan(inputs: Any, plan: Any, first_row: int) -> tuple[Any, Any]:
             plan.steps, draws, plan.weights, plan.registers, *flat, columns, start, tile, *bounds, room
         )  # fmt: skip
 
-    share_out(work, shares_of(shape[0], tile, _WORTH // (columns * max(1, len(draws)))))
+    worth = _WORTH // (columns * max(1, len(draws)))
+    if shape[0] < 2 * worth:
+        work((0, shape[0]))
+    else:
+        share_out(work, shares_of(shape[0], tile, worth))
     return increments, kept

@@ -1,19 +1,23 @@
 r"""Where a Brownian path is divided: at the times n / N of a fixed sequence of lattices N, in their order.
 
 Each time of a lattice that is not yet a mark divides the interval between its neighbours. The sequence does
-not know what will be asked, so that the path does not either. Two sequences are used. *All clocks*: halves,
+not depend on the queries, so the path does not either. Two sequences are used. *All clocks*: halves,
 quarters, ... down to 2**-30 of the span, and beside each of them decimal fractions of about their spacing, so
 that clocks of 2**k and of 10, 20, 50, 100, 200, 250, 500, 1000, ... steps meet marks early, at about two
 divisions a step. *One clock*: equal cells, drawn independently, each halved again and again: one division a
 step, for clocks of that many cells times 2**k.
 
-Times are counted in places, exact integers; every place that is asked about is a mark.
+Times are counted in places, exact integers; every queried place is a mark.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
 
 __all__ = ["Marks", "Node", "all_clocks", "one_clock"]
 
@@ -61,7 +65,7 @@ class Node:
         """Both parts."""
         if self._halves is None:
             middle = self.middle
-            assert self.low < middle, "places that are asked about are marks"
+            assert self.low < middle, "queried places are marks"
             self._halves = (
                 Node(self.marks, self.low, middle, self._level, self),
                 Node(self.marks, middle, self.high, self._level, self),
@@ -70,7 +74,7 @@ class Node:
 
     @property
     def divided(self) -> bool:
-        """Whether anybody asked for its parts."""
+        """Whether its parts were used."""
         return self._halves is not None
 
     @property
@@ -116,6 +120,11 @@ class Marks:
         return tuple(self.size // count for count in self.counts)
 
     @cached_property
+    def spacings_array(self) -> npt.NDArray[np.int64]:
+        """The spacings, for kernels."""
+        return np.array(self.spacings, np.int64)
+
+    @cached_property
     def _finest(self) -> tuple[int, ...]:
         """Spacings of lattices that hold all others between them."""
         every = self.spacings
@@ -126,7 +135,7 @@ class Marks:
         """Places between the marks of the finest lattice."""
         return self.spacings[-1]
 
-    @property
+    @cached_property
     def shortest(self) -> int:
         """Least number of places of an interval: 2**-24 of the span, or more."""
         return max(64 * self.resolution, self.places >> 24)
@@ -147,8 +156,13 @@ class Marks:
 
     def nearest(self, share: float, slack: float) -> int:
         """Return the mark next to a time in places; of those within `slack`, the coarsest."""
-        found = [round(share / spacing) * spacing for spacing in self._finest]
-        return min(found, key=lambda mark: max(abs(mark - share), slack))
+        best, least = 0, math.inf
+        for spacing in self._finest:
+            mark = round(share / spacing) * spacing
+            distance = max(abs(mark - share), slack)
+            if distance < least:
+                best, least = mark, distance
+        return best
 
     def level_of(self, halvings: int) -> int:
         """Return the first lattice that is finer than a cell halved so many times."""

@@ -26,7 +26,7 @@ from diffmath.sde._noise import Tree, divide, increment_of, split
 __all__ = ["KeyNodes", "Node", "PathNodes", "take_rows"]
 
 Indices = npt.NDArray[np.intp]
-_GAP = 64  # rows that nobody asked for are drawn along if there are fewer of them in between
+_GAP = 64  # unneeded rows between needed ones are drawn too, if they are fewer
 _DEEPEST = 62  # heap numbers fit the 64 bits that a key takes
 
 
@@ -147,7 +147,7 @@ class KeyNodes:
 
 
 class PathNodes:
-    """Nodes of a given Brownian path, asked about the halves of the intervals between the save times."""
+    """Nodes of a given Brownian path, queried for the halves of the intervals between the save times."""
 
     def __init__(self, path: BrownianPath, times: npt.NDArray[np.float64], terms: str) -> None:
         self._path, self._times, self._terms = path, times, terms
@@ -156,7 +156,7 @@ class PathNodes:
         rows = np.arange(self._path.shape[0])
         for n in range(len(self._times) - 1):
             ends = float(self._times[n]), float(self._times[n + 1])
-            yield Node(ends, n, self._deepest(ends), rows, self._ask(*ends))
+            yield Node(ends, n, self._deepest(ends), rows, self._query(*ends))
 
     def check(self, halvings: int) -> None:
         """Refuse save times that leave no room for the first step."""
@@ -174,13 +174,13 @@ class PathNodes:
     def halves(self, node: Node) -> tuple[Any, Any]:
         """Return what the path does over both halves, for the rows of the node."""
         a, mid, b = (node.time(k) for k in range(3))
-        return take_rows(self._ask(a, mid), node.rows), take_rows(self._ask(mid, b), node.rows)
+        return take_rows(self._query(a, mid), node.rows), take_rows(self._query(mid, b), node.rows)
 
     def noise(self, state: tuple[Any, ...], dt: float) -> Any:
         """Return what a step of the method gets."""
         return increment_of(dt, state[:3], state[3], self._terms) if self._terms else state[0]
 
-    def _ask(self, s: float, t: float) -> tuple[Any, ...]:
+    def _query(self, s: float, t: float) -> tuple[Any, ...]:
         found = self._path.increment(s, t, self._terms)
         return found.W, found.H, found.K, found.A
 

@@ -1,4 +1,4 @@
-r"""A Brownian motion that is asked for its increments over any interval, in any order, and stays itself.
+r"""A Brownian motion that can be queried over any interval, in any order, and stays the same motion.
 
 The increment over (s, t) is put together by Chen's relation from the largest nodes between s and t of a tree
 that does not depend on the queries (see `diffmath.sde._brownian.marks`). All is a pure function of the key,
@@ -23,7 +23,7 @@ from diffmath._arrays.namespace import array_namespace, device, real_dtype
 from diffmath._core.counts import check_count
 from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array
-from diffmath.sde._brownian.forest import Forest
+from diffmath.sde._brownian.cached_trees import CachedTrees
 from diffmath.sde._brownian.marks import Marks, all_clocks, one_clock
 from diffmath.sde._noise import Increment, change_arrays, check_terms, increment_of, odd_part
 
@@ -32,7 +32,7 @@ __all__ = ["BrownianPath"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BrownianPath:
-    r"""One Brownian motion on [t0, t1], with its Levy areas, that can be asked about any interval.
+    r"""One Brownian motion on [t0, t1], with its Levy areas, that can be queried over any interval.
 
     .. math:: W_{s,u} = W_{s,t} + W_{t,u} \quad \text{for all } s, t, u, \qquad
               W_{s,t} \sim \mathcal N(0, |t - s|)
@@ -63,7 +63,7 @@ class BrownianPath:
         Number of the first row in a larger batch.
     cache : int
         Nodes kept (the least recently used go first), each three times as large as an increment; and up to
-        as many of the last question, if it began or ended where the one before did.
+        as many of the last query, if it began or ended where the one before did; and as many areas A.
 
     Raises
     ------
@@ -87,7 +87,7 @@ class BrownianPath:
 
     *Cost.* A clock of N equal steps over [t0, t1] takes about two draws a step where N is a power of two up
     to ``2**30`` or divides 100, 1000 or 20,000, and one with `steps`. Any other time takes a draw for every
-    lattice below the spacing of the times that are asked for, some 20: name `steps` for clocks of 30 or 365
+    lattice below the spacing of the queried times, some 20: name `steps` for clocks of 30 or 365
     steps. A draw is three normals, of which the last one of W alone needs one. Areas A cost a draw for every
     leaf between s and t.
 
@@ -123,10 +123,10 @@ class BrownianPath:
     levels: int = 8
     first_row: int = 0
     cache: int = 64
-    _forest: Forest = field(init=False)
+    _trees: CachedTrees = field(init=False)
     _marks: Marks = field(init=False)
     _slack: float = field(init=False)
-    _wrap: Callable[[Array], Array] = field(init=False)
+    _wrap: Callable[[Array], Array] | None = field(init=False)
 
     @on_its_device
     def __post_init__(self) -> None:
@@ -148,11 +148,11 @@ class BrownianPath:
         tag = "sde.motion" if steps is None else "sde.levy"
         tree_key = random.fold_in(random.fold_in(self.key, "sde.path"), tag)
         cache = check_count("cache", self.cache, 1)
-        forest = Forest(self.shape, stream.like, tree_key, marks, length, levels, cache, self.first_row)
+        trees = CachedTrees(self.shape, stream.like, tree_key, marks, length, levels, cache, self.first_row)
         for name, value in (
             ("shape", tuple(self.shape)), ("t0", float(span[0])), ("t1", float(span[1])), ("like", empty),
-            ("steps", steps), ("_marks", marks), ("_slack", slack), ("_forest", forest),
-            ("_wrap", stream.wrap),
+            ("steps", steps), ("_marks", marks), ("_slack", slack), ("_trees", trees),
+            ("_wrap", None if type(stream.like) is type(self.like) else stream.wrap),
         ):  # fmt: skip
             object.__setattr__(self, name, value)
         self._check_areas(self.terms)
@@ -191,10 +191,10 @@ class BrownianPath:
             return self._nothing(terms)
         low, high = min(first, last), max(first, last)
         sign = 1.0 if first < last else -1.0
-        state = self._forest.between(low, high, _order(terms))
+        state = self._trees.increment(low, high, _order(terms))
         if sign < 0:  # W and K change their signs, H does not
             state = tuple(x * turn for x, turn in zip(state, (sign, 1.0, sign), strict=False))
-        A = sign * self._forest.area(low, high) if "A" in terms else None
+        A = sign * self._trees.area(low, high) if "A" in terms else None
         return change_arrays(increment_of(self._length(first, last), state, A, terms), self._wrap)
 
     def increments(self, clock: npt.ArrayLike, terms: str | None = None) -> Iterator[Increment]:
@@ -217,19 +217,19 @@ class BrownianPath:
 
     @property
     def shortest(self) -> float:
-        """Length of the shortest interval that may be asked about."""
+        """Length of the shortest interval that may be queried."""
         return abs(self._length(0, self._marks.shortest))
 
     def area_halvings(self, s: float, t: float) -> int:
         """Return how often an interval between ends of leaves can be halved between ends of leaves."""
-        return self._forest.halvings(*sorted(self._interval(s, t, "A")))
+        return self._trees.halvings(*sorted(self._interval(s, t, "A")))
 
     def _along(self, places: list[int], terms: str) -> Iterator[Increment]:
         """Iterate over the increments between ascending places."""
         for (first, last), state in zip(
-            pairwise(places), self._forest.along(places, _order(terms)), strict=True
+            pairwise(places), self._trees.increments(places, _order(terms)), strict=True
         ):
-            A = self._forest.area(first, last) if "A" in terms else None
+            A = self._trees.area(first, last) if "A" in terms else None
             yield change_arrays(increment_of(self._length(first, last), state, A, terms), self._wrap)
 
     def _length(self, first: int, last: int) -> float:
@@ -237,8 +237,8 @@ class BrownianPath:
         return (self.t1 - self.t0) * ((last - first) / self._marks.places)
 
     def _checked(self, terms: str | None) -> str:
-        if terms is None:
-            return self.terms
+        if not terms:  # "" is W alone
+            return self.terms if terms is None else ""
         check_terms(terms)
         self._check_areas(terms)
         return terms
@@ -252,7 +252,7 @@ class BrownianPath:
         first, last = self._place("s", s), self._place("t", t)
         if "A" in terms:
             for name, time, place in (("s", s, first), ("t", t, last)):
-                if not self._forest.ends_leaf(place):
+                if not self._trees.ends_leaf(place):
                     raise ValueError(
                         f"{name} must be an end of a leaf of the {self.levels} levels for Levy areas A; got "
                         f"{time!r}: use more levels, `steps` of your clock, or no A"

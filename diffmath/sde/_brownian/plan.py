@@ -43,7 +43,7 @@ class Keep:
     start : int
         The first place.
     ends : bool
-        Whether nodes that the plan uses and does not divide are kept, drawn or known: where a question next
+        Whether nodes that the plan uses and does not divide are kept, drawn or known: where a query next
         to these places begins.
     """
 
@@ -76,9 +76,10 @@ def make_plan(
     tuple
         The plan, the rows of `known` that are its inputs, and the names of the nodes that it keeps.
     """
-    asked = np.array(places, dtype=np.int64)
-    steps, keys, weights, registers, inputs, kept = write_plan(
-        asked, known, marks, key, order, place_length, keep, _split_weights
+    queried = np.array(places, dtype=np.int64)
+    write = write_plan.kernel_for(known) or write_plan.reference  # eight arguments cost more
+    steps, keys, weights, registers, inputs, kept = write(
+        queried, known, marks, key, order, place_length, keep, _split_weights
     )
     return Plan(steps, keys, weights, registers, len(places) - 1, order, len(kept)), inputs, kept
 

@@ -62,8 +62,10 @@ class Increment:
         return f"Increment(dt={self.dt:g}, W: {tuple(self.W.shape)}{terms})"
 
 
-def change_arrays(increment: Increment, change: Callable[[Array], Array]) -> Increment:
-    """Return the same increment with `change` applied to every array."""
+def change_arrays(increment: Increment, change: Callable[[Array], Array] | None) -> Increment:
+    """Return the same increment with `change` applied to every array; None changes nothing."""
+    if change is None:
+        return increment
     H, K, A = (None if part is None else change(part) for part in (increment.H, increment.K, increment.A))
     return Increment(increment.dt, change(increment.W), H, K, A)
 

@@ -6,7 +6,7 @@ all three, at the ratio that the clock has there. Chen's relation of two fine in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,10 +101,12 @@ class LevyIncrements:
     ) -> Iterator[Increment]:
         times = host_times(clock, "clock")
         tree = Tree(shape, like, dtype, first_row, areas="A" in self.terms)
-        return self._iterate(tree, times, random.fold_in(key, "sde.levy"))
+        wrap = None if type(tree.stream.like) is type(like) else tree.stream.wrap
+        return self._iterate(tree, times, random.fold_in(key, "sde.levy"), wrap)
 
-    def _iterate(self, tree: Tree, times: Any, key: random.Key) -> Iterator[Increment]:
-        wrap = tree.stream.wrap
+    def _iterate(
+        self, tree: Tree, times: Any, key: random.Key, wrap: Callable[[Array], Array] | None
+    ) -> Iterator[Increment]:
         for state, cell, node, n in tree.walk(key, times):
             dt = float(times[n + 1] - times[n])
             depth = max(0, self.levels - node.bit_length() + 1)

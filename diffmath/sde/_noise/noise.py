@@ -154,7 +154,7 @@ def walk(
 
 
 class _DrawnAhead:
-    """Normals of the nodes of some levels of a cell, drawn by one call before they are asked for.
+    """Normals of the nodes of some levels of a cell, drawn by one call before they are used.
 
     The list of a node and the levels below it has its normals in place 1, and those of the halves of the node
     in place n in places 2n and 2n + 1.

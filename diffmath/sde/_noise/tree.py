@@ -34,7 +34,7 @@ class Tree:
     order : {1, 3}
         Whether a node holds (W,) or (W, H, K).
     areas : bool
-        Whether Levy areas will be asked for, which need rows that are vectors.
+        Whether Levy areas will be drawn, which need rows that are vectors.
     """
 
     def __init__(

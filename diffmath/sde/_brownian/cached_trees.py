@@ -1,42 +1,44 @@
-"""The nodes of a Brownian path, drawn as they are asked for; what was drawn lately is kept.
+"""The nodes of a Brownian path, drawn when they are needed; those drawn recently are cached.
 
-One question is a plan of its own, which begins at the nodes that are still at hand. A clock is planned in
-blocks of steps, each of which hands the nodes that it has begun to the next: every node is drawn once.
+A single query has a plan of its own, which begins at cached nodes. A clock is planned in blocks of steps;
+each block passes the nodes that it has begun to the next, so every node is drawn once.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from diffmath import random
 from diffmath._arrays.namespace import array_namespace, device
 from diffmath._core.typing import Array
+from diffmath.sde._brownian.lru_store import LRUStore
 from diffmath.sde._brownian.marks import Marks, Node
 from diffmath.sde._brownian.plan import Keep, Name, Places, make_plan, pieces_of
-from diffmath.sde._brownian.recent import Recent
 from diffmath.sde._brownian.run_plan import run_plan
 from diffmath.sde._noise import State, area_normals, divide, join_areas, leaf_area, split
 
-__all__ = ["Forest"]
+__all__ = ["CachedTrees"]
 
 _BLOCK = 2**21  # numbers that are drawn ahead of a clock
 _FEWEST, _MOST = 4, 1024  # steps of a block
+_NO_NAMES = np.empty((0, 2), np.int64)
 
 
-class _Drawn(NamedTuple):
-    """Names of nodes, shape (n, 2), and their states, in a list or an array."""
+class _Known(NamedTuple):
+    """Names of nodes that need not be drawn, shape (n, 2), and their states; the first `long` are cached."""
 
     names: Places
-    states: Any
+    states: list[Array]
+    long: int
 
 
-class Forest:
-    """Cells with trees, and what was drawn of them lately.
+class CachedTrees:
+    """The cells of a path, each with its tree, and a cache of nodes.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ class Forest:
     levels : int
         Halvings of a cell down to the leaves whose areas are drawn.
     cache : int
-        Nodes kept of all questions, and again of the last one.
+        Nodes kept of all queries, and again of the last one.
     """
 
     def __init__(
@@ -62,50 +64,66 @@ class Forest:
         self._key, self._marks, self._shape, self._first_row = key, marks, tuple(shape), first_row
         self._place_length = length / marks.places
         self._deepest = marks.level_of(levels)
-        xp = array_namespace(like)
-        self._none = xp.zeros((0, 3, *shape), dtype=like.dtype, device=device(like))
-        self.nodes, self._cache = Recent(cache), cache
-        self._asked = (-1, -1)  # the places of the last question
-        self._lately = self._last = _Drawn(
-            _pairs([]), self._none
-        )  # long nodes; where the last question ended
-        self._always = marks.places * 8 // cache  # nodes of this length are few enough to stay
+        self._xp = array_namespace(like)
+        self._none = self._xp.zeros((0, 3, *shape), dtype=like.dtype, device=device(like))
+        self.nodes: LRUStore[Name, Array] = LRUStore(cache)
+        self._areas: LRUStore[Name, Array] = LRUStore(cache)
+        self._cache = cache
+        self._queried = (-1, -1)  # the places of the last query
+        self._known = _Known(_NO_NAMES, [], 0)
+        self._always = marks.places * 8 // cache  # nodes of this length are few enough to keep all
 
-    def between(self, low: int, high: int, order: int) -> State:
+    def increment(self, low: int, high: int, order: int) -> State:
         """Return the first `order` of (W, H, K) between two places, low < high."""
-        shortest = min(self._always, (high - low) // 2)
-        lately, last = self._lately, self._last  # another thread may replace them
-        known, count = np.concatenate([lately.names, last.names]), len(lately.names)
-
-        def state(row: int) -> Array:
-            if row >= count:
-                return last.states[row - count, ...]
-            low, high = known[row].tolist()
-            self.nodes.get((low, high))  # lately used
-            return lately.states[row]
-
-        # A question away from the last one is no sequence: its ends would be kept for nothing.
-        near, self._asked = low in self._asked or high in self._asked, (low, high)
+        shortest, known = min(self._always, (high - low) // 2), self._known  # other threads may replace it
+        # A query away from the last one belongs to no sequence: its ends are not kept.
+        near, self._queried = low in self._queried or high in self._queried, (low, high)
         keep = Keep(shortest, ends=near)
-        increments, names, kept = self._run((low, high), order, known, state, keep)
-        self._remember(names, kept, shortest)
+        plan, inputs, names = make_plan(
+            self._marks, self._key, (low, high), order, self._place_length, known.names, keep
+        )
+        for row in inputs:
+            if row < known.long:
+                low, high = known.names[row].tolist()
+                self.nodes.get((low, high))  # counts as used
+        increments, kept = run_plan(self._stacked(known.states, inputs), plan, self._first_row)
+        self._remember(known, names, kept, shortest)
         return tuple(increments[0, i, ...] for i in range(order))
 
-    def _remember(self, names: Places, states: Array, shortest: int) -> None:
-        """Keep the long nodes; and all, until the next question, which may begin where this one ends."""
-        grown = False
-        for row in np.flatnonzero(names[:, 1] - names[:, 0] >= shortest).tolist():
-            low, high = names[row].tolist()
-            if self.nodes.get((low, high)) is None:  # a copy, which does not hold the others
+    def _remember(self, known: _Known, names: Places, states: Array, shortest: int) -> None:
+        """Keep the long nodes; and all until the next query, which may begin where this one ends."""
+        grown, ends, end_states = False, list[Name](), list[Array]()
+        for row, (low, high) in enumerate(names.tolist()):
+            if high - low < shortest:
+                ends.append((low, high))
+                end_states.append(states[row, ...])
+            elif self.nodes.get((low, high)) is None:  # a copy, which does not hold the others
                 self.nodes.put((low, high), 1.0 * states[row, ...])
                 grown = True
-        first = max(0, len(names) - self._cache)  # the standard has no slices beyond an axis
-        self._last = _Drawn(names[first:], states[first:, ...])
+        if not grown and not ends and known.long == len(known.states):
+            return
         if grown:
-            nodes = {name: state for name, state in self.nodes.snapshot().items() if name[0] != "area"}
-            self._lately = _Drawn(_pairs(nodes), list(nodes.values()))
+            long, long_states = self.nodes.snapshot()
+            array = np.fromiter(chain.from_iterable(long), np.int64, 2 * len(long)).reshape(-1, 2)
+        else:
+            array, long_states = known.names[: known.long], known.states[: known.long]
+        if ends:
+            first = max(0, len(ends) - self._cache)
+            array = np.concatenate([array, np.array(ends[first:], np.int64)])
+        self._known = _Known(array, long_states + end_states[-self._cache :], len(long_states))
 
-    def along(self, places: Sequence[int], order: int) -> Iterator[State]:
+    def _stacked(self, states: Sequence[Array], rows: list[int]) -> Array:
+        """Return some states as one array, (rows, 3, batch, ...)."""
+        if not rows:
+            return self._none
+        if not isinstance(self._none, np.ndarray):
+            return self._xp.stack([states[row] for row in rows])
+        stacked = np.empty((len(rows), *self._none.shape[1:]), self._none.dtype)  # `stack` costs more
+        for place, row in enumerate(rows):
+            stacked[place] = states[row]
+        return stacked
+
+    def increments(self, places: Sequence[int], order: int) -> Iterator[State]:
         """Iterate over the same between neighbouring places, ascending, each node being drawn once."""
         block = _BLOCK // max(1, order * math.prod(self._shape))
         block = max(_FEWEST, min(_MOST, block))
@@ -114,8 +132,12 @@ class Forest:
             part = places[start : start + block + 1]
             end = part[-1]
             keep = Keep(0, end) if end < places[-1] else Keep(self._marks.places + 1)
-            states = list(begun.values())
-            increments, names, kept = self._run(part, order, _pairs(begun), states.__getitem__, keep)
+            known = np.array(list(begun), np.int64).reshape(-1, 2)
+            plan, inputs, names = make_plan(
+                self._marks, self._key, part, order, self._place_length, known, keep
+            )
+            given = self._stacked(list(begun.values()), inputs)
+            increments, kept = run_plan(given, plan, self._first_row)
             begun = {name: state for name, state in begun.items() if name[0] >= end}
             begun |= {(low, high): kept[row, ...] for row, (low, high) in enumerate(names.tolist())}
             for n in range(len(part) - 1):
@@ -140,11 +162,11 @@ class Forest:
 
     def _state_and_area(self, node: Node) -> tuple[Array, Array]:
         """Return W and A of a node."""
-        state, name = self.between(node.low, node.high, 3), ("area", *node.name)
-        A: Array | None = self.nodes.get(name)
+        state = self.increment(node.low, node.high, 3)
+        A = self._areas.get(node.name)
         if A is None:
             A = self._area(node, state)
-            self.nodes.put(name, A)
+            self._areas.put(node.name, A)
         return state[0], A
 
     def _area(self, node: Node, state: State) -> Array:
@@ -157,21 +179,3 @@ class Forest:
         parts = divide(state, tuple(z[:, i, ...] for i in range(3)), split(node.share), math.sqrt(h))
         first, second = (self._area(*half) for half in zip(node.halves, parts, strict=True))
         return join_areas(first, second, parts[0][0], parts[1][0])
-
-    def _run(
-        self, places: Sequence[int], order: int, known: Places, state: Callable[[int], Array], keep: Keep
-    ) -> tuple[Array, Places, Array]:
-        """Return the increments, and the names and states of what is kept; `state` of a row of `known`."""
-        plan, inputs, names = make_plan(
-            self._marks, self._key, places, order, self._place_length, known, keep
-        )
-        given = self._none
-        if inputs:
-            given = array_namespace(given).stack([state(row) for row in inputs])
-        increments, kept = run_plan(given, plan, self._first_row)
-        return increments, names, kept
-
-
-def _pairs(nodes: Collection[Name]) -> Places:
-    """Return names as rows of an array."""
-    return np.fromiter(chain.from_iterable(nodes), np.int64, 2 * len(nodes)).reshape(-1, 2)
