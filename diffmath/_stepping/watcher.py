@@ -1,4 +1,4 @@
-"""What every watch of a user's function does: later results have the kind of the first and leave it alone."""
+"""Checks on every user callable: later results match the first in type, and leave the first unchanged."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["Watcher", "refuse_modified"]
 
 
 class Watcher:
-    """The results of one user function, watched.
+    """Checks the results of one user callable.
 
-    A subclass calls the function. It checks the first result in full and hands it to `begin`, hands every
+    A subclass calls the callable. It checks the first result in full and passes it to `begin`, passes every
     result to `settle` while `watching`, and compares shape and dtype of the others. Threads may share it.
     """
 
@@ -25,7 +25,7 @@ class Watcher:
 
     def __init__(self, role: str) -> None:
         self.role = role
-        self.watching = True  # until the first result is known to be left alone
+        self.watching = True  # until the first result is known to stay unchanged
         self._dtype: Any = None
         self._tail: tuple[int, ...] = ()
         self._first: FirstResult | None = None
@@ -37,35 +37,35 @@ class Watcher:
         return self._dtype
 
     def begin(self, result: Array) -> None:
-        """Learn shape and dtype from the first result."""
+        """Store shape and dtype of the first result."""
         self._tail, self._first = tuple(result.shape[1:]), FirstResult(self.role, result)
-        self._dtype = result.dtype  # last: from now on, other threads look at the rest
+        self._dtype = result.dtype  # set last: from now on, other threads use the rest
 
     def restart(self) -> None:
-        """Begin anew with the next result: a buffer of the function may have been replaced."""
+        """Start again with the next result: a buffer of the function may have been replaced."""
         self._first, self._anew, self.watching = None, True, True
 
     def settle(self, result: Array) -> None:
-        """Refuse a function that has overwritten its first result; end the watch when enough is known.
+        """Raise if the function has overwritten its first result; stop watching when enough is known.
 
         Raises
         ------
         TypeError
             The first result has changed.
         """
-        first = self._first  # another thread may end it meanwhile
+        first = self._first  # another thread may stop watching meanwhile
         if first is None and self._anew:
             self._anew, self._first = False, FirstResult(self.role, result)
         elif first is None or first.settled(result):
             self._first, self.watching = None, False
 
     def refuse_change(self, result: Any, shape: tuple[int, ...]) -> None:
-        """Refuse a result that is no array of this shape, or of another dtype than the first.
+        """Raise unless a result is an array of this shape and of the dtype of the first.
 
         Raises
         ------
         TypeError, ValueError
-            What differs is named.
+            The message names the difference.
         """
         if not compat.is_array_api_obj(result):
             raise TypeError(f"{self.role} must return an array, as before; got {type(result).__name__}")
@@ -76,12 +76,12 @@ class Watcher:
 
 
 def refuse_modified(role: str, x: Array, before: Array) -> None:
-    """Refuse a function that wrote into its argument x; `before` is a copy made before the call.
+    """Raise if a function wrote into its argument x; `before` is a copy made before the call.
 
     Raises
     ------
     TypeError
-        A finite number of x is not what it was.
+        A finite entry of x has changed.
     """
     same = x == before
     if all_true(same) or all_true(same | ~array_namespace(x).isfinite(before)):

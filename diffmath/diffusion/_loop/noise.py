@@ -20,7 +20,7 @@ __all__ = ["update_noises"]
 def update_noises(
     process: Process, grid: list[float], plan: Sequence[Step], method: Method, key: Key | None, x: Array
 ) -> Iterator[tuple[Array | None, ...]]:
-    """Yield the noise of each update of each step: increments of one Brownian path, to unit variance."""
+    """Yield the noise of each update: increments of one Brownian path, scaled to unit variance."""
     if method.clock is None:
         return iter(())
     if key is None:

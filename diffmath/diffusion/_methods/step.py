@@ -1,4 +1,4 @@
-"""One step of a sampler as data: linear updates of the state by evaluations of the model, and by noise."""
+"""One step of a sampler as data: linear updates of the state from evaluations of the model and from noise."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Stage:
     Parameters
     ----------
     t : float
-        Time at which the model is evaluated, at the state that the update before has made.
+        Time at which the model is evaluated, at the state that the previous update produced.
     decay : float
         Factor of the state at the start of the step.
     weights : tuple of float
-        Factors of the denoised data, the latest first: of this evaluation, of those before it in the step, of
+        Factors of the denoised data, the latest first: of this evaluation, of earlier ones in the step, of
         earlier steps.
     noise : float or tuple of float
         Factors of the unit normals of the step.
@@ -57,21 +57,23 @@ class Step:
     .. math:: y_0 = \mathrm{decay}\,x_n + \sum_j \mathrm{weights}_j D_{-j} + \sum_i \mathrm{noise}_i z_i,
        \qquad D_0 = D(x_n, t_n)
 
-    The new state is :math:`y_0`, or that of the last of the `stages`: a second evaluation, a corrector.
+    The new state is :math:`y_0`, or the state after the last of the `stages` (a second evaluation, a
+    corrector).
 
     Parameters
     ----------
     decay : float
         Factor of the state.
     weights : tuple of float
-        Factors of the denoised data: of this step's, of the last step's, and so on.
+        Factors of the denoised data: of this step, of the last step, and so on.
     noise : float or tuple of float
-        Factor of a unit normal, or of several, one for each piece of the method's clock in the step.
+        Factor of one unit normal, or of several, one for each piece of the method's clock in the step.
     stages : tuple of Stage
-        Further evaluations, each followed by an update that starts from the state before the step.
+        Further evaluations, each followed by an update that starts from the state at the start of the step.
     carries : bool
-        Whether the last stage's evaluation is the first of the next step, which then makes none (a corrector
-        that is not evaluated anew). Later steps see the first evaluation of each step only.
+        Whether the last stage's evaluation serves as the first of the next step, which then makes none (for
+        example, a corrector that is not evaluated again). Later steps see only the first evaluation of each
+        step.
 
     Examples
     --------
@@ -97,12 +99,12 @@ class Step:
 
     @property
     def evaluations(self) -> int:
-        """Evaluations that the weights refer to, before those of earlier steps: one, and one a stage."""
+        """Number of evaluations the weights refer to, not counting earlier steps: one, plus one per stage."""
         return 1 + len(self.stages)
 
     @property
     def history(self) -> int:
-        """How many first evaluations the weights refer to: this step's, and those of earlier steps."""
+        """Number of first evaluations the weights refer to: of this step and of earlier steps."""
         return max(len(update.weights) - k for k, update in enumerate(self.updates))
 
     @property
@@ -130,8 +132,8 @@ def take_step(
 ) -> tuple[Array, tuple[Array, ...]]:
     """Return the state after a step, and the evaluations that the next step begins with.
 
-    `known` holds the first evaluations of this step and of earlier ones, the latest first; `noises` the noise
-    of each update.
+    `known` holds the first evaluations of this step and of earlier ones, the latest first; `noises` holds the
+    noise of each update.
     """
     y, inner = updated(step, x, known, noises[0]), known
     for stage, noise in zip(step.stages, noises[1:], strict=True):
@@ -142,7 +144,7 @@ def take_step(
 
 def updated(update: Step | Stage, x: Array, known: Sequence[Array], noise: Array | None) -> Array:
     """Return one linear update of the state."""
-    # An overflow is not a warning here: the caller checks the state and raises.
+    # An overflow gives no warning here: the caller checks the state and raises.
     with np.errstate(over="ignore", invalid="ignore"):
         new = update.decay * x
         for weight, denoised in zip(update.weights, known, strict=False):

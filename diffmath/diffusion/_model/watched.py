@@ -1,4 +1,4 @@
-"""A model as one run of a sampler calls it: checked in full at first, by cheap guards after."""
+"""A model as one run of a sampler calls it: fully checked at first, and with cheap checks after that."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["WatchedModel"]
 
 
 class WatchedModel(Watcher):
-    """A model, watched; `process`, its own one or one that remembers, gives the coefficients at a time."""
+    """A model, watched; `process`, its own or a caching one, gives the coefficients at a time."""
 
     __slots__ = ("_model", "_process", "calls", "last")
 
     def __init__(self, model: Model, process: Process) -> None:
         super().__init__(f"{model.kind.name}(x, t)")
         self._model, self._process = model, process
-        self.calls, self.last = 0, None  # evaluations, and what the latest returned
+        self.calls, self.last = 0, None  # number of evaluations, and the latest result
 
     def denoised(self, x: Array, t: float) -> Array:
         """Return the mean of the data given x at time t, in the dtype of x."""
@@ -43,7 +43,7 @@ class WatchedModel(Watcher):
         return prediction
 
     def _look(self, prediction: Array, x: Array, before: Array) -> None:
-        check_result(self.role, prediction, x)  # another precision than that of the first is cast
+        check_result(self.role, prediction, x)  # a result of another precision than x is cast
         if self._dtype is None:
             refuse_modified(self.role, x, before)
             self.begin(prediction)

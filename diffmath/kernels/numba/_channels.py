@@ -1,4 +1,4 @@
-"""Runs of many channels: side by side in lanes, the last few one by one, groups on threads."""
+"""Kernels over many channels: groups run side by side in lanes, the last few singly, groups on threads."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Kernel = Callable[[Any, Any, Any, Any], None]
 
 
 def run_channels(u: Any, c: Any, rows: Any, kept: Any, *, alone: Kernel, beside: Kernel, few: int) -> None:
-    """Run u (samples, channels) from c (channels, order), and put what is kept into `kept`.
+    """Run u (samples, channels) from c (channels, order), and write the kept states into `kept`.
 
-    Up to `few` channels left over are quicker one by one.
+    Up to `few` leftover channels are run singly, because that is faster.
     """
     samples, channels = u.shape
     # Copies, so that one compiled version serves read-only and strided arrays; time last.

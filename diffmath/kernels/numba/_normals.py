@@ -1,7 +1,7 @@
 """From words to numbers in double precision: uniforms and Box-Muller normals, in lanes.
 
-The loops over lanes are free of branches and calls: logarithm, sine and cosine are the polynomials of fdlibm
-[1]_, so that eight (AVX-512) or four (AVX2) blocks go at once.
+The loops over lanes contain no branches and no calls: logarithm, sine and cosine are the polynomials of
+fdlibm [1]_, so that eight (AVX-512) or four (AVX2) blocks are computed at once.
 
 References
 ----------
@@ -24,7 +24,7 @@ __all__ = ["box_muller", "make_normals_32", "make_normals_53", "make_uniforms", 
 _MASK, _HALF = np.uint64(0xFFFFFFFF), np.uint64(0x7FFFFFFF)
 _U0, _U1, _U32, _U52 = np.uint64(0), np.uint64(1), np.uint64(32), np.uint64(52)
 _EIGHTH, _QUARTER, _MIDDLE = np.uint64(2**29), np.uint64(2**30), np.uint64(2**31)  # of a turn, 2^32
-# Bits of float64: 2^52, the mantissa, sqrt(1/2), and what takes sqrt(1/2) to 1.
+# Bits of float64: 2^52, the mantissa, sqrt(1/2), and the difference from sqrt(1/2) to 1.
 _BITS_52, _MANTISSA = np.uint64(0x4330000000000000), np.uint64(0x000FFFFFFFFFFFFF)
 _SQRT_HALF = np.uint64(0x3FE6A09E667F3BCD)
 _TO_ONE = np.uint64(0x3FF0000000000000 - 0x3FE6A09E667F3BCD)
@@ -35,7 +35,7 @@ Lanes = npt.NDArray[np.float64]
 
 @inlined
 def _to_float(word: Any, offset: Any) -> Any:
-    # word - offset, exact below 2^52, and two vector instructions also where there is no conversion (AVX2).
+    # word - offset, exact below 2^52; two vector instructions even without a conversion instruction (AVX2).
     return np.uint64(word | _BITS_52).view(np.float64) - (4503599627370496.0 + offset)
 
 
@@ -79,7 +79,7 @@ def _sin_cos(x: Any) -> Any:
 
 @inlined
 def box_muller(radius: Any, radius_low: Any, angle: Any, angle_low: Any) -> Any:
-    """Turn four 32-bit words into two normals; a low word of 2^31 stands for "no further bits"."""
+    """Turn four 32-bit words into two normals; a low word of 2^31 means "no further bits"."""
     upper = radius > _HALF
     flip = _MASK if upper else _U0
     r = math.sqrt(_minus_two_log(unit_interval(radius ^ flip, radius_low ^ flip), upper))
@@ -93,7 +93,7 @@ def box_muller(radius: Any, radius_low: Any, angle: Any, angle_low: Any) -> Any:
     return r * x, r * y
 
 
-# Each loop makes values and, next to them, the words that come next: independent chains, so that the divider
+# Each loop computes values and also the next words: independent chains, so that the divider
 # works on logarithms and roots while the integer ports work on the generator. Value j of a block is at
 # per_block * i + j, in the order of the result.
 @compiled

@@ -1,8 +1,8 @@
 """From words to Box-Muller normals in single precision, sixteen lanes (AVX-512) or eight (AVX2) at once.
 
-Same words and same formula as in double precision: the numbers agree to the roundings of float32. Radii are
-measured from the nearer end of (0, 1) and angles from the nearest axis, so that tails and small numbers keep
-their relative accuracy. Polynomials of fdlibm and Cephes [1]_ [2]_.
+The words and the formula are the same as in double precision: the numbers agree up to rounding in float32.
+Radii are measured from the nearer end of (0, 1) and angles from the nearest axis, so that tails and small
+numbers keep their relative accuracy. The polynomials are those of fdlibm and Cephes [1]_ [2]_.
 
 References
 ----------
@@ -31,7 +31,7 @@ _f, _u = np.float32, np.uint32
 _ALL, _HALF = _u(0xFFFFFFFF), _u(0x7FFFFFFF)
 _0, _23 = _u(0), _u(23)
 _EIGHTH, _QUARTER, _MIDDLE = _u(2**29), _u(2**30), _u(2**31)  # of a turn, 2^32
-# Bits of float32: the mantissa, sqrt(1/2), and what takes sqrt(1/2) to 1.
+# Bits of float32: the mantissa, sqrt(1/2), and the difference from sqrt(1/2) to 1.
 _MANTISSA, _SQRT_HALF, _TO_ONE = _u(0x007FFFFF), _u(0x3F3504F3), _u(0x3F800000 - 0x3F3504F3)
 
 
@@ -72,10 +72,10 @@ def _signed(x: Any, sign: Any) -> Any:
 
 @inlined
 def _box_muller(radius: Any, radius_low: Any, angle: Any, angle_low: Any) -> Any:
-    """Turn four 32-bit words into two normals; a low word of 2^31 stands for "no further bits"."""
+    """Turn four 32-bit words into two normals; a low word of 2^31 means "no further bits"."""
     upper = radius > _HALF
     flip = _ALL if upper else _0
-    # Below 2^31 a word converts as a signed one, in one instruction everywhere.
+    # A word below 2^31 is converted as a signed integer, which takes one instruction on every CPU.
     near = (_f(int32(radius ^ flip)) + _fraction(radius_low ^ flip)) * _f(2.0**-32)
     r = math.sqrt(_minus_two_log(near, upper))
     turned = _u(
@@ -108,19 +108,19 @@ def _make_32(words: Any, out: Any) -> None:
 def next_normals_53(
     words: Any, out: Any, rows: Any, blocks: Any, stream: Any, k0: Any, k1: Any, following: Any
 ) -> None:
-    """Turn words of 53-bit normals into `out`, and make the words that follow; uint32 words: in float32."""
+    """Turn words into 53-bit normals in `out`, and make the next words; uint32 words give float32."""
 
 
 def next_normals_32(
     words: Any, out: Any, rows: Any, blocks: Any, stream: Any, k0: Any, k1: Any, following: Any
 ) -> None:
-    """Do the same with words of 32-bit normals."""
+    """Do the same for 32-bit normals."""
 
 
 def _by_precision(double: Any, single: Any) -> Any:
     """Return the typing of a function that is `double` for words in uint64, and `single` for uint32."""
 
-    # Unlike in double precision one loop for both is slower here: it mixes lanes of two widths.
+    # Here, unlike in double precision, one loop for both is slower: it mixes lanes of two widths.
     def separate(
         words: Any, out: Any, rows: Any, blocks: Any, stream: Any, k0: Any, k1: Any, following: Any
     ) -> None:

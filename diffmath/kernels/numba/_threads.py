@@ -1,8 +1,8 @@
 """Plain threads over shares of work, for kernels that release the interpreter lock.
 
-numba's own pools do not survive a fork, and its fallback aborts when two threads enter it at once. The
-helpers wait between calls, since to start one takes longer than most kernels do. What is computed does not
-depend on them.
+numba's own pools do not survive a fork, and its fallback aborts when two threads enter it at once. The helper
+threads wait between calls, because starting one takes longer than most kernels run. The results do not depend
+on the threads.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ __all__ = ["share_out", "shares_of"]
 
 Share = TypeVar("Share")
 
-_pools: dict[int, ThreadPoolExecutor] = {}  # by process: the threads of a parent do not run in its child
+_pools: dict[int, ThreadPoolExecutor] = {}  # by process: a parent's threads do not run in its child
 
 
 def share_out(work: Callable[[Share], None], shares: Sequence[Share]) -> None:
-    """Call `work` on every share, on ``numba.get_num_threads()`` threads, this one among them."""
+    """Call `work` on every share, on ``numba.get_num_threads()`` threads, including this one."""
     if len(shares) == 1:
         work(shares[0])
         return
     left = iter(shares)
 
     def take() -> None:
-        for share in left:  # the threads take what is left, so that a late one holds up nobody
+        for share in left:  # threads take the remaining shares: a late thread delays none
             work(share)
 
     helping = _call(take, min(numba.get_num_threads(), len(shares)) - 1)
     try:
         take()
-    finally:  # one that has not begun by now has nothing left to do
+    finally:  # a thread that has not begun by now has no work left
         begun = [future for future in helping if not future.cancel()]
     for future in begun:
         future.result()
@@ -51,12 +51,12 @@ def _call(take: Callable[[], None], helpers: int) -> list[Future[None]]:
         )
     try:
         return [pool.submit(take) for _ in range(helpers)]
-    except RuntimeError:  # the interpreter is about to end, and starts no threads
+    except RuntimeError:  # the interpreter is shutting down and starts no threads
         return []
 
 
 def shares_of(total: int, unit: int, worth: int) -> list[tuple[int, int]]:
-    """Cut `total` into one share a thread, in multiples of `unit`, none of which is less than `worth`."""
+    """Split `total` into one share per thread, each a multiple of `unit` and at least `worth`."""
     most = max(1, total // max(1, worth))
     threads = min(numba.get_num_threads(), most) if most > 1 else 1
     size = -(-total // (threads * unit)) * unit

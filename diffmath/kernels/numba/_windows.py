@@ -14,7 +14,7 @@ from diffmath.kernels.numba._vectors import widest_vectors
 
 __all__ = ["fourier_window", "legendre_window"]
 
-_ALONE = 3  # channels that are quicker one by one
+_ALONE = 3  # up to this many channels are faster singly
 
 _compiled = nb.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 _summing = nb.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
@@ -35,7 +35,7 @@ def legendre_window(u: Any, c: Any, h: float, every: int) -> Any:
     forth, both = diagonal.copy(), diagonal.copy()
     for n in range(1, order):
         forth[n] += 0.25 / forth[n - 1]
-    # Eliminated from both ends: two chains that do not wait for each other, and meet in the middle.
+    # Elimination from both ends: two independent chains that meet in the middle.
     for n in range(order - 2, middle, -1):
         both[n] += 0.25 / both[n + 1]
     both[:middle] = forth[:middle]
@@ -62,7 +62,7 @@ def fourier_window(u: Any, c: Any, h: float, kappa: float, every: int) -> Any:
     drive = 2.0 * a * kappa * present
     rotate = (1.0 - turn * turn) * scale, 2.0 * turn * scale
     rows = np.stack([*rotate, gain * present, -gain * turn * present, drive, turn * drive]).astype(u.dtype)
-    # The constant is a wave of no turns, with a sine of zero: cosines first, then sines.
+    # The constant is a wave of frequency zero, whose sine is zero: cosines first, then sines.
     pairs = np.zeros((c.shape[0], 2 * waves), u.dtype)
     pairs[:, :waves], pairs[:, waves + 1 :] = c[:, [0, *range(1, 2 * waves - 1, 2)]], c[:, 2::2]
     found = _run(gain * u, pairs, every, rows.astype(u.dtype), _rotate_alone, _rotate_side_by_side)
@@ -95,7 +95,7 @@ def _solve_alone(u: Any, state: Any, rows: Any, every: int, kept: Any) -> None:
 
 @_compiled
 def _solve(x: Any, side: Any, drive: Any, rows: Any) -> None:
-    """Step one channel: forth from both ends of the rows, and back from their middle."""
+    """Step one channel: forward from both ends of the rows, and back from the middle."""
     inverse, half, weight = rows[0], rows[1], rows[2]
     order = x.size
     pairs, middle = order // 2, (order + 1) // 2
@@ -141,7 +141,7 @@ def _solve_side_by_side(u: Any, state: Any, rows: Any, every: int, kept: Any) ->
 
 @_compiled
 def _solve_all(x: Any, side: Any, drive: Any, z: Any, rows: Any) -> None:
-    """Step channels side by side, forth from the first row to the last, and back."""
+    """Step channels side by side, forward from the first row to the last, and back."""
     widest_vectors()
     order = x.shape[0]
     for w in range(SIDE):
@@ -181,7 +181,7 @@ def _read(c: Any, s: Any, rows: Any) -> Any:
 
 @_summing
 def _rotate(c: Any, s: Any, rows: Any, e: Any) -> Any:
-    """Step the waves, and return what they will say at the next."""
+    """Step the waves, and return their output for the next step."""
     widest_vectors()
     total = c.dtype.type(0.0)
     for m in range(c.size):

@@ -1,4 +1,4 @@
-"""The counter generator Philox4x32-10 in lanes: blocks of four 32-bit words under their row and column."""
+"""The counter generator Philox4x32-10 in lanes: blocks of four 32-bit words, numbered by row and column."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def philox4x32(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
 
 @compiled
 def set_counters(first: int, blocks: int, start: Any, rows: Words, columns: Words) -> None:
-    """Write row and column block of the lanes first, first + 1, ... of an array of `blocks` blocks a row."""
+    """Write rows and column blocks of lanes first, first + 1, ... of an array of `blocks` blocks per row."""
     row, block = start + np.uint64(first // blocks), np.uint64(first % blocks)
     if block + np.uint64(LANES) <= np.uint64(blocks):
         for i in range(LANES):
@@ -70,7 +70,7 @@ def make_words(rows: Words, blocks: Words, stream: Any, k0: Any, k1: Any, words:
 
 @compiled
 def make_words_of_keys(rows: Words, blocks: Words, stream: Any, k0: Words, k1: Words, words: Any) -> None:
-    """Like `make_words`, with a key of its own for every lane."""
+    """Like `make_words`, with a separate key for each lane."""
     widest_vectors()
     for i in range(LANES):
         a, b, c, d = philox4x32(rows[i] & _MASK, rows[i] >> _U32, blocks[i], stream, k0[i], k1[i])

@@ -1,4 +1,4 @@
-"""Runge-Kutta stages: each loop once over the batch, without temporaries."""
+"""Runge-Kutta stages: each loop passes once over the batch, without temporaries."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def estimate(slopes: Any, dt: Any, weights: Any, low: Any, x: Any, x_new: Any, r
                 a, b = error / largest, second / largest
                 error *= a / math.sqrt(max(a * a + b * b, 0.5))
             before, after = abs(x[r, c]), abs(x_new[r, c])
-            # max may drop a NaN: zero times either keeps it, and an infinity as NaN
+            # max may drop a NaN: adding zero times either keeps it, and turns an infinity into NaN
             allowed = _entry(rtol, r, c) * max(before, after) + (_entry(atol, r, c) + _TINY)
             ratio = error / allowed + 0.0 * before + 0.0 * after
             total += ratio * ratio

@@ -1,6 +1,6 @@
-"""Philox4x32-10 uniforms and Box-Muller normals for NumPy arrays, in lanes that LLVM vectorises whole.
+"""Philox4x32-10 uniforms and Box-Muller normals for NumPy arrays, in lanes that LLVM vectorises completely.
 
-Work is cut over plain threads; the kernels release the interpreter lock.
+The work is split over plain threads; the kernels release the interpreter lock.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from diffmath.kernels.numba._words import (
 __all__ = ["folded_words", "normal_rows", "rows_of_keys", "uniform_rows"]
 
 _FOLD_NUMBER, _UNIFORM, _NORMAL_53, _NORMAL_32 = (np.uint64(n) for n in (1, 4, 5, 6))
-_SHARE, _BUFFER = 2**15, 2**11  # blocks that are worth a thread, blocks that stay in the cache
+_SHARE, _BUFFER = 2**15, 2**11  # blocks that justify a thread, blocks that fit in the cache
 
 
 @intrinsic
 def _prefetch_for_write(typing_context: Any, values: Any, index: Any) -> Any:
-    """Ask for the cache line of `values.ravel()[index]`, which may lie beyond the end, to be written soon."""
+    """Prefetch the cache line of `values.ravel()[index]` for writing; it may lie beyond the end."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -49,13 +49,13 @@ def _prefetch_for_write(typing_context: Any, values: Any, index: Any) -> Any:
 
 @compiled
 def _fill(out: Any, start: Any, k0: Any, k1: Any, stream: Any, first: int, last: int, room: Any) -> None:
-    """Fill blocks first to last of `out`, whose rows, of whole blocks, begin with row `start`.
+    """Fill blocks first to last of `out`; its rows consist of whole blocks and begin with row `start`.
 
-    `room` is for words, (2, 4 * LANES): of uint64, or of uint32 for normals in single precision.
+    `room` is a buffer for words, (2, 4 * LANES): uint64, or uint32 for normals in single precision.
     """
     per_block = 4 if stream == _NORMAL_32 else 2
     blocks = out.shape[1] // per_block
-    width, line = per_block * LANES, 64 // out.itemsize  # values made at once, values in a cache line
+    width, line = per_block * LANES, 64 // out.itemsize  # values per pass, values in a cache line
     rows, columns = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64)
     words, following = room[0], room[1]
     flat, scratch = out.reshape(-1), np.empty(width, out.dtype)
@@ -79,7 +79,7 @@ def _fill(out: Any, start: Any, k0: Any, k1: Any, stream: Any, first: int, last:
 
 @compiled
 def _fill_part(out: Any, start: Any, k0: Any, k1: Any, stream: Any, first: int, last: int, room: Any) -> None:
-    """Fill rows first to last of `out`, whose last block is not used whole: by way of rows that are."""
+    """Fill rows first to last of `out`, whose last block is partly used, through rows of whole blocks."""
     per_block, columns = 4 if stream == _NORMAL_32 else 2, out.shape[1]
     blocks = -(-columns // per_block)
     whole = np.empty((max(1, _BUFFER // blocks), per_block * blocks), out.dtype)
@@ -92,14 +92,14 @@ def _fill_part(out: Any, start: Any, k0: Any, k1: Any, stream: Any, first: int, 
 
 
 def normal_rows(like: Any, key: tuple[int, int], rows: tuple[int, int], columns: int, stream: int) -> Any:
-    """Return some rows of a stream; the twin of normal_rows and of uniform_rows."""
+    """Return some rows of a stream; the counterpart of normal_rows and uniform_rows."""
     start, stop = rows
     out = aligned_empty((stop - start, columns), like.dtype)
-    number = np.uint64(int(stream))  # compared with an enumeration slowly
+    number = np.uint64(int(stream))  # comparison with an enumeration is slow
     per_block = 4 if number == _NORMAL_32 else 2
     blocks = -(-columns // per_block)
     whole = columns == per_block * blocks
-    unit = 1 if whole else blocks  # of work: a block, or a row
+    unit = 1 if whole else blocks  # unit of work: a block, or a row
     total, share = (stop - start) * blocks // unit, max(LANES, _SHARE // unit)
     arguments = (out, np.uint64(start), np.uint64(key[0]), np.uint64(key[1]), number)
     single = like.dtype == np.float32 and number != _UNIFORM
@@ -117,7 +117,7 @@ uniform_rows = normal_rows
 
 @compiled
 def _fill_of_keys(out: Any, start: Any, blocks: int, keys: Any, stream: Any, room: Any) -> None:
-    """Fill `out`, (keys, rows, whole blocks), in lanes that follow each other from key to key."""
+    """Fill `out`, (keys, rows, whole blocks), in lanes that continue from key to key."""
     per_block = 4 if stream == _NORMAL_32 else 2
     rows, columns = np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint64)
     k0, k1 = np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint64)
@@ -134,7 +134,7 @@ def _fill_of_keys(out: Any, start: Any, blocks: int, keys: Any, stream: Any, roo
                 if row == out.shape[1]:
                     row, n = 0, n + 1
         make_words_of_keys(rows, columns, stream, k0, k1, room[0])
-        # The words that follow are of no use.
+        # The next words are not used.
         if stream == _NORMAL_53:
             next_normals_53(room[0], scratch, rows, columns, stream, k0[0], k1[0], room[1])
         elif stream == _NORMAL_32:
@@ -168,7 +168,7 @@ def _fold(words: Any, numbers: Any) -> None:
 
 
 def folded_words(key: tuple[int, int], numbers: Any) -> Any:
-    """Return the words of the keys of rows of numbers."""
+    """Return the words of the keys into which the rows of numbers are folded."""
     words = np.empty((len(numbers), 2), np.int64)
     words[:] = key
     _fold(words, numbers)

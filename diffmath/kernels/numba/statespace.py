@@ -1,9 +1,9 @@
-"""Compiled twins of diffmath.statespace, in lanes that LLVM vectorises whole.
+"""Compiled kernels of diffmath.statespace, in lanes that LLVM vectorises completely.
 
-The memory is a sweep over rows, each waiting for the row before; what can go at once lies elsewhere. Of many
-channels, one row each (`_side_by_side`). Of one channel, a wavefront over samples: row n of sample k needs
-row n - 1 of sample k and row n of sample k - 1, so lane w works on row j - w of sample k + w (`_wavefront`).
-Windows are solved forth and back instead (`_windows`).
+The memory is a sweep over rows, and each row needs the row before it, so parallelism is elsewhere. With many
+channels, each lane works on one channel, at the same row (`_side_by_side`). With one channel, the lanes form
+a wavefront over samples: row n of sample k needs row n - 1 of sample k and row n of sample k - 1, so lane w
+works on row j - w of sample k + w (`_wavefront`). Windows are solved forward and back instead (`_windows`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from diffmath.kernels.numba._windows import fourier_window, legendre_window
 __all__ = ["fourier_window", "laguerre_decay", "legendre_window", "linear_recurrence", "log_time_bilinear"]
 
 _WAVE = 16  # lanes of a wavefront
-_ALONE = 6  # channels that are quicker one by one
+_ALONE = 6  # up to this many channels are faster singly
 
 _compiled = nb.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 
@@ -60,11 +60,11 @@ def _sweep_all(u: Any, c: Any, half_steps: Any, rows: Any, every: int, ahead: in
 
 @_compiled
 def _wavefront(u: Any, c: Any, half_steps: Any, rows: Any, every: int, ahead: int, kept: Any) -> None:
-    """Remember one channel, u (1, samples). Coefficient n after k + w samples passes ``skew[n + w, w]``."""
+    """Compress one channel, u (1, samples). Coefficient n after k + w samples passes ``skew[n + w, w]``."""
     samples, order = u.shape[1], rows.shape[1]
     skew = np.zeros((order + _WAVE, _WAVE + 1), u.dtype)
     a, e = np.zeros(_WAVE, u.dtype), np.zeros(_WAVE, u.dtype)
-    # Backwards, so that lanes read on; zeros on either side, with which a lane without a row changes nothing.
+    # Reversed, so that lanes read forward; with zeros on both sides, a lane without a row changes nothing.
     last = order + _WAVE - 1
     lanes = np.zeros((3, last + _WAVE), u.dtype)
     for n in range(order):
@@ -100,7 +100,7 @@ def _turn(before: Any, after: Any, e: Any, a: Any, rows: Any) -> None:
 
 @_compiled
 def _side_by_side(u: Any, start: Any, half_steps: Any, rows: Any, every: int, ahead: int, kept: Any) -> None:
-    """Remember up to SIDE channels, u (channels, samples)."""
+    """Compress up to SIDE channels, u (channels, samples)."""
     (channels, samples), order = u.shape, rows.shape[1]
     c, e = np.zeros((order, SIDE), u.dtype), np.zeros(SIDE, u.dtype)
     step = np.empty((4, order), u.dtype)
@@ -138,10 +138,10 @@ def _sweep(c: Any, e: Any, step: Any) -> None:
 
 
 def linear_recurrence(a: Any, b: Any, x: Any) -> Any:
-    """Return all states (samples, channels) of x_k = a_k x_{k-1} + b_k, one by one."""
+    """Return all states (samples, channels) of x_k = a_k x_{k-1} + b_k, sequentially."""
     states = aligned_empty(b.shape, b.dtype)
     states[...] = b
-    # One compiled version for all: a copy if `a` is read-only or strided.
+    # One compiled version for all layouts: a read-only or strided `a` is copied.
     _recur(np.require(a, requirements=["C", "W"]), np.array(x), states)
     return states
 
