@@ -39,10 +39,7 @@ ROOMS = {
     "testing": ("_problems", "_orders"),
 }  # fmt: skip
 # Imports of another package's private files that are still to be made public.
-PENDING = {
-    "cli._sample", "fokker_planck._scheme", "fokker_planck._solve", "sde._model.linear",
-    "testing._orders.shared_runs", "testing._problems.outcomes", "testing._problems.periodic_sde",
-}  # fmt: skip
+PENDING = {"cli._sample"}
 FILES = sorted(p for p in ROOT.rglob("*.py") if "kernels" not in p.parts)
 Import = tuple[str, str]  # module, name
 

@@ -26,7 +26,7 @@ from diffmath._arrays.models import SDE
 from diffmath._core.numbers import check_number
 from diffmath.fokker_planck._edges import refuse_singular_edges
 from diffmath.fokker_planck._grid import Grid, Vector, check_grid
-from diffmath.sde._model.edge import as_sde
+from diffmath.sde import as_sde
 
 __all__ = ["Rates", "bernoulli", "check_edges", "rates", "stationary"]
 

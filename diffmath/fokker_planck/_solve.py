@@ -27,7 +27,7 @@ from diffmath._core.numbers import check_number
 from diffmath._core.solution import Status, check_on_failure, finish
 from diffmath.fokker_planck._grid import Grid, Vector, check_grid
 from diffmath.fokker_planck._scheme import Rates, check_edges, rates
-from diffmath.sde._model.edge import as_sde
+from diffmath.sde import as_sde
 
 __all__ = ["DensitySolution", "solve"]
 

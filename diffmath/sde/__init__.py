@@ -35,6 +35,7 @@ from diffmath.sde._methods.milstein import (
 from diffmath.sde._methods.reversible import ReversibleMethod, reversible_heun
 from diffmath.sde._methods.steppers import euler_maruyama, euler_maruyama_step
 from diffmath.sde._methods.stratonovich import euler_heun, heun, midpoint
+from diffmath.sde._model.edge import as_sde, noise_shape
 from diffmath.sde._model.langevin import Langevin
 from diffmath.sde._model.linear import LinearSDE
 from diffmath.sde._noise.increment import Increment, chen
@@ -101,14 +102,14 @@ __all__ = [
     "ImplicitSRATableau", "Increment", "Langevin", "LinearSDE", "Method", "Moments", "Order",
     "ReversibleMethod", "SDE", "SRA", "SRATableau", "SRI", "SRITableau", "StochasticTableau",
     "StratonovichRungeKutta", "StratonovichTableau", "TangXiaoStep", "TangXiaoTableau", "WeakIncrement",
-    "WeakStep", "WeakTableau", "align", "baoab", "brownian_increments", "chen", "coupled",
+    "WeakStep", "WeakTableau", "align", "as_sde", "baoab", "brownian_increments", "chen", "coupled",
     "derivative_free_milstein", "derivative_free_milstein_levy", "dri1", "ensemble", "euler_heun",
     "euler_maruyama", "euler_maruyama_step", "general_shark", "heun", "implicit_euler_maruyama",
     "implicit_milstein", "interpolate", "levy_increments", "midpoint", "milstein", "milstein_levy",
-    "milstein_step", "moments", "platen_weak2", "quicsort", "raw_moments", "reversible_heun", "sea",
-    "shark", "should", "skencarp", "slow_rk", "solve", "solve_adaptive", "solve_exact", "sosra",
-    "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2", "theta_maruyama", "theta_milstein",
-    "ubu", "w2ito1", "weak_increments",
+    "milstein_step", "moments", "noise_shape", "platen_weak2", "quicsort", "raw_moments",
+    "reversible_heun", "sea", "shark", "should", "skencarp", "slow_rk", "solve", "solve_adaptive",
+    "solve_exact", "sosra", "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2",
+    "theta_maruyama", "theta_milstein", "ubu", "w2ito1", "weak_increments",
 ]  # fmt: skip
 
 __getattr__, _lazy_dir = lazy_attributes(

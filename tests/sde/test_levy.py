@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffmath import random
+from diffmath import random, sde
 from diffmath.sde import brownian_increments, chen, levy_increments
-from diffmath.sde._noise.levy import needed_terms
 
 HOST = np.empty(0)
 
@@ -154,10 +154,11 @@ def test_it_pickles_and_compares():
 
 
 def test_the_terms_of_a_method_are_known():
-    assert needed_terms(brownian_increments, "m") == ""
-    assert needed_terms(levy_increments("KH"), "m") == "KH"
-    with pytest.raises(ValueError, match="m draws noise of its own kind"):
-        needed_terms(lambda key, clock, shape: None, "m")
+    assert sde.euler_maruyama.terms == ""
+    assert sde.sriw1.terms == "H"
+    assert replace(sde.sriw1, increments=levy_increments("KH")).terms == "KH"
+    with pytest.raises(ValueError, match="dri1 draws noise of its own kind"):
+        _ = sde.dri1.terms
 
 
 @pytest.mark.parametrize(

@@ -207,3 +207,30 @@ def test_a_truncated_square_root_is_differentiated_by_cases() -> None:
     points = np.array([[4.0], [-1.0], [0.0]])
     np.testing.assert_array_equal(model.diffusion(0.0, points), [[2.0], [0.0], [0.0]])
     np.testing.assert_array_equal(model.diffusion_derivative(0.0, points), [[0.25], [0.0], [0.0]])
+
+
+def test_affine_coefficients_are_exact() -> None:
+    equation = _sde([y - x / 3 + 1, a * x], [[x / 5, 0], [2, Rational(1, 7)]], (x, y))
+    (A, shift), (B0, b0), (B1, b1) = equation.affine_coefficients()
+    third, fifth, seventh = (sympy.Rational(1, n) for n in (3, 5, 7))
+    assert sympy.Matrix([[-third, 1], [a, 0]]) == A
+    assert sympy.Matrix([1, 0]) == shift
+    assert (sympy.Matrix([[fifth, 0], [0, 0]]), sympy.Matrix([0, 2])) == (B0, b0)
+    assert (sympy.zeros(2, 2), sympy.Matrix([0, seventh])) == (B1, b1)
+    assert sympy.simplify(A * sympy.Matrix([x, y]) + shift - sympy.Matrix(equation.drift)) == sympy.zeros(
+        2, 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"drift": [x**2]}, r"drift must be linear in x and free of t; got x\*\*2"),
+        ({"drift": [t * x]}, "drift must be linear in x and free of t"),
+        ({"diffusion": [[sympy.sqrt(x)]]}, "diffusion must be linear in x and free of t"),
+    ],
+)
+def test_what_is_not_affine_is_refused(changes: dict[str, Any], message: str) -> None:
+    equation = _sde(**({"drift": [x], "diffusion": [[1]]} | changes))
+    with pytest.raises(ValueError, match=message):
+        equation.affine_coefficients()

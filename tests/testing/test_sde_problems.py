@@ -32,7 +32,7 @@ name = repr
 
 def grid(problem, steps, paths=200):
     x0 = np.broadcast_to(problem.x0, (paths, len(problem.x0)))
-    width = sde._model.edge.noise_shape(problem.model, problem.t_span[0], x0)
+    width = sde.noise_shape(problem.model, problem.t_span[0], x0)
     clock = np.linspace(*problem.t_span, steps + 1)
     return list(sde.levy_increments("AHK")(random.key(1), clock, width, like=x0))
 

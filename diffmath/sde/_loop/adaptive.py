@@ -26,7 +26,6 @@ from diffmath.sde._loop.run_noise import along, first_row_of, source_of
 from diffmath.sde._loop.traced import refuse_traced_run
 from diffmath.sde._methods import Method, as_method
 from diffmath.sde._model import check_declared, prepare, probe
-from diffmath.sde._noise import needed_terms
 
 __all__ = ["solve_adaptive"]
 
@@ -239,7 +238,7 @@ def _nodes(
     first_row: int,
     check: bool,
 ) -> Any:
-    terms, probed = needed_terms(method.increments, method.name), probe(model, float(times[0]), x)
+    terms, probed = method.terms, probe(model, float(times[0]), x)
     if check:
         check_declared(model, float(times[0]), x, method, probed)
     shape = probed.shape

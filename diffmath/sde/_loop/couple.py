@@ -20,7 +20,7 @@ from diffmath.sde._loop.march import advance_carrying, begin, nonfinite
 from diffmath.sde._loop.run_noise import Run, noise_of
 from diffmath.sde._methods import Method, as_method
 from diffmath.sde._model import prepare
-from diffmath.sde._noise import Increment, chen, needed_terms
+from diffmath.sde._noise import Increment, chen
 
 __all__ = ["Coupled", "coupled"]
 
@@ -139,7 +139,7 @@ def coupled(
     fine_clock = host_times(
         np.linspace(span[0], span[1], steps * ratio + 1), f"t_span cut into {steps * ratio} steps"
     )
-    needed_terms(method.increments, method.name)
+    _ = method.terms  # refuses noise that cannot be joined
     run = Run(model, x, fine_clock, method, key, check_count("first_row", first_row, 0))
     noise = noise_of(run, check=check)
     fine = coarse = x

@@ -17,7 +17,6 @@ from diffmath.sde._brownian import BrownianPath
 from diffmath.sde._loop.traced import host_like
 from diffmath.sde._methods import Method
 from diffmath.sde._model import check_declared, noise_shape, probe
-from diffmath.sde._noise import needed_terms
 
 __all__ = ["Run", "along", "first_row_of", "host_noise", "noise_of", "source_of"]
 
@@ -79,7 +78,7 @@ def along(
     path: BrownianPath, clock: npt.NDArray[np.float64], method: Method, shape: tuple[int, int], x: Array
 ) -> Iterator[Any]:
     """Check a path against the state and the needs of the method, then iterate over its noise."""
-    needed = needed_terms(method.increments, method.name)
+    needed = method.terms
     if path.shape != shape:
         raise ValueError(f"path must have shape {shape}, (batch, noise_dim); got {path.shape}")
     same_kind("x0", x, "path", path.like)

@@ -12,7 +12,7 @@ from diffmath._core.counts import check_count
 from diffmath._core.flags import check_flag
 from diffmath._core.solution import Status
 from diffmath._core.typing import Array
-from diffmath.sde._noise import brownian_increments
+from diffmath.sde._noise import LevyIncrements, brownian_increments
 
 __all__ = ["Method", "Order"]
 
@@ -160,6 +160,24 @@ class Method:
     def weak_order(self) -> float | None:
         """Weak order that holds for all accepted classes of noise."""
         return _least(order[1] for order in self.orders.values())
+
+    @property
+    def terms(self) -> str:
+        """Levy areas that the noise of a step carries in addition to W: letters of "HKA".
+
+        Raises
+        ------
+        ValueError
+            The method draws noise of its own kind, which no Brownian path can supply.
+        """
+        if self.increments is brownian_increments:
+            return ""
+        if isinstance(self.increments, LevyIncrements):
+            return self.increments.terms
+        raise ValueError(
+            f"{self.name} draws noise of its own kind, not that of a path: use a method whose increments are "
+            "brownian_increments or levy_increments(...)"
+        )
 
     def begin(self, model: SDE, t: float, x: Array) -> Any:
         """Return what the first step carries in addition to the state: None, unless `carries`."""

@@ -61,7 +61,34 @@ def check_state(x0: Array) -> Array:
 
 
 def as_sde(model: Any, *, plain: bool = True) -> SDE:
-    """Return an SDE of callables, lowering a symbolic one; `plain` refuses callables of more than (t, x)."""
+    r"""Return the SDE of a model that may be symbolic.
+
+    Parameters
+    ----------
+    model : SDE or symbolic.SDE
+        An SDE is returned as it is; a symbolic one is lowered to callables.
+    plain : bool
+        Whether to refuse a drift or diffusion of more arguments than (t, x).
+
+    Returns
+    -------
+    SDE
+        With callables ``drift(t, x)`` and ``diffusion(t, x)``.
+
+    Raises
+    ------
+    TypeError
+        Another kind of model; with `plain`, callables of data first or of more than two arguments.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> from diffmath import sde, symbolic
+    >>> x, t = sympy.symbols("x t")
+    >>> growth = symbolic.SDE(state=[x], time=t, drift=[x / 10], diffusion=[[x / 5]])
+    >>> sde.as_sde(growth).noise
+    'diagonal'
+    """
     if not isinstance(model, SDE):
         lowered = model.lower() if callable(getattr(model, "lower", None)) else None
         if not isinstance(lowered, SDE):
@@ -82,7 +109,39 @@ class Probed(NamedTuple):
 
 
 def noise_shape(model: SDE, t: float, x: Array) -> tuple[int, int]:
-    """Return the shape of an increment of a model, with the checks of `probe`."""
+    r"""Return the shape (batch, noise_dim) of a Brownian increment of a model.
+
+    Drift and diffusion are called once, and what they return is checked.
+
+    Parameters
+    ----------
+    model : SDE
+        The equation.
+    t : float
+        Time of the calls.
+    x : array, shape (batch, dim)
+        States of the calls; not modified.
+
+    Returns
+    -------
+    tuple of int
+        noise_dim is dim for diagonal noise, 1 for scalar noise, and the number of columns of a matrix.
+
+    Raises
+    ------
+    TypeError
+        A result of another library, or one that would change the dtype; a state modified in place.
+    ValueError
+        A result of the wrong shape for the declared noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import sde
+    >>> model = sde.SDE(lambda t, x: -x, lambda t, x: np.ones((3, 2, 5)), noise="general")
+    >>> sde.noise_shape(model, 0.0, np.zeros((3, 2)))
+    (3, 5)
+    """
     return probe(model, t, x).shape
 
 

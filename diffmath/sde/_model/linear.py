@@ -123,10 +123,11 @@ class LinearSDE:
         if equation.parameters:
             named = ", ".join(map(str, equation.parameters))
             raise ValueError(f"parameters must have numbers; got {named}: use equation.subs")
-        A, a = _affine(equation, equation.drift, "drift")
-        columns = zip(*equation.diffusion, strict=True)
-        parts = [_affine(equation, column, "diffusion") for column in columns]
-        B, b = (np.array([part[i] for part in parts]) for i in (0, 1))
+        (A, a), *columns = (
+            (np.array(matrix, np.float64), np.array(constant, np.float64)[:, 0])
+            for matrix, constant in equation.affine_coefficients()
+        )
+        B, b = (np.array([column[i] for column in columns]) for i in (0, 1))
         return cls(A, a, B, b, equation.calculus)
 
     def augmented(self) -> tuple[Matrix, Matrix]:
@@ -154,22 +155,3 @@ def _real(name: str, value: Any, ndim: int | None) -> Matrix:
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite")
     return np.array(array, dtype=np.float64)
-
-
-def _affine(equation: Any, entries: Any, role: str) -> tuple[Matrix, Matrix]:
-    """Return matrix and constant of formulas, or refuse formulas that are not proven to be affine."""
-    from diffmath.symbolic._exact.exact import differentiate, is_zero
-
-    origin = dict.fromkeys(equation.state, 0)
-    matrix, constant = [], []
-    for entry in entries:
-        slopes = [equation.derivative(entry, k) for k in range(equation.dim)]
-        straight = all(is_zero(equation.derivative(s, j)) for s in slopes for j in range(equation.dim))
-        if not straight or not is_zero(differentiate(entry, equation.time, equation.state)):
-            raise ValueError(
-                f"{role} must be linear in {', '.join(map(str, equation.state))} and free of "
-                f"{equation.time}; got {entry}"
-            )
-        matrix.append([float(slope.subs(origin)) for slope in slopes])
-        constant.append(float(entry.subs(origin)))
-    return np.array(matrix), np.array(constant)

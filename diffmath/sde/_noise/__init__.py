@@ -6,7 +6,7 @@ Belongs here: draws and the exact laws between them. May import: floor 0, `rando
 from diffmath.sde._noise.area import area_normals, join_areas, leaf_area
 from diffmath.sde._noise.bridge import VARIANCES, State, chen_matrices, divide, split, weighted_sums
 from diffmath.sde._noise.increment import Increment, change_arrays, chen
-from diffmath.sde._noise.levy import LevyIncrements, check_terms, increment_of, levy_increments, needed_terms
+from diffmath.sde._noise.levy import LevyIncrements, check_terms, increment_of, levy_increments
 from diffmath.sde._noise.noise import brownian_increments, odd_part
 from diffmath.sde._noise.tree import Tree
 from diffmath.sde._noise.weak_noise import WeakIncrement, weak_increments
@@ -29,7 +29,6 @@ __all__ = [
     "join_areas",
     "leaf_area",
     "levy_increments",
-    "needed_terms",
     "odd_part",
     "split",
     "weak_increments",

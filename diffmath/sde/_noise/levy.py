@@ -18,10 +18,9 @@ from diffmath._core.counts import check_count
 from diffmath._core.typing import Array
 from diffmath.sde._noise.bridge import State
 from diffmath.sde._noise.increment import Increment, change_arrays
-from diffmath.sde._noise.noise import brownian_increments
 from diffmath.sde._noise.tree import Tree
 
-__all__ = ["LevyIncrements", "check_terms", "increment_of", "levy_increments", "needed_terms"]
+__all__ = ["LevyIncrements", "check_terms", "increment_of", "levy_increments"]
 
 
 def levy_increments(terms: str, *, levels: int = 0) -> LevyIncrements:
@@ -128,15 +127,3 @@ def check_terms(terms: str) -> None:
         raise TypeError(f"terms must be a str; got {type(terms).__name__}")
     if set(terms) - set("HKA") or len(set(terms)) < len(terms):
         raise ValueError(f'terms must be letters of "HKA", each once; got {terms!r}')
-
-
-def needed_terms(increments: Any, method: str) -> str:
-    """Tell the terms that a method's increments carry; refuse noise that no Brownian path can supply."""
-    if increments is brownian_increments:
-        return ""
-    if isinstance(increments, LevyIncrements):
-        return increments.terms
-    raise ValueError(
-        f"{method} draws noise of its own kind, not that of a path: use a method whose increments are "
-        "brownian_increments or levy_increments(...)"
-    )

@@ -13,6 +13,7 @@ from diffmath._arrays import models as _models
 from diffmath._arrays.models import Calculus, Noise
 from diffmath.symbolic._exact import differentiate, exact, is_zero
 from diffmath.symbolic._lowering import lower
+from diffmath.symbolic._operators.affine import affine_parts
 from diffmath.symbolic._operators.sde_arguments import (
     check_diffusion,
     check_drift,
@@ -176,6 +177,28 @@ class SDE:
                 if not is_zero(difference):
                     return False
         return True
+
+    def affine_coefficients(self) -> list[tuple[sympy.ImmutableMatrix, sympy.ImmutableMatrix]]:
+        r"""Return matrix and constant of the drift and of every column of the diffusion, each a column.
+
+        .. math:: f = A x + a, \qquad g_j = B_j x + b_j
+
+        Raises
+        ------
+        ValueError
+            An entry that is not proven to be linear in the state and free of the time; the message names it.
+
+        Examples
+        --------
+        >>> import sympy
+        >>> from diffmath import symbolic
+        >>> x, t = sympy.symbols("x t")
+        >>> stock = symbolic.SDE(state=[x], time=t, drift=[x / 3 + 1], diffusion=[[x / 5]])
+        >>> stock.affine_coefficients()
+        [(Matrix([[1/3]]), Matrix([[1]])), (Matrix([[1/5]]), Matrix([[0]]))]
+        """
+        entries = [("drift", self.drift), *(("diffusion", g) for g in zip(*self.diffusion, strict=True))]
+        return [affine_parts(role, formulas, self.state, self.time) for role, formulas in entries]
 
     def to_ito(self) -> SDE:
         r"""Return the Ito equation with the same solution.

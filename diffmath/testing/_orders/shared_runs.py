@@ -11,9 +11,7 @@ import numpy.typing as npt
 
 from diffmath import random
 from diffmath._core.typing import Array
-from diffmath.sde import Increment, Method, chen, levy_increments
-from diffmath.sde._model.edge import noise_shape
-from diffmath.sde._noise.levy import needed_terms
+from diffmath.sde import Increment, Method, chen, levy_increments, noise_shape
 from diffmath.testing._problems import SDEProblem
 
 __all__ = ["squared_errors"]
@@ -31,7 +29,7 @@ def squared_errors(
     x0 = np.broadcast_to(
         np.asarray(problem.x0, dtype=np.float64), (paths, len(np.asarray(problem.x0)))
     ).copy()
-    needed = needed_terms(method.increments, method.name)
+    needed = method.terms
     finest = counts[-1] * _RESOLUTION
     clock = np.linspace(*problem.t_span, finest + 1)
     terms = "".join(sorted({"H", *needed, *problem.terms}))

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath.sde import Increment, Method, WeakIncrement, weak_increments
-from diffmath.sde._noise.levy import needed_terms
 
 __all__ = ["Outcomes", "outcomes_of"]
 
@@ -62,7 +61,7 @@ def outcomes_of(method: Method, noise_dim: int, dt: float, nodes: tuple[int, int
         three = ([1 / 6, 2 / 3, 1 / 6], [-math.sqrt(3 * h), 0.0, math.sqrt(3 * h)])
         signs = ([0.5, 0.5], [-1.0, 1.0])
         return Outcomes(dt, *_product([three] * m + [signs] * (1 + pairs)), m, None)
-    terms = needed_terms(method.increments, method.name)
+    terms = method.terms
     variances = [h, h / 12, h / 720][: 3 if "K" in terms else 2 if terms else 1]
     rules: list[Any] = []
     for variance, count in zip(variances, nodes, strict=False):

@@ -19,8 +19,7 @@ from scipy.linalg import expm
 
 from diffmath._arrays.models import SDE
 from diffmath._core.counts import check_count
-from diffmath.sde import Method
-from diffmath.sde._model.edge import noise_shape
+from diffmath.sde import Method, noise_shape
 from diffmath.testing._problems.outcomes import outcomes_of
 
 __all__ = ["PeriodicSDE"]
