@@ -42,7 +42,7 @@ def full_diffusion(
     xp = array_namespace(x)
     if isinstance(g, int | float | np.integer | np.floating) and not isinstance(g, bool):
         if matrix:
-            raise ValueError(_wanted(role, "a number", shape, noise, noise_dim, matrix))
+            raise ValueError(_required(role, "a number", shape, noise, noise_dim, matrix))
         return xp.full(shape, float(g), dtype=x.dtype, device=device(x))
     if not compat.is_array_api_obj(g) or compat.array_namespace(g) is not xp:
         return g
@@ -62,13 +62,13 @@ def full_diffusion(
             and all(a in (1, b) for a, b in zip(found, axes, strict=True))
         )
     if not fits:
-        raise ValueError(_wanted(role, found, shape, noise, noise_dim, matrix))
+        raise ValueError(_required(role, found, shape, noise, noise_dim, matrix))
     if found == wanted:
         return g
     return xp.zeros(wanted, dtype=g.dtype, device=device(x)) + g
 
 
-def _wanted(
+def _required(
     role: str, found: Any, shape: tuple[int, ...], noise: str, noise_dim: int | None, matrix: bool
 ) -> str:
     state, rows = shape[1:], f"{shape[0]}, "

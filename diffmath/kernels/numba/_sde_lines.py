@@ -1,4 +1,4 @@
-"""What the instructions of a plan of a Brownian path still need: registers, keys, weights."""
+"""Registers, keys and weights for the instructions of the plan of a Brownian path."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from diffmath.kernels.numba._words import philox4x32
 
-__all__ = ["count_entries", "derive_keys", "share_registers", "weigh"]
+__all__ = ["count_entries", "derive_keys", "line_weights", "share_registers"]
 
 _LOAD, _ROOT, _DIVIDE, _JOIN, _EMIT, _KEEP = range(6)  # as in the body
 _LOW, _HIGH, _MIDDLE = 0, 1, 3  # of a node
@@ -109,10 +109,10 @@ def _chen(r: float, weights: Any) -> None:
 
 
 @_compiled  # type: ignore[untyped-decorator, unused-ignore]
-def weigh(
+def line_weights(
     lines: Any, noted: Any, nodes: Any, shares: Any, place_length: float, laws: Any, splits: Any
 ) -> Any:
-    """Return the weights, and the shares whose law `laws`, ascending, does not have."""
+    """Return the weights, and the shares that are not in the ascending `laws`."""
     weights = np.zeros((len(lines), 2, 3, 6))
     missing, absent = np.empty(len(lines)), 0
     for n in range(len(lines)):

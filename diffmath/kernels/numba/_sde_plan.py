@@ -1,6 +1,6 @@
 """The plan of a Brownian path, written with integers: nodes are rows of a table, not objects.
 
-The readable body, `diffmath.sde._brownian.plan.write_plan`, says what is done; the plans are equal.
+The readable body, `diffmath.sde._brownian.plan.write_plan`, is the specification; the plans are equal.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from diffmath.kernels.numba._sde_lines import count_entries, derive_keys, share_registers, weigh
+from diffmath.kernels.numba._sde_lines import count_entries, derive_keys, line_weights, share_registers
 
 __all__ = ["write_plan"]
 
@@ -108,14 +108,14 @@ def _divide(n: int, nodes: Any, counts: Any, lines: Any, noted: Any, made: Any) 
 
 
 @_compiled  # type: ignore[untyped-decorator, unused-ignore]
-def _want(
+def _draw_node(
     n: int, nodes: Any, counts: Any, lines: Any, noted: Any, made: Any, inputs: Any, table: Any, known: Any,
-    way: Any,
+    ancestors: Any,
 ) -> None:  # fmt: skip
-    """Draw a node, from the nearest node above it that there is."""
-    way[0], length = n, 1
-    while nodes[way[length - 1], _REGISTER] < 0:
-        top = way[length - 1]
+    """Draw a node from its nearest known ancestor."""
+    ancestors[0], length = n, 1
+    while nodes[ancestors[length - 1], _REGISTER] < 0:
+        top = ancestors[length - 1]
         found = _find(table, known, nodes[top, _LOW], nodes[top, _HIGH])
         if found >= 0:
             nodes[top, _REGISTER] = _register(counts)
@@ -130,10 +130,10 @@ def _want(
             counts[_MADE] += 1
             noted[_line(lines, counts, _ROOT, -1, -1, nodes[top, _REGISTER], -1)] = top
         else:
-            way[length] = nodes[top, _ABOVE]
+            ancestors[length] = nodes[top, _ABOVE]
             length += 1
     for i in range(length - 1, 0, -1):
-        _divide(way[i], nodes, counts, lines, noted, made)
+        _divide(ancestors[i], nodes, counts, lines, noted, made)
 
 
 @_compiled  # type: ignore[untyped-decorator, unused-ignore]
@@ -145,9 +145,7 @@ def _join(lines: Any, counts: Any, shares: Any, a: int, b: int, low: int, middle
 
 
 @_compiled  # type: ignore[untyped-decorator, unused-ignore]
-def _put_together(
-    found: Any, count: int, middle: int, nodes: Any, counts: Any, lines: Any, shares: Any
-) -> int:
+def _join_nodes(found: Any, count: int, middle: int, nodes: Any, counts: Any, lines: Any, shares: Any) -> int:
     """Join the nodes of an increment, those before its earliest mark and those after it."""
     low, high = nodes[found[0], _LOW], nodes[found[count - 1], _HIGH]
     before = 1
@@ -182,9 +180,9 @@ def _write(
     places: Any, spacings: Any, size: int, known: Any, nodes: Any, counts: Any, lines: Any, noted: Any,
     shares: Any, made: Any, inputs: Any,
 ) -> None:  # fmt: skip
-    """Write the lines of all increments, with registers of their own for all results."""
+    """Write the lines of all increments, with a new register for each result."""
     table, deepest = _index(known), len(spacings) + 2
-    stack, way = np.empty(2 * deepest, np.int64), np.empty(deepest, np.int64)
+    stack, ancestors = np.empty(2 * deepest, np.int64), np.empty(deepest, np.int64)
     found = np.empty(len(nodes), np.int64)
     first, number, depth, count = places[0], 0, 0, 0
     cell = first // size
@@ -206,8 +204,8 @@ def _write(
         if nodes[n, _HIGH] == high:
             middle = _earliest(found, count, places[number], high, nodes, size)
             for i in range(count):
-                _want(found[i], nodes, counts, lines, noted, made, inputs, table, known, way)
-            a = _put_together(found, count, middle, nodes, counts, lines, shares)
+                _draw_node(found[i], nodes, counts, lines, noted, made, inputs, table, known, ancestors)
+            a = _join_nodes(found, count, middle, nodes, counts, lines, shares)
             _line(lines, counts, _EMIT, a, -1, number, -1)
             number, count = number + 1, 0
 
@@ -232,7 +230,7 @@ def _plan(
             kept[number, 0], kept[number, 1] = low, high
             number += 1
     steps = lines[: counts[_LINES]].copy()
-    weights, missing = weigh(steps, noted, nodes, shares, place_length, laws, splits)
+    weights, missing = line_weights(steps, noted, nodes, shares, place_length, laws, splits)
     keys = derive_keys(steps, noted, nodes, size, binary, k0, k1)
     count_entries(steps, counts[_REGISTERS], order)
     registers = share_registers(steps, counts[_REGISTERS])

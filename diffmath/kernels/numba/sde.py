@@ -1,4 +1,4 @@
-"""The plan of a Brownian path: all its instructions on some hundred values at a time, which stay in cache."""
+"""The plan of a Brownian path, run for some hundred values at a time, which stay in cache."""
 
 from __future__ import annotations
 
