@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nox
@@ -19,8 +21,37 @@ nox.options.default_venv_backend = "virtualenv"
 # release whose CPU build is meant; a range would bring the multi-gigabyte CUDA build.
 TORCH = "torch==2.13.0"
 LIGHT = ["pytest", "--numprocesses", "auto", "--dist", "worksteal"]
+# A worker for each core: threads of BLAS would wait for those of the others, at three times the cost. The
+# threads of diffmath's own kernels stay as they are.
+ONE_EACH = {"OPENBLAS_NUM_THREADS": "1"}
 DOCS = Path("docs")
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+
+# Seconds that the sessions of the gate may take on two quiet cores, each as `.ci/run` runs it: `docs` beside
+# `bare`, `lint`, `types` and `double`, and the other two alone. A session that needs more is made cheaper, or
+# another one is; the sum is not raised.
+BUDGETS = {"tests": 300, "docs": 210, "bare": 90, "lint": 5, "types": 30, "double": 85, "interop": 180}
+GATE = 720
+TOOK = Path(".nox", "took")
+
+# Hundreds of processes import the same files: their byte code is kept, also where the shell's setting is not
+# to. Without it, collecting the tests takes three times as long. pip does not compile: what is imported
+# compiles itself, and most of what is installed is never imported.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+PIP = ("--no-compile",)
+
+
+def budgeted(run: Callable[[nox.Session], None]) -> Callable[[nox.Session], None]:
+    """Write down how long a session of the gate took."""
+
+    @functools.wraps(run)
+    def timed(session: nox.Session) -> None:
+        start = time.perf_counter()
+        run(session)
+        TOOK.mkdir(parents=True, exist_ok=True)
+        (TOOK / run.__name__).write_text(str(time.perf_counter() - start))
+
+    return timed
 
 
 def install(session: nox.Session, *groups: str, extras: str = "") -> None:
@@ -31,7 +62,7 @@ def install(session: nox.Session, *groups: str, extras: str = "") -> None:
         for group in groups
         for line in nox.project.load_toml("pyproject.toml")["dependency-groups"][group]
     ]
-    session.install("-e", target, *requirements)
+    session.install(*PIP, "-e", target, *requirements)
 
 
 @nox.session
@@ -42,13 +73,15 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+@budgeted
 def tests(session: nox.Session) -> None:
     """Run the light suite: NumPy, read-only NumPy and array-api-strict; no deep-learning framework."""
     install(session, "test")
-    session.run(*LIGHT, *session.posargs)
+    session.run(*LIGHT, *session.posargs, env=ONE_EACH)
 
 
 @nox.session
+@budgeted
 def bare(session: nox.Session) -> None:
     """Run a newcomer's first programs without extras, on this Python and every other one from 3.11 on."""
     for version in PYTHONS:
@@ -63,8 +96,7 @@ def bare(session: nox.Session) -> None:
 
 def run_bare(session: nox.Session, python: str, folder: Path) -> None:
     """Install the library alone into a new environment of this Python, and run the programs there."""
-    # Without byte code, of which the programs need a small part, installation takes a third of the time.
-    inside = new_environment(session, python, folder, "--no-compile", ".")
+    inside = new_environment(session, python, folder, ".")
     session.run(inside, "tests/bare/programs.py", external=True)
 
 
@@ -73,7 +105,7 @@ def new_environment(session: nox.Session, python: str, folder: Path, *packages: 
     session.run(python, "-m", "venv", "--clear", str(folder), external=True)
     inside = str(next(folder.glob("[bS]*/python*")).parent / "python")
     pip = ("-m", "pip", "--disable-pip-version-check", "install", "--quiet")
-    session.run(inside, *pip, *packages, external=True)
+    session.run(inside, *pip, *PIP, *packages, external=True)
     return inside
 
 
@@ -93,22 +125,24 @@ def interpreter(version: str) -> str | None:
 
 
 @nox.session
+@budgeted
 def interop(session: nox.Session) -> None:
     """Run the array tests (those with the `xp` fixture) with PyTorch and JAX arrays as well."""
     install(session, "test")
     # Alone and exactly pinned, so that no other requirement can choose another build of it.
-    session.install(TORCH)
-    session.install("jax>=0.5")
+    session.install(*PIP, TORCH)
+    session.install(*PIP, "jax>=0.5")
     selection = session.posargs or ["-k", "torch or jax", "tests"]
-    session.run(*LIGHT, *selection, env={"DIFFMATH_INTEROP": "1"})
+    session.run(*LIGHT, *selection, env=ONE_EACH | {"DIFFMATH_INTEROP": "1"})
 
 
 @nox.session
+@budgeted
 def double(session: nox.Session) -> None:
     """Run the array tests on a double of CuPy (tests/double): its refusals and costs, on no GPU."""
     install(session, "test")
     selection = session.posargs or ["tests"]
-    session.run(*LIGHT, *selection, env={"DIFFMATH_CUPY_DOUBLE": "1"})
+    session.run(*LIGHT, *selection, env=ONE_EACH | {"DIFFMATH_CUPY_DOUBLE": "1"})
 
 
 @nox.session
@@ -118,10 +152,11 @@ def minimums(session: nox.Session) -> None:
     lowest = [requirement.replace(">=", "==") for requirement in project["dependencies"]]
     install(session, "test")
     session.install(*lowest, "numba==0.61.*")
-    session.run(*LIGHT, *session.posargs)
+    session.run(*LIGHT, *session.posargs, env=ONE_EACH)
 
 
 @nox.session
+@budgeted
 def lint(session: nox.Session) -> None:
     """Check style and formatting with ruff."""
     install_only(session, "lint")
@@ -130,6 +165,7 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+@budgeted
 def types(session: nox.Session) -> None:
     """Check types with mypy --strict."""
     install(session, "types", "lint")
@@ -138,16 +174,30 @@ def types(session: nox.Session) -> None:
 
 def install_only(session: nox.Session, group: str) -> None:
     """Install a dependency group without the library."""
-    session.install(*nox.project.load_toml("pyproject.toml")["dependency-groups"][group])
+    session.install(*PIP, *nox.project.load_toml("pyproject.toml")["dependency-groups"][group])
 
 
 @nox.session
+@budgeted
 def docs(session: nox.Session) -> None:
     """Build the site into docs/_build/html, executing every example; warnings are errors."""
     install(session, "docs")
     shutil.rmtree(DOCS / "reference" / "generated", ignore_errors=True)
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", str(DOCS), str(DOCS / "_build" / "html"))
     session.log(f"open {DOCS / '_build' / 'html' / 'index.html'}")
+
+
+@nox.session(venv_backend="none")
+def budget(session: nox.Session) -> None:
+    """Print what each session of the gate may take and what it took (`-- SECONDS`: the gate as a whole)."""
+    rows = [
+        (name, BUDGETS[name], float((TOOK / name).read_text())) for name in BUDGETS if (TOOK / name).exists()
+    ]
+    if session.posargs:
+        rows.append(("the gate", GATE, float(session.posargs[0])))
+    print(f"{'session':10}{'budget':>10}{'took':>10}")
+    for name, allowed, took in rows:
+        print(f"{name:10}{allowed:8d} s{took:8.0f} s{'   OVER ITS BUDGET' if took > allowed else ''}")
 
 
 @nox.session
@@ -167,7 +217,7 @@ def nightly(session: nox.Session) -> None:
     """Run everything, slow tests included, with ten times the Hypothesis examples, freshly drawn."""
     install(session, "test")
     session.install("scikit-learn", "statsmodels")  # they carry the originals of the data that ship
-    session.run(*LIGHT, *session.posargs, env={"DIFFMATH_PROFILE": "nightly"})
+    session.run(*LIGHT, *session.posargs, env=ONE_EACH | {"DIFFMATH_PROFILE": "nightly"})
 
 
 @nox.session
@@ -189,7 +239,7 @@ def pythons(session: nox.Session) -> None:
         folder = Path(session.create_tmp(), f"suite-{version}")
         groups = nox.project.load_toml("pyproject.toml")["dependency-groups"]["test"]
         inside = new_environment(session, python, folder, "-e", ".", *groups)
-        session.run(inside, "-m", *LIGHT, *session.posargs, external=True)
+        session.run(inside, "-m", *LIGHT, *session.posargs, env=ONE_EACH, external=True)
 
 
 @nox.session

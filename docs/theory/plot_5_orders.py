@@ -304,7 +304,7 @@ ax.legend(frameon=False, fontsize=9)
 # measured on the same paths, so the sampling error largely cancels from the slope.
 
 NOISES = ["additive", "diagonal", "scalar", "commutative", "general"]
-PATHS = {"paths": 200, "steps": 8, "halvings": 4}
+PATHS = {"paths": 100, "steps": 8, "halvings": 4}
 
 
 def strong_problem(noise, calculus):
