@@ -1,4 +1,4 @@
-"""The plan of a Brownian path, run for some hundred values at a time, which stay in cache."""
+"""The plan of a Brownian path, run for a few hundred values at a time, which stay in cache."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["run_plan", "write_plan"]
 
 _LOAD, _ROOT, _DIVIDE, _JOIN, _EMIT, _KEEP = range(6)  # as in the body
 _NORMAL_53 = np.uint64(5)
-_WIDTH = 256  # values at once
-_FEW = LANES  # blocks of an instruction that are drawn with those of the others
-_WORTH = 2**15  # normals that are worth a thread
+_WIDTH = 256  # values at a time
+_FEW = LANES  # draws of fewer blocks are drawn together
+_WORTH = 2**15  # normals that justify a thread
 
-# Nothing is contracted here: products are rounded before they are added, as in the body.
+# Products are rounded before they are added, as in the reference: no fused operations.
 _compiled = nb.njit(nogil=True, cache=True, error_model="numpy")
 
 
@@ -30,7 +30,7 @@ _compiled = nb.njit(nogil=True, cache=True, error_model="numpy")
 def _add(
     store: Any, d: int, i: int, weight: Any, values: Any, n: int, j: int, fresh: bool, count: int
 ) -> None:
-    """Add weighted ``values[n, j]`` to an entry of register d, or write them where it is fresh."""
+    """Add weighted ``values[n, j]`` to an entry of register d, or write them if the entry is new."""
     w = store.dtype.type(weight)
     if not fresh:
         for k in range(count):
@@ -43,13 +43,13 @@ def _add(
             store[d, i, k] = w * values[n, j, k]
 
 
-# Registers are numbers, not views: small plans would spend most of their time on making views.
+# Registers are numbers, not views: creating views would take most of the time of a small plan.
 @_compiled  # type: ignore[untyped-decorator, unused-ignore]
 def _mix(
     store: Any, d: int, entries: int, weights: Any, line: int, side: int, x: Any, a: int, y: Any, b: int,
     count: int,
 ) -> None:  # fmt: skip
-    """Write sums of ``x[a]`` and ``y[b]`` to register d, in the order of the body."""
+    """Write sums of ``x[a]`` and ``y[b]`` to register d, in the order of the reference."""
     for i in range(entries):
         fresh = True
         for j in range(3):
@@ -64,7 +64,7 @@ def _mix(
 
 @_compiled  # type: ignore[untyped-decorator, unused-ignore]
 def _copy(target: Any, m: int, start: int, source: Any, n: int, first: int, entries: int, count: int) -> None:
-    """Copy some entries of array n to array m, each from its place."""
+    """Copy some entries of array n, from `first`, to array m, from `start`."""
     for i in range(entries):
         for k in range(count):
             target[m, i, start + k] = source[n, i, first + k]
@@ -94,7 +94,7 @@ def _list_draws(steps: Any, keys: Any) -> Any:
 
 @_compiled  # type: ignore[untyped-decorator, unused-ignore]
 def _draw_all(draws: Any, columns: int, row: Any, count: int, first: Any, flat: Any, room: Any) -> None:
-    """Draw for all instructions, in lanes that follow each other; numbers of draw n begin at first[n]."""
+    """Draw for all instructions, in consecutive lanes; the numbers of draw n begin at first[n]."""
     total = np.int64(0)
     for n in range(len(draws)):
         first[n] = 2 * total
@@ -113,7 +113,7 @@ def _draw_all(draws: Any, columns: int, row: Any, count: int, first: Any, flat: 
                     i, n = 0, n + 1
         make_words_of_keys(rows, numbers, _NORMAL_53, k0, k1, room[0])
         part = flat[2 * lane : 2 * lane + 2 * LANES]
-        # The words that follow are of no use.
+        # The next words are not used.
         next_normals_53(room[0], part, rows, numbers, _NORMAL_53, k0[0], k1[0], room[1])
 
 
@@ -130,7 +130,7 @@ def _run(
     steps: Any, draws: Any, weights: Any, registers: int, inputs: Any, increments: Any, kept: Any,
     columns: int, start: Any, tile: int, first: int, last: int, room: Any,
 ) -> None:  # fmt: skip
-    """Carry out the plan on rows first to last, `tile` of them at a time; arrays have rows flat."""
+    """Run the plan on rows first to last, `tile` of them at a time; arrays have their rows flattened."""
     size = tile * columns
     store = np.empty((registers, 3, size), increments.dtype)
     blocks_most = (3 * columns + 1) // 2 * tile
@@ -167,7 +167,7 @@ def _run(
                 for lane in range(0, 0 if together else total, LANES):
                     if lane + LANES < total:
                         set_counters(lane + LANES, blocks, row, rows, numbers)
-                    else:  # the words that follow are those of the next draw
+                    else:  # the next words belong to the next draw
                         k0, k1 = _begin(draws, drawn + 1, columns, row, rows, numbers)
                     part = flat[2 * lane : 2 * lane + 2 * LANES]
                     next_normals_53(words, part, rows, numbers, _NORMAL_53, k0, k1, following)

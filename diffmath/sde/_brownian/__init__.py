@@ -1,6 +1,6 @@
-"""One Brownian motion that is queried anywhere: a tree of nodes, and paths on it.
+"""One Brownian motion that can be queried over any interval: a tree of nodes, and paths on it.
 
-Belongs here: what refines or looks up a path. May import: `_noise`, `random`.
+Belongs here: code that refines or queries a path. May import: `_noise`, `random`.
 """
 
 from diffmath.sde._brownian.motion import motion_of

@@ -1,7 +1,7 @@
-"""The nodes of a Brownian path, drawn when they are needed; those drawn recently are cached.
+"""The nodes of a Brownian path: nodes are drawn when needed, and recently drawn nodes are cached.
 
-A single query has a plan of its own, which begins at cached nodes. A clock is planned in blocks of steps;
-each block passes the nodes that it has begun to the next, so every node is drawn once.
+Each single query has its own plan, which begins at cached nodes. A clock is planned in blocks of steps; each
+block passes the nodes that it draws beyond its end to the next, so every node is drawn once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from diffmath.sde._noise import State, area_normals, divide, join_areas, leaf_ar
 
 __all__ = ["CachedTrees"]
 
-_BLOCK = 2**21  # numbers that are drawn ahead of a clock
+_BLOCK = 2**21  # numbers that are drawn in advance for a clock
 _FEWEST, _MOST = 4, 1024  # steps of a block
 _NO_NAMES = np.empty((0, 2), np.int64)
 
@@ -45,15 +45,15 @@ class CachedTrees:
     shape, like, first_row
         As for `brownian_increments`.
     key : Key
-        Number n of it is the key of cell n.
+        Cell n has the key with n folded in.
     marks : Marks
-        Where nodes are divided.
+        Positions at which nodes are divided.
     length : float
-        Of all cells together.
+        Total length of all cells.
     levels : int
-        Halvings of a cell down to the leaves whose areas are drawn.
+        Number of halvings from a cell to the leaves whose areas are drawn.
     cache : int
-        Nodes kept of all queries, and again of the last one.
+        Number of nodes that are cached for all queries, and the same number again for the last query.
     """
 
     def __init__(
@@ -71,12 +71,12 @@ class CachedTrees:
         self._cache = cache
         self._queried = (-1, -1)  # the places of the last query
         self._known = _Known(_NO_NAMES, [], 0)
-        self._always = marks.places * 8 // cache  # nodes of this length are few enough to keep all
+        self._always = marks.places * 8 // cache  # nodes of this length are few: all are cached
 
     def increment(self, low: int, high: int, order: int) -> State:
         """Return the first `order` of (W, H, K) between two places, low < high."""
-        shortest, known = min(self._always, (high - low) // 2), self._known  # other threads may replace it
-        # A query away from the last one belongs to no sequence: its ends are not kept.
+        shortest, known = min(self._always, (high - low) // 2), self._known  # others may replace it
+        # A query that is not next to the last one is not part of a sequence: its ends are not cached.
         near, self._queried = low in self._queried or high in self._queried, (low, high)
         keep = Keep(shortest, ends=near)
         plan, inputs, names = make_plan(
@@ -91,13 +91,13 @@ class CachedTrees:
         return tuple(increments[0, i, ...] for i in range(order))
 
     def _remember(self, known: _Known, names: Places, states: Array, shortest: int) -> None:
-        """Keep the long nodes; and all until the next query, which may begin where this one ends."""
+        """Cache the long nodes; cache all nodes until the next query, which may begin where this one ends."""
         grown, ends, end_states = False, list[Name](), list[Array]()
         for row, (low, high) in enumerate(names.tolist()):
             if high - low < shortest:
                 ends.append((low, high))
                 end_states.append(states[row, ...])
-            elif self.nodes.get((low, high)) is None:  # a copy, which does not hold the others
+            elif self.nodes.get((low, high)) is None:  # a copy, which does not keep the whole array alive
                 self.nodes.put((low, high), 1.0 * states[row, ...])
                 grown = True
         if not grown and not ends and known.long == len(known.states):
@@ -124,7 +124,7 @@ class CachedTrees:
         return stacked
 
     def increments(self, places: Sequence[int], order: int) -> Iterator[State]:
-        """Iterate over the same between neighbouring places, ascending, each node being drawn once."""
+        """Iterate over the same terms between neighbouring places, ascending; every node is drawn once."""
         block = _BLOCK // max(1, order * math.prod(self._shape))
         block = max(_FEWEST, min(_MOST, block))
         begun: dict[Name, Array] = {}
@@ -144,7 +144,7 @@ class CachedTrees:
                 yield tuple(increments[n, i, ...] for i in range(order))
 
     def ends_leaf(self, place: int) -> bool:
-        """Tell whether a place is an end of leaves, between which areas are known."""
+        """Whether a place is an end of leaves; areas are known only between such places."""
         return self._marks.is_mark(place, self._deepest)
 
     def halvings(self, low: int, high: int) -> int:
@@ -152,13 +152,13 @@ class CachedTrees:
         return self._marks.halvings(low, high, self._deepest)
 
     def area(self, low: int, high: int) -> Array:
-        """Return the Levy area between two marks of the leaves: Chen's combination of those of the leaves."""
+        """Return the Levy area between two leaf ends: the areas of the leaves, joined by Chen's relation."""
         ((before, after),) = pieces_of(self._marks, (low, high))
         parts = [self._state_and_area(node) for node in (*before, *after)]
         W, A = parts[0]
         for next_W, next_A in parts[1:]:
             W, A = W + next_W, join_areas(A, next_A, W, next_W)
-        return 1.0 * A  # what is kept is not handed out
+        return 1.0 * A  # a copy: the cached array is not returned
 
     def _state_and_area(self, node: Node) -> tuple[Array, Array]:
         """Return W and A of a node."""

@@ -1,4 +1,4 @@
-"""The instructions of a plan: what they are, how much a register must hold, and when one may serve again."""
+"""The instructions of a plan: their kinds, the size of each register, and the reuse of registers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Do", "Plan", "count_entries", "share_registers"]
 
 
 class Do:
-    """Kinds of instructions; what they read and write stands in the columns of `Plan.steps`."""
+    """Kinds of instructions; their operands are columns of `Plan.steps`."""
 
     LOAD = 0  # input a -> register d
     ROOT = 1  # normals -> register d
@@ -28,14 +28,14 @@ class Plan:
     Parameters
     ----------
     steps : array of int, shape (n, 7)
-        Kind, a, b, d, e, and how many of (W, H, K) are wanted in d and in e; a register of -1 is not wanted.
+        Kind, a, b, d, e, and how many of (W, H, K) are needed in d and in e; a register of -1 is not needed.
     keys : array of uint64, shape (n, 2)
-        Words of the key of an instruction that draws.
+        Words of the key, for instructions that draw.
     weights : array, shape (n, 2, 3, 6)
-        Entry i of d (and of e) is ``sum_j weights[0, i, j] * v[j]`` (of weights[1]), v being both operands,
+        Entry i of d (and of e) is ``sum_j weights[0, i, j] * v[j]`` (of weights[1]); v holds both operands,
         three entries each.
     registers, increments, order, kept : int
-        Numbers of registers, of increments, of entries of an increment, of nodes kept.
+        Numbers of registers, of increments, of entries of an increment, of nodes to cache.
     """
 
     steps: npt.NDArray[np.int64]
@@ -48,7 +48,7 @@ class Plan:
 
 
 def count_entries(lines: list[list[int]], count: int, order: int) -> None:
-    """Write down how many of (W, H, K) every register must hold: all where it is divided or kept."""
+    """Record how many of (W, H, K) every register must hold: all three if it is divided or cached."""
     wanted = [0] * (count + 1)  # the last is that of "no register"
     for line in reversed(lines):
         kind, a, b, d, e = line[:5]
@@ -66,7 +66,7 @@ def count_entries(lines: list[list[int]], count: int, order: int) -> None:
 
 
 def share_registers(lines: list[list[int]], count: int) -> int:
-    """Number the registers anew, so that one that is not read any more serves again; return how many."""
+    """Renumber the registers so that a register is reused after its last read; return how many there are."""
     last = [-1] * count
     for number, (kind, a, b, *_) in enumerate(lines):
         if kind != Do.LOAD:

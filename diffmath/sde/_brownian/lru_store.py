@@ -1,4 +1,4 @@
-"""A bounded store that forgets what was not used for longest; threads may share it."""
+"""A bounded store that drops the least recently used entries; threads may share it."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-r"""Where a Brownian path is divided: at the times n / N of a fixed sequence of lattices N, in their order.
+r"""Where a Brownian path is divided: at the times n / N of a fixed sequence of lattices N, in this order.
 
 Each time of a lattice that is not yet a mark divides the interval between its neighbours. The sequence does
 not depend on the queries, so the path does not either. Two sequences are used. *All clocks*: halves,
-quarters, ... down to 2**-30 of the span, and beside each of them decimal fractions of about their spacing, so
-that clocks of 2**k and of 10, 20, 50, 100, 200, 250, 500, 1000, ... steps meet marks early, at about two
-divisions a step. *One clock*: equal cells, drawn independently, each halved again and again: one division a
-step, for clocks of that many cells times 2**k.
+quarters, ... down to 2**-30 of the span, and next to each of these decimal fractions of about the same
+spacing. Clocks of 2**k and of 10, 20, 50, 100, 200, 250, 500, 1000, ... steps then meet marks early, at about
+two divisions per step. *One clock*: equal cells that are drawn independently and halved repeatedly. Clocks
+whose number of steps is the number of cells times 2**k then need one division per step.
 
-Times are counted in places, exact integers; every queried place is a mark.
+Times are measured in places, which are exact integers; every queried place is a mark.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class Node:
     Parameters
     ----------
     marks : Marks
-        The sequence it belongs to.
+        The sequence of marks.
     low, high : int
-        Its places.
+        Places of its ends.
     level : int
         The first lattice that may have a mark inside.
     above : Node, optional
-        Of which it is a half.
+        The node of which this one is a part.
     """
 
     __slots__ = ("_halves", "_level", "_middle", "above", "high", "low", "marks")
@@ -49,14 +49,14 @@ class Node:
 
     @property
     def middle(self) -> int:
-        """The mark that divides it, 0 if there is none."""
+        """The mark that divides the node, 0 if there is none."""
         if self._middle < 0:
             self._middle, self._level = self.marks.divide(self.low, self.high, self._level)
         return self._middle
 
     @property
     def level(self) -> int:
-        """The lattice of its middle."""
+        """The lattice of the middle."""
         _ = self.middle
         return self._level
 
@@ -74,17 +74,17 @@ class Node:
 
     @property
     def divided(self) -> bool:
-        """Whether its parts were used."""
+        """Whether the parts were used."""
         return self._halves is not None
 
     @property
     def share(self) -> float:
-        """Length of the left part, of the whole."""
+        """Length of the left part, as a share of the whole."""
         return (self.middle - self.low) / (self.high - self.low)
 
     @property
     def name(self) -> tuple[int, int]:
-        """What it is kept under."""
+        """The name under which the node is cached."""
         return self.low, self.high
 
 
@@ -95,13 +95,13 @@ class Marks:
     Parameters
     ----------
     cells : int
-        Parts drawn independently.
+        Number of parts that are drawn independently.
     counts : tuple of int
-        Marks of a lattice in a cell, ascending.
+        Number of marks of each lattice in a cell, ascending.
     size : int
-        Places of a cell, a multiple of all counts.
+        Number of places in a cell, a multiple of all counts.
     binary : bool
-        Whether all lattices are halvings, and nodes have the numbers of a heap.
+        Whether all lattices are halvings, so that nodes are numbered as in a heap.
     """
 
     cells: int
@@ -111,12 +111,12 @@ class Marks:
 
     @property
     def places(self) -> int:
-        """Places of the span."""
+        """Number of places in the span."""
         return self.cells * self.size
 
     @cached_property
     def spacings(self) -> tuple[int, ...]:
-        """Places between the marks of a lattice."""
+        """Number of places between the marks of each lattice."""
         return tuple(self.size // count for count in self.counts)
 
     @cached_property
@@ -126,22 +126,22 @@ class Marks:
 
     @cached_property
     def _finest(self) -> tuple[int, ...]:
-        """Spacings of lattices that hold all others between them."""
+        """Spacings of the lattices that together contain all others."""
         every = self.spacings
         return tuple(s for s in every if not any(t < s and s % t == 0 for t in every))
 
     @cached_property
     def resolution(self) -> int:
-        """Places between the marks of the finest lattice."""
+        """Number of places between the marks of the finest lattice."""
         return self.spacings[-1]
 
     @cached_property
     def shortest(self) -> int:
-        """Least number of places of an interval: 2**-24 of the span, or more."""
+        """Least number of places in an interval: 2**-24 of the span, or more."""
         return max(64 * self.resolution, self.places >> 24)
 
     def divide(self, low: int, high: int, level: int) -> tuple[int, int]:
-        """Return the first mark inside an interval, and its lattice."""
+        """Return the first mark inside an interval, and the lattice of this mark."""
         spacings = self.spacings
         while level < len(spacings):
             mark = (low // spacings[level] + 1) * spacings[level]
@@ -155,7 +155,7 @@ class Marks:
         return Node(self, number * self.size, (number + 1) * self.size, 0, None)
 
     def nearest(self, share: float, slack: float) -> int:
-        """Return the mark next to a time in places; of those within `slack`, the coarsest."""
+        """Return the mark nearest to a time given in places; if several are within `slack`, the coarsest."""
         best, least = 0, math.inf
         for spacing in self._finest:
             mark = round(share / spacing) * spacing
@@ -165,11 +165,11 @@ class Marks:
         return best
 
     def level_of(self, halvings: int) -> int:
-        """Return the first lattice that is finer than a cell halved so many times."""
+        """Return the first lattice that is finer than a cell halved this many times."""
         return sum(count <= 1 << halvings for count in self.counts)
 
     def is_mark(self, place: int, level: int) -> bool:
-        """Tell whether a place is a mark of the lattices before `level`."""
+        """Whether a place is a mark of the lattices before `level`."""
         return place % self.size == 0 or any(place % spacing == 0 for spacing in self.spacings[:level])
 
     def halvings(self, low: int, high: int, level: int) -> int:
@@ -182,7 +182,7 @@ class Marks:
         return found
 
     def number(self, node: Node) -> int:
-        """Return the number under which the cell's key divides a node."""
+        """Return the number that is folded into the cell's key to divide a node."""
         if self.binary:
             return (self.size + node.low % self.size) // (node.high - node.low)
         return node.middle

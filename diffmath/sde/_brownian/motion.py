@@ -1,4 +1,4 @@
-"""The name of the Brownian motion that a solve runs on: only on one motion are solutions compared by path."""
+"""The name of the Brownian motion of a solve: only solutions on one motion may be compared by path."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ __all__ = ["motion_of"]
 def motion_of(
     source: random.Key | BrownianPath, increments: Any, clock: npt.NDArray[np.float64], first_row: int
 ) -> str:
-    """Return the name of the motion: equal names are equal paths, row by row.
+    """Return the name of the motion: equal names mean equal paths, row by row.
 
-    A key alone names one motion for each of: W alone, or (W, H, K); and the odd part of the number of steps.
+    For a key without a path, the motion depends also on two things: whether the increments are W alone or
+    (W, H, K), and the odd part of the number of steps.
     """
     if isinstance(source, BrownianPath):
         return source.motion
@@ -41,7 +42,7 @@ def motion_of(
 
 
 def _steps(clock: npt.NDArray[np.float64]) -> str:
-    """Name the clocks that see one path: the uniform ones of N 2^k steps, or one of its own spacing."""
+    """Name the clocks that share one path: the uniform ones of N 2^k steps, or a single non-uniform one."""
     steps = len(clock) - 1
     uniform = np.linspace(clock[0], clock[-1], steps + 1)
     if abs(clock - uniform).max() <= 8.0 * np.spacing(abs(clock).max()):

@@ -1,8 +1,8 @@
-r"""The intervals that adaptive steps are taken over: nodes of a tree that is the same for every tolerance.
+r"""The intervals of adaptive steps: nodes of a tree that is the same for every tolerance.
 
-Each interval between two save times is halved, its halves are halved, and so on. What the Brownian motion
-does over a node is a function of the path and the node; rows that need a node take their share of it. Nothing
-is ever drawn again, so a rejected step leaves no trace in the law of the path.
+Each interval between two save times is halved, its halves are halved, and so on. The Brownian motion over a
+node is a function of the path and the node; each row that needs the node uses its own part of it. No node is
+drawn with new numbers, so a rejected step does not change the law of the path.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from diffmath.sde._noise import Tree, divide, increment_of, split
 __all__ = ["KeyNodes", "Node", "PathNodes", "take_rows"]
 
 Indices = npt.NDArray[np.intp]
-_GAP = 64  # unneeded rows between needed ones are drawn too, if they are fewer
-_DEEPEST = 62  # heap numbers fit the 64 bits that a key takes
+_GAP = 64  # rows between needed ones are drawn too, if they are fewer than this
+_DEEPEST = 62  # heap numbers fit in the 64 bits that a key accepts
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +39,13 @@ class Node:
     ends : pair of float
         Save times of the interval.
     name : object
-        What its noise goes by.
+        The name of its noise.
     deepest : int
-        Depth at which no node is halved any more.
+        Depth at which nodes are no longer halved.
     rows : numpy.ndarray of int, shape (rows,)
-        Ascending numbers in the batch.
+        Row numbers in the batch, ascending.
     state : tuple of arrays, shape (rows, ...)
-        W, H, K, A as far as there are.
+        W, H, K, A, as many as are used.
     """
 
     ends: tuple[float, float]
@@ -57,7 +57,7 @@ class Node:
     index: int = 0
 
     def time(self, halves: int) -> float:
-        """Return the start, the middle or the end: after 0, 1 or 2 halves; never accumulated."""
+        """Return the start, the middle or the end (0, 1 or 2 halves); the time is never accumulated."""
         first, last = self.ends
         place = 2 * self.index + halves
         return last if place == 2 << self.depth else first + (last - first) * (place / (2 << self.depth))
@@ -73,17 +73,17 @@ class Node:
 
 
 def take_rows(values: Any, rows: Any) -> Any:
-    """Return some rows of an array, or of the arrays of a tuple; None stays."""
+    """Return some rows of an array, or of the arrays of a tuple; None is returned unchanged."""
     if isinstance(values, tuple):
         return tuple(take_rows(value, rows) for value in values)
-    if values is None or len(rows) == values.shape[0]:  # ascending: all of them
+    if values is None or len(rows) == values.shape[0]:  # ascending: all rows
         return values
     xp = array_namespace(values)
     return xp.take(values, xp.asarray(rows, device=device(values)), axis=0)
 
 
 class KeyNodes:
-    """Nodes of the path that ``solve(..., times, substeps=2**k, key=key)`` has for every k."""
+    """Nodes of the path that ``solve(..., times, substeps=2**k, key=key)`` uses for every k."""
 
     def __init__(
         self, key: random.Key, times: npt.NDArray[np.float64], shape: tuple[int, int], like: Array,
@@ -116,7 +116,7 @@ class KeyNodes:
             )
 
     def halves(self, node: Node) -> tuple[Any, Any]:
-        """Return what the path does over both halves, for the rows of the node."""
+        """Return the path over both halves, for the rows of the node."""
         cell_key, heap = node.name
         key = random.fold_in(cell_key, (heap << node.depth) + node.index)
         a, mid, b = (node.time(k) for k in range(3))
@@ -124,7 +124,7 @@ class KeyNodes:
         return divide(node.state, self._normals(key, node.rows), law, math.sqrt(abs(b - a)))
 
     def noise(self, state: tuple[Any, ...], dt: float) -> Any:
-        """Return what a step of the method gets."""
+        """Return the noise that a step of the method receives."""
         return increment_of(dt, state, None, self._terms) if self._terms else state[0]
 
     def _normals(self, key: random.Key, rows: Indices) -> tuple[Any, ...]:
@@ -159,7 +159,7 @@ class PathNodes:
             yield Node(ends, n, self._deepest(ends), rows, self._query(*ends))
 
     def check(self, halvings: int) -> None:
-        """Refuse save times that leave no room for the first step."""
+        """Refuse save times that are too close for the first step."""
         for ends in pairwise(map(float, self._times)):
             if self._deepest(ends) >= halvings:
                 continue
@@ -167,17 +167,17 @@ class PathNodes:
             if "A" in self._terms:
                 found, remedy = "between ends of leaves", f"more levels (now {self._path.levels})"
             raise ValueError(
-                f"path must be finer than the half of every interval of times; [{ends[0]}, {ends[1]}] has no "
+                f"path must be finer than half of every interval of times; [{ends[0]}, {ends[1]}] has no "
                 f"half {found}: use {remedy}"
             )
 
     def halves(self, node: Node) -> tuple[Any, Any]:
-        """Return what the path does over both halves, for the rows of the node."""
+        """Return the path over both halves, for the rows of the node."""
         a, mid, b = (node.time(k) for k in range(3))
         return take_rows(self._query(a, mid), node.rows), take_rows(self._query(mid, b), node.rows)
 
     def noise(self, state: tuple[Any, ...], dt: float) -> Any:
-        """Return what a step of the method gets."""
+        """Return the noise that a step of the method receives."""
         return increment_of(dt, state[:3], state[3], self._terms) if self._terms else state[0]
 
     def _query(self, s: float, t: float) -> tuple[Any, ...]:
@@ -185,7 +185,7 @@ class PathNodes:
         return found.W, found.H, found.K, found.A
 
     def _deepest(self, ends: tuple[float, float]) -> int:
-        if "A" in self._terms:  # areas are known between ends of leaves only
+        if "A" in self._terms:  # areas are known only between ends of leaves
             return self._path.area_halvings(*ends)
-        # Longer than the shortest interval by what the times are rounded by.
+        # Longer than the shortest interval by the rounding of the times.
         return int(math.log2(max(1.0, abs(ends[1] - ends[0]) / (self._path.shortest * (1 + 1 / 32)))))

@@ -1,8 +1,8 @@
-r"""A Brownian motion that can be queried over any interval, in any order, and stays the same motion.
+r"""A Brownian motion that can be queried over any interval, in any order, and is always the same motion.
 
-The increment over (s, t) is put together by Chen's relation from the largest nodes between s and t of a tree
-that does not depend on the queries (see `diffmath.sde._brownian.marks`). All is a pure function of the key,
-the row, and the two places: the cache only saves work.
+The increment over (s, t) is joined by Chen's relation from the largest nodes between s and t of a tree that
+does not depend on the queries (see `diffmath.sde._brownian.marks`). Every result is a pure function of the
+key, the row, and the two places: the cache only saves work.
 """
 
 from __future__ import annotations
@@ -40,56 +40,60 @@ class BrownianPath:
     Parameters
     ----------
     key : Key
-        Names the motion, together with t0, t1 and the odd part of `steps`.
+        Determines the motion, together with t0, t1 and the odd part of `steps`.
     shape : tuple of int, (batch, ...)
         Shape of an increment, one row per path; (batch, noise_dim) for Levy areas A.
     t0, t1 : float
-        First and last time; t1 may be the smaller.
+        First and last time; t1 may be less than t0.
     like : array
-        Gives the library, device and precision.
+        An array with the library, device and precision of the increments.
     terms : str
-        What `increment` returns besides W unless told: letters of "HKA" (see `Increment`). H comes with all.
-        They do not change the motion, and `solve` takes the terms that its method needs.
+        What `increment` returns in addition to W by default: letters of "HKA" (see `Increment`). H is always
+        returned with K or A. The terms do not change the motion, and `solve` uses the terms that its method
+        needs.
     steps : int, optional
-        Makes a motion of its own for one family of clocks, those of `steps` equal steps times or over powers
-        of two: cut into as many independent cells as the odd part of `steps` says, each halved again and
-        again. Its clocks cost one draw a step. It is the path that ``solve(..., key=key)`` with these clocks
-        and a method that needs H, K or A has. 20 and 40 steps name one motion; 20 and 100 (odd parts 5 and
-        25) name two, which are neither equal nor independent. By default, one motion for all clocks.
+        Selects a separate motion for one family of clocks: those of `steps` equal steps, multiplied or
+        divided by powers of two. The span is divided into independent cells, as many as the odd part of
+        `steps`, and each cell is halved repeatedly. These clocks cost one draw per step. The path is the one
+        that ``solve(..., key=key)`` uses with these clocks and a method that needs H, K or A. 20 and 40 steps
+        give the same motion; 20 and 100 (odd parts 5 and 25) give two, which are neither equal nor
+        independent. By default, one motion serves all clocks.
     levels : int
-        Halvings down to the leaves whose areas A are drawn, at most 24; the cost of A grows as ``2**levels``.
+        Number of halvings down to the leaves whose areas A are drawn, at most 24; the cost of A grows as
+        ``2**levels``.
         Motions of different `levels` have the same W, H and K.
     first_row : int
         Number of the first row in a larger batch.
     cache : int
-        Nodes kept (the least recently used go first), each three times as large as an increment; and up to
-        as many of the last query, if it began or ended where the one before did; and as many areas A.
+        Number of nodes that are cached, each three times as large as an increment; the least recently used
+        are dropped first. As many areas A are cached, and up to as many nodes of the last query, if it began
+        or ended at an end of the query before.
 
     Raises
     ------
     TypeError, ValueError
-        A wrong kind of argument; times that are equal, not finite, or too far from 0 for their distance.
+        An argument of the wrong type; times that are equal, not finite, or too far from 0 for their distance.
 
     Notes
     -----
-    *One motion.* Whatever is asked for - W, (W, H), (W, H, K) or areas A, over long intervals or short ones,
-    in which order, by which method, with which steps, on which backend - is said of one motion. Areas A are
-    Chen's combination of those of the leaves, so that a method driven by A refines on it, too; A is asked for
-    between ends of leaves only: the times n / N of the span, where N is at most ``2**levels`` and a power of
-    two or, without `steps`, one of 10, 20, 40, 100, 200, ..., or what divides one of these.
+    *One motion.* All queries refer to one motion: W, (W, H), (W, H, K) or areas A, over long intervals or
+    short ones, in any order, by any method, with any steps, on any backend. Areas A are joined by Chen's
+    relation from the areas of the leaves, so that a method driven by A also refines on this motion. A can be
+    queried only between ends of leaves: the times n / N of the span, where N is at most ``2**levels`` and a
+    power of two or, without `steps`, one of 10, 20, 40, 100, 200, ..., or a divisor of one of these.
 
-    *Resolution.* A time is rounded to ``2**-30`` of the span. Increments add up by Chen's relation, and any
-    number of them has the joint law of a Brownian motion, between places so rounded; intervals shorter than
-    ``2**-24`` of the span, whose length rounding would change by a percent, are refused.
+    *Resolution.* A time is rounded to ``2**-30`` of the span. Between the rounded times, increments add up by
+    Chen's relation, and any number of them has the joint law of a Brownian motion. Intervals shorter than
+    ``2**-24`` of the span are refused, because rounding would change their length by a percent.
 
-    *Reversal.* ``increment(t, s)`` retraces the path: (W, H, K, A) become (-W, H, -K, -A). In a path
-    from t0 down to t1 < t0, increments in this direction are those of a solve with decreasing times.
+    *Reversal.* ``increment(t, s)`` reverses the path: (W, H, K, A) become (-W, H, -K, -A). In a path from t0
+    down to t1 < t0, increments in this direction are those of a solve with decreasing times.
 
-    *Cost.* A clock of N equal steps over [t0, t1] takes about two draws a step where N is a power of two up
-    to ``2**30`` or divides 100, 1000 or 20,000, and one with `steps`. Any other time takes a draw for every
-    lattice below the spacing of the queried times, some 20: name `steps` for clocks of 30 or 365
-    steps. A draw is three normals, of which the last one of W alone needs one. Areas A cost a draw for every
-    leaf between s and t.
+    *Cost.* A clock of N equal steps over [t0, t1] takes about two draws per step if N is a power of two up to
+    ``2**30`` or divides 100, 1000 or 20,000, and one draw per step with `steps`. Any other time takes a draw
+    for every lattice below the spacing of the queried times, about 20 draws: give `steps` for clocks of 30 or
+    365 steps. A draw is three normals, except that the last draw for W alone needs one. Areas A cost a draw
+    for every leaf between s and t.
 
     References
     ----------
@@ -136,7 +140,7 @@ class BrownianPath:
             raise ValueError(f"levels must be at most 24, areas of 2**24 leaves; got {levels}")
         steps = None if self.steps is None else odd_part(check_count("steps", self.steps, 1))[0]
         marks, length = all_clocks() if steps is None else one_clock(steps), abs(float(span[1] - span[0]))
-        # Times that differ by a few roundings must find the same place.
+        # Times that differ by a few rounding errors must have the same place.
         slack = 8.0 * float(np.spacing(abs(span).max())) / length * marks.places
         if 6.0 * slack > marks.resolution:
             raise ValueError(
@@ -171,19 +175,21 @@ class BrownianPath:
         s, t : float
             In [t0, t1].
         terms : str, optional
-            What it carries besides W, by default the `terms` of the path.
+            The terms in addition to W; by default the `terms` of the path.
 
         Returns
         -------
         Increment
-            Zero if t equals s. Its `dt` is ``t - s`` to 2**-30 of the span: the length between their places.
+            Zero if t equals s. Its `dt` is the length between the places of s and t: ``t - s`` up to 2**-30
+            of the span.
 
         Raises
         ------
         TypeError
             A time that is not a number.
         ValueError
-            A time outside [t0, t1]; an interval below the resolution; for areas A, a time inside a leaf.
+            A time outside [t0, t1]; an interval shorter than the resolution; for areas A, a time inside a
+            leaf.
         """
         terms = self._checked(terms)
         first, last = self._interval(s, t, terms)
@@ -192,13 +198,13 @@ class BrownianPath:
         low, high = min(first, last), max(first, last)
         sign = 1.0 if first < last else -1.0
         state = self._trees.increment(low, high, _order(terms))
-        if sign < 0:  # W and K change their signs, H does not
+        if sign < 0:  # W and K change sign, H does not
             state = tuple(x * turn for x, turn in zip(state, (sign, 1.0, sign), strict=False))
         A = sign * self._trees.area(low, high) if "A" in terms else None
         return change_arrays(increment_of(self._length(first, last), state, A, terms), self._wrap)
 
     def increments(self, clock: npt.ArrayLike, terms: str | None = None) -> Iterator[Increment]:
-        """Iterate over the increments between the times of a clock, all checked before the first."""
+        """Iterate over the increments between the times of a clock; all times are checked first."""
         terms, times = self._checked(terms), host_times(clock, "clock")
         pairs = [(float(s), float(t)) for s, t in pairwise(times)]
         places = [self._interval(s, t, terms) for s, t in pairs]
@@ -210,7 +216,7 @@ class BrownianPath:
 
     @property
     def motion(self) -> str:
-        """The name of the motion: paths of equal names and shapes are equal, row by row."""
+        """The name of the motion: paths with equal names and shapes are equal, row by row."""
         steps = "" if self.steps is None else f", {self.steps} * 2**k steps"
         rows = f", rows from {self.first_row}" if self.first_row else ""
         return f"path of {self.key} on [{self.t0:g}, {self.t1:g}]{steps}{rows}"
@@ -221,7 +227,7 @@ class BrownianPath:
         return abs(self._length(0, self._marks.shortest))
 
     def area_halvings(self, s: float, t: float) -> int:
-        """Return how often an interval between ends of leaves can be halved between ends of leaves."""
+        """Return how often an interval between ends of leaves can be halved at ends of leaves."""
         return self._trees.halvings(*sorted(self._interval(s, t, "A")))
 
     def _along(self, places: list[int], terms: str) -> Iterator[Increment]:
@@ -233,7 +239,7 @@ class BrownianPath:
             yield change_arrays(increment_of(self._length(first, last), state, A, terms), self._wrap)
 
     def _length(self, first: int, last: int) -> float:
-        """Return the time between two places, which are counted until here."""
+        """Return the time between two places."""
         return (self.t1 - self.t0) * ((last - first) / self._marks.places)
 
     def _checked(self, terms: str | None) -> str:
@@ -248,7 +254,7 @@ class BrownianPath:
             raise ValueError(f"shape must be (batch, noise_dim) for Levy areas A; got {self.shape}")
 
     def _interval(self, s: float, t: float, terms: str) -> tuple[int, int]:
-        """Return the places of two times, or refuse an interval that is too short."""
+        """Return the places of two times; refuse an interval that is too short."""
         first, last = self._place("s", s), self._place("t", t)
         if "A" in terms:
             for name, time, place in (("s", s, first), ("t", t, last)):
@@ -278,7 +284,7 @@ class BrownianPath:
         return increment_of(0.0, (zero, zero, zero), A, terms)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The cache stays behind: a copy draws the same numbers again.
+        # The cache is not copied: a copy draws the same numbers again.
         return _restore, ({f.name: getattr(self, f.name) for f in fields(self) if f.init},)
 
     def __repr__(self) -> str:
@@ -289,7 +295,7 @@ class BrownianPath:
 
 
 def _order(terms: str) -> int:
-    """Return how many of (W, H, K) the terms take."""
+    """Return the number of leading entries of (W, H, K) that the terms need."""
     return 3 if "K" in terms else 2 if terms else 1
 
 

@@ -1,8 +1,9 @@
-"""What has to be drawn and put together for the increments between some places of a Brownian path.
+"""Which nodes must be drawn and joined for the increments between given places of a Brownian path.
 
 A plan is a list of instructions on registers, made from the places alone: draw a cell, divide a node, join
-two parts, hand out. An increment is put together from the largest nodes that it consists of, those before its
-earliest mark from left to right, those after it from right to left, so that it is the same whoever asks.
+two parts, output an increment. An increment is joined from the largest nodes that it consists of: those
+before its earliest mark from left to right, those after it from right to left. The result is therefore
+independent of the other queries.
 """
 
 from __future__ import annotations
@@ -34,17 +35,17 @@ _NOTHING = np.zeros((2, 3, 6))
 
 @dataclass(frozen=True)
 class Keep:
-    """Which nodes of a plan, from `start` on, are kept: those that it draws if they are long, and ends.
+    """Which nodes of a plan, from `start` on, are cached: the long nodes that it draws, and the end nodes.
 
     Parameters
     ----------
     shortest : int
-        Places of a node that is long.
+        Minimum number of places of a long node.
     start : int
         The first place.
     ends : bool
-        Whether nodes that the plan uses and does not divide are kept, drawn or known: where a query next
-        to these places begins.
+        Whether nodes that the plan uses and does not divide are cached, drawn or known: a query next to
+        these places begins at them.
     """
 
     shortest: int
@@ -69,12 +70,12 @@ def make_plan(
     known : array of int, shape (n, 2)
         Names of nodes that need not be drawn.
     keep : Keep
-        What is to be kept.
+        Which nodes are cached.
 
     Returns
     -------
     tuple
-        The plan, the rows of `known` that are its inputs, and the names of the nodes that it keeps.
+        The plan, the rows of `known` that are its inputs, and the names of the nodes to cache.
     """
     queried = np.array(places, dtype=np.int64)
     write = write_plan.kernel_for(known) or write_plan.reference  # eight arguments cost more
@@ -89,7 +90,7 @@ def write_plan(
     places: Places, known: Places, marks: Marks, key: random.Key, order: int, place_length: float, keep: Keep,
     split_weights: Callable[[float], Weights],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64], Weights, int, list[int], Places]:  # fmt: skip
-    """Return steps, keys, weights and registers of a plan, the rows of its inputs, and what it keeps."""
+    """Return steps, keys, weights and registers of a plan, the rows of its inputs, and the nodes to cache."""
     writer = _Writer(marks, key, place_length, known, split_weights)
     for number, (before, after) in enumerate(pieces_of(marks, places.tolist())):
         first, rest = ([writer.part(node) for node in nodes] for nodes in (before, after))
@@ -107,7 +108,7 @@ def write_plan(
 def pieces_of(marks: Marks, places: Sequence[int]) -> Iterator[tuple[list[Node], list[Node]]]:
     """Iterate over the nodes of every increment: those before its earliest mark, and those after it."""
     first, stack = places[0], list[Node]()
-    cell, number, found = first // marks.size, 0, list[Node]()  # nothing is divided but what a place cuts
+    cell, number, found = first // marks.size, 0, list[Node]()  # only nodes with a place inside are divided
     while number < len(places) - 1:
         if not stack:
             stack.append(marks.cell(cell))
@@ -133,13 +134,13 @@ def _earliest(marks: Marks, found: list[Node], low: int, high: int) -> int:
         return (high - 1) // marks.size * marks.size
     node = found[0]
     while node.high < high:
-        assert node.above is not None, "one cell holds both places"
+        assert node.above is not None, "one cell contains both places"
         node = node.above
     return node.middle
 
 
 class _Writer:
-    """Instructions in the making; a node is drawn when it is first wanted."""
+    """Instructions under construction; a node is drawn when it is first needed."""
 
     def __init__(
         self, marks: Marks, key: random.Key, place_length: float, known: Places,
@@ -213,7 +214,7 @@ class _Writer:
         return self.node(node), node.low, node.high
 
     def join(self, first: Part, second: Part) -> Part:
-        """Return the register of two parts that follow each other, and its places."""
+        """Return the register of two adjacent parts, joined, and its places."""
         (a, low, middle), (b, _, high) = first, second
         register, weights = self.new(), _join_weights((middle - low) / (high - low))
         self.write(Do.JOIN, a=a, b=b, d=register, weights=weights)

@@ -1,4 +1,4 @@
-"""The instructions of a plan, carried out on arrays; a kernel does all of them on a few rows at a time."""
+"""Run the instructions of a plan on arrays; a kernel runs all of them on a few rows at a time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["run_plan"]
 
 @accelerated
 def run_plan(inputs: Array, plan: Plan, first_row: int) -> tuple[Array, Array]:
-    """Carry out a plan.
+    """Run a plan.
 
     Parameters
     ----------
     inputs : array, shape (inputs, 3, batch, ...)
-        (W, H, K) of the nodes that are known; none gives the shape, too.
+        (W, H, K) of the known nodes; with zero inputs the array still gives the shape.
     plan : Plan
-        What to do.
+        The instructions.
     first_row : int
         Number of the first row.
 
@@ -61,6 +61,6 @@ def run_plan(inputs: Array, plan: Plan, first_row: int) -> tuple[Array, Array]:
 
 
 def _mixed(x: list[Any], y: list[Any], weights: Any) -> list[Any]:
-    """Weigh what there is of both operands."""
+    """Return weighted sums of the available entries of both operands."""
     columns = [*range(len(x)), *range(3, 3 + len(y))]
     return weighted_sums(weights[:, columns], [*x, *y])

@@ -7,7 +7,7 @@ In the orthonormal Legendre polynomials of the interval, dW has independent norm
 .. math:: A = \frac h2 \sum_{n \ge 1} \frac{\zeta_{n-1} \wedge \zeta_n}{\sqrt{4n^2 - 1}}
     = H \wedge W + 12 K \wedge H + \sqrt{\tfrac{36}7 h}\, K \wedge \zeta_3 + R.
 
-The rest R, given :math:`\zeta_3`, has independent signs and the variances
+The remainder R, given :math:`\zeta_3`, has independent signs and the variances
 :math:`h^2 (\zeta_{3,i}^2 + \zeta_{3,j}^2) / 252 + h^2 / 36`.
 """
 
@@ -31,12 +31,12 @@ def wedge(u: Array, v: Array) -> Array:
 
 
 def join_areas(first: Array, second: Array, W_first: Array, W_second: Array) -> Array:
-    """Return the area of a path and the path that follows it, by Chen's relation."""
+    """Return the area of two consecutive parts of a path, by Chen's relation."""
     return first + second + 0.5 * wedge(W_first, W_second)
 
 
 def area_normals(dim: int) -> int:
-    """Return how many normals `leaf_area` takes for each row."""
+    """Return the number of normals that `leaf_area` needs for each row."""
     return dim + dim * (dim - 1) // 2
 
 
@@ -50,7 +50,7 @@ def leaf_area(state: State, h: float, z: Array) -> Array:
     h : float
         Length of the interval.
     z : array, shape (batch, dim (dim + 1) / 2)
-        Normals: the coefficients :math:`\zeta_3`, then one for every pair.
+        Normals: the coefficients :math:`\zeta_3`, then one normal for each pair.
 
     Returns
     -------
@@ -59,11 +59,12 @@ def leaf_area(state: State, h: float, z: Array) -> Array:
 
     Notes
     -----
-    Mean and covariances given (W, H, K) are exact, third moments vanish as they must; only what the rest R
-    has beyond its variance given :math:`\zeta_3` is approximated, by a normal law. The fourth moment
-    :math:`5 h^4 / 16` is thereby exact but for 0.2 %, and n intervals joined by Chen's relation reduce that
-    error by :math:`n^3`. One more term of the series, drawn, is what it adds to the laws of Davie [1]_ (given
-    W and H) and of Foster [2]_ (given W, H, K, without the covariances between pairs).
+    The mean and the covariances given (W, H, K) are exact, and the third moments are zero, as in the exact
+    law. Only the law of the remainder R beyond its variance given :math:`\zeta_3` is approximated, by a
+    normal law. The fourth moment :math:`5 h^4 / 16` is therefore accurate to 0.2 %, and n intervals joined by
+    Chen's relation reduce that error by a factor of :math:`n^3`. Compared with the laws of Davie [1]_ (given
+    W and H) and of Foster [2]_ (given W, H, K, without the covariances between pairs), this law draws one
+    more term of the series.
 
     References
     ----------
@@ -82,7 +83,7 @@ def leaf_area(state: State, h: float, z: Array) -> Array:
 
 
 def antisymmetric(values: Array, dim: int) -> Array:
-    """Place the entries above the diagonal, row by row, and their negatives below it."""
+    """Return the matrices with these entries above the diagonal, row by row, and their negatives below it."""
     xp, pairs = array_namespace(values), values.shape[1]
     place = np.zeros((dim, dim), dtype=np.int64)
     place[np.triu_indices(dim, 1)] = np.arange(pairs)
@@ -102,7 +103,7 @@ def resolved_area(
     halve: Callable[[State, float, int], tuple[State, State]],
     leaf: Callable[[State, float, int], Array],
 ) -> Array:
-    """Return the area of a node as Chen's combination of the areas of the 2**depth leaves below it."""
+    """Return the area of a node: the areas of the 2**depth leaves below it, joined by Chen's relation."""
     if depth == 0:
         return leaf(state, h, node)
     left, right = halve(state, h, node)

@@ -1,22 +1,24 @@
-r"""How a Brownian motion divides: Chen's relation upwards, and its Gaussian inverse, the bridge, downwards.
+r"""Division of a Brownian motion: Chen's relation joins two parts, the Gaussian bridge divides an interval.
 
-Over an interval of length h let :math:`v = (W, H, K)` (see `Increment`); its entries are independent, of
-covariance :math:`h D`, :math:`D = \mathrm{diag}(1, 1/12, 1/720)`. Cut at the ratio r, :math:`q = 1 - r`.
-Splitting the defining integrals at the cut gives Chen's relation, linear with triangular matrices,
+Over an interval of length h let :math:`v = (W, H, K)` (see `Increment`); its entries are independent, with
+covariance :math:`h D`, :math:`D = \mathrm{diag}(1, 1/12, 1/720)`. The interval is divided at the ratio r, and
+:math:`q = 1 - r`. Splitting the defining integrals there gives Chen's relation, linear with triangular
+matrices,
 
 .. math:: v = A v_l + B v_r, \qquad
     A = \begin{pmatrix} 1 \\ q/2 & r \\ q(q-r)/12 & rq/2 & r^2 \end{pmatrix}, \quad
     B = \begin{pmatrix} 1 \\ -r/2 & q \\ r(r-q)/12 & -rq/2 & q^2 \end{pmatrix},
 
-and since :math:`v_l` and :math:`v_r` are independent Gaussians, the left part is, given the whole, Gaussian
+and since :math:`v_l` and :math:`v_r` are independent Gaussians, the left part given the whole is Gaussian
 with
 
 .. math:: \mathrm E[v_l \mid v] = M_l v, \quad M_l = r D A^T D^{-1}, \qquad
     \mathrm{Cov}(v_l \mid v) = h (r D - M_l D M_l^T) = h L L^T, \qquad M_r = q D B^T D^{-1}.
 
-What the left part gains the right one loses: with the same normals z its noise is :math:`-B^{-1} A L z`. That
-matrix is triangular too, hence minus the Cholesky factor of the right covariance: neither side is preferred.
-The leading one or two rows and columns are the bridges of (W) and of (W, H).
+The parts must add up to the whole, so with the same normals z the noise of the right part is
+:math:`-B^{-1} A L z`. This matrix is also triangular, hence it is minus the Cholesky factor of the right
+covariance: the construction is symmetric in the two parts. The leading one or two rows and columns are the
+bridges of (W) and of (W, H).
 
 References
 ----------
@@ -53,7 +55,7 @@ class Split:
     left, right : array, shape (order, order)
         Conditional means.
     left_noise, right_noise : array, shape (order, order)
-        Lower triangular factors that meet the same normals.
+        Lower triangular factors, multiplied by the same normals.
     """
 
     left: Matrix
@@ -100,7 +102,7 @@ def divide(whole: State, z: State, law: Split, root_h: float) -> tuple[State, St
 
 
 def join(left: State, right: State, r: float) -> State:
-    """Return the whole by Chen's relation, the left part having the share r of the length."""
+    """Return the whole by Chen's relation; the left part has the share r of the length."""
     if len(left) == 1:
         return (left[0] + right[0],)
     a, b = chen_matrices(r, len(left))
@@ -112,9 +114,9 @@ def _affine(a: Matrix, x: State, b: Matrix, y: State) -> State:
 
 
 def weighted_sums(weights: Matrix, values: list[Array]) -> list[Array]:
-    """Return a sum of the values for every row of weights.
+    """Return one weighted sum of the values for each row of weights.
 
-    Elementwise: a product of matrices might depend on the batch in the last bit.
+    The sums are elementwise: the last bit of a matrix product might depend on the batch.
     """
     rows = []
     for row in weights:

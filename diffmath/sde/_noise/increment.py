@@ -1,4 +1,4 @@
-"""What a Brownian motion does over one step, as far as a method looks: W, and its Levy areas."""
+"""A Brownian motion over one step, as methods use it: the increment W, and its Levy areas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Increment", "change_arrays", "chen"]
 
 @dataclass(frozen=True, eq=False)
 class Increment:
-    r"""A Brownian motion over one step: its increment, and the integrals that higher orders need.
+    r"""A Brownian motion over one step: its increment, and the integrals that higher-order methods need.
 
     With :math:`h = |dt|` and the bridge :math:`\beta_r = W_{s,r} - \frac{r-s}{h} W` over the step,
 
@@ -63,7 +63,7 @@ class Increment:
 
 
 def change_arrays(increment: Increment, change: Callable[[Array], Array] | None) -> Increment:
-    """Return the same increment with `change` applied to every array; None changes nothing."""
+    """Return the same increment with `change` applied to every array; for None, nothing is changed."""
     if change is None:
         return increment
     H, K, A = (None if part is None else change(part) for part in (increment.H, increment.K, increment.A))
@@ -71,7 +71,7 @@ def change_arrays(increment: Increment, change: Callable[[Array], Array] | None)
 
 
 def chen(first: Increment, second: Increment) -> Increment:
-    r"""Return the increment over two intervals that follow each other, by Chen's relation.
+    r"""Return the increment over two adjacent intervals, by Chen's relation.
 
     .. math::
         W = W_1 + W_2, \qquad H = r H_1 + q H_2 + \tfrac12 (q W_1 - r W_2), \qquad
@@ -84,24 +84,24 @@ def chen(first: Increment, second: Increment) -> Increment:
     Parameters
     ----------
     first, second : Increment
-        Of neighbouring intervals of one path, in this order; their `dt` may differ, also in sign.
+        Increments over adjacent intervals of one path, in this order; their `dt` may differ, also in sign.
 
     Returns
     -------
     Increment
-        Over both, with the areas that both have; K needs H besides.
+        The increment over both intervals, with the areas that both have; K also needs H.
 
     Raises
     ------
     TypeError
-        What is combined is not an `Increment`.
+        An argument is not an `Increment`.
     ValueError
-        The steps cancel, so that the whole has no length; increments of different shapes.
+        The steps cancel, so that the whole interval has length zero; the increments differ in shape.
 
     Notes
     -----
-    Exact: the integrals that define the areas are split at the cut. Associative, so any number of increments
-    may be combined in any grouping.
+    The result is exact: the integrals that define the areas are split at the common time. The operation is
+    associative, so any number of increments may be combined in any grouping.
 
     References
     ----------
@@ -119,10 +119,10 @@ def chen(first: Increment, second: Increment) -> Increment:
     """
     for name, part in (("first", first), ("second", second)):
         if not isinstance(part, Increment):
-            raise TypeError(f"{name} must be an Increment; got {type(part).__name__}: W alone adds up")
+            raise TypeError(f"{name} must be an Increment; got {type(part).__name__}: add arrays of W with +")
     dt = first.dt + second.dt
     if dt == 0.0:
-        raise ValueError(f"dt must not cancel: no interval is left of {first.dt} and {second.dt}")
+        raise ValueError(f"dt must not cancel: {first.dt} and {second.dt} add up to zero")
     if tuple(first.W.shape) != tuple(second.W.shape):
         raise ValueError(
             f"W must have one shape in both; got {tuple(first.W.shape)} and {tuple(second.W.shape)}"
@@ -140,7 +140,7 @@ def chen(first: Increment, second: Increment) -> Increment:
 
 
 def _order(increment: Increment) -> int:
-    """Return how many of W, H, K there are, from the first on."""
+    """Return how many of W, H, K the increment has, counted from the first."""
     if increment.H is None:
         return 1
     return 2 if increment.K is None else 3

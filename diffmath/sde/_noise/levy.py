@@ -1,7 +1,7 @@
-r"""Increments with Levy areas that refine: N, 2N, 4N, ... steps of one key see one path, its areas included.
+r"""Increments with Levy areas that refine: N, 2N, 4N, ... steps of one key share one path and its areas.
 
 The index tree is that of `brownian_increments`; a node holds (W, H, K) and is divided by the exact bridge of
-all three, at the ratio that the clock has there. Chen's relation of two fine increments is the coarse one.
+all three, at the ratio that the clock has there. Chen's relation joins two fine increments to the coarse one.
 """
 
 from __future__ import annotations
@@ -24,38 +24,38 @@ __all__ = ["LevyIncrements", "check_terms", "increment_of", "levy_increments"]
 
 
 def levy_increments(terms: str, *, levels: int = 0) -> LevyIncrements:
-    r"""Return what a `Method` takes as `increments`: W and the Levy areas that it asks for.
+    r"""Return the `increments` of a `Method`: W and the given Levy areas.
 
     Parameters
     ----------
     terms : str
-        Letters of "HKA": "H" space-time, "K" space-time-time, "A" the areas of pairs. H comes with all.
+        Letters of "HKA": "H" space-time, "K" space-time-time, "A" the areas of pairs. H is always included.
     levels : int
-        For "A", the halvings of each cell of the tree down to which areas are resolved: a clock of
-        ``odd * 2**k`` steps combines ``2**(levels - k)`` areas per step by Chen's relation, so that clocks
-        with k up to `levels` share their areas.
+        For "A", the number of halvings of each cell of the tree down to which areas are resolved: a clock of
+        ``odd * 2**k`` steps joins ``2**(levels - k)`` areas per step by Chen's relation, so that clocks with
+        k up to `levels` share their areas.
 
     Returns
     -------
     callable
-        ``(key, clock, shape, *, like, first_row=0) -> iterator of Increment``, as `brownian_increments`. It
-        compares, hashes and pickles.
+        ``(key, clock, shape, *, like, first_row=0) -> iterator of Increment``, like `brownian_increments`. It
+        can be compared, hashed and pickled.
 
     Raises
     ------
     TypeError, ValueError
-        `terms` without a letter, with another one, or twice the same; `levels` not an int from 0 to 24.
+        `terms` is empty, or has another letter or the same letter twice; `levels` is not an int from 0 to 24.
 
     Notes
     -----
     *What is shared.* W, H and K of N, 2N, 4N, ... steps belong to one path, for clocks of any spacing that
-    nest; which terms are asked for does not matter. It is another path than that of `brownian_increments`,
-    whose tree knows W alone. Areas A are shared down to `levels`, where nodes below a step are cut in its
-    middle; finer steps draw theirs given (W, H, K), with the right law but independently of what coarser
-    clocks drew.
+    nest; the choice of terms does not matter. This path differs from that of `brownian_increments`, whose
+    tree holds W alone. Areas A are shared down to `levels`; there, nodes below a step are divided at the
+    middle of the step. Finer steps draw their areas given (W, H, K), with the correct law but independently
+    of the areas of coarser clocks.
 
-    *Cost.* Three normals per step, row and Brownian motion. With "A", ``2**(levels - k)`` as many, and
-    d (d + 1) / 2 for the area of d motions.
+    *Cost.* Three normals per step, row and Brownian motion. With "A", the cost is ``2**(levels - k)`` times
+    as much, plus d (d + 1) / 2 normals for the area of d motions.
 
     References
     ----------
@@ -116,13 +116,13 @@ class LevyIncrements:
 
 
 def increment_of(dt: float, state: State, A: Array | None, terms: str) -> Increment:
-    """Keep of a state what `terms` ask for, and H, without which Chen's relation would not close."""
+    """Return the parts of a state that `terms` name, and H, which Chen's relation needs in every case."""
     W, H, K = (*state, None, None)[:3]
     return Increment(dt, W, H if terms else None, K if "K" in terms else None, A)
 
 
 def check_terms(terms: str) -> None:
-    """Refuse what is not a string of different letters of "HKA"."""
+    """Raise unless `terms` is a string of different letters of "HKA"."""
     if not isinstance(terms, str):
         raise TypeError(f"terms must be a str; got {type(terms).__name__}")
     if set(terms) - set("HKA") or len(set(terms)) < len(terms):

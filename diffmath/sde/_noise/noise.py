@@ -1,14 +1,14 @@
-r"""Brownian increments that refine: N, 2N, 4N, ... steps of one key see one and the same path.
+r"""Brownian increments that refine: N, 2N, 4N, ... steps of one key share one path.
 
-With ``N = odd * 2**levels`` steps, the path is cut into `odd` independent cells, and each cell is halved
+With ``N = odd * 2**levels`` steps, the path consists of `odd` independent cells, and each cell is halved
 `levels` times by Brownian bridges at the middle *index*. Over ``[a, b]`` with increment W and middle m,
 
 .. math:: W_{a,m} = r\,W + s\,z, \qquad W_{m,b} = (1-r)\,W - s\,z, \qquad
           r = \frac{m-a}{b-a}, \quad s^2 = \frac{|m-a|\,|b-m|}{|b-a|}, \quad z \sim \mathcal N(0, 1).
 
-The normal z of a node depends on (key, cell, node, row, column) only, never on how deep the tree goes:
-doubling N adds a level of leaves and leaves every node above as it was. Increments are stored, never values
-of W, so that single precision loses nothing to cancellation (this is Levy's construction of Brownian motion).
+The normal z of a node depends only on (key, cell, node, row, column), never on the depth of the tree:
+doubling N adds a level of leaves and does not change the nodes above. Increments are stored, never values of
+W, so that single precision loses nothing to cancellation (this is Levy's construction of Brownian motion).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ __all__ = ["brownian_increments", "odd_part", "walk"]
 
 State = TypeVar("State")
 
-_AHEAD = 2**16  # bytes of normals that are drawn at once
-_MOST_LEVELS = 8  # of nodes that are
+_AHEAD = 2**16  # bytes of normals per call
+_MOST_LEVELS = 8  # levels of nodes that are drawn at once
 
 
 @on_its_device
@@ -51,13 +51,13 @@ def brownian_increments(
     Parameters
     ----------
     key : Key
-        Names the path; its domain tag is folded in here.
+        Determines the path; its domain tag is folded in here.
     clock : array_like, shape (N + 1,)
         Strictly monotone host times, increasing or decreasing, of any spacing.
     shape : tuple of int, (batch, ...)
-        Shape of one increment: one row per path.
+        Shape of one increment, one row per path.
     like : array
-        Gives the library, device and (unless `dtype` is given) precision of the increments.
+        An array with the library, the device and (unless `dtype` is given) the precision of the increments.
     dtype : dtype, optional
         float32 or float64 of the library of `like`.
     first_row : int
@@ -71,19 +71,20 @@ def brownian_increments(
     Raises
     ------
     TypeError
-        An argument of the wrong kind.
+        An argument of the wrong type.
     ValueError
         A clock that is not strictly monotone and finite, a shape without a batch axis, a negative size or
         row, or rows beyond 2**64.
 
     Notes
     -----
-    *What is shared.* Paths of N and ``2**k * N`` steps agree at their common times (to rounding) if the
-    clocks do: 20 and 40 steps share a path, 20 and 30 do not (their odd parts, 5 and 15, differ), nor do two
-    clocks of other spacing. Batch size, chunks, library and device never matter.
+    *What is shared.* Paths of N and ``2**k * N`` steps agree at their common times (up to rounding) if the
+    clocks agree there. For example, 20 and 40 steps share a path; 20 and 30 steps do not, because their odd
+    parts, 5 and 15, differ. Clocks of different spacing do not share a path either. The path never depends on
+    batch size, chunks, library or device.
 
-    *Cost.* One normal per step and row, and at most ``log2(N) + 1`` arrays alive at a time: depth first,
-    nothing is stored over the steps. Small draws are made for up to 256 steps at once.
+    *Cost.* One normal per step and row, and at most ``log2(N) + 1`` arrays at a time: the tree is walked
+    depth first, and nothing is stored for all steps. Small draws are made for up to 256 steps at once.
 
     References
     ----------
@@ -108,7 +109,7 @@ def brownian_increments(
 
 
 def odd_part(steps: int) -> tuple[int, int]:
-    """Return how many cells a clock of `steps` steps has, and how many steps each of them."""
+    """Return how many cells a clock of `steps` steps has, and how many steps each cell has."""
     width = steps & -steps  # the largest power of two that divides `steps`
     return steps // width, width
 
@@ -121,10 +122,10 @@ def walk(
     root: Callable[[Array, float], State],
     halve: Callable[[State, Array, float, float, float], tuple[State, State]],
 ) -> Iterator[tuple[State, int, int, int]]:
-    """Walk the cells from left to right, each depth first: a stack of at most log2(N) + 1 states.
+    """Walk the cells from left to right, each depth first, with a stack of at most log2(N) + 1 states.
 
     Yields the state of every step, the number of its cell, its node in the cell and its number. `root` and
-    `halve` get the normals of a node, drawn by `stream` with this `width`.
+    `halve` receive the normals of a node, drawn by `stream` with this `width`.
     """
     cells, steps = odd_part(len(clock) - 1)
     drawn_ahead = _DrawnAhead(key, stream, width)
@@ -148,7 +149,7 @@ def walk(
                 mid = (lo + hi) // 2
                 left, right = halve(state, normals[place], times[lo], times[mid], times[hi])
                 if 2 * place >= len(normals):
-                    normals = []  # not kept for halves that have no place in it
+                    normals = []  # dropped: the halves are not among these levels
                 stack.append((mid, hi, 2 * node + 1, 2 * place + 1, normals, right))
                 stack.append((lo, mid, 2 * node, 2 * place, normals, left))
 
@@ -156,8 +157,8 @@ def walk(
 class _DrawnAhead:
     """Normals of the nodes of some levels of a cell, drawn by one call before they are used.
 
-    The list of a node and the levels below it has its normals in place 1, and those of the halves of the node
-    in place n in places 2n and 2n + 1.
+    In the list of a node and the levels below it, the normals of the node are at index 1, and the normals of
+    the halves of the node at index n are at 2n and 2n + 1.
     """
 
     def __init__(self, key: random.Key, stream: random.RowStream, width: tuple[int, ...] | None) -> None:
@@ -165,7 +166,7 @@ class _DrawnAhead:
         self.levels = self._levels()
 
     def tops(self, cells: range, count: int) -> list[list[Array]]:
-        """Return the normals of the first nodes of several cells, with those of the cell in place 0."""
+        """Return the normals of the first nodes of several cells, with those of the cell at index 0."""
         table = np.stack([np.repeat(np.array(cells), count), np.tile(np.arange(count), len(cells))], axis=1)
         drawn = self._draw(table)
         return [drawn[i * count : (i + 1) * count] for i in range(len(cells))]
@@ -175,7 +176,7 @@ class _DrawnAhead:
         first, place = _places(self.levels)
         numbers = node * first + place
         drawn = self._draw(np.stack([np.full_like(numbers, cell), numbers], axis=1))
-        return [drawn[0], *drawn]  # place 0 is not looked at
+        return [drawn[0], *drawn]  # index 0 is not used
 
     def _draw(self, table: npt.NDArray[np.int64]) -> list[Array]:
         if self.levels > 1:
@@ -184,7 +185,7 @@ class _DrawnAhead:
         return [self._stream(key, self._width) for key in keys]
 
     def _levels(self) -> int:
-        """Return how many levels are drawn at once: more where draws are small; 1 is one by one."""
+        """Return how many levels are drawn at once: more if draws are small; 1 means each node separately."""
         stream, width = self._stream, self._width
         if not isinstance(stream.like, np.ndarray):
             return 1

@@ -1,7 +1,7 @@
-"""One node of the tree that a Brownian motion is drawn on: its root, its halves, its Levy area.
+"""One node of the tree of a Brownian motion: its root, its halves, its Levy area.
 
-A node holds (W,) or (W, H, K) of its own interval, never values of W from the beginning of time, so that
-single precision keeps small intervals. Under the key of a cell, number 0 draws the whole cell and number n
+A node holds (W,) or (W, H, K) of its own interval, never values of W from the initial time, so that single
+precision resolves small intervals. Under the key of a cell, number 0 draws the whole cell and number n
 divides node n, whose halves are 2n and 2n + 1; the cell itself is node 1.
 """
 
@@ -25,7 +25,7 @@ __all__ = ["Tree"]
 
 
 class Tree:
-    """How nodes are drawn, for rows of a shape.
+    """Draws nodes, for rows of a given shape.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Tree:
     order : {1, 3}
         Whether a node holds (W,) or (W, H, K).
     areas : bool
-        Whether Levy areas will be drawn, which need rows that are vectors.
+        Whether Levy areas will be drawn; they need rows that are vectors.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Tree:
         return self._by_entries(self.stream(key, self.width))
 
     def walk(self, key: random.Key, times: npt.NDArray[np.float64]) -> Iterator[tuple[State, int, int, int]]:
-        """Iterate over the nodes of the steps of a clock, as the function `walk` does."""
+        """Iterate over the nodes of the steps of a clock, like the function `walk`."""
         return walk(key, times, self.stream, self.width, self._root, self._halve)
 
     def _by_entries(self, z: Array) -> State:
         return (z,) if self.order == 1 else tuple(z[:, i, ...] for i in range(self.order))
 
     def _root(self, z: Array, h: float) -> State:
-        """Make a whole cell of length h of its normals."""
+        """Return a whole cell of length h, from its normals."""
         scales = (math.sqrt(h * variance) for variance in VARIANCES[: self.order])
         return tuple(scale * part for scale, part in zip(scales, self._by_entries(z), strict=True))
 

@@ -1,8 +1,8 @@
-r"""The discrete random variables that drive weak methods of order 2: they match moments, not paths.
+r"""The discrete random variables of weak methods of order 2: they match moments, not paths.
 
-A three-point variable has the first five moments of a Brownian increment, a two-point variable stands for
-what a Levy area has besides. Both take finitely many values: the expectation of a step is a finite sum, and
-weak orders can be measured without sampling.
+A three-point variable has the first five moments of a Brownian increment. A two-point variable
+represents the remaining part of a Levy area. Both take finitely many values, so the expectation over a
+step is a finite sum, and weak orders can be measured without sampling.
 
 Source: Kloeden & Platen (1992), sections 14.2 and 15.1.
 """
@@ -39,8 +39,8 @@ class WeakIncrement:
     W : array, shape (batch, noise_dim)
         Three-point variables, of variance h.
     draw : callable
-        ``draw(width)``: that many independent signs for every row, shape (batch, width); the first is xi,
-        the others belong to the pairs k < l, row by row. Only steps that need them draw them.
+        ``draw(width)``: independent signs, shape (batch, width); the first is xi, the others belong to the
+        pairs k < l, row by row. Only steps that need signs draw them.
 
     Examples
     --------
@@ -79,25 +79,26 @@ def weak_increments(
     Parameters
     ----------
     key : Key
-        Names them.
+        Determines the variables.
     clock : array_like, shape (steps + 1,)
         Host times, strictly monotone.
     shape : (int, int)
         (batch, noise_dim).
     like : array
-        Gives the library, device and precision.
+        An array with the library, device and precision of the result.
     first_row : int
         Number of the first row in a larger batch.
 
     Returns
     -------
     iterator of WeakIncrement
-        One per step. Those of step n depend on (key, n, row) only; clocks of other steps share nothing.
+        One per step. The variables of step n depend only on (key, n, row); clocks with other steps share
+        none.
 
     Raises
     ------
     TypeError, ValueError
-        A wrong kind of argument, or times that are not monotone.
+        An argument of the wrong type, or times that are not monotone.
 
     Examples
     --------
