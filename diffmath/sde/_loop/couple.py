@@ -16,8 +16,8 @@ from diffmath._core.counts import check_count
 from diffmath._core.flags import check_flag
 from diffmath._core.solution import Solution, SolveError
 from diffmath._core.typing import Array
-from diffmath.sde._loop.march import advance_carrying, begin, nonfinite
 from diffmath.sde._loop.run_noise import Run, noise_of
+from diffmath.sde._loop.steps import begin, nonfinite, take_carrying_step
 from diffmath.sde._methods import Method, as_method
 from diffmath.sde._model import prepare
 from diffmath.sde._noise import Increment, chen
@@ -147,8 +147,8 @@ def coupled(
     for n, group in enumerate(_groups(noise, ratio), start=1):
         clock = [float(t) for t in fine_clock[(n - 1) * ratio : n * ratio + 1]]
         for t, after, dW in zip(clock, clock[1:], group, strict=False):
-            fine, carried = advance_carrying(model, fine, t, after, method, dW, carried)
-        coarse, carried_coarse = advance_carrying(
+            fine, carried = take_carrying_step(model, fine, t, after, method, dW, carried)
+        coarse, carried_coarse = take_carrying_step(
             model, coarse, clock[0], clock[-1], method, reduce(_join, group), carried_coarse
         )
         for name, state in (("coarse", coarse), ("fine", fine)):

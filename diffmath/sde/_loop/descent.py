@@ -23,7 +23,7 @@ from diffmath._core.typing import Array
 from diffmath._stepping.control import PIDController, Tolerance, finite_rows
 from diffmath._stepping.failures import Failures
 from diffmath.sde._brownian import Indices, Node, take_rows
-from diffmath.sde._loop.march import advance
+from diffmath.sde._loop.steps import take_step
 from diffmath.sde._methods import Method
 from diffmath.sde._model import rows_of
 
@@ -168,9 +168,9 @@ class Descent:
                 raise TypeError(f"step_with_error must return (x_new, error); got {type(found).__name__}")
             return self._checked(found[0], x), self._checked(found[1], x)
         self._calls += 3
-        whole = self._checked(advance(model, x, a, b, method, noise), x)
-        half = self._checked(advance(model, x, a, mid, method, self._nodes.noise(parts[0], mid - a)), x)
-        fine = self._checked(advance(model, half, mid, b, method, self._nodes.noise(parts[1], b - mid)), x)
+        whole = self._checked(take_step(model, x, a, b, method, noise), x)
+        half = self._checked(take_step(model, x, a, mid, method, self._nodes.noise(parts[0], mid - a)), x)
+        fine = self._checked(take_step(model, half, mid, b, method, self._nodes.noise(parts[1], b - mid)), x)
         with np.errstate(all="ignore"):
             return fine, fine - whole
 

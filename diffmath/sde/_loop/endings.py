@@ -59,7 +59,7 @@ class Endings:
         """Return the states after a step; ended rows keep their state before it."""
         return after if self.alive.all() else array_namespace(after).where(self._mask, after, before)
 
-    def look(self, t: float, x: Array) -> bool:
+    def observe(self, t: float, x: Array) -> bool:
         """Check for events at the end of a step and call the callback; return whether the solve ends."""
         values = self._at(t, x)
         going = self.alive.copy()
@@ -164,7 +164,7 @@ def saved_states(
         if message:
             return states, steps, message
         steps = n
-        done = endings is not None and endings.look(t, x)
+        done = endings is not None and endings.observe(t, x)
         if n % substeps == 0 or (done and endings is not None and endings.ended_by_events()):
             states.append(x)
         if done:

@@ -19,7 +19,7 @@ from diffmath._arrays.namespace import array_namespace, asarray_like
 from diffmath._core.counts import check_count
 from diffmath._core.solution import Solution, finish
 from diffmath._core.typing import Array
-from diffmath.sde._loop.march import nonfinite
+from diffmath.sde._loop.steps import nonfinite
 from diffmath.sde._model import LinearSDE, Matrix, check_state
 from diffmath.sde._noise import brownian_increments
 

@@ -14,8 +14,8 @@ from diffmath._arrays.namespace import array_namespace
 from diffmath._core.solution import Solution
 from diffmath._core.typing import Array
 from diffmath.sde._brownian import BrownianPath
-from diffmath.sde._loop.march import advance
 from diffmath.sde._loop.run_noise import along
+from diffmath.sde._loop.steps import take_step
 from diffmath.sde._methods import Method, as_method
 from diffmath.sde._model import noise_shape, prepare
 
@@ -116,7 +116,7 @@ def interpolate(
 
     def step(x: Array, s: float, t: float) -> Array:
         (noise,) = along(path, np.array([s, t]), method, shape, x)
-        return advance(model, x, s, t, method, noise)
+        return take_step(model, x, s, t, method, noise)
 
     return prepared.shaped(xp.stack([_between(flat, direction, float(t), step) for t in at]))
 

@@ -22,8 +22,8 @@ from diffmath._core.typing import Array
 from diffmath._stepping.events import Events
 from diffmath.sde._brownian import BrownianPath, motion_of
 from diffmath.sde._loop.endings import Endings, bound_events, checked_callback, saved_states
-from diffmath.sde._loop.march import march, nonfinite
 from diffmath.sde._loop.run_noise import Run, first_row_of, host_noise, source_of
+from diffmath.sde._loop.steps import nonfinite, run_steps
 from diffmath.sde._loop.traced import is_traced_run, traced_solution
 from diffmath.sde._methods import Method, as_method
 from diffmath.sde._model import Prepared, prepare
@@ -192,7 +192,7 @@ def solve(
         endings = Endings(x, float(clock[0]), watched, callback, prepared.shaped, named)
         x = endings.begin
     settle = None if endings is None else endings.freeze
-    run = march(Run(prepared.model, x, clock, method, source, first_row), check=check, settle=settle)
+    run = run_steps(Run(prepared.model, x, clock, method, source, first_row), check=check, settle=settle)
     bar = progress_bar(run, enabled=progress, description=method.name, total=len(clock) - 1)
     states, steps, message = saved_states(
         bar, x, clock, substeps, endings, lambda x, t: nonfinite(x, t, named, method.trouble)

@@ -6,12 +6,12 @@ Belongs here: steps as pure functions of (model, t, x, dt, increment). May impor
 from diffmath.sde._methods.implicit import ImplicitMethod, check_newton, drift_of, implicit_slope, without
 from diffmath.sde._methods.method import Method
 from diffmath.sde._methods.named_methods import as_method
-from diffmath.sde._methods.steppers import against, root_of
+from diffmath.sde._methods.steppers import apply_diffusion, root_of
 
 __all__ = [
     "ImplicitMethod",
     "Method",
-    "against",
+    "apply_diffusion",
     "as_method",
     "check_newton",
     "drift_of",

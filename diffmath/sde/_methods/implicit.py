@@ -19,7 +19,7 @@ from diffmath._core.typing import Array
 from diffmath._stepping.newton import Linearised, Mask, Newton, Stages, linearise
 from diffmath._stepping.problems import WithJacobian
 from diffmath.sde._methods.method import Method
-from diffmath.sde._methods.steppers import against
+from diffmath.sde._methods.steppers import apply_diffusion
 
 __all__ = [
     "ImplicitMethod", "check_newton", "drift_of", "implicit_euler_maruyama", "implicit_milstein",
@@ -203,7 +203,7 @@ class _ThetaStep:
     def _noise(self, model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array:
         g = model.diffusion(t, x)
         if not self.milstein or model.noise == "additive":
-            return against(g, dW)
+            return apply_diffusion(g, dW)
         assert model.diffusion_derivative is not None, "Method.check has refused this model"
         iterated = dW * dW - abs(dt) if model.calculus == "ito" else dW * dW
         return g * dW + 0.5 * g * model.diffusion_derivative(t, x) * iterated

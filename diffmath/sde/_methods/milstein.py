@@ -24,7 +24,7 @@ from diffmath._arrays.namespace import array_namespace, device
 from diffmath._arrays.tracing import is_traced
 from diffmath._core.typing import Array
 from diffmath.sde._methods.method import Method
-from diffmath.sde._methods.steppers import against, root_of
+from diffmath.sde._methods.steppers import apply_diffusion, root_of
 from diffmath.sde._noise import Increment, levy_increments
 
 __all__ = [
@@ -87,7 +87,7 @@ def _derivative_free_step(model: SDE, t: float, x: Array, dt: float, noise: Any)
 def _step(model: SDE, t: float, x: Array, dt: float, noise: Any, *, differences: bool) -> Array:
     W = noise.W if isinstance(noise, Increment) else noise
     f, g = model.drift(t, x), model.diffusion(t, x)
-    euler = x + dt * f + against(g, W)
+    euler = x + dt * f + apply_diffusion(g, W)
     if model.noise == "additive":
         return euler
     if model.noise in ("diagonal", "scalar"):
@@ -112,7 +112,7 @@ def _slope(model: SDE, t: float, x: Array, g: Array) -> Array:
     """Return the derivative of g along itself, for diagonal and for scalar noise."""
     assert model.diffusion_derivative is not None, "Method.check has refused this model"
     derivative = model.diffusion_derivative(t, x)
-    return g * derivative if model.noise == "diagonal" else against(derivative, g)
+    return g * derivative if model.noise == "diagonal" else apply_diffusion(derivative, g)
 
 
 def _difference(

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from diffmath._arrays.models import SDE
 from diffmath._core.typing import Array
 from diffmath.sde._methods.method import Method
-from diffmath.sde._methods.steppers import against
+from diffmath.sde._methods.steppers import apply_diffusion
 
 __all__ = ["ReversibleMethod", "reversible_heun"]
 
@@ -75,9 +75,11 @@ class ReversibleMethod(Method):
     ) -> tuple[Array, Shadow]:
         """Return the state at ``t + dt``, and the data that the next step carries."""
         shadow, f, g = carried
-        shadow = 2.0 * x - shadow + dt * f + against(g, noise)
+        shadow = 2.0 * x - shadow + dt * f + apply_diffusion(g, noise)
         ahead = Shadow(shadow, model.drift(t + dt, shadow), model.diffusion(t + dt, shadow))
-        return x + 0.5 * (dt * (f + ahead.f) + against(g, noise) + against(ahead.g, noise)), ahead
+        return x + 0.5 * (
+            dt * (f + ahead.f) + apply_diffusion(g, noise) + apply_diffusion(ahead.g, noise)
+        ), ahead
 
 
 def _first_step(model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array:

@@ -20,7 +20,7 @@ from diffmath._arrays.scalars import elementary
 from diffmath._core.typing import Array
 from diffmath.sde._methods.method import Method
 
-__all__ = ["against", "euler_maruyama", "euler_maruyama_step", "root_of"]
+__all__ = ["apply_diffusion", "euler_maruyama", "euler_maruyama_step", "root_of"]
 
 
 def euler_maruyama_step(model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array:
@@ -61,10 +61,10 @@ def euler_maruyama_step(model: SDE, t: float, x: Array, dt: float, dW: Array) ->
     >>> euler_maruyama_step(decay, 0.0, np.ones((1, 1)), 0.1, np.zeros((1, 1)))
     array([[0.9]])
     """
-    return x + dt * model.drift(t, x) + against(model.diffusion(t, x), dW)
+    return x + dt * model.drift(t, x) + apply_diffusion(model.diffusion(t, x), dW)
 
 
-def against(g: Array, dW: Array) -> Array:
+def apply_diffusion(g: Array, dW: Array) -> Array:
     """Multiply g by the increment: elementwise, or by a matrix per row."""
     if g.ndim == dW.ndim:
         return g * dW

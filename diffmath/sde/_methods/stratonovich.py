@@ -15,7 +15,7 @@ from __future__ import annotations
 from diffmath._arrays.models import SDE
 from diffmath._core.typing import Array
 from diffmath.sde._methods.method import Method
-from diffmath.sde._methods.steppers import against
+from diffmath.sde._methods.steppers import apply_diffusion
 
 __all__ = ["euler_heun", "heun", "midpoint"]
 
@@ -23,22 +23,26 @@ __all__ = ["euler_heun", "heun", "midpoint"]
 def euler_heun_step(model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array:
     r"""Advance by one step :math:`x + f\,dt + \tfrac12 (g(t, x) + g(t + dt, x + g\,dW))\,dW`."""
     g = model.diffusion(t, x)
-    noise = against(g, dW)
-    return x + dt * model.drift(t, x) + 0.5 * (noise + against(model.diffusion(t + dt, x + noise), dW))
+    noise = apply_diffusion(g, dW)
+    return (
+        x + dt * model.drift(t, x) + 0.5 * (noise + apply_diffusion(model.diffusion(t + dt, x + noise), dW))
+    )
 
 
 def heun_step(model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array:
     r"""Advance by one step of the trapezoidal rule in f dt + g dW, predicted by Euler's."""
-    slope = dt * model.drift(t, x) + against(model.diffusion(t, x), dW)
+    slope = dt * model.drift(t, x) + apply_diffusion(model.diffusion(t, x), dW)
     ahead = x + slope
-    return x + 0.5 * (slope + dt * model.drift(t + dt, ahead) + against(model.diffusion(t + dt, ahead), dW))
+    return x + 0.5 * (
+        slope + dt * model.drift(t + dt, ahead) + apply_diffusion(model.diffusion(t + dt, ahead), dW)
+    )
 
 
 def midpoint_step(model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array:
     r"""Advance by one step with the slope at the middle, predicted by half an Euler step."""
-    half = x + 0.5 * (dt * model.drift(t, x) + against(model.diffusion(t, x), dW))
+    half = x + 0.5 * (dt * model.drift(t, x) + apply_diffusion(model.diffusion(t, x), dW))
     middle = t + 0.5 * dt
-    return x + dt * model.drift(middle, half) + against(model.diffusion(middle, half), dW)
+    return x + dt * model.drift(middle, half) + apply_diffusion(model.diffusion(middle, half), dW)
 
 
 _ORDERS = {

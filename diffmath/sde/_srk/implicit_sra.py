@@ -90,7 +90,7 @@ class ImplicitSRA(TableauStep):
 
     def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> Array:
         """Return the state at ``t + dt``, like `x` of shape (batch, dim)."""
-        return self._advance(model, t, x, dt, noise)[0]
+        return self._solve_stages(model, t, x, dt, noise)[0]
 
     def with_error(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> tuple[Array, Array]:
         r"""Return the new state, and its difference from an embedded Euler step with a damped stiff part.
@@ -100,12 +100,12 @@ class ImplicitSRA(TableauStep):
 
         with a the last entry of A0's diagonal and J the Jacobian at the start. NaN in rows that fail.
         """
-        new, slopes, noise_part, linear = self._advance(model, t, x, dt, noise)
+        new, slopes, noise_part, linear = self._solve_stages(model, t, x, dt, noise)
         c = self.tableau.floats
         correction = linear.solve(c["A0"][-1][-1], weighted(c["alpha"], slopes) - slopes[0])
         return new, correction + noise_part + (new - new)  # NaN if the state is NaN
 
-    def _advance(
+    def _solve_stages(
         self, model: SDE, t: float, x: Array, dt: float, noise: Increment
     ) -> tuple[Array, list[Array], Array, Linearised]:
         """Return the new state, h f of the stages, the noise of beta2, and the Jacobian."""

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 from diffmath._arrays.models import SDE, Calculus
 from diffmath._core.typing import Array
-from diffmath.sde._methods import Method, against
+from diffmath.sde._methods import Method, apply_diffusion
 from diffmath.sde._noise import Increment, levy_increments
 from diffmath.sde._tableaux import StochasticTableau
 
 __all__ = [
-    "Estimated",
+    "StepWithEstimate",
     "TableauStep",
     "add",
     "additive_noise",
@@ -42,7 +42,7 @@ class TableauStep:
 
 
 @dataclass(frozen=True)
-class Estimated:
+class StepWithEstimate:
     """The step of a method with its error estimate; unlike a bound method, it can be compared and pickled."""
 
     step: Any
@@ -71,7 +71,7 @@ def needed(*rows: Sequence[float]) -> tuple[bool, ...]:
 def add(x: Array, dt: float, slope: Array | None, g: Array | None, noise: Array) -> Array:
     """Return x + dt slope + g noise, without terms that are None."""
     moved = x if slope is None else x + dt * slope
-    return moved if g is None else moved + against(g, noise)
+    return moved if g is None else moved + apply_diffusion(g, noise)
 
 
 def area(noise: Any) -> Array:
@@ -125,7 +125,7 @@ def tableau_method(
         reference=reference,
         evaluations=_drift_evaluations(tableau),
         increments=increments or levy_increments("H"),
-        step_with_error=Estimated(taken) if tableau.has_estimate else None,
+        step_with_error=StepWithEstimate(taken) if tableau.has_estimate else None,
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from diffmath._arrays.models import SDE
 from diffmath._arrays.namespace import array_namespace, device
 from diffmath._core.typing import Array
-from diffmath.sde._methods import Method, against, root_of
+from diffmath.sde._methods import Method, apply_diffusion, root_of
 from diffmath.sde._noise import WeakIncrement, weak_increments
 from diffmath.sde._srk.stages import TableauStep, add, tableau_method, weighted
 from diffmath.sde._tableaux import StochasticTableau, TangXiaoTableau, WeakTableau
@@ -220,19 +220,19 @@ def platen_step(model: SDE, t: float, x: Array, dt: float, noise: WeakIncrement)
     h, root, W = abs(dt), root_of(abs(dt)), noise.W
     a, g = model.drift(t, x), model.diffusion(t, x)
     ahead = x + dt * a
-    drift = model.drift(t + dt, ahead + against(g, W))
+    drift = model.drift(t + dt, ahead + apply_diffusion(g, W))
     up, down = (_diffusion(model, t + dt, ahead, sign * root * g) for sign in (1.0, -1.0))
-    moved = x + 0.5 * dt * (a + drift) + 0.25 * against(up + down + 2.0 * g, W)
-    moved = moved + against(up - down, (W * W - h) * (0.25 / root))
+    moved = x + 0.5 * dt * (a + drift) + 0.25 * apply_diffusion(up + down + 2.0 * g, W)
+    moved = moved + apply_diffusion(up - down, (W * W - h) * (0.25 / root))
     if g.ndim == 2 or g.shape[2] == 1:
         return moved
     S = noise.pair_signs()
     for r in range(g.shape[2]):
         plus, minus = (model.diffusion(t, x + sign * root * g[:, :, r]) for sign in (1.0, -1.0))
         keep = _without(r, W)
-        moved = moved + 0.25 * against(plus + minus - 2.0 * g, W * keep)
+        moved = moved + 0.25 * apply_diffusion(plus + minus - 2.0 * g, W * keep)
         pairs = (W * W[:, r : r + 1] + h * S[:, r, :]) * keep * (0.25 / root)
-        moved = moved + against(plus - minus, pairs)
+        moved = moved + apply_diffusion(plus - minus, pairs)
     return moved
 
 

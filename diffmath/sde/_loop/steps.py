@@ -15,10 +15,10 @@ from diffmath.sde._loop.run_noise import Run, noise_of
 from diffmath.sde._loop.traced import refuse_traced_run
 from diffmath.sde._methods import Method
 
-__all__ = ["advance", "advance_carrying", "begin", "march", "nonfinite"]
+__all__ = ["begin", "nonfinite", "run_steps", "take_carrying_step", "take_step"]
 
 
-def march(
+def run_steps(
     run: Run, *, check: bool = True, settle: Callable[[Array, Array], Array] | None = None
 ) -> Iterator[tuple[int, Array]]:
     """Check model and method against the state, then iterate over (n, state at clock[n]) for n = 1, 2, ..."""
@@ -33,14 +33,14 @@ def _steps(
     times: list[float] = clock.tolist()
     carried = begin(model, x, times[0], method)
     for n, (noise, t, after) in enumerate(zip(increments, times, times[1:], strict=False)):
-        new, carried = advance_carrying(model, x, t, after, method, noise, carried)
+        new, carried = take_carrying_step(model, x, t, after, method, noise, carried)
         if not n:
             check_part(f"a step of {method.name}", new, x)
         x = new if settle is None else settle(x, new)
         yield n + 1, x
 
 
-def advance(model: SDE, x: Array, t: float, after: float, method: Method, noise: Any) -> Array:
+def take_step(model: SDE, x: Array, t: float, after: float, method: Method, noise: Any) -> Array:
     """Take one step, from t to `after`."""
     # Non-finite values are detected and reported by the caller, with the time and the rows.
     with np.errstate(all="ignore"):
@@ -53,7 +53,7 @@ def begin(model: SDE, x: Array, t: float, method: Method) -> Any:
         return guarded(method.begin, f"a step of {method.name}", t, model, t, x)
 
 
-def advance_carrying(
+def take_carrying_step(
     model: SDE, x: Array, t: float, after: float, method: Method, noise: Any, carried: Any
 ) -> tuple[Array, Any]:
     """Take one step of a run with its carried data; return the data for the next step."""

@@ -16,7 +16,7 @@ from diffmath.sde._model.edge import Probed
 from diffmath.sde._model.rows import take
 from diffmath.sde._model.watched import rows_of
 
-__all__ = ["CannotAskError", "Host", "Look"]
+__all__ = ["CannotEvaluateError", "Host", "InitialRows"]
 
 Host = npt.NDArray[Any]
 
@@ -25,11 +25,11 @@ Host = npt.NDArray[Any]
 _ROWS = 8
 
 
-class CannotAskError(Exception):
+class CannotEvaluateError(Exception):
     """The model cannot be called there: with another number of rows, or outside of its domain."""
 
 
-class Look:
+class InitialRows:
     """Evaluate the diffusion near some rows: the first 8 or fewer; or near all rows of the batch.
 
     A closure over arrays with one entry per row can only be called with the whole batch.
@@ -91,10 +91,10 @@ class Look:
             with np.errstate(all="ignore"):
                 found = call(self.t, here)
                 if found.shape != (here.shape[0], *self._g.shape[1:]):
-                    raise CannotAskError
+                    raise CannotEvaluateError
                 return to_numpy(found[: len(self._rows), ...])
         except Exception as error:
-            raise CannotAskError from error
+            raise CannotEvaluateError from error
         finally:
             if rows is not None:
                 rows.choose(None)
