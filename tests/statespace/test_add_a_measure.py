@@ -106,13 +106,14 @@ def test_memory_and_projection_are_the_exact_integrals(system):
 def test_every_array_library_gives_the_same(system, xp):
     u = np.random.default_rng(3).standard_normal((50, 2))
     c = ss.memorize(system, u, every=50, dt=DT)[-1]
+    # Sums of 50 terms in another order.
     found = ss.memorize(system, xp.asarray(u), every=50, dt=DT)[-1, ...]
-    np.testing.assert_allclose(xp.numpy(found), c, atol=1e-14)
+    np.testing.assert_allclose(xp.numpy(found), c, atol=1e-13)
     np.testing.assert_allclose(
-        xp.numpy(ss.project(system, xp.asarray(u), dt=DT)), ss.project(system, u, dt=DT), atol=1e-14
+        xp.numpy(ss.project(system, xp.asarray(u), dt=DT)), ss.project(system, u, dt=DT), atol=1e-13
     )
     values = ss.reconstruct(system, found, xp.asarray([0.0, 0.5, 1.0]))
-    np.testing.assert_allclose(xp.numpy(values), ss.reconstruct(system, c, [0.0, 0.5, 1.0]), atol=1e-14)
+    np.testing.assert_allclose(xp.numpy(values), ss.reconstruct(system, c, [0.0, 0.5, 1.0]), atol=1e-13)
 
 
 def test_a_polynomial_of_the_warped_age_is_read_back_exactly(system):
