@@ -112,11 +112,11 @@ def check_args(args: Any) -> tuple[Any, ...]:
     >>> check_args(0.5)
     Traceback (most recent call last):
         ...
-    TypeError: args must be a tuple of what f gets after (t, x); got float: write args=(value,)
+    TypeError: args must be a tuple of the arguments of f after (t, x); got float: write args=(value,)
     """
     if not isinstance(args, tuple | list):
         raise TypeError(
-            f"args must be a tuple of what f gets after (t, x); got {type(args).__name__}: "
+            f"args must be a tuple of the arguments of f after (t, x); got {type(args).__name__}: "
             "write args=(value,)"
         )
     return tuple(args)

@@ -72,7 +72,7 @@ def _leading_parameters(function: Any, role: str, more: int | None = 0) -> tuple
     by_keyword = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
     if by_keyword:
         raise TypeError(
-            f"{role} must not require keywords, since it is called without; its signature is "
+            f"{role} must not require keyword arguments, because it is called without them; its signature is "
             f"{inspect.signature(function)}: fix {', '.join(by_keyword)} with functools.partial"
         )
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]

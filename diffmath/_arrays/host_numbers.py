@@ -69,7 +69,7 @@ def _refuse_non_monotone(name: str, values: npt.NDArray[np.float64]) -> None:
     with np.errstate(over="ignore"):
         steps, span = np.diff(values), np.ptp(values) if len(values) else 0.0
     if not np.isfinite(span):
-        raise ValueError(f"{name} must span what float64 holds; got {values[0]} to {values[-1]}")
+        raise ValueError(f"{name} must span a finite range in float64; got {values[0]} to {values[-1]}")
     if not steps.size:
         return
     bad = np.flatnonzero(np.sign(steps) != (np.sign(steps[0]) or 1.0))

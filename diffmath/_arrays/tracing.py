@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 # The message of a solution whose values were not checked.
-UNCHECKED = "traced by JAX: no value was checked; look whether x is finite"
+UNCHECKED = "traced by JAX: no value was checked; check that x is finite"
 
 
 class HostReadError(TypeError):

@@ -144,7 +144,7 @@ def roughness(found: Spectrum, step: float, remaining: float) -> str:
     if low <= product <= high and found.real <= -0.5 * found.radius and found.radius * remaining > _FEW:
         return (
             f"f is stiff there: its Jacobian has an eigenvalue of about {found.real:.2g}, stability keeps "
-            f"the step near {step:.2g}, and the rest would take some {remaining / step:.1g} steps"
+            f"the step near {step:.2g}, and the rest would take about {remaining / step:.1g} steps"
         )
     return ""
 

@@ -59,13 +59,13 @@ def advice(kind: str, **place: Any) -> str:
 _ADVICE = {
     "x0": "x0 is nan or inf in {rows}, which cannot be solved; other rows are not affected",
     "start": (
-        "f(t, x) is nan or inf at the initial time t={t:g} in {rows}: look there for a log or root of a "
+        "f(t, x) is nan or inf at the initial time t={t:g} in {rows}: check f there for a log or root of a "
         "negative number, a division by zero, or an overflow"
     ),
     "nonfinite": (
         "the state or f(t, x) becomes nan or inf just after t={t:g} in {rows}, however small the step: the "
         "solution may blow up or leave the domain of f there; stop before that time, or bound f (with an "
-        "implicit method, a Jacobian that is nan or inf ends so too)"
+        "implicit method, a Jacobian that is nan or inf has the same effect)"
     ),
     "newton_failed": (
         "Newton's iteration fails just after t={t:g} in {rows}, however small the step: a given Jacobian may "
@@ -88,8 +88,8 @@ _ADVICE = {
     "unknown": "the problem may be stiff for an explicit method, or f may be noisy or discontinuous",
     "tight": "the tolerance may be tight for an estimate of order {order}, or f noisy or discontinuous",
     "blow_up": (
-        "the solution blows up near t={t:.10g} in {rows}: it grows without bound as t gets there; stop "
-        "before that time, or end with a terminal event (ode.Event) when it is large enough"
+        "the solution blows up near t={t:.10g} in {rows}: it grows without bound as t approaches it; "
+        "stop before that time, or end with a terminal event (ode.Event) when it is large enough"
     ),
     "fixed": (
         "{what} in {rows}: the step may be too large for the method to be stable, or for the equations of an "
@@ -97,8 +97,9 @@ _ADVICE = {
     ),
     "event": "a terminal event ended {rows}: see t_events and x_events",
     "event_nan": (
-        "event(t, x) is nan between t={t:.10g} and t={t_end:.10g} in {rows}, where a crossing may hide: let "
-        "it return a number wherever the solution goes, beyond the edge of its domain one of the right sign"
+        "event(t, x) is nan between t={t:.10g} and t={t_end:.10g} in {rows}, where a crossing may be missed: "
+        "return a number for every state of the solution; outside the domain of the event, a number of the "
+        "correct sign"
     ),
     "user_stop": "the callback stopped the solve at t={t:g}",
 }

@@ -34,8 +34,8 @@ _AGREE = 0.25
 _DOWN, _RUNGS = 1e-6, 4
 
 _ADVICE = (
-    "correct it, leave it out (differences take its place), or use an implicit method, which iterates with "
-    "any that is roughly right (ode.kvaerno5)"
+    "correct it, leave it out (differences take its place), or use an implicit method that iterates, for "
+    "which an approximate Jacobian is enough (ode.kvaerno5)"
 )
 
 

@@ -70,7 +70,7 @@ class WithJacobian(Structured):
         if callable(self.jacobian):
             check_dynamics(self.jacobian, "jacobian", more=None)
         elif isinstance(self.jacobian, str):
-            raise TypeError(f"jacobian must be a callable or a matrix; got the text {self.jacobian!r}")
+            raise TypeError(f"jacobian must be a callable or a matrix; got the string {self.jacobian!r}")
         elif self.jacobian is not None:
             check_matrix("jacobian", self.jacobian, (2,))
             object.__setattr__(self, "jacobian", dense(self.jacobian))
@@ -233,11 +233,11 @@ def structured(f: Any, kind: type[Model], method: str) -> Model:
     model = getattr(f, "model", f)
     if not isinstance(model, kind):
         given = model
-        while isinstance(given, Bindable) and hasattr(given, "function"):  # what the user gave
+        while isinstance(given, Bindable) and hasattr(given, "function"):  # the user callable
             given = given.function
         raise TypeError(
-            f"{method} needs f as an ode.{kind.__name__}, whose parts it treats apart; got "
-            f"{type(given).__name__}: write it so, or use ode.dopri5"
+            f"{method} needs f as an ode.{kind.__name__}, because it treats the parts separately; "
+            f"got {type(given).__name__}: write f in this form, or use ode.dopri5"
         )
     parts = getattr(f, "parts", None)
     counted: Model = model if parts is None else parts(model)

@@ -221,7 +221,9 @@ def _unit_vectors(directions: Any, key: random.Key | None, dim: int) -> Vector:
     if np.ndim(directions) == 0:
         directions = check_count("directions", directions, 1)
         if key is None:
-            raise TypeError("key must be a Key if directions is a number; got None: or pass the vectors")
+            raise TypeError(
+                "key must be a Key if directions is a number; got None: pass a key, or the vectors"
+            )
         tagged = random.fold_in(key, "fokker_planck.projections")
         vectors = random.normal(tagged, (directions, dim), like=np.empty(0))
     else:
@@ -264,7 +266,9 @@ def _density(p: npt.ArrayLike | DensitySolution, grid: Grid | None) -> tuple[npt
     """Return densities and cells; of a solution, those at its last time."""
     if not isinstance(p, DensitySolution):
         if grid is None:
-            raise TypeError("grid must be given with an array of densities; got None: or pass the solution")
+            raise TypeError(
+                "grid must be given with an array of densities; got None: pass a grid, or the solution"
+            )
         check_host("p", p)
         return p, check_grid(grid)
     if not p.success:

@@ -141,8 +141,8 @@ class Check:
 
     def _missing(self) -> str:
         if self.n_required is None:
-            return "no number of samples decides: use a tolerance below 1"
-        return f"too few samples for this rate, at least {self.n_required} decide"
+            return "no number of samples is enough: use a tolerance below 1"
+        return f"too few samples for this rate, at least {self.n_required} are needed"
 
     def _repr_html_(self) -> str:
         rows = [("statistic", f"{self.statistic:.4g}"), ("threshold", f"{self.threshold:.4g}"), ("n", self.n),

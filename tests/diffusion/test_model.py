@@ -75,7 +75,7 @@ def test_denoising_at_sigma_zero_is_exact_and_the_score_is_refused() -> None:
     model = diffusion.from_score(lambda x, t: -x, PROCESS)
     np.testing.assert_array_equal(model.denoiser(X, 0.0), X)
     with pytest.raises(
-        ValueError, match=r"noise cannot be had from the score at t=0, .* use t >= t_min=0.001"
+        ValueError, match=r"noise cannot be computed from the score at t=0, .* use t >= t_min=0.001"
     ):
         model.noise(X, 0.0)
 

@@ -64,7 +64,9 @@ def test_it_can_be_sent_to_another_process() -> None:
 
 
 def test_what_is_no_network_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"wrap it after, as in from_noise\(batch_time\(network\), process\)"):
+    with pytest.raises(
+        TypeError, match=r"wrap the network first, as in from_noise\(batch_time\(network\), process\)"
+    ):
         diffusion.batch_time(diffusion.from_noise(lambda x, t: x, PROCESS))
     with pytest.raises(TypeError, match=r"a network is called as network\(x, t\)"):
         diffusion.batch_time(lambda t, x: x)

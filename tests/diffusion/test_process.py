@@ -162,5 +162,5 @@ def test_a_row_at_time_zero_is_refused_where_the_limit_is_infinite():
     point = diffusion.EmpiricalData([[0.0]], bandwidth=0.0)
     with pytest.raises(ValueError, match="no density or score at sigma=0"):
         point.score(process)(x, t)
-    with pytest.raises(ValueError, match="noise cannot be had from the score at some t"):
+    with pytest.raises(ValueError, match="noise cannot be computed from the score at some t"):
         diffusion.from_score(lambda x, t: -x, process).noise(x, t)

@@ -331,7 +331,7 @@ def _custom(step, clock=None):
     ("method", "error", "message"),
     [
         (_custom(lambda p, t, n: (1.0, (0.0,))), TypeError, "must return a diffusion.Step; got tuple"),
-        (_custom(lambda p, t, n: diffusion.Step(1.0, (0.0, 5.0))), ValueError, "step 0 weighs 2 evaluations"),
+        (_custom(lambda p, t, n: diffusion.Step(1.0, (0.0, 5.0))), ValueError, "step 0 uses 2 evaluations"),
         (_custom(lambda p, t, n: diffusion.Step(1.0, (0.0,), 1.0)), ValueError, "noise, so .* needs a clock"),
         (_custom(lambda p, t, n: diffusion.Step(math.nan, (0.0,))), ValueError, "step 0 must be finite"),
         (
@@ -459,5 +459,5 @@ def test_infinite_coefficients_are_refused():
     with pytest.raises(ValueError, match="euler_maruyama needs finite f and g2"):
         diffusion.sample(process, model.denoiser(process), x, [1.0, 0.5], method=diffusion.euler_maruyama,
                          key=random.key(0))  # fmt: skip
-    with pytest.raises(ValueError, match="denoiser cannot be had from the score at t=1"):
+    with pytest.raises(ValueError, match="denoiser cannot be computed from the score at t=1"):
         diffusion.sample(process, model.score(process), x, [1.0, 0.5], method=diffusion.ddim)

@@ -131,7 +131,7 @@ def test_a_stage_may_have_the_noise_alone() -> None:
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        (lambda s: replace(s, stages=(diffusion.Stage(0.5, 1.0, (0.0, 0.0, 1.0)),)), "step 0 weighs 2 eval"),
+        (lambda s: replace(s, stages=(diffusion.Stage(0.5, 1.0, (0.0, 0.0, 1.0)),)), "step 0 uses 2 eval"),
         (lambda s: replace(s, stages=(diffusion.Stage(0.5, math.nan, (1.0,)),)), "step 0 must be finite"),
         (lambda s: replace(s, stages=(diffusion.Stage(2.0, 1.0, (1.0,)),)), "sigma > 0; got t=2.0"),
         (lambda s: replace(s, stages=(diffusion.Stage(0.0, 1.0, (1.0,)),)), "sigma > 0; got t=0.0"),

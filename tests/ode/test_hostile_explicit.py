@@ -119,7 +119,7 @@ def test_stiffness_is_named_with_its_rate(method: Any, batch: Any, rate: float) 
     assert "f is stiff there" in found.message
     value = float(found.message.partition("eigenvalue of about ")[2].split(",")[0])
     assert value == pytest.approx(-rate, rel=0.06)  # two digits are printed
-    rest = float(found.message.partition("would take some ")[2].split()[0])
+    rest = float(found.message.partition("would take about ")[2].split()[0])
     assert 10 * rate / 10 < rest < 10 * rate  # intervals of stability end between 2.5 and 7
 
 

@@ -49,7 +49,7 @@ def test_a_perturbed_coupling_is_refused(method):
     with pytest.raises(ValueError, match=f"claims order {method.order + 1}"):
         replace(tableau, order=method.order + 1)
     explicit[3][1] += 1
-    with pytest.raises(ValueError, match="the same row sums; not row 3"):
+    with pytest.raises(ValueError, match="the same row sums; row 3 differs"):
         replace(tableau, explicit=explicit)
     implicit = [list(row) for row in tableau.implicit]
     implicit[2][2] += 1

@@ -202,7 +202,7 @@ def test_refusals():
         ode.expm_multiply(TURN, x, b=np.ones(3))
     with pytest.raises(ValueError, match=r"b must be finite; b\[1\] is nan"):
         ode.expm_multiply(TURN, x, b=np.array([0.0, math.nan]))
-    with pytest.raises(ValueError, match="norm is required where A is a callable"):
+    with pytest.raises(ValueError, match="norm is required if A is a callable"):
         ode.expm_multiply(lambda v: v, x)
     with pytest.raises(ValueError, match="norm must be finite and not negative; got -1"):
         ode.expm_multiply(TURN, x, norm=-1)

@@ -76,7 +76,7 @@ def test_refusals(xp):
         ode.WithJacobian(heat, sparsity=sparse[:, 1:])
     with pytest.raises(TypeError, match="sparsity must hold numbers or truth values; got dtype object"):
         ode.WithJacobian(heat, sparsity=[[1, None], [0, 1]])
-    with pytest.raises(TypeError, match="jacobian must be a callable or a matrix; got the text '2-point'"):
+    with pytest.raises(TypeError, match="jacobian must be a callable or a matrix; got the string '2-point'"):
         ode.WithJacobian(heat, "2-point")
     with pytest.raises(
         ValueError, match=r"A must have the size of the last axis of the state, 3; .* \(12, 12\)"

@@ -287,7 +287,7 @@ def test_refusals():
         lambda s: ss.reconstruct(s, np.ones(3), [0.5]),
     )
     for call in calls:
-        with pytest.raises(ValueError, match="needs a system whose states have a meaning"):
+        with pytest.raises(ValueError, match="needs a system with a measure"):
             call(dense)
         with pytest.raises(ValueError, match="takes a continuous system"):
             call(ss.bilinear(legs, 0.1))

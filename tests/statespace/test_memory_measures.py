@@ -309,7 +309,7 @@ def test_an_unstable_method_is_reported_with_the_rows_before():
 
 def test_refusals():
     legs, legt, u, c = ss.legs(3), ss.legt(3), np.ones(4), np.ones(3)
-    with pytest.raises(ValueError, match="state needs heard, the number of samples it has"):
+    with pytest.raises(ValueError, match="state needs heard, the number of samples in it"):
         ss.memorize(legs, u, state=c)
     for system in (legs, legt):
         with pytest.raises(ValueError, match="heard=5 needs the state after those samples"):
@@ -328,5 +328,5 @@ def test_refusals():
         ss.memorize(legs, u, dt=1.0)
     with pytest.raises(TypeError, match="method must return a discrete StateSpace"):
         ss.memorize(legt, u, lambda system, h: system)
-    with pytest.raises(ValueError, match="needs a system whose states have a meaning"):
+    with pytest.raises(ValueError, match="needs a system with a measure"):
         ss.memorize(ss.tilt(legt, 1.0), u)

@@ -111,7 +111,7 @@ def test_refusals():
         ss.modal(ones, ones[:1], ones)
     with pytest.raises(ValueError, match=r"C must have shape \(2,\) or \(p, 2\) to fit poles; got \(3,\)"):
         ss.modal(ones, ones, np.ones(3))
-    with pytest.raises(ValueError, match="2 C overflows, which a pair reads with: scale C down"):
+    with pytest.raises(ValueError, match="2 C overflows, which a conjugate pair needs: scale C down"):
         ss.modal(-ones + 1j, ones, 1e308 * ones)
     with pytest.raises(ValueError, match="poles must be finite"):
         ss.modal(np.array([np.nan, 1.0]), ones, ones)

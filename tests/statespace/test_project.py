@@ -264,5 +264,5 @@ def test_refusals():
     ):
         with pytest.raises(error, match=message):
             ss.project(ss.legt(3), np.ones(4), dt=dt)
-    with pytest.raises(ValueError, match="needs a system whose states have a meaning"):
+    with pytest.raises(ValueError, match="needs a system with a measure"):
         ss.project(ss.tilt(ss.legt(3), 1.0), np.ones(4))

@@ -248,7 +248,7 @@ def test_refusals():
         ss.basis(ss.lagt(3), [-4.0, 1.5])
     with pytest.raises(ValueError, match=r"t must be less than 1, where alpha < 0 has a pole; t\[0\] is 1.0"):
         ss.basis(ss.lagt(3, -0.5), [1.0])
-    with pytest.raises(ValueError, match="needs a system whose states have a meaning"):
+    with pytest.raises(ValueError, match="needs a system with a measure"):
         ss.basis(ss.StateSpace(legs.A, legs.B), [0.5])
     with pytest.raises(dm.SolveError, match="the basis is not finite from sample 1 on: read smaller ages"):
         ss.basis(ss.lagt(3, 0.0, 4.0), [0.0, -1000.0])

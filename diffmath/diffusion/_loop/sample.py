@@ -260,7 +260,7 @@ def _checked_step(process: Process, grid: list[float], n: int, method: Method) -
         raise TypeError(f"{method.name}.step must return a diffusion.Step; got {type(step).__name__}")
     if step.history > n + 1:
         raise ValueError(
-            f"{method.name}: step {n} weighs {step.history} evaluations, but only {n + 1} exist by then"
+            f"{method.name}: step {n} uses {step.history} evaluations, but only {n + 1} exist at that step"
         )
     if not is_finite(step):
         raise ValueError(f"{method.name}: the coefficients of step {n} must be finite; got {step}")

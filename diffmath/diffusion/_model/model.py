@@ -157,9 +157,9 @@ class Model:
         if not all(map(_is_finite, pair)):
             when = f"t={t:g}" if isinstance(t, float) else "some t"
             raise ValueError(
-                f"the {wanted.name} cannot be had from the {self.kind.name} at {when}, where sigma or alpha "
-                f"is 0 (or f infinite); use t >= t_min={self.process.t_min:g}, below t_max, or a model that "
-                f"predicts the {wanted.name}"
+                f"the {wanted.name} cannot be computed from the {self.kind.name} at {when}, where sigma or "
+                f"alpha is 0 (or f infinite); use t >= t_min={self.process.t_min:g}, below t_max, or a model "
+                f"that predicts the {wanted.name}"
             )
         return pair
 

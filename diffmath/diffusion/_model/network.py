@@ -63,7 +63,7 @@ def batch_time(network: Score) -> Score:
     """
     if hasattr(network, "kind") and hasattr(network, "process"):
         raise TypeError(
-            f"batch_time adapts the network itself; got {network!r}: wrap it after, as in "
+            f"batch_time needs the network itself; got {network!r}: wrap the network first, as in "
             "from_noise(batch_time(network), process)"
         )
     check_model(network, "network")

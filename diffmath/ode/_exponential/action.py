@@ -145,7 +145,7 @@ class _Operator:
             self._of_matrix(A, x)
         elif callable(A):
             if norm is None:
-                raise ValueError("norm is required where A is a callable: a bound of its norm")
+                raise ValueError("norm is required if A is a callable: give an upper bound of the norm of A")
             self.times = lambda v: check_result("A(x)", A(v), x)
         else:
             raise TypeError(f"A must be a matrix or a callable A(x); got {type(A).__name__}")
@@ -167,7 +167,7 @@ class _Operator:
 
     def _of_sparse(self, A: Any, x: Array) -> None:
         if not compat.is_numpy_array(x):
-            raise TypeError(f"a sparse A needs states of NumPy; got {type(x).__name__}")
+            raise TypeError(f"a sparse A needs NumPy states; got {type(x).__name__}")
         self._check(A, x, A.dtype.kind == "c")
         if not np.isfinite(A.data).all():
             raise ValueError("A must be finite")

@@ -81,7 +81,7 @@ def _refuse_adaptive(method: Any, substeps: int | None, options: AdaptiveOptions
     if unused:
         raise ValueError(
             f"substeps={substeps} makes the steps fixed, on which {' and '.join(unused)} would have no "
-            "effect: leave out the one or the other"
+            "effect: leave out one of them"
         )
     if "max_steps" in options.given and steps > options.max_steps:
         raise ValueError(

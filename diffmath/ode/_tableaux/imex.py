@@ -91,7 +91,7 @@ class AdditiveTableau(ProvenTableau):
                 )
             if abs(as_fraction(sum(row, start=-self.c[i]))) > Fraction(self.tolerance):
                 raise ValueError(
-                    f"{self.name}: explicit and implicit must have the same row sums; not row {i}"
+                    f"{self.name}: explicit and implicit must have the same row sums; row {i} differs"
                 )
 
     def conditions(self, weights: Sequence[Any], order: int) -> Conditions:

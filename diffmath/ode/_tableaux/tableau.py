@@ -109,7 +109,7 @@ class Tableau(ProvenTableau):
             exact_row(weights, getattr(self, weights) or ())
         self._set(a=a, b=b, c=c)
         if self.b_error_low is not None and self.b_error is None:
-            raise ValueError(f"{self.name}: b_error_low steadies an estimate; give b_error too")
+            raise ValueError(f"{self.name}: b_error_low stabilises the estimate of b_error; give b_error too")
         self._prove()
 
     def conditions(self, weights: Sequence[Any], order: int) -> Conditions:

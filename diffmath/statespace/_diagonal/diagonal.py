@@ -233,8 +233,8 @@ def diagonalize(system: StateSpace) -> tuple[Array, Array]:
         )
     if condition > 1e6:
         warnings.warn(
-            f"the eigenvectors of A have condition {condition:.1e}: as many digits are lost; "
-            "use dplr, which is unitary, or kernel, which needs no eigenvectors",
+            f"the eigenvectors of A have condition number {condition:.1e}, a loss of accuracy by this "
+            "factor; use dplr, which is unitary, or kernel, which needs no eigenvectors",
             RuntimeWarning,
             stacklevel=2,
         )

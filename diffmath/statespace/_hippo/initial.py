@@ -233,7 +233,7 @@ def _check_even(order: Any) -> int:
     number = check_count("order", order)
     if number % 2:
         raise ValueError(
-            f"order must be even, for each pole stands for itself and its conjugate; got {number}"
+            f"order must be even, because each pole represents itself and its conjugate; got {number}"
         )
     return number
 

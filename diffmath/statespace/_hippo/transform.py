@@ -201,7 +201,7 @@ def jacobi_gauge(order: int, a: float, b: float) -> npt.NDArray[np.float64]:
 
     order = check_count("order", order)
     a, b = (check_parameter(name, value, above=-1.0) for name, value in (("a", a), ("b", b)))
-    refused = f"a={a:g} and b={b:g} leave float64 at order {order}: choose smaller ones"
+    refused = f"a={a:g} and b={b:g} leave the range of float64 at order {order}: choose smaller ones"
     with ignore_overflow():
         try:
             x, weights = special.roots_jacobi(order, a, b)

@@ -103,7 +103,7 @@ def _last_samples(u: Array, channels: Array, before: Array | None, count: int) -
     fits = before.ndim == u.ndim and all(u.shape[i] == before.shape[i] for i in range(u.ndim) if i != time)
     if not fits:
         shapes = f"{tuple(before.shape)} and {tuple(u.shape)}"
-        raise ValueError(f"before must have the shape of u but for the samples, axis {time}; got {shapes}")
+        raise ValueError(f"before must have the shape of u except for the samples, axis {time}; got {shapes}")
     if not before.shape[time]:
         return channels[:0, :]
     past = xp.astype(as_channels(before, "before"), channels.dtype, copy=False)

@@ -78,7 +78,7 @@ class _Circle:
         self.length, self.dtype = length, A.dtype
         self.dt = dt if isinstance(dt, float) else xp.astype(dt, real, copy=False)
         rows, A = (xp.astype(part, real, copy=False) for part in (C, A))
-        refuse_traced("the system", "how fast it decays chooses the circle", "use method='doubling'", C, A)
+        refuse_traced("the system", "the circle depends on its decay", "use method='doubling'", C, A)
         last, left = _truncated(rows, A, length)
         left = max(left, slowest**length if slowest < 2.0 else math.inf)
         if not left <= _LARGEST_GROWTH:

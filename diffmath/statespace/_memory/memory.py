@@ -221,7 +221,7 @@ def _check_resumption(measure: Measure, state: Any, heard: int) -> None:
         raise ValueError(f"heard={heard} needs the state after those samples: give state=c, or heard=0")
     if state is not None and not heard and measure.clock == "scaled":
         raise ValueError(
-            f"state needs heard, the number of samples it has heard: the steps of {measure} shorten with it"
+            f"state needs heard, the number of samples in it: the steps of {measure} depend on this number"
         )
 
 

@@ -89,7 +89,7 @@ def modal(poles: Array, B: Array, C: Array, *, D: Any = 0.0, pairs: bool = True)
     with ignore_overflow():
         read = 2.0 * C if pairs else C
     if not all_true(xp.isfinite(read)):
-        raise ValueError("2 C overflows, which a pair reads with: scale C down")
+        raise ValueError("2 C overflows, which a conjugate pair needs: scale C down")
     real = not any(xp.isdtype(part.dtype, "complex floating") for part in (poles, B))
     parts = (_diagonal(poles), B, _real(read)) if real else _rotations(poles, B, read)
     return StateSpace(*parts, D=D, structure=_structure(poles, pairs=not real))

@@ -247,8 +247,8 @@ def require_measure(system: StateSpace, caller: str) -> Measure:
     require_continuous(system, caller)
     if system.measure is None:
         raise ValueError(
-            f"{caller} needs a system whose states have a meaning, a measure; this one has none: build it "
-            "with statespace.legs, legt, lagt, ... (any other system is run by statespace.simulate)"
+            f"{caller} needs a system with a measure, which gives its states a meaning; this one has none: "
+            "build it with statespace.legs, legt, lagt, ... (any other system is run by statespace.simulate)"
         )
     return system.measure
 
