@@ -5,34 +5,18 @@ All of it is host float64, one entry per clock (a row, or the whole batch if it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays.accelerate import accelerated
-from diffmath._stepping.one_clock import (
-    BROKEN,
-    LEAST_ERROR,
-    ROUNDED,
-    SPENT,
-    STRETCH,
-    STUCK,
-    advance_one,
-    plan_one,
-)
+from diffmath._stepping.one_clock import BROKEN, LEAST_ERROR, ROUNDED, SPENT, STRETCH, STUCK, Law, Limits
 
-__all__ = ["Law", "Mask", "Rows", "advance_clocks", "clock_functions", "plan_steps"]
+__all__ = ["Law", "Mask", "Rows", "advance_clocks", "plan_steps"]
 
 Rows: TypeAlias = npt.NDArray[np.float64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
-
-Plan: TypeAlias = Callable[..., None]
-Advance: TypeAlias = Callable[..., int]
-
-# safety, least and largest factor, exponents of the last three errors, exponent after a rejection.
-Law: TypeAlias = tuple[float, float, float, float, float, float, float]
 
 
 @accelerated
@@ -52,7 +36,7 @@ def plan_steps(
 def advance_clocks(
     t: Rows, h: Rows, goal: Rows, running: Mask, error: Rows, past: Rows, recovering: Mask,
     counts: npt.NDArray[np.int64], dt: Rows,
-    reaches_goal: Mask, law: Law, limits: tuple[float, float, float, int],
+    reaches_goal: Mask, law: Law, limits: Limits,
     accepted: Mask, ended: npt.NDArray[np.int8],
 ) -> int:  # fmt: skip
     """Accept or reject, move the clocks, choose the next steps; return how many clocks were accepted.
@@ -93,47 +77,3 @@ def advance_clocks(
     ended[:] = np.where(stuck, np.where(finite, STUCK, BROKEN), np.where(spent, SPENT, 0))
     running &= ~(finished | stuck | spent)
     return int(np.count_nonzero(accepted))
-
-
-def clock_functions(clocks: int) -> tuple[Plan, Advance]:
-    """Return the fastest `plan_steps` and `advance_clocks` for so many clocks.
-
-    One clock is a few numbers: array operations, or the call of a kernel, would cost more than they do.
-    """
-    if clocks == 1:
-        return _plan_only, _advance_only
-    like = np.empty(0)
-    plan, advance = plan_steps.kernel_for(like), advance_clocks.kernel_for(like)
-    return plan or plan_steps.reference, advance or advance_clocks.reference
-
-
-def _plan_only(
-    t: Rows, h: Rows, goal: Rows, running: Mask, direction: float, max_step: float, dt: Rows,
-    reaches_goal: Mask,
-) -> None:  # fmt: skip
-    plan_one(0, t, h, goal, running, direction, max_step, dt, reaches_goal)
-
-
-def _advance_only(
-    t: Rows, h: Rows, goal: Rows, running: Mask, error: Rows, past: Rows, recovering: Mask,
-    counts: npt.NDArray[np.int64], dt: Rows, reaches_goal: Mask, law: Law,
-    limits: tuple[float, float, float, int], accepted: Mask, ended: npt.NDArray[np.int8],
-) -> int:  # fmt: skip
-    advance_one(
-        0,
-        t,
-        h,
-        goal,
-        running,
-        error,
-        past,
-        recovering,
-        counts,
-        dt,
-        reaches_goal,
-        law,
-        limits,
-        accepted,
-        ended,
-    )
-    return int(accepted[0])

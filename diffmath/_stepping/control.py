@@ -17,7 +17,8 @@ import numpy.typing as npt
 from diffmath._arrays.namespace import array_namespace, to_numpy
 from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array, Drift, Time
-from diffmath._stepping.clocks import Law, Rows
+from diffmath._stepping.clocks import Rows
+from diffmath._stepping.one_clock import Law
 from diffmath._stepping.tolerance import Tolerance
 
 __all__ = [
@@ -194,6 +195,8 @@ def initial_step(
     time scale on which the state changes, or of the longest step.
     """
     t, direction, longest = clock
+    if x.shape[0] == 1:
+        return _initial_step_of_one(f, clock, x, slope, order, tolerance, send)
     d0, d1 = tolerance.norm(x, x), tolerance.norm(slope, x)
     trusted = (d0 >= 1e-5) & (d1 * longest >= 1e-5) & np.isfinite(d0 / np.where(d1 > 0, d1, 1.0))
     trusted &= np.isfinite(d1)  # squares overflow, above 1e19 in float32
@@ -209,3 +212,30 @@ def initial_step(
     change = np.where(known, np.maximum(d1 * unit, d2 * unit * unit), 1.0)
     h1 = np.where(known, unit * (0.01 / np.maximum(change, 1e-15)) ** (1.0 / order), 1e-3 * h0)
     return share(np.minimum(np.minimum(100 * h0, h1), longest))
+
+
+def _initial_step_of_one(
+    f: Drift,
+    clock: tuple[Rows, float, float],
+    x: Array,
+    slope: Array,
+    order: int,
+    tolerance: Tolerance,
+    send: Callable[[Rows], Time],
+) -> Rows:
+    """Return what `initial_step` does for one row, by plain numbers."""
+    t, direction, longest = clock
+    d0, d1 = tolerance.norm(x, x).item(), tolerance.norm(slope, x).item()
+    trusted = d0 >= 1e-5 and d1 > 0 and d1 * longest >= 1e-5 and math.isfinite(d1) and math.isfinite(d0 / d1)
+    unit = min(d0 / d1, longest) if trusted else longest
+    h0 = min(max((0.01 if trusted else 1e-6) * unit, float(np.spacing(np.abs(t[0])))), longest)
+    ahead: Any = f(send(t + direction * h0), x + send(np.array([direction * h0])) * slope)
+    d2 = tolerance.norm(ahead - slope, x).item() / h0
+    if not (math.isfinite(d1) and math.isfinite(d2)):
+        return np.array([min(min(100 * h0, 1e-3 * h0), longest)])
+    if d2 > 0:
+        unit = min(max(d1 / d2, 1e-3 * unit), unit)
+    change = max(d1 * unit, d2 * unit * unit)
+    # A power of an array, whose last place may not be that of a number.
+    h1 = unit * (np.array([0.01 / max(change, 1e-15)]) ** (1.0 / order)).item()
+    return np.array([min(min(100 * h0, h1), longest)])

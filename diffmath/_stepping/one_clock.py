@@ -1,17 +1,34 @@
 """One clock of an adaptive solve, number by number: what a batch of one steps by, and the kernels loop over.
 
 Plain arithmetic that numba compiles as it stands (`diffmath.kernels.numba.stepping`). `clocks` says the same
-of all clocks at once, in array operations. All arrays have one entry per clock; k is the clock.
+of all clocks at once, in array operations.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
-__all__ = ["BROKEN", "LEAST_ERROR", "ROUNDED", "SPENT", "STRETCH", "STUCK", "advance_one", "plan_one"]
+__all__ = [
+    "BROKEN",
+    "LEAST_ERROR",
+    "ROUNDED",
+    "SPENT",
+    "STRETCH",
+    "STUCK",
+    "Law",
+    "Limits",
+    "advance_one",
+    "plan_one",
+]
+
+# safety, least and largest factor, exponents of the last three errors, exponent after a rejection.
+Law: TypeAlias = tuple[float, float, float, float, float, float, float]
+
+# min_step, max_step, the last time, max_steps.
+Limits: TypeAlias = tuple[float, float, float, int]
 
 # Why a clock ended before its last time.
 BROKEN, STUCK, SPENT = 1, 2, 3
@@ -28,67 +45,51 @@ LEAST_ERROR = 1e-4
 _TINY = float(np.finfo(np.float64).tiny)
 
 
-def plan_one(
-    k: int, t: Any, h: Any, goal: Any, running: Any, direction: float, max_step: float, dt: Any,
-    reaches_goal: Any,
-) -> None:  # fmt: skip
-    """Write the signed step of clock k into `dt`, and whether it ends on the goal."""
-    if not running[k]:
-        dt[k], reaches_goal[k] = 0.0, False
-        return
-    now, step = float(t[k]), float(h[k])
-    remaining = float(goal[k]) - now
-    if min(step * STRETCH, max_step * ROUNDED) >= abs(remaining):
-        dt[k], reaches_goal[k] = remaining, True
-    else:
-        # The state must advance by exactly what the clock does: far from t = 0, t + h is rounded.
-        dt[k], reaches_goal[k] = (now + direction * step) - now, False
+def plan_one(t: float, h: float, goal: float, direction: float, max_step: float) -> tuple[float, bool]:
+    """Return the signed step of a clock at t, and whether it ends on the goal."""
+    remaining = goal - t
+    if min(h * STRETCH, max_step * ROUNDED) >= abs(remaining):
+        return remaining, True
+    # The state must advance by exactly what the clock does: far from t = 0, t + h is rounded.
+    return (t + direction * h) - t, False
 
 
 def advance_one(
-    k: int, t: Any, h: Any, goal: Any, running: Any, error: Any, past: Any, recovering: Any, counts: Any,
-    dt: Any, reaches_goal: Any, law: Any, limits: Any, accepted: Any, ended: Any,
-) -> None:  # fmt: skip
-    """Accept or reject the step of clock k, move the clock, choose its next step.
+    t: float, h: float, goal: float, dt: float, reaches_goal: bool, error: float, past: float, before: float,
+    recovering: bool, trials: int, law: Law, limits: Limits,
+) -> tuple[float, float, float, float, bool, int, bool]:  # fmt: skip
+    """Accept or reject a step, move the clock, choose its next step.
 
-    Powers are those of NumPy's floats, which overflow to infinity.
+    `past` and `before` are the errors of the last two accepted steps, `recovering` says that the last trial
+    was rejected, `trials` counts this one. Returned: t, h, past, before; whether the step was accepted; why
+    the clock ended, or 0; whether it arrived. Powers are those of NumPy's floats, which overflow to infinity.
     """
-    accepted[k], ended[k] = False, 0
-    if not running[k]:
-        recovering[k] = False
-        return
     safety, least, most, e0, e1, e2, again = law
     min_step, max_step, stop, max_steps = limits
-    found, size, planned, now = float(error[k]), abs(float(dt[k])), float(h[k]), float(t[k])
-    passed, lands, finished = found <= 1.0, bool(reaches_goal[k]), False
-    counts[0, k] += 1
-    if passed:
-        accepted[k] = True
-        counts[1, k] += 1
-        growth = safety * np.float64(max(found, _TINY)) ** e0
-        growth *= np.float64(max(float(past[0, k]), LEAST_ERROR)) ** e1
+    size, accepted, ended, arrived = abs(dt), error <= 1.0, 0, False
+    if accepted:
+        growth = safety * np.float64(max(error, _TINY)) ** e0 * np.float64(max(past, LEAST_ERROR)) ** e1
         if e2 != 0.0:
-            growth *= np.float64(max(float(past[1, k]), LEAST_ERROR)) ** e2
-        growth = min(max(float(growth), least), most)
+            growth *= np.float64(max(before, LEAST_ERROR)) ** e2
+        growth = np.float64(min(max(growth, least), most))
         # A step cut short by its goal says little about the step that was planned: keep the plan.
-        cut = lands and size < planned and growth >= most
-        growth = min(growth, 1.0) if recovering[k] else growth
-        planned = max(planned, size * growth) if cut else size * growth
+        cut = reaches_goal and size < h and growth >= most
+        factor = min(float(growth), 1.0) if recovering else float(growth)
+        h = max(h, size * factor) if cut else size * factor
         if not cut:
-            past[1, k], past[0, k] = past[0, k], found
-        t[k] = now = float(goal[k]) if lands else now + float(dt[k])
-        finished = lands and now == stop
-    elif math.isfinite(found):
-        planned = size * max(safety * float(np.float64(max(found, 1.0)) ** again), least)
+            past, before = error, past
+        t = goal if reaches_goal else t + dt
+        arrived = reaches_goal and t == stop
+    elif math.isfinite(error):
+        h = size * max(safety * float(np.float64(max(error, 1.0)) ** again), least)
     else:
-        planned = 0.5 * size
-    recovering[k] = not passed
-    grain = float(np.spacing(abs(now)))
+        h = 0.5 * size
+    grain = float(np.spacing(abs(t)))
     floor = max(min_step, 4 * grain)
-    h[k] = min(max(planned, floor), max_step)
+    h = min(max(h, floor), max_step)
     # A step of the floor's length may have been rounded up by a unit in the last place of t.
-    if not passed and size <= floor + grain:
-        ended[k] = STUCK if math.isfinite(found) else BROKEN
-    elif not finished and counts[0, k] >= max_steps:
-        ended[k] = SPENT
-    running[k] = not finished and ended[k] == 0
+    if not accepted and size <= floor + grain:
+        ended = STUCK if math.isfinite(error) else BROKEN
+    elif not arrived and trials >= max_steps:
+        ended = SPENT
+    return t, h, past, before, accepted, ended, arrived

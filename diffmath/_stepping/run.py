@@ -1,4 +1,4 @@
-"""What those who watch a solve may ask of it: the loop, the saver, events, dense output."""
+"""The interface of a running solve, for the loop, the saver, events and dense output."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ StepT_co = TypeVar("StepT_co", covariant=True)
 class Run(Protocol[StepT_co]):
     """The state of a solve; iterate over it to take its steps.
 
-    Times are host float64. `own_clocks`: every row has its own clock, and callables get one time per row;
-    otherwise all rows share a clock, and callables get a float. `own_status`: rows end one by one.
+    Times are host float64. With `own_clocks` every row has a clock, and callables get one time per row;
+    otherwise all rows share a clock, and callables get a float. With `own_status` rows end separately.
     """
 
     own_clocks: bool
@@ -28,20 +28,20 @@ class Run(Protocol[StepT_co]):
     start: float
     stop: float
     direction: float  # +1.0 or -1.0
-    alive: Mask  # rows that no event has ended
-    goal: Rows  # of every clock: the time that it does not step over; whoever iterates may move it to `stop`
+    alive: Mask  # rows that have not ended
+    goal: Rows  # a time per clock that no step passes; the caller may increase it, up to `stop`
     failures: Failures
 
     def __iter__(self) -> Iterator[StepT_co]:
-        """Take the steps, each when it is asked for."""
+        """Yield the steps; each is taken when it is requested."""
         ...
 
     def end(self, rows: Mask, where: tuple[Rows, Array] | None = None) -> None:
-        """Stop rows where they are, or at the times and states of an event."""
+        """End rows at their current time and state, or at those of an event."""
         ...
 
     def reached(self) -> Rows:
-        """Return how far every row has come."""
+        """Return the time that every row reached."""
         ...
 
     def stats(self) -> dict[str, Any]:

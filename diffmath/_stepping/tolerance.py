@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,13 +72,19 @@ class Tolerance:
         size = xp.abs(states[0])
         for state in states[1:]:
             size = xp.maximum(size, xp.abs(state))
-        tiny = float(xp.finfo(real_dtype(values)).smallest_normal)  # atol = 0 and x = 0: 0/0 must be 0
+        tiny = _smallest_normal(values)  # atol = 0 and x = 0: 0/0 must be 0
         ratio = xp.abs(values) / (self.rtol * size + (self.atol + tiny))
         # Row-major through a flat view: the order of the sum, and so its last bit, does not depend on other
         # rows.
         ratio = xp.reshape(xp.reshape(ratio, (-1,)), (values.shape[0], math.prod(values.shape[1:])))
         total = xp.sum(ratio * ratio, axis=1) / max(ratio.shape[1], 1)
         return xp.sqrt(total)
+
+
+def _smallest_normal(x: Array) -> float:
+    if type(x) is np.ndarray and x.dtype == np.float64:
+        return sys.float_info.min
+    return float(array_namespace(x).finfo(real_dtype(x)).smallest_normal)
 
 
 def _is_array(value: Any) -> bool:

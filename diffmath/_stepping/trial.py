@@ -1,4 +1,4 @@
-"""What a method returns for one trial step, and the state that it carries from step to step."""
+"""The result of one trial step of a method, and the state that it passes from step to step."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class StageSum(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Trial:
-    r"""One step that a method has tried: the new state, and what the solver may ask of it.
+    r"""One trial step of a method: the new state, its error, and the state inside the step.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ class Trial:
     error : array, shape (batch, \*state), optional
         Estimate of the local error. Methods with an `embedded_order` give it, unless ``estimate=False``.
     state : object, optional
-        What the method carries to the next step; see `ode.Method`.
+        The state of the method after the step; see `ode.Method`.
     dense : callable, optional
         ``dense()`` returns the state inside the step, as a callable ``at(rows, theta)``. `rows` and `theta`
-        are NumPy vectors, the row and the fraction of the step of each wanted state; the result has shape
-        (pairs, \*state). It is only called where a state inside the step is needed, and may evaluate f.
-        Without it, the solver lays a cubic through the ends of the step and their slopes.
+        are NumPy vectors: the row and the fraction of the step for each requested state. The result has shape
+        (pairs, \*state). It is called only if a state inside the step is needed, and may evaluate f. Without
+        it, the solver uses the cubic through the ends of the step and their slopes.
 
     Examples
     --------
@@ -71,7 +71,7 @@ class Trial:
     dense: Callable[[], Interpolation | StageSum] | None = None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class SlopeState:
     """The state of a one-step method: the slope where the next step begins, None where it is not known."""
 
@@ -87,10 +87,10 @@ def choose(rows: Mask | Array, new: Array, old: Array) -> Array:
 
 
 def select_state(rows: Mask | Array, new: Any, old: Any, *, complete: bool = False) -> Any:
-    """Return the state of a method after some rows have moved: their new values, the old ones elsewhere.
+    """Return the state of a method after a step that only some rows took: new values there, old elsewhere.
 
-    Arrays are selected row by row. What is None in either state is not known any more, but `complete` says
-    that the other rows do not count. Numbers and the like belong to no row: the new ones are taken.
+    Arrays are selected by row. A value that is None in either state becomes None, unless `complete`: then
+    the other rows have ended, and the new value is taken. Numbers are taken from the new state.
     """
     if new is None or old is None:
         return new if complete else None
@@ -105,10 +105,10 @@ def select_state(rows: Mask | Array, new: Any, old: Any, *, complete: bool = Fal
 
 
 def keep_state(new: Any, old: Any) -> Any:
-    """Return the state of a method after all rows were rejected: the old one.
+    """Return the state of a method after a step that all rows rejected: the old one.
 
-    What the new state does not know is forgotten, as if other rows had moved: what a row costs must not
-    depend on the others.
+    Values that are None in the new state become None, as if other rows had taken the step: the cost of a row
+    must not depend on the others.
     """
     if new is None or old is None:
         return None

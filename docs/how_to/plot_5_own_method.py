@@ -81,6 +81,10 @@ mine = ExtrapolatedHeun()
 print(ode.solve(relax, np.zeros((3, 1)), np.linspace(0, 3, 61), method=mine, rtol=1e-6))
 
 # %%
+# A method that passes something from step to step, or that knows the state inside a step, has ``init`` and
+# ``attempt`` instead: see the notes and examples of :class:`diffmath.ode.Method`.
+
+# %%
 # Does it have the order that it claims? `assert_order` measures the order on a problem with a known solution
 # and passes silently if it is as claimed. If the claim is one too high, it fails and shows the measured
 # errors.

@@ -1,4 +1,4 @@
-"""Ordinary solvers against torchdiffeq and scipy: batches of Van der Pol oscillators, and the cost of a step.
+"""Ordinary solvers against torchdiffeq and scipy: batches of Van der Pol oscillators.
 
 Run it with ``python tests/benchmarks/bench_solvers.py [--rounds N]`` (torchdiffeq is left out where it is not
 installed); times are the best of rounds in one process, with two threads for PyTorch.
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from _timing import best_times
-from scipy.integrate import RK45, solve_ivp
+from scipy.integrate import solve_ivp
 
 from diffmath import ode
 
@@ -100,43 +100,6 @@ def evaluations_per_row(mu: float = 25.0, stop: float = 50.0) -> tuple[float, fl
     return mean, float(joint.calls)
 
 
-def one(t: float, x: Any) -> Any:
-    """The right-hand side of one oscillator, as scipy calls it."""
-    return np.array([x[1], 2.0 * (1 - x[0] * x[0]) * x[1] - x[0]])
-
-
-def one_row(t: Any, x: Any) -> Any:
-    """The same for a batch of one."""
-    return np.array([[x[0, 1], 2.0 * (1 - x[0, 0] * x[0, 0]) * x[0, 1] - x[0, 0]]])
-
-
-def single() -> dict[str, tuple[Callable[[], Any], int, Callable[[], Any]]]:
-    """Return what one oscillator costs: the solve, its number of trial steps, and its six calls of f."""
-    start = np.array([2.0, 0.0])
-
-    def ours() -> Any:
-        return ode.solve(one_row, start[None], [0.0, 100.0], rtol=1e-6, atol=1e-6)
-
-    def scipy_trials() -> int:
-        solver = RK45(one, 0.0, start, 100.0, rtol=1e-6, atol=1e-6)
-        while solver.status == "running":
-            solver.step()
-        return (solver.nfev - 2) // 6  # two to begin, six for every trial
-
-    def scipy_call() -> Any:
-        return solve_ivp(one, (0.0, 100.0), start, rtol=1e-6, atol=1e-6)
-
-    def six(f: Any, x: Any) -> Callable[[], Any]:
-        return lambda: [f(0.0, x) for _ in range(6 * 1000)]
-
-    stats = ours().stats
-    trials = int(stats["steps"][0] + stats["rejected"][0])
-    return {
-        "diffmath": (ours, trials, six(one_row, start[None])),
-        "scipy solve_ivp RK45": (scipy_call, scipy_trials(), six(one, start)),
-    }
-
-
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -150,17 +113,6 @@ def main() -> None:
     ours, joint = evaluations_per_row()
     print(f"mu=25, random phases: evaluations per row {ours:.0f} (diffmath), {joint:.0f} (joint steps), "
           f"ratio {joint / ours:.2f} (goal >= 2)")  # fmt: skip
-    cases = single()
-    whole = best_times({name: run for name, (run, _, _) in cases.items()}, rounds)
-    calls = best_times({name: six for name, (_, _, six) in cases.items()}, rounds)
-    print("one 2-D oscillator, tolerance 1e-6: microseconds per trial step, and without its calls of f")
-    per_step = {name: 1e6 * whole[name] / cases[name][1] for name in cases}
-    overhead = {name: per_step[name] - 1e3 * calls[name] for name in cases}
-    for name in cases:
-        print(f"  {name:26} {per_step[name]:9.1f} {overhead[name]:9.1f}   ({cases[name][1]} trials)")
-    scipy_time = per_step["scipy solve_ivp RK45"]
-    print(f"  diffmath's overhead over scipy's time {overhead['diffmath'] / scipy_time:.2f} (goal <= 1), "
-          f"time over time {per_step['diffmath'] / scipy_time:.2f}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ import pytest
 from diffmath import SolveError, ode
 from diffmath._stepping.control import Tolerance
 from diffmath._stepping.jacobian import jacobian
-from diffmath._stepping.newton import Linearised, Newton, Stages, _Convergence
+from diffmath._stepping.linearised import Linearised
+from diffmath._stepping.newton import Newton, Stages, _Convergence
 
 ADDITIVE = [ode.kencarp3, ode.kencarp4]
 ITERATING = [ode.implicit_euler, ode.sdirk2, ode.kvaerno5, ode.radau5, *ADDITIVE]

@@ -1,4 +1,7 @@
-"""The clocks of adaptive steps, row by row, without temporaries: `diffmath._stepping.one_clock`, compiled."""
+"""The clocks of adaptive steps, row by row, without temporaries: `diffmath._stepping.one_clock`, compiled.
+
+numba keeps what it has compiled by the date of this file alone: touch it when `one_clock` changes.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ def plan_steps(
 ) -> None:
     """Twin of `diffmath._stepping.clocks.plan_steps`."""
     for k in range(len(t)):
-        _plan_one(k, t, h, goal, running, direction, max_step, dt, reaches_goal)
+        dt[k], reaches_goal[k] = 0.0, False
+        if running[k]:
+            dt[k], reaches_goal[k] = _plan_one(t[k], h[k], goal[k], direction, max_step)
 
 
 @numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator, unused-ignore]
@@ -31,9 +36,17 @@ def advance_clocks(
     """Twin of `diffmath._stepping.clocks.advance_clocks`."""
     taken = 0
     for k in range(len(t)):
-        _advance_one(
-            k, t, h, goal, running, error, past, recovering, counts, dt, reaches_goal, law, limits, accepted,
-            ended,
-        )  # fmt: skip
-        taken += accepted[k]
+        accepted[k], ended[k] = False, 0
+        if running[k]:
+            counts[0, k] += 1
+            t[k], h[k], past[0, k], past[1, k], accepted[k], ended[k], arrived = _advance_one(
+                t[k], h[k], goal[k], dt[k], reaches_goal[k], error[k], past[0, k], past[1, k], recovering[k],
+                counts[0, k], law, limits,
+            )  # fmt: skip
+            counts[1, k] += accepted[k]
+            running[k] = not arrived and ended[k] == 0
+            taken += accepted[k]
+            recovering[k] = not accepted[k]
+        else:
+            recovering[k] = False
     return taken

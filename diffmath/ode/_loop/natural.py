@@ -30,16 +30,13 @@ class NaturalSteps:
         self._accepted: list[Mask] = []
         self._size: int = math.prod(x0.shape)
         self._left: float = most - self._size
-
-    @property
-    def complete(self) -> bool:
-        """Whether all steps were kept."""
-        return self._left >= 0
+        self.complete = self._left >= 0  # whether all steps were kept
 
     def add(self, step: Step, limit: Rows | None, x: Array) -> None:
         """Keep a step and the states after it; its rows reached its end, or `limit` if given."""
         self._left -= self._size
-        if not self.complete:
+        if self._left < 0:
+            self.complete = False
             self._x, self._reached, self._accepted = self._x[:1], self._reached[:1], []
         elif np.count_nonzero(step.accepted):
             self._x.append(x)

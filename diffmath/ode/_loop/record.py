@@ -89,6 +89,9 @@ class Recorder:
         whole = bool(known.all())
         reached = len(known) if whole else int(np.flatnonzero(known.any(axis=1))[-1]) + 1
         place = self._place[:reached]
+        one_row = whole and self._count == len(self._chunks) == place.size
+        if one_row and place.ravel().tolist() == list(range(self._count)):
+            return self._times, xp.stack(self._chunks, axis=0)
         chunks = list(self._chunks)
         if not whole and (place < 0).any():
             chunks.append(xp.full((1, *x0.shape[1:]), math.nan, dtype=x0.dtype, device=device(x0)))

@@ -46,15 +46,16 @@ class Unbatched(Bindable):
     def __call__(self, t: Time, x: Array) -> Array:
         batch = x.shape[0]
         if batch == 1 and type(t) is float:
-            return self._row(t, x, 0)[None, ...]
+            return self._row(t, x, 0)
         if not batch:  # no result whose shape is known: use that of the state
             return 0.0 * x
         one = isinstance(t, int | float) or not t.ndim  # a number, or a traced number in JAX
         times = [t] * batch if one else to_numpy(t).reshape(-1).tolist()
         values = [self._row(times[i], x, i) for i in range(batch)]
-        return values[0][None, ...] if batch == 1 else array_namespace(x).stack(values, axis=0)
+        return values[0] if batch == 1 else array_namespace(x).concat(values, axis=0)
 
     def _row(self, t: float, x: Array, i: int) -> Array:
+        """Return the value for one row, as a batch of one."""
         state = x[i, 0] if self.of_number else x[i, ...]
         own = () if self.parameters is None else (cut(self.parameters, i),)
         value = self.function(t, state, *own, *self.args)
@@ -64,8 +65,8 @@ class Unbatched(Bindable):
             except ValueError:  # a list of lists of unequal lengths: refused below
                 host = np.empty(0)
             if host.dtype == x.dtype and host.shape == state.shape:
-                return host.reshape(1) if self.of_number else host
-        return self._checked(value, state, x)
+                return host.reshape(1, 1) if self.of_number else host[None]
+        return self._checked(value, state, x)[None, ...]
 
     def _checked(self, value: Any, state: Array, x: Array) -> Array:
         """Return what the function returned for a state of x as it is wanted, or refuse it."""

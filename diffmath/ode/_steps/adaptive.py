@@ -15,19 +15,18 @@ import numpy as np
 from diffmath._arrays.namespace import array_namespace, real_dtype
 from diffmath._core.solution import Status
 from diffmath._core.typing import Array, Time
-from diffmath._stepping.clocks import Mask, Rows, clock_functions
+from diffmath._stepping.clocks import Mask, Rows, advance_clocks, plan_steps
 from diffmath._stepping.control import finite_rows, initial_step
 from diffmath._stepping.diagnosis import blows_up, roughness, spectrum, steps_left
 from diffmath._stepping.dynamics import Dynamics
 from diffmath._stepping.failures import Failures, advice
 from diffmath._stepping.jacobian_check import check_derivatives
-from diffmath._stepping.one_clock import BROKEN, SPENT, STUCK
+from diffmath._stepping.one_clock import BROKEN, SPENT, STUCK, Law, Limits, advance_one, plan_one
 from diffmath._stepping.options import AdaptiveOptions
 from diffmath._stepping.trial import choose, keep_state, select_state
 from diffmath.ode._explicit import AdaptiveMethod, ExplicitRungeKutta
 from diffmath.ode._steps.attempt import DeviceMask, as_attempting, send
 from diffmath.ode._steps.closing import make_bounded_attempt
-from diffmath.ode._steps.outcome import Outcome
 from diffmath.ode._steps.step import Account, Step
 from diffmath.ode._steps.traced import refuse_traced_steps
 
@@ -89,62 +88,77 @@ class AdaptiveSteps:
         self._mask = DeviceMask()
 
     def __iter__(self) -> Iterator[Step]:
-        state: Any = self._begin()
-        clocks, f, options, account = len(self.t), self.f, self.options, self.account
-        plan, advance = clock_functions(clocks)
+        state, options = self._begin(), self.options
         law = options.controller.law(self._q)
         limits = (options.min_step, options.max_step, self.stop, options.max_steps)
-        reaches_goal, ended = np.empty(clocks, dtype=bool), np.empty(clocks, dtype=np.int8)
+        yield from (self._one_clock if len(self.t) == 1 else self._row_clocks)(state, law, limits)
+
+    def _row_clocks(self, state: Any, law: Law, limits: Limits) -> Iterator[Step]:
+        """Take the steps of rows with a clock each, together."""
+        clocks, f, like = len(self.t), self.f, np.empty(0)
+        plan = plan_steps.kernel_for(like) or plan_steps.reference
+        advance = advance_clocks.kernel_for(like) or advance_clocks.reference
         while np.count_nonzero(self.running):
-            spent, running, t0, dt = self._spent(), self.running.copy(), self.t.copy(), np.empty(clocks)
-            plan(self.t, self.h, self.goal, running, self.direction, options.max_step, dt, reaches_goal)
-            trial = self._try(t0, dt, state)
-            unsolved = f.unsolved
-            accepted = np.empty(clocks, dtype=bool)
+            spent, running, t0 = f.calls - f.spared, self.running.copy(), self.t.copy()
+            dt, accepted = np.empty(clocks), np.empty(clocks, dtype=bool)
+            reaches_goal = np.empty_like(accepted)
+            plan(t0, self.h, self.goal, running, self.direction, limits[1], dt, reaches_goal)
+            f.near = bool(np.any(running & (np.abs(self.stop - (t0 + dt)) <= self._grain)))
+            trial = self._attempt(t0, dt, self.x, state)
+            f.near, unsolved, ended = True, f.unsolved, np.empty(clocks, dtype=np.int8)
             moved = advance(
-                self.t, self.h, self.goal, self.running, self._error(trial), self.past, self.recovering,
-                self.counts, dt, reaches_goal, law, limits, accepted, ended,
+                self.t, self.h, self.goal, self.running, trial.error, self.past, self.recovering, self.counts,
+                dt, reaches_goal, law, limits, accepted, ended,
             )  # fmt: skip
-            spent = self._spent() - spent
-            account.evaluations += spent if clocks == 1 else running * spent
-            if moved:
-                x0, rows = self.x, self._rows(accepted, moved, trial)
-                self.x = trial.x if rows is None else choose(rows, trial.x, x0)
-                complete = moved == clocks
-                state = (
-                    trial.state if rows is None else select_state(rows, trial.state, state, complete=complete)
-                )
-                yield self._step(trial, t0, dt, accepted, x0)
+            self.account.evaluations += running * (f.calls - f.spared - spent)
+            x0 = self.x
+            if moved == clocks:
+                self.x, state = trial.x, trial.state
+            elif moved:
+                passed = trial.passed()  # a mask of the device, if it has one
+                rows = accepted if passed is None else passed
+                self.x, state = choose(rows, trial.x, x0), select_state(rows, trial.state, state)
             else:
                 state = keep_state(trial.state, state)
+            if moved:
+                clock = t0, dt, self.t.copy()
+                yield Step(clock, accepted, x0, self.x, trial.dense, self.account)
             if np.count_nonzero(ended):
                 self._report(ended, np.abs(dt), unsolved)
 
-    def _spent(self) -> Any:
-        """Calls of f that every row, or the shared clock, needed."""
-        return self.f.calls - self.f.spared if self.own_clocks else self.f.calls
-
-    def _try(self, t: Rows, dt: Rows, state: Any) -> Outcome:
-        f = self.f
-        if not self.own_clocks:  # a float time is always checked
-            return self._attempt(t, dt, self.x, state)
-        ends = np.abs(self.stop - (t + dt)) <= self._grain
-        f.near = bool(ends[0]) if len(ends) == 1 else bool(np.any((dt != 0) & ends))
-        trial = self._attempt(t, dt, self.x, state)
-        f.near = True
-        return trial
-
-    def _error(self, trial: Outcome) -> Rows:
-        """Return the error of every clock: of its row, or of the worst row that shares it."""
-        if self.own_clocks or self.batch == 1:
-            return trial.error
-        return np.atleast_1d(trial.error[self.alive].max())
-
-    def _step(self, trial: Outcome, t0: Rows, dt: Rows, accepted: Mask, x0: Array) -> Step:
-        if len(dt) > 1:
-            return Step((t0, dt, self.t.copy()), accepted, x0, self.x, trial.dense, self.account)
-        clock = float(t0[0]), float(dt[0]), float(self.t[0])
-        return Step(clock, accepted if self.own_clocks else self.alive, x0, self.x, trial.dense, self.account)
+    def _one_clock(self, state: Any, law: Law, limits: Limits) -> Iterator[Step]:
+        """Take the steps of rows that share a clock, or of one row, by plain numbers."""
+        f, running, past, before, recovering, trials = self.f, self.running, 1.0, 1.0, False, 0
+        own_clock, one_row, evaluations = self.own_clocks, self.batch == 1, self.account.evaluations
+        while running[0]:
+            t, h, goal, x0, calls = self.t.item(), self.h.item(), self.goal.item(), self.x, f.calls
+            spared = f.spared
+            dt, reaches_goal = plan_one(t, h, goal, self.direction, limits[1])
+            f.near = not own_clock or abs(self.stop - (t + dt)) <= self._grain
+            trial = self._attempt(np.array([t]), np.array([dt]), x0, state)
+            f.near, unsolved, trials = True, f.unsolved, trials + 1
+            error = (trial.error if one_row else trial.error[self.alive].max()).item()
+            self.t[0], self.h[0], past, before, accepted, ended, arrived = advance_one(
+                t, h, goal, dt, reaches_goal, error, past, before, recovering, trials, law, limits
+            )
+            self.counts[0, 0], recovering, running[0] = trials, not accepted, not arrived and not ended
+            evaluations[0] += f.calls - calls
+            if own_clock and f.spared is not spared:
+                evaluations -= f.spared - spared
+            if accepted:
+                self.counts[1, 0] += 1
+                if self._everybody:
+                    self.x, state = trial.x, trial.state
+                else:
+                    rows = self._mask(self.alive, trial.x)
+                    self.x = choose(rows, trial.x, x0)
+                    state = select_state(rows, trial.state, state, complete=True)
+                clock = t, dt, self.t.item()
+                yield Step(clock, self.alive, x0, self.x, trial.dense, self.account)
+            else:
+                state = keep_state(trial.state, state)
+            if ended:
+                self._report(np.array([ended]), np.array([abs(dt)]), unsolved)
 
     def end(self, rows: Mask, where: tuple[Rows, Array] | None = None) -> None:
         """End rows at their current time and state, or at those of an event."""
@@ -209,15 +223,6 @@ class AdaptiveSteps:
         clock = self.t, self.direction, min(longest, options.max_step)
         found = initial_step(self.f, clock, self.x, slope, self._q + 1, options.tolerance, share, self._send)
         return np.asarray(np.maximum(floor, found))
-
-    def _rows(self, accepted: Mask, moved: int, trial: Outcome) -> Mask | Array | None:
-        """Which rows take the new values, as a device mask if the device has one; None for all."""
-        if moved == len(accepted) and (self.own_clocks or self._everybody):
-            return None
-        if not self.own_clocks:
-            return self._mask(self.alive, trial.x)
-        passed = trial.passed()
-        return accepted if passed is None else passed
 
     def _report(self, ended: Any, size: Rows, unsolved: Mask | None) -> None:
         """Record which clocks could not continue: a step rejected at its minimum, or all trials used."""

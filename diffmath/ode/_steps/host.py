@@ -40,28 +40,28 @@ class KernelAttempt:
         self._allowed: tuple[Any, Any] | None = None
 
     def __call__(self, t: Rows, dt: Rows, x: HostArray, state: SlopeState) -> Outcome:
-        f, merge = self._f, self._combine
-        shape, flat = x.shape, x if x.ndim == 2 else x.reshape(x.shape[0], -1)
-        slopes = np.empty((self._stages, *shape), dtype=x.dtype)
-        table = slopes if x.ndim == 2 else slopes.reshape(self._stages, *flat.shape)
-        times = self._times(t, dt, x)
+        f, merge, a, shape, stages = self._f, self._combine, self._a, x.shape, self._stages
+        slopes = np.empty((stages, *shape), dtype=x.dtype)
+        if self._own_clocks:
+            times = self._columns(t + self._c * dt, x)
+        else:
+            now, step = t.item(), dt.item()
+            times = [now + c * step for c in self._nodes]
+        flat = len(shape) == 2
+        start, table = (
+            (x, slopes) if flat else (x.reshape(shape[0], -1), slopes.reshape(stages, shape[0], -1))
+        )
         slopes[0] = f(times[0], x) if state.slope is None else state.slope
-        inner = flat
-        for i in range(1, self._stages):
-            inner = merge(flat, dt, self._a[i], table, i)
-            slopes[i] = f(times[i], inner if table is slopes else inner.reshape(shape))
-        x_new = inner if self._fsal else merge(flat, dt, self._b, table, self._stages)
+        inner = start
+        for i in range(1, stages):
+            inner = merge(start, dt, a[i], table, i)
+            slopes[i] = f(times[i], inner if flat else inner.reshape(shape))
+        x_new = inner if self._fsal else merge(start, dt, self._b, table, stages)
         if self._allowed is None:
             self._allowed = self._tolerance.flat(shape)
-        error = self._estimate(table, dt, self._error, self._low, flat, x_new, *self._allowed)
+        error = self._estimate(table, dt, self._error, self._low, start, x_new, *self._allowed)
         x_new, known = x_new.reshape(shape), SlopeState(slopes[-1]) if self._fsal else UNKNOWN
         return Outcome(x_new, error, known, partial(self._inside, t, dt, x, x_new, slopes))
-
-    def _times(self, t: Rows, dt: Rows, x: HostArray) -> Any:
-        if self._own_clocks:
-            return self._columns(t + self._c * dt, x)
-        now, step = float(t[0]), float(dt[0])
-        return [now + c * step for c in self._nodes]
 
     def _columns(self, times: Rows, x: HostArray) -> Any:
         """Return times (nodes, rows) as arrays that broadcast against x, one per node."""

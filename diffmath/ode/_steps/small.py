@@ -48,19 +48,23 @@ class SmallAttempt:
         self._fsal = method.tableau.is_fsal
 
     def __call__(self, t: Rows, dt: Rows, x: Array, state: SlopeState) -> Outcome:
-        f, now, h = self._f, float(t[0]), float(dt[0])
+        f, now, h, own_clock = self._f, t.item(), dt.item(), self._own_clocks
         first = f(self._time(now, x), x) if state.slope is None else state.slope
-        start, arrays = x[0].tolist(), [first]
-        slopes, numbers, inner = [first[0].tolist()], range(len(start)), x
+        start, arrays, inner = x[0].tolist(), [first], x
+        slopes, numbers = [first[0].tolist()], range(len(start))
         for c, row in self._rows:
-            inner = np.array([_moved(start, h, row, slopes, numbers)])
-            found = f(self._time(now + c * h, x), inner)
+            totals = _sums(h, row, slopes, numbers)
+            inner = np.array([[start[j] + totals[j] for j in numbers]])
+            found = f(np.array([[now + c * h]]) if own_clock else now + c * h, inner)
             arrays.append(found)
             slopes.append(found[0].tolist())
-        x_new = inner if self._fsal else np.array([_moved(start, h, self._b, slopes, numbers)])
+        x_new = inner
+        if not self._fsal:
+            totals = _sums(h, self._b, slopes, numbers)
+            x_new = np.array([[start[j] + totals[j] for j in numbers]])
         error = self._norm(start, x_new[0].tolist(), h, slopes)
         known = SlopeState(arrays[-1]) if self._fsal else UNKNOWN
-        times = self._time(now, x), h if not self._own_clocks else np.array([[h]])
+        times = self._time(now, x), np.array([[h]]) if own_clock else h
         return Outcome(x_new, np.array([error]), known, partial(self._inside, times, h, x, x_new, arrays))
 
     def _time(self, t: float, x: Array) -> Time:
@@ -100,11 +104,6 @@ def _sums(h: float, weights: Any, slopes: list[Numbers], numbers: range) -> Numb
         for j in numbers:
             totals[j] += scale * slope[j]
     return totals
-
-
-def _moved(x: Numbers, h: float, weights: Any, slopes: list[Numbers], numbers: range) -> Numbers:
-    totals = _sums(h, weights, slopes, numbers)
-    return [x[j] + totals[j] for j in numbers]
 
 
 def _share(error: float, other: float) -> float:
