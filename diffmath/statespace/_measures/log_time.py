@@ -112,7 +112,7 @@ def log_time_modes(matrices: Matrices, u: Array, c: Array, heard: int, every: in
     A, B = matrices
     rates, vectors = np.linalg.eig(A)
     upper = np.imag(rates) >= 0.0
-    weight = np.where(np.imag(rates) > 0.0, 2.0, 1.0)[upper]  # a wave also stands for its conjugate
+    weight = np.where(np.imag(rates) > 0.0, 2.0, 1.0)[upper]  # a wave also represents its conjugate
     inverse = np.linalg.inv(vectors)[upper, :]
     rates, drive = rates[upper], inverse @ B
     wide = xp.complex64 if u.dtype == xp.float32 else xp.complex128

@@ -1,6 +1,6 @@
 r"""Iterated Ito integrals as words, with their product and expectation, in exact arithmetic.
 
-A word :math:`(j_1, \dots, j_n)` stands for the iterated integral over a step
+A word :math:`(j_1, \dots, j_n)` denotes the iterated integral over a step
 
 .. math:: I_{(j_1, \dots, j_n)} = \int_0^h \!\cdots\! \int_0^{s_2} dW^{j_1}_{s_1} \cdots dW^{j_n}_{s_n},
     \qquad dW^0_s = ds,

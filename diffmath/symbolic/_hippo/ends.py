@@ -81,8 +81,8 @@ def _refuse_poles(measure: Measure, values: sympy.Matrix) -> None:
     """Refuse a basis that is infinite where its series estimates the input."""
     if any(value.is_finite is False or value.has(sympy.nan) for value in values):
         raise ValueError(
-            f"the basis of {measure.name} must be finite where its series stands for the forgotten input "
-            f"(end={measure.end!r}): use end='drop', which forgets it as zero"
+            f"the basis of {measure.name} must be finite where its series estimates the input that leaves "
+            f"(end={measure.end!r}): use end='drop', which takes zero"
         )
 
 
