@@ -68,7 +68,7 @@ def test_the_reader_sees_a_missing_test():
         ("tests/a_b.py", "test_it"),
         ("tests/c/d.py", "test_x"),
     ]
-    assert "test_it" not in functions("tests/test_tracing.py")
+    assert "test_it" not in functions("tests/arrays/test_tracing.py")
 
 
 @pytest.mark.skipif(not os.environ.get("DIFFMATH_INTEROP"), reason="only with DIFFMATH_INTEROP=1")

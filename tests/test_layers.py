@@ -180,6 +180,22 @@ def test_a_room_has_two_to_fourteen_files_and_says_what_belongs_in_it(room: str)
         assert f"`{other}`" in allowed or "other room" in allowed, f"{room} says not that it imports {other}"
 
 
+def test_the_tests_of_a_room_mirror_its_files() -> None:
+    """tests/ode/loop/test_solve.py is of diffmath/ode/_loop/solve.py, and so is test_solve_and_more.py."""
+    shared = {name.strip("_"): ROOT / name for name in SHARED}
+    rooms = {
+        f"{package}/{room.strip('_')}": ROOT / package / room for package in ROOMS for room in ROOMS[package]
+    }
+    tests = Path(__file__).parent
+    strays = [
+        str(test.relative_to(tests))
+        for folder, room in {**shared, **rooms}.items()
+        for test in sorted((tests / folder).glob("test_*.py"))
+        if not any(f"{test.stem}_".startswith(f"test_{file.stem}_") for file in room.glob("*.py"))
+    ]
+    assert not strays
+
+
 def test_no_import_cycles() -> None:
     graph = {_module(path): {target for target, _ in _imports(path)} for path in FILES}
     done: set[str] = set()

@@ -7,7 +7,7 @@ import pytest
 from diffmath import sde
 from diffmath.testing import assert_strong_order, curved_sde, heisenberg_sde, logistic_sde
 
-# They take equations of position and velocity, which tests/sde/test_langevin.py measures.
+# They take equations of position and velocity, which tests/sde/model/test_langevin.py measures.
 LANGEVIN = {"align", "baoab", "quicsort", "should", "ubu"}
 METHODS = [value for name in sde.__all__ if isinstance(value := getattr(sde, name), sde.Method)]
 

@@ -133,7 +133,7 @@ class SRI(TableauStep):
 
 
 # Weak order 2 would need E W b(b,b,b) = 0, of size h^{5/2}; no method here satisfies it:
-# tests/sde/test_sri.py.
+# tests/sde/srk/test_sri.py.
 _ORDERS = {"diagonal": (1.5, 1.5), "scalar": (1.5, 1.5)}
 
 _ROESSLER = "Roessler (2010), SIAM J. Numer. Anal. 48, 922-952, table 7"
