@@ -295,7 +295,7 @@ def projections(directions):
         (lambda: fp.check_projections(np.zeros(3), lambda d: ndtr, **RATE), ValueError, r"shape \(n, dim\)"),
         (lambda: fp.check_projections(np.zeros((3, 2)), lambda d: ndtr, **RATE), TypeError, "a Key"),
         (lambda: fp.check_samples(np.zeros(3), NORMAL, 7, **RATE), TypeError, "grid must be a Grid; got int"),
-        (lambda: fp.check_cdf(np.zeros(3), ndtr, false_positive_rate="1"), TypeError, "must be a number; got"),
+        (lambda: fp.check_cdf(np.zeros(3), ndtr, false_positive_rate="1"), TypeError, "must be a number"),
         (lambda: projections("x"), TypeError, "directions must be an int; got str"),
         (lambda: projections(True), TypeError, "directions must be an int; got bool"),
         (lambda: projections(0), ValueError, "directions must be at least 1"),
