@@ -237,6 +237,17 @@ def test_only_lazy_packages_import_for_type_checkers_alone() -> None:
     assert not hiding
 
 
+def test_nobody_imports_a_private_name() -> None:
+    """A name with an underscore belongs to its file: what two files use has a name without one."""
+    private = [
+        f"{_module(path)} imports {target} {name}"
+        for path in FILES
+        for target, name in _imports(path)
+        if name.startswith("_") and not name.endswith("__")
+    ]
+    assert not private
+
+
 def test_nobody_imports_a_kernel() -> None:
     for path in FILES:
         assert not any("kernels" in target for target, _ in _imports(path)), _module(path)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import sympy
 
-from diffmath._arrays import models as _models
+from diffmath._arrays.models import SDE as ArraySDE
 from diffmath._arrays.models import Calculus, Noise
 from diffmath.symbolic._exact import differentiate, exact, is_zero
 from diffmath.symbolic._lowering import lower
@@ -220,7 +220,7 @@ class SDE:
         """Return the Stratonovich equation with the same solution: the inverse of `to_ito`."""
         return self if self.calculus == "stratonovich" else self._shifted(-1, "stratonovich")
 
-    def lower(self) -> _models.SDE:
+    def lower(self) -> ArraySDE:
         """Return the equation as callables on arrays, with exact derivatives.
 
         Returns
@@ -265,7 +265,7 @@ class SDE:
             shape = (self.dim, self.noise_dim, self.dim) if matrix else (self.dim, self.dim)
             derivative = replace(lower(slopes, self.state, self.time), shape=shape)
         jacobian = sympy.Matrix([[self._slope(f, k) for k in range(self.dim)] for f in self.drift])
-        return _models.SDE(
+        return ArraySDE(
             drift=lower(self.drift, self.state, self.time),
             diffusion=lower(factor if matrix else list(factor), self.state, self.time),
             noise=noise,

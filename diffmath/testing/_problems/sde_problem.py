@@ -18,7 +18,7 @@ import numpy.typing as npt
 from diffmath._arrays.models import SDE
 from diffmath.sde import Increment, chen
 
-__all__ = ["SDEProblem", "elapsed", "gaussian_integral", "joined", "linear_flow"]
+__all__ = ["NODES", "WEIGHTS", "SDEProblem", "elapsed", "gaussian_integral", "joined", "linear_flow"]
 
 Matrix = npt.NDArray[np.float64]
 
@@ -99,8 +99,8 @@ def joined(increments: Sequence[Increment]) -> Increment:
 
 
 # Gauss-Legendre nodes and weights on [-1, 1], and the Legendre polynomials P0, P1, P2 at the nodes.
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(4)
-_LEGENDRE = np.polynomial.legendre.legvander(_NODES, 2).T
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(4)
+_LEGENDRE = np.polynomial.legendre.legvander(NODES, 2).T
 
 
 def gaussian_integral(
@@ -127,10 +127,10 @@ def gaussian_integral(
     h = duration / len(increments)
     total: Any = 0.0
     for n, increment in enumerate(increments):
-        values = np.stack([weight((n + 0.5 + 0.5 * node) * h) for node in _NODES])
+        values = np.stack([weight((n + 0.5 + 0.5 * node) * h) for node in NODES])
         # phi_k = (2 k + 1)/2 int phi P_k
         phi = [
-            (k + 0.5) * np.tensordot(_WEIGHTS * polynomial, values, 1)
+            (k + 0.5) * np.tensordot(WEIGHTS * polynomial, values, 1)
             for k, polynomial in enumerate(_LEGENDRE)
         ]
         W, H, K = (np.asarray(term) for term in (increment.W, increment.H, increment.K))

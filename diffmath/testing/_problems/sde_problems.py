@@ -20,8 +20,8 @@ from diffmath._arrays.namespace import array_namespace, asarray_like
 from diffmath._core.typing import Array
 from diffmath.sde import Increment
 from diffmath.testing._problems.sde_problem import (
-    _NODES,
-    _WEIGHTS,
+    NODES,
+    WEIGHTS,
     SDEProblem,
     elapsed,
     gaussian_integral,
@@ -272,7 +272,7 @@ def _exponential_integral(
     start: Any = 0.0
     for n, increment in enumerate(increments):
         W, H, K = (np.asarray(term) for term in (increment.W, increment.H, increment.K))
-        for node, weight in zip(_NODES, _WEIGHTS, strict=True):
+        for node, weight in zip(NODES, WEIGHTS, strict=True):
             u = 0.5 * (1.0 + node)
             # W_s given (W, H, K), and its variance: the integrals of the Legendre polynomials up to u.
             path = start + u * W + 6.0 * u * (1.0 - u) * H + 60.0 * u * (1.0 - u) * (1.0 - 2.0 * u) * K
