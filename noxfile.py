@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import platform
 import shutil
@@ -21,9 +22,15 @@ nox.options.default_venv_backend = "virtualenv"
 # release whose CPU build is meant; a range would bring the multi-gigabyte CUDA build.
 TORCH = "torch==2.13.0"
 LIGHT = ["pytest", "--numprocesses", "auto", "--dist", "worksteal"]
+KERNELS = sorted(Path("diffmath", "kernels", "numba").glob("*.py"))
+STATE = hashlib.sha256(b"".join(path.read_bytes() for path in KERNELS)).hexdigest()[:12]
 # A worker for each core: threads of BLAS would wait for those of the others, at three times the cost. The
-# threads of diffmath's own kernels stay as they are.
-ONE_EACH = {"OPENBLAS_NUM_THREADS": "1"}
+# threads of diffmath's own kernels stay as they are. Compiled kernels are shared by workers and sessions, and
+# belong to one state of all kernels: numba sees a change of the file of a kernel, not of what it calls.
+SUITE = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "NUMBA_CACHE_DIR": str(Path(".nox", "numba", STATE).absolute()),
+}
 DOCS = Path("docs")
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
@@ -77,7 +84,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the light suite: NumPy, read-only NumPy and array-api-strict; no deep-learning framework."""
     install(session, "test")
-    session.run(*LIGHT, *session.posargs, env=ONE_EACH)
+    session.run(*LIGHT, *session.posargs, env=SUITE)
 
 
 @nox.session
@@ -133,7 +140,14 @@ def interop(session: nox.Session) -> None:
     session.install(*PIP, TORCH)
     session.install(*PIP, "jax>=0.5")
     selection = session.posargs or ["-k", "torch or jax", "tests"]
-    session.run(*LIGHT, *selection, env=ONE_EACH | {"DIFFMATH_INTEROP": "1"})
+    # Two thirds of what JAX costs is compilation. What one worker has compiled, the other reads.
+    compiled = {
+        "JAX_PLATFORMS": "cpu",
+        "JAX_COMPILATION_CACHE_DIR": str(Path(session.create_tmp(), "jax").absolute()),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    session.run(*LIGHT, *selection, env=SUITE | compiled | {"DIFFMATH_INTEROP": "1"})
 
 
 @nox.session
@@ -142,7 +156,7 @@ def double(session: nox.Session) -> None:
     """Run the array tests on a double of CuPy (tests/double): its refusals and costs, on no GPU."""
     install(session, "test")
     selection = session.posargs or ["tests"]
-    session.run(*LIGHT, *selection, env=ONE_EACH | {"DIFFMATH_CUPY_DOUBLE": "1"})
+    session.run(*LIGHT, *selection, env=SUITE | {"DIFFMATH_CUPY_DOUBLE": "1"})
 
 
 @nox.session
@@ -152,7 +166,7 @@ def minimums(session: nox.Session) -> None:
     lowest = [requirement.replace(">=", "==") for requirement in project["dependencies"]]
     install(session, "test")
     session.install(*lowest, "numba==0.61.*")
-    session.run(*LIGHT, *session.posargs, env=ONE_EACH)
+    session.run(*LIGHT, *session.posargs, env=SUITE)
 
 
 @nox.session
@@ -183,7 +197,8 @@ def docs(session: nox.Session) -> None:
     """Build the site into docs/_build/html, executing every example; warnings are errors."""
     install(session, "docs")
     shutil.rmtree(DOCS / "reference" / "generated", ignore_errors=True)
-    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", str(DOCS), str(DOCS / "_build" / "html"))
+    build = ("sphinx-build", "-W", "--keep-going", "-b", "html", str(DOCS), str(DOCS / "_build" / "html"))
+    session.run(*build, env=SUITE)
     session.log(f"open {DOCS / '_build' / 'html' / 'index.html'}")
 
 
@@ -217,7 +232,7 @@ def nightly(session: nox.Session) -> None:
     """Run everything, slow tests included, with ten times the Hypothesis examples, freshly drawn."""
     install(session, "test")
     session.install("scikit-learn", "statsmodels")  # they carry the originals of the data that ship
-    session.run(*LIGHT, *session.posargs, env=ONE_EACH | {"DIFFMATH_PROFILE": "nightly"})
+    session.run(*LIGHT, *session.posargs, env=SUITE | {"DIFFMATH_PROFILE": "nightly"})
 
 
 @nox.session
@@ -239,7 +254,7 @@ def pythons(session: nox.Session) -> None:
         folder = Path(session.create_tmp(), f"suite-{version}")
         groups = nox.project.load_toml("pyproject.toml")["dependency-groups"]["test"]
         inside = new_environment(session, python, folder, "-e", ".", *groups)
-        session.run(inside, "-m", *LIGHT, *session.posargs, env=ONE_EACH, external=True)
+        session.run(inside, "-m", *LIGHT, *session.posargs, env=SUITE, external=True)
 
 
 @nox.session

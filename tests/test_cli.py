@@ -15,7 +15,7 @@ import pytest
 import sympy
 
 import diffmath
-from diffmath import symbolic
+from diffmath import demo, symbolic
 from diffmath.cli import main
 from diffmath.cli._sample import METHODS, Sampling, sample_points
 
@@ -443,10 +443,31 @@ def _hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
 def test_commands_run_quietly_without_tqdm_and_rich(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """The demo's parts, which take a minute of a core, run nightly; here they answer at once."""
     _hide(monkeypatch, "tqdm", "rich")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     assert main(["sample", str(file), "--n", "5", "--steps", "4"]) == 0
     assert len(capsys.readouterr().err.splitlines()) == 1  # the message, and no bar
+
+    def run(out: Path, *, progress: bool, announce: Any, **options: Any) -> demo.DemoResult:
+        assert not progress
+        announce("1 of 3: a part")
+        row = demo.CheckRow("a check", "2", "1", "rejected, as it must be", True)
+        return demo.DemoResult((demo.Part("a part", "", (), (), "", (row,)),), out / "report.html", 1.0)
+
+    monkeypatch.setattr(demo, "run", run)
+    assert main(["demo", "--quick", "--out", str(tmp_path / "demo")]) == 0
+    out, err = capsys.readouterr()
+    assert "rejected, as it must be" in out
+    assert err == "1 of 3: a part\n"
+
+
+@pytest.mark.slow
+def test_the_whole_demo_runs_quietly_without_tqdm_and_rich(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _hide(monkeypatch, "tqdm", "rich")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     assert main(["demo", "--quick", "--out", str(tmp_path / "demo")]) == 0
     out, err = capsys.readouterr()
     assert "rejected, as it must be" in out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -48,6 +49,12 @@ def periodic_sde(
     >>> problem.resolution(1.0) < 1e-5
     True
     """
+    return _problem(noise, calculus)
+
+
+@cache
+def _problem(noise: str, calculus: Calculus) -> PeriodicSDE:
+    """Derive the problem once: it is immutable, and keeps the exact expectations that were asked for."""
     import sympy
 
     from diffmath import symbolic

@@ -50,10 +50,10 @@ def test_order_one_where_noise_commutes(noise, calculus):
 def test_general_noise_needs_levy_areas(calculus):
     problem = with_derivative(heisenberg_sde(calculus=calculus))
     for method in (sde.milstein_levy, sde.derivative_free_milstein_levy):
-        assert_strong_order(method, problem, order=1, paths=400, two_sided=True)
+        assert_strong_order(method, problem, order=1, paths=150, two_sided=True)
     # The transposed areas of a published code: order 1/2, and this test sees it.
     wrong = replace(sde.milstein_levy, step=lambda m, t, x, dt, n: sde.milstein_step(m, t, x, dt, flipped(n)))
-    assert measure_strong_order(wrong, problem, paths=400).order < 0.65
+    assert measure_strong_order(wrong, problem, paths=150).order < 0.65
 
 
 def flipped(noise):
@@ -63,7 +63,7 @@ def flipped(noise):
 def test_stratonovich_methods_on_general_noise_have_order_half():
     problem = heisenberg_sde(calculus="stratonovich")
     for method in STRATONOVICH:
-        assert_strong_order(method, problem, order=0.5, paths=400, two_sided=True)
+        assert_strong_order(method, problem, order=0.5, paths=150, two_sided=True)
 
 
 def test_one_sided_differences_would_drift():
