@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from types import ModuleType
@@ -45,6 +46,7 @@ def test_every_public_name_is_documented(package: str) -> None:
             text = inspect.getdoc(value) or ""
             assert len(text.splitlines()) >= 3, f"{package}.{name} has no docstring"
             assert "Examples" in text or package == "testing", f"{package}.{name} has no example"
+            assert not re.search(r"^ *[A-Z][a-z]+ -{3}", text, re.M), f"{package}.{name}: a heading in a line"
 
 
 def test_every_public_name_has_one_path() -> None:

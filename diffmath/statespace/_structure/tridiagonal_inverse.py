@@ -30,11 +30,12 @@ class TridiagonalInverse(Structure):
     rate : float
         :math:`\gamma`.
 
-    Notes ----- A product is two cumulative sums. With :math:`x = r^{-1} T y`, the equation
-    :math:`(pI - gA)x = v` is the tridiagonal system
-    :math:`((p + g\gamma) T + g \operatorname{diag}(r l))\,y = r v`, which is solved without pivoting. Both
-    cost O(n). If :math:`\mathrm{Re}(p/g) + \gamma` is not negative, every pivot is at least half of
-    :math:`|p + g\gamma|`. Otherwise pivots may be small.
+    Notes
+    -----
+    A product is two cumulative sums. With :math:`x = r^{-1} T y`, the equation :math:`(pI - gA)x = v` is the
+    tridiagonal system :math:`((p + g\gamma) T + g \operatorname{diag}(r l))\,y = r v`, which is solved
+    without pivoting. Both cost O(n). If :math:`\mathrm{Re}(p/g) + \gamma` is not negative, every pivot is at
+    least half of :math:`|p + g\gamma|`. Otherwise pivots may be small.
 
     Examples
     --------

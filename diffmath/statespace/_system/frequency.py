@@ -42,8 +42,10 @@ def frequency_response(system: StateSpace, omega: Array) -> Array:
     ValueError
         A system without output, frequencies of the wrong shape or not finite, or a frequency that is a pole.
 
-    Notes ----- The discrete response is the Fourier series of `kernel`, :math:`\sum_j K_j w^j`. A system with
-    a structure, and its generalised bilinear steps, cost O(n m), by the resolvent of the structure. A dense
+    Notes
+    -----
+    The discrete response is the Fourier series of `kernel`, :math:`\sum_j K_j w^j`. A system with a
+    structure, and its generalised bilinear steps, cost O(n m), by the resolvent of the structure. A dense
     system, and the exponential steps `zoh`, `foh` and `impulse`, cost one dense solve per frequency, O(n^3
     m). The response is evaluated in float64, or in float32 in JAX without x64.
 

@@ -137,10 +137,12 @@ def nplr(system: StateSpace) -> NPLR:
     ValueError
         The system is discrete, or has entries whose squares overflow.
 
-    Notes ----- The parts follow from the symmetric part of A. sigma is its median eigenvalue, and the rank is
-    the number of eigenvalues that differ from sigma by more than rounding. LegS has rank 1 with
-    :math:`P_n = \sqrt{n + 1/2}` and :math:`\sigma = -1/2`. LegT has rank 2 and the true Fourier window rank
-    1, both with sigma = 0. For an A without this structure the rank is near n. A and B are not changed.
+    Notes
+    -----
+    The parts follow from the symmetric part of A. sigma is its median eigenvalue, and the rank is the number
+    of eigenvalues that differ from sigma by more than rounding. LegS has rank 1 with :math:`P_n = \sqrt{n +
+    1/2}` and :math:`\sigma = -1/2`. LegT has rank 2 and the true Fourier window rank 1, both with sigma = 0.
+    For an A without this structure the rank is near n. A and B are not changed.
 
     The cost is one symmetric eigenproblem, O(n^3). Its eigenvectors are orthogonal, so no step is
     ill-conditioned.

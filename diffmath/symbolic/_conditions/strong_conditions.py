@@ -100,8 +100,10 @@ def sri_conditions(coefficients: Coefficients) -> list[tuple[str, Any]]:
     list of (str, number)
         Condition and residual. The method has strong order 3/2 if and only if all residuals are zero.
 
-    Notes ----- The times of the stages are ``c0 = A0 e`` and ``c1 = A1 e``. The conditions are derived on the
-    first call, in about 2 ms.
+    Notes
+    -----
+    The times of the stages are ``c0 = A0 e`` and ``c1 = A1 e``. The conditions are derived on the first call,
+    in about 2 ms.
 
     References
     ----------

@@ -72,11 +72,13 @@ def weak_conditions(coefficients: Coefficients) -> list[tuple[str, Any]]:
     list of (str, number)
         Multiset of trees with its formula, and residual. The method has weak order 2 if all are zero.
 
-    Notes ----- The discrete variable :math:`\hat I_k` is :math:`\pm\sqrt{3h}` with probability 1/6 each, and
-    0 otherwise. The mixed one is :math:`\hat I_{kl} = \frac12 (\hat I_k \hat I_l \mp \sqrt h\,V_{kl})`, with
-    minus for k < l and an independent two-point variable :math:`V_{kl} = V_{lk} = \pm\sqrt h` for each pair.
-    The times of the stages are those of the state. The conditions are derived on the first call, in a few
-    tenths of a second.
+    Notes
+    -----
+    The discrete variable :math:`\hat I_k` is :math:`\pm\sqrt{3h}` with probability 1/6 each, and 0 otherwise.
+    The mixed one is :math:`\hat I_{kl} = \frac12 (\hat I_k \hat I_l \mp \sqrt h\,V_{kl})`, with minus for k <
+    l and an independent two-point variable :math:`V_{kl} = V_{lk} = \pm\sqrt h` for each pair. The times of
+    the stages are those of the state. The conditions are derived on the first call, in a few tenths of a
+    second.
 
     References
     ----------

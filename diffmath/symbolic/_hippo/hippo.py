@@ -106,9 +106,11 @@ def derive_hippo(measure: Measure, order: int) -> tuple[sympy.Matrix, sympy.Matr
         `order` is below 1, the basis is not orthonormal, it does not close (the message states the residual),
         a formula has a jump, or a kernel is infinite at an end or does not decay with age.
 
-    Notes ----- Every measure is derived; there are no tables. `legs` closes exactly. A finite window such as
-    `legt` closes except for the input that leaves it, which `Measure.end` approximates. `hippo_closure`
-    reports the kind of closure, and the gauge.
+    Notes
+    -----
+    Every measure is derived; there are no tables. `legs` closes exactly. A finite window such as `legt`
+    closes except for the input that leaves it, which `Measure.end` approximates. `hippo_closure` reports the
+    kind of closure, and the gauge.
 
     References
     ----------
