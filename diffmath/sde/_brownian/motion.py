@@ -34,10 +34,12 @@ def motion_of(
         kind = "(W, H, K)"
         if "A" in increments.terms:
             rows += (
-                f", A down to level {increments.levels}" if increments.levels else ", A of each step apart"
+                f", A down to level {increments.levels}"
+                if increments.levels
+                else ", A drawn separately for each step"
             )
     else:
-        kind = "noise of its own"
+        kind = "other noise"
     return f"{kind} of {source} on [{clock[0]:g}, {clock[-1]:g}], {_steps(clock)}{rows}"
 
 

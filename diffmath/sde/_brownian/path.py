@@ -144,8 +144,8 @@ class BrownianPath:
         slack = 8.0 * float(np.spacing(abs(span).max())) / length * marks.places
         if 6.0 * slack > marks.resolution:
             raise ValueError(
-                f"t0 and t1 must be as far apart as double precision resolves there; got {self.t0} and "
-                f"{self.t1}: measure time from nearby, or use fewer `steps`"
+                f"t0 and t1 must be further apart, for double precision at these times; got {self.t0} and "
+                f"{self.t1}: shift the origin of time, or use fewer `steps`"
             )
         stream = random.RowStream(random.normal, (0,), like=self.like)
         empty = array_namespace(self.like).zeros((0,), dtype=real_dtype(self.like), device=device(self.like))

@@ -196,19 +196,19 @@ def _check_converges(model: SDE, method: Method) -> None:
     method.check(model)
     if method.carries:
         raise ValueError(
-            f"method must take steps that depend on the state alone; {method.name} carries a shadow from one "
-            "to the next, which a rejected step would spoil: use sde.heun, or sde.solve with fixed steps"
+            f"method must take steps that depend on the state alone; {method.name} carries a shadow state "
+            "to the next step, which a rejected step corrupts: use sde.heun, or sde.solve with fixed steps"
         )
     strong, _ = method.orders[model.noise]
     if strong is None:
         raise ValueError(
-            f"method must have a strong order for {model.noise} noise; {method.name} has none, and paths are "
-            "what adaptive steps follow: use sde.solve with fixed steps"
+            f"method must have a strong order for {model.noise} noise; {method.name} has none, and "
+            "adaptive steps follow paths: use sde.solve with fixed steps"
         )
     if model.noise != "additive" and model.calculus == "ito" and strong < 1:
         raise ValueError(
             f"method must have strong order 1 for adaptive steps with {model.noise} Ito noise; "
-            f"{method.name} has {strong:g}, and steps that look at the path may lead it to a wrong limit: "
+            f"{method.name} has {strong:g}, and steps that depend on the path may lead it to a wrong limit: "
             "use sde.milstein, another method of order 1 (see method.orders), or sde.solve with fixed steps"
         )
 

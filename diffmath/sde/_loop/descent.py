@@ -200,7 +200,7 @@ def _nans(x: Array, count: int) -> Array:
 
 _SOME_ROWS = (
     "solve_adaptive calls drift and diffusion on some of the rows: arrays of one row for each row of x0 "
-    "belong into parameters=, as in drift(t, x, parameters)"
+    "must be given in parameters=, as in drift(t, x, parameters)"
 )
 
 _ADVICE = {

@@ -189,8 +189,8 @@ def checked_callback(callback: Any) -> Callable[[float, Array], Any] | None:
 
 
 _UNKNOWN = (
-    "event(t, x) is nan at t={t:.10g} in {rows}: let it return a number wherever the path goes, beyond the "
-    "edge of its domain one of the right sign"
+    "event(t, x) is nan at t={t:.10g} in {rows}: return a number for every state of the path; outside the "
+    "domain of the event, a number of the correct sign"
 )
 
 

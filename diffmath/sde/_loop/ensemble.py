@@ -180,7 +180,7 @@ def _explained(cut_up: bool) -> Iterator[None]:
         if cut_up and not isinstance(error, SolveError):
             error.add_note(
                 "ensemble calls drift and diffusion on chunks of the rows: arrays of one row for each row of "
-                "x0 belong into parameters=, which are cut with the rows, as in drift(t, x, parameters)"
+                "x0 must be given in parameters=, split with the rows, as in drift(t, x, parameters)"
             )
         raise
 

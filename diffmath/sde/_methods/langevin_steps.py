@@ -62,7 +62,7 @@ def _motion(model: SDE, t: float, x: Array, dt: float) -> _Motion:
     z = model.friction * dt
     if not _LEAST < z < _LARGEST:
         raise ValueError(
-            f"friction * dt must lie between {_LEAST:g} and {_LARGEST:g}; got {z:g}: smaller steps"
+            f"friction * dt must lie between {_LEAST:g} and {_LARGEST:g}; got {z:g}: use smaller steps"
         )
     sign = 1.0 if dt > 0 else -1.0
     q, v = model.split(x)
@@ -167,8 +167,8 @@ class _LangevinMethod(Method):
         """Refuse every other model."""
         if not isinstance(model, Langevin):
             raise TypeError(
-                f"{self.name} needs model as an sde.Langevin, whose force it treats apart; got "
-                f"{type(model).__name__}: write it so, or use sde.euler_maruyama"
+                f"{self.name} needs model as an sde.Langevin, because it treats the force separately; "
+                f"got {type(model).__name__}: write the model in this form, or use sde.euler_maruyama"
             )
 
 

@@ -168,14 +168,14 @@ class Method:
         Raises
         ------
         ValueError
-            The method draws noise of its own kind, which no Brownian path can supply.
+            The method draws its own kind of noise, which no Brownian path can supply.
         """
         if self.increments is brownian_increments:
             return ""
         if isinstance(self.increments, LevyIncrements):
             return self.increments.terms
         raise ValueError(
-            f"{self.name} draws noise of its own kind, not that of a path: use a method whose increments are "
+            f"{self.name} draws its own kind of noise, not that of a path: use a method whose increments are "
             "brownian_increments or levy_increments(...)"
         )
 

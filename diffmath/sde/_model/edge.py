@@ -204,15 +204,15 @@ def _refuse_two_readings(model: SDE, t: float, x: Array) -> None:
     if follows != per_row:
         means = "one row each" if follows else "the same for all rows"
         advice = (
-            "give the same for all rows a first axis of 1, and arrays of one row each as parameters="
+            "give values for all rows a first axis of 1, and pass arrays with one row each as parameters="
             if not follows
-            else "a number per row has shape (batch, 1), of all its components"
+            else "a number per row, for all its components, has shape (batch, 1)"
             if elementwise
             else "a matrix per row has shape (batch, dim, noise_dim); elementwise noise is 'diagonal'"
         )
         raise ValueError(
             f"diffusion(t, x) of {model.noise} noise returns shape {found} for {batch} rows of {batch} "
-            f"components, {means}, which that shape does not stand for: {advice}"
+            f"components; its values are {means}, but this shape means the opposite: {advice}"
         )
 
 

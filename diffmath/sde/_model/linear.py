@@ -81,7 +81,9 @@ class LinearSDE:
             value = getattr(self, name)
             array = np.zeros(shape) if value is None else _real(name, value, len(shape))
             if array.shape != shape:
-                raise ValueError(f"{name} must have shape {shape} beside A of {A.shape}; got {array.shape}")
+                raise ValueError(
+                    f"{name} must have shape {shape} for A of shape {A.shape}; got {array.shape}"
+                )
             array.flags.writeable = False
             object.__setattr__(self, name, array)
 

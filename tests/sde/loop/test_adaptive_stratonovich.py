@@ -198,7 +198,7 @@ def test_areas_of_a_path_are_drawn_only_for_methods_that_use_them(monkeypatch):
         (sde.shark, "stratonovich", "shark needs noise in .*; got 'general'"),
         (sde.dri1, "ito", "must have a strong order for general noise; dri1 has none"),
         (sde.euler_maruyama, "ito", "strong order 1 for adaptive steps with general Ito noise"),
-        (sde.reversible_heun, "stratonovich", "carries a shadow from one to the next"),
+        (sde.reversible_heun, "stratonovich", "carries a shadow state to the next step"),
         (sde.milstein_levy, "stratonovich", "path must be given for the Levy areas A of milstein_levy"),
     ],
     ids=lambda value: getattr(value, "name", None),

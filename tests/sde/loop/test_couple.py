@@ -144,7 +144,7 @@ def test_noise_of_another_kind_is_refused_before_the_model_is_called():
     weak = Method(
         "three_point", lambda *a: a[2], {"additive": (None, 2.0)}, increments=lambda *a, **k: iter(())
     )
-    with pytest.raises(ValueError, match="three_point draws noise of its own kind"):
+    with pytest.raises(ValueError, match="three_point draws its own kind of noise"):
         run(model, weak, 2)
     assert not calls
 

@@ -349,7 +349,7 @@ def test_runs_with_any_times_see_one_path():
         ({"path": path_of(np.ones((2, 1), np.float32))}, TypeError, "the precision of x0, float64"),
         ({"times": [0.0, 2.0]}, ValueError, r"t must lie in \[t0, t1\]"),
         ({"method": sde.Method("weak", lambda *a: a[2], {"diagonal": (1.0, 1.0)},
-                               increments=lambda *a, **k: iter(()))}, ValueError, "noise of its own kind"),
+                               increments=lambda *a, **k: iter(()))}, ValueError, "its own kind of noise"),
     ],
 )  # fmt: skip
 def test_paths_that_do_not_fit_are_refused(change, error, match):

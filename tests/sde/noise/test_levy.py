@@ -157,7 +157,7 @@ def test_the_terms_of_a_method_are_known():
     assert sde.euler_maruyama.terms == ""
     assert sde.sriw1.terms == "H"
     assert replace(sde.sriw1, increments=levy_increments("KH")).terms == "KH"
-    with pytest.raises(ValueError, match="dri1 draws noise of its own kind"):
+    with pytest.raises(ValueError, match="dri1 draws its own kind of noise"):
         _ = sde.dri1.terms
 
 

@@ -52,7 +52,7 @@ def test_the_names_of_motions():
     heisenberg = heisenberg_sde().model
     states = np.zeros((2, 3))
     apart = run(sde.milstein_levy, model=heisenberg, x0=states).stats["motion"]
-    assert apart.endswith("A of each step apart")
+    assert apart.endswith("A drawn separately for each step")
     weak = run(sde.dri1, model=heisenberg, x0=states)
     assert weak.stats["motion"] == f"weak noise of {KEY}, no path"
     assert run(sde.milstein, key=KEY, first_row=3).stats["motion"].endswith("rows from 3")

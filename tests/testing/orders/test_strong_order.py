@@ -165,7 +165,7 @@ def test_the_outcome_is_deterministic_and_its_uncertainty_honest():
         (
             {"method": changed(lambda *a: a[2], {"diagonal": (1.0, 2.0)}, increments=lambda *a, **k: 0)},
             ValueError,
-            "changed draws noise of its own kind",
+            "changed draws its own kind of noise",
         ),
     ],
 )  # fmt: skip
