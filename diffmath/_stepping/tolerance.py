@@ -68,7 +68,7 @@ class Tolerance:
 
     def measure(self, values: Array, *states: Array) -> Array:
         """Return, for every row, the root mean square of `values` in units of the tolerance at `states`."""
-        xp = array_namespace(values)
+        xp: Any = np if type(values) is np.ndarray else array_namespace(values)
         size = xp.abs(states[0])
         for state in states[1:]:
             size = xp.maximum(size, xp.abs(state))

@@ -51,13 +51,13 @@ class SmallAttempt:
         f, now, h, own_clock = self._f, t.item(), dt.item(), self._own_clocks
         first = f(self._time(now, x), x) if state.slope is None else state.slope
         start, arrays, inner = x[0].tolist(), [first], x
-        slopes, numbers = [first[0].tolist()], range(len(start))
+        slopes, numbers = first.tolist(), range(len(start))
         for c, row in self._rows:
             totals = _sums(h, row, slopes, numbers)
             inner = np.array([[start[j] + totals[j] for j in numbers]])
             found = f(np.array([[now + c * h]]) if own_clock else now + c * h, inner)
             arrays.append(found)
-            slopes.append(found[0].tolist())
+            slopes += found.tolist()
         x_new = inner
         if not self._fsal:
             totals = _sums(h, self._b, slopes, numbers)
