@@ -72,7 +72,8 @@ class Accelerated(Generic[P, R]):
     def kernel_for(self, *args: Any, **kwargs: Any) -> Callable[P, R] | None:
         """Return the kernel for such arrays, or None; None inside `reference_only`.
 
-        Arguments that are not arrays are ignored. A loop calls this once and the kernel many times.
+        Arguments that are not arrays are ignored. A loop on NumPy arrays calls this once and the kernel many
+        times. For arrays of PyTorch and JAX the kernel is bound to views of these arrays, for one call.
         """
         if _reference_only.get():
             return None
@@ -91,8 +92,7 @@ class Accelerated(Generic[P, R]):
 
 
 def host_proxy(function: Accelerated[..., Any], like: Array) -> tuple[Array, Callable[[Array], Array]]:
-    """Return an array to compute with instead of arrays like `like`, and a function that converts results
-    back.
+    """Return an array to compute with instead of `like`, and a function that converts results back.
 
     This is a NumPy array if the kernel of `function` uses NumPy views of `like`: small steps between kernels
     then avoid calls of PyTorch or JAX, which are slower. Otherwise it is `like` itself.
