@@ -1,6 +1,6 @@
-"""The time of every row: how far the next step goes, whether it is accepted, and what ends a row.
+"""The time of every row: the length of the next step, its acceptance, and the end of a row.
 
-All of it is host float64, one entry per clock (a row, or the whole batch if it shares its steps).
+All values are host float64, one entry per clock (a row, or the whole batch if its rows share steps).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ def plan_steps(
     t: Rows, h: Rows, goal: Rows, running: Mask, direction: float, max_step: float, dt: Rows,
     reaches_goal: Mask,
 ) -> None:  # fmt: skip
-    """Write the signed step of every clock into `dt`, and into `reaches_goal` which end on their goal."""
+    """Write the signed step of every clock into `dt`, and into `reaches_goal` whether it ends on the goal."""
     remaining = goal - t
     reach = np.minimum(h * STRETCH, max_step * ROUNDED)
     np.logical_and(running, reach >= np.abs(remaining), out=reaches_goal)
-    # The state must advance by exactly what the clock does: far from t = 0, t + h is rounded.
+    # The state must advance by exactly the step of the clock: far from t = 0, t + h is rounded.
     dt[:] = np.where(running, np.where(reaches_goal, remaining, (t + direction * h) - t), 0.0)
 
 
@@ -39,11 +39,12 @@ def advance_clocks(
     reaches_goal: Mask, law: Law, limits: Limits,
     accepted: Mask, ended: npt.NDArray[np.int8],
 ) -> int:  # fmt: skip
-    """Accept or reject, move the clocks, choose the next steps; return how many clocks were accepted.
+    """Accept or reject the steps, move the clocks, choose the next steps; return the number of accepted
+    steps.
 
-    Changed in place: t, h, running, past (2, clocks) with the last two errors, recovering, counts (2, clocks)
-    with trials and steps; written: accepted, ended. `limits` holds min_step, max_step, the last time and
-    max_steps.
+    These arrays are changed in place: t, h, running, past (2, clocks) with the last two errors, recovering,
+    counts (2, clocks) with trials and steps. These are written: accepted, ended. `limits` holds min_step,
+    max_step, the last time and max_steps.
     """
     safety, least, most, e0, e1, e2, again = law
     min_step, max_step, stop, max_steps = limits
@@ -55,7 +56,7 @@ def advance_clocks(
     known = np.maximum(np.where(accepted, error, 1.0), tiny)
     memory = np.maximum(past[0], LEAST_ERROR) ** e1 * np.maximum(past[1], LEAST_ERROR) ** e2
     growth = np.clip(safety * known**e0 * memory, least, most)
-    # A step cut short by its goal says little about the step that was planned: keep the plan.
+    # A step shortened to end on its goal says little about the planned step: keep the plan.
     cut = accepted & reaches_goal & (size < h) & (growth >= most)
     growth = np.where(recovering, np.minimum(growth, 1.0), growth)
     proposed = np.where(cut, np.maximum(h, size * growth), size * growth)
@@ -70,7 +71,7 @@ def advance_clocks(
     grain = np.spacing(np.abs(t))
     floor = np.maximum(min_step, 4 * grain)
     h[:] = np.where(running, np.minimum(np.maximum(h, floor), max_step), h)
-    # A step of the floor's length may have been rounded up by a unit in the last place of t.
+    # A step of minimum length may have been rounded up by a unit in the last place of t.
     stuck = rejected & (size <= floor + grain)
     finished = accepted & reaches_goal & (goal == stop)
     spent = running & ~stuck & ~finished & (counts[0] >= max_steps)

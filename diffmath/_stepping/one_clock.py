@@ -1,7 +1,8 @@
-"""One clock of an adaptive solve, number by number: what a batch of one steps by, and the kernels loop over.
+"""One clock of an adaptive solve, in plain numbers: used for a batch of one, and by the kernels for each
+clock.
 
-Plain arithmetic that numba compiles as it stands (`diffmath.kernels.numba.stepping`). `clocks` says the same
-of all clocks at once, in array operations.
+This is plain arithmetic, which numba compiles unchanged (`diffmath.kernels.numba.stepping`). `clocks` does
+the same for all clocks at once, in array operations.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ Limits: TypeAlias = tuple[float, float, float, int]
 # Why a clock ended before its last time.
 BROKEN, STUCK, SPENT = 1, 2, 3
 
-# A step that reaches within this factor of its goal is stretched to it: no slivers.
+# A step that ends within this factor of its goal is lengthened to end on it, so that no tiny step is left.
 STRETCH = 1.01
 
-# The longest step may be stretched by no more than what the clock has gathered of rounding.
+# The longest step may be lengthened only by the rounding errors that the clock has accumulated.
 ROUNDED = 1 + 1e-9
 
-# An error as small as this says no more than that the step may grow (Hairer's facold).
+# Errors below this bound have the same effect: the step may grow (Hairer's facold).
 LEAST_ERROR = 1e-4
 
 _TINY = float(np.finfo(np.float64).tiny)
@@ -50,7 +51,7 @@ def plan_one(t: float, h: float, goal: float, direction: float, max_step: float)
     remaining = goal - t
     if min(h * STRETCH, max_step * ROUNDED) >= abs(remaining):
         return remaining, True
-    # The state must advance by exactly what the clock does: far from t = 0, t + h is rounded.
+    # The state must advance by exactly the step of the clock: far from t = 0, t + h is rounded.
     return (t + direction * h) - t, False
 
 
@@ -60,9 +61,10 @@ def advance_one(
 ) -> tuple[float, float, float, float, bool, int, bool]:  # fmt: skip
     """Accept or reject a step, move the clock, choose its next step.
 
-    `past` and `before` are the errors of the last two accepted steps, `recovering` says that the last trial
-    was rejected, `trials` counts this one. Returned: t, h, past, before; whether the step was accepted; why
-    the clock ended, or 0; whether it arrived. Powers are those of NumPy's floats, which overflow to infinity.
+    `past` and `before` are the errors of the last two accepted steps, `recovering` means that the last trial
+    was rejected, `trials` includes this one. Returns t, h, past, before; whether the step was accepted; why
+    the clock ended, or 0; whether it reached the last time. Powers are those of NumPy's floats, which
+    overflow to infinity.
     """
     safety, least, most, e0, e1, e2, again = law
     min_step, max_step, stop, max_steps = limits
@@ -72,7 +74,7 @@ def advance_one(
         if e2 != 0.0:
             growth *= np.float64(max(before, LEAST_ERROR)) ** e2
         growth = np.float64(min(max(growth, least), most))
-        # A step cut short by its goal says little about the step that was planned: keep the plan.
+        # A step shortened to end on its goal says little about the planned step: keep the plan.
         cut = reaches_goal and size < h and growth >= most
         factor = min(float(growth), 1.0) if recovering else float(growth)
         h = max(h, size * factor) if cut else size * factor
@@ -87,7 +89,7 @@ def advance_one(
     grain = float(np.spacing(abs(t)))
     floor = max(min_step, 4 * grain)
     h = min(max(h, floor), max_step)
-    # A step of the floor's length may have been rounded up by a unit in the last place of t.
+    # A step of minimum length may have been rounded up by a unit in the last place of t.
     if not accepted and size <= floor + grain:
         ended = STUCK if math.isfinite(error) else BROKEN
     elif not arrived and trials >= max_steps:

@@ -17,7 +17,7 @@ _LOW, _HIGH, _MIDDLE = 0, 1, 3  # of a node
 _FOLD_NUMBER, _MASK, _U0, _U32 = np.uint64(1), np.uint64(0xFFFFFFFF), np.uint64(0), np.uint64(32)
 _ROOT_SCALES = np.sqrt(np.array([1.0, 1.0 / 12.0, 1.0 / 720.0]))
 
-# Nothing is contracted here: weights are those of the body bit for bit.
+# No fused operations: the weights equal those of the reference bit for bit.
 _compiled = nb.njit(nogil=True, cache=True, error_model="numpy")
 
 

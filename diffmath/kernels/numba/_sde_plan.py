@@ -1,6 +1,6 @@
 """The plan of a Brownian path, written with integers: nodes are rows of a table, not objects.
 
-The readable body, `diffmath.sde._brownian.plan.write_plan`, is the specification; the plans are equal.
+The reference, `diffmath.sde._brownian.plan.write_plan`, is the specification; both give equal plans.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LOW, _HIGH, _LEVEL, _MIDDLE, _ABOVE, _LEFT, _REGISTER = range(
 )  # of a node; its right half follows the left
 _NODES, _LINES, _REGISTERS, _MADE, _INPUTS = range(5)  # what is counted
 
-# Nothing is contracted here: weights are those of the body bit for bit.
+# No fused operations: the weights equal those of the reference bit for bit.
 _compiled = nb.njit(nogil=True, cache=True, error_model="numpy")
 
 
@@ -238,7 +238,7 @@ def _plan(
 
 
 class _Laws:
-    """The laws of division that were met so far, by their share."""
+    """The laws of division found so far, by their share."""
 
     def __init__(self) -> None:
         self._lock = Lock()

@@ -1,6 +1,6 @@
 """The clocks of adaptive steps, row by row, without temporaries: `diffmath._stepping.one_clock`, compiled.
 
-numba keeps what it has compiled by the date of this file alone: touch it when `one_clock` changes.
+numba's cache of compiled code depends only on the date of this file: touch it when `one_clock` changes.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class AdaptiveSteps:
         yield from (self._one_clock if len(self.t) == 1 else self._row_clocks)(state, law, limits)
 
     def _row_clocks(self, state: Any, law: Law, limits: Limits) -> Iterator[Step]:
-        """Take the steps of rows with a clock each, together."""
+        """Take the steps of rows with separate clocks, together."""
         clocks, f, like = len(self.t), self.f, np.empty(0)
         plan = plan_steps.kernel_for(like) or plan_steps.reference
         advance = advance_clocks.kernel_for(like) or advance_clocks.reference
@@ -115,7 +115,7 @@ class AdaptiveSteps:
             if moved == clocks:
                 self.x, state = trial.x, trial.state
             elif moved:
-                passed = trial.passed()  # a mask of the device, if it has one
+                passed = trial.passed()  # a mask on the device, if the device has one
                 rows = accepted if passed is None else passed
                 self.x, state = choose(rows, trial.x, x0), select_state(rows, trial.state, state)
             else:
@@ -127,7 +127,7 @@ class AdaptiveSteps:
                 self._report(ended, np.abs(dt), unsolved)
 
     def _one_clock(self, state: Any, law: Law, limits: Limits) -> Iterator[Step]:
-        """Take the steps of rows that share a clock, or of one row, by plain numbers."""
+        """Take the steps of rows that share a clock, or of one row, in plain numbers."""
         f, running, past, before, recovering, trials = self.f, self.running, 1.0, 1.0, False, 0
         own_clock, one_row, evaluations = self.own_clocks, self.batch == 1, self.account.evaluations
         while running[0]:
