@@ -15,7 +15,7 @@ __all__ = ["check_host", "host_times"]
 
 
 def check_host(name: str, values: Any, why: str = "") -> None:
-    """Refuse by name an array of another library than NumPy, where host numbers are asked for.
+    """Refuse, by name, an array of another library than NumPy where host numbers are required.
 
     Examples
     --------

@@ -51,9 +51,9 @@ def remember(settings: Settings) -> Part:
     return Part(
         title="Remember a real signal: atmospheric CO2 at Mauna Loa, 1958 to 2001",
         text=(
-            f"A HiPPO-LegS memory reads {len(record.ppm)} weekly values one by one and keeps {ORDER} "
+            f"A HiPPO-LegS memory reads {len(record.ppm)} weekly values in sequence and keeps {ORDER} "
             f"numbers; from these the rise of CO2 is read back to within {at[ORDER]:.2f} ppm (root mean "
-            "square), and what is left is the yearly breathing of the vegetation. Its 43 cycles need more "
+            "square), and the remainder is the seasonal cycle of the vegetation. Its 43 periods need more "
             f"than three numbers each: {FINE} numbers bring the error down to {at[FINE]:.2f} ppm."
         ),
         numbers=(

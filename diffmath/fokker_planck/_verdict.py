@@ -27,7 +27,7 @@ class UndecidedError(RuntimeError):
     Parameters
     ----------
     message : str
-        What is missing, and how many samples would decide.
+        What is missing, and how many samples are needed.
     check : Check
         The check with its measurement.
 

@@ -158,7 +158,7 @@ print(ss.nplr(ss.legs(order)), ss.nplr(ss.legt(order)), sep="\n")
 # A diagonal system needs no matrices, only poles and the weights C times B. `diagonal_kernel` computes the
 # kernels of all channels at once, each with its own step, and never allocates an array of states times lags.
 # The published initialisations are available: `s4d_legs`, `s4d_inv`, `s4d_lin`, `s4d_real`, `s5_blocks`. Each
-# pole stands for a conjugate pair.
+# pole represents a conjugate pair.
 
 poles, B = ss.s4d_legs(order)
 C_modes = rng.standard_normal((channels, order // 2)) + 1j * rng.standard_normal((channels, order // 2))

@@ -237,7 +237,7 @@ class Process:
 
 
 def remembering(process: Process) -> Process:
-    """Return the process for one run: what it said of a host time is not computed again."""
+    """Return the process for one run: values at a host time are computed only once."""
     copied = copy(process)
     for name in ("marginal", "log_snr"):
         object.__setattr__(copied, name, _Remembered(getattr(process, name)))

@@ -38,7 +38,7 @@ class Unbatched(Bindable):
     args: tuple[Any, ...] = ()
 
     def bound(self, parameters: Any, args: tuple[Any, ...], role: str) -> Unbatched:
-        """Return the function bound to args and to parameters, of which every row gets its own."""
+        """Return the function bound to args and to parameters; every row gets its own parameters."""
         more = len(args) + (parameters is not None)
         check_dynamics(self.function, role, more=more)
         return Unbatched(self.function, self.role, self.wanted, self.of_number, parameters, args)

@@ -173,7 +173,7 @@ class ExponentialTableau:
     def dense_order(self) -> int:
         """Classical order inside a step, proven: 0 if the weights have no continuation (see `continuation`).
 
-        A step that ends at theta has a tableau of its own. Its conditions times theta^(order - 1) are
+        A step that ends at theta has a separate tableau. Its conditions times theta^(order - 1) are
         polynomials in theta of a degree below order + degree, so they are checked at this many values of
         theta.
         """

@@ -38,8 +38,8 @@ class ImplicitMethod(Method):
     failure: ClassVar[Status] = "newton_failed"
     trouble: ClassVar[str] = "Newton's iteration failed"
     remedy: ClassVar[str] = (
-        "give the SDE its drift_jacobian, or correct it, or look at the drift there: it may not be finite, "
-        "or jump"
+        "give the SDE its drift_jacobian, or correct it, or check the drift there: it may not be "
+        "finite, or it may jump"
     )
 
 

@@ -90,7 +90,7 @@ class Method:
     # The cause of a non-finite state, and the remedy; implicit methods override them.
     failure: ClassVar[Status] = "nonfinite"
     trouble: ClassVar[str] = "the state is not finite"
-    remedy: ClassVar[str] = "look at the drift there"
+    remedy: ClassVar[str] = "check the drift there"
     # Whether steps carry more than the state (see `begin` and `step_carrying`).
     carries: ClassVar[bool] = False
 

@@ -126,7 +126,7 @@ def _changed(system: StateSpace, scale: Array) -> StateSpace:
 
 
 def _as_gauge(gauge: Any, system: StateSpace) -> Array:
-    """Return Lambda, or its diagonal, beside the system and in its precision, or refuse it."""
+    """Return Lambda, or its diagonal, in the library and precision of the system, or refuse it."""
     if isinstance(gauge, str):
         if gauge not in _GAUGES:
             raise ValueError(f"gauge must be one of {get_args(GaugeName)}, or an array; got {gauge!r}")

@@ -63,7 +63,7 @@ def exponential_conditions(
     return results
 
 
-# A tree is (chain, forest): so many L above a node N with a forest of trees below it; or (chain, None) for
+# A tree is (chain, forest): L^chain above a node N with a forest of trees below it; or (chain, None) for
 # L^chain u.
 _Tree: TypeAlias = tuple[int, Any]
 
