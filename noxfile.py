@@ -21,7 +21,7 @@ nox.options.default_venv_backend = "virtualenv"
 # The deep-learning frameworks are never pulled in by accident: only `interop` and `bench` name them, as the
 # release whose CPU build is meant; a range would bring the multi-gigabyte CUDA build.
 TORCH = "torch==2.13.0"
-LIGHT = ["pytest", "--numprocesses", "auto", "--dist", "worksteal"]
+LIGHT = ["pytest", "--numprocesses", "auto", "--dist", "worksteal", "--durations=20", "--durations-min=5"]
 KERNELS = sorted(Path("diffmath", "kernels", "numba").glob("*.py"))
 STATE = hashlib.sha256(b"".join(path.read_bytes() for path in KERNELS)).hexdigest()[:12]
 # A worker for each core: threads of BLAS would wait for those of the others, at three times the cost. The

@@ -69,7 +69,7 @@ def test_no_method_asks_for_f_outside_the_solve(method: Any, times: list[float])
         return
     event = ode.Event(lambda t, x: x[:, 0] - 0.6)
     for options in ({"events": event, "save": "land", "dense": True}, {"batch": "shared", "save": "read"}):
-        found = ode.solve(f, x0, times, method=method, rtol=1e-4, first_step=0.3, **options)
+        found = ode.solve(f, x0, times, method=method, rtol=1e-3, first_step=0.3, **options)
         assert found.success
     for step in ode.steps(f, x0, times, method=method, rtol=1e-3, max_step=0.2):
         step.at(np.arange(3), np.full(3, 0.7))
