@@ -18,11 +18,11 @@ ROOT = Path(diffmath.__file__).parent
 # Every package, and its floor. A file imports other packages of lower floors only, by their public names; the
 # shared floors it imports by file. `symbolic` stands below `ode`: its order conditions need no SymPy.
 FLOORS = {
-    "_core": 0, "_arrays": 1, "random": 2, "data": 2, "_stepping": 3, "symbolic": 3, "statespace": 4,
-    "ode": 4, "sde": 5, "diffusion": 6, "fokker_planck": 7, "testing": 8, "plot": 8, "demo": 9, "cli": 10,
-    "__main__": 11,
+    "_core": 0, "_arrays": 1, "random": 2, "data": 2, "_stepping": 3, "symbolic": 3, "_newton": 4,
+    "statespace": 4, "ode": 5, "sde": 6, "diffusion": 7, "fokker_planck": 8, "testing": 9, "plot": 9,
+    "demo": 10, "cli": 11, "__main__": 12,
 }  # fmt: skip
-SHARED = {"_core", "_arrays", "_stepping"}
+SHARED = {"_core", "_arrays", "_stepping", "_newton"}
 
 # The rooms of a package, from the lowest to the highest: a file imports lower rooms of its package only.
 ROOMS = {
@@ -178,6 +178,15 @@ def test_a_room_has_two_to_fourteen_files_and_says_what_belongs_in_it(room: str)
     used = {_room(t) for f in files for t, _ in _imports(ROOT / room / f"{f}.py") if _package(t) == package}
     for other in used - {room.split("/")[1], ""}:
         assert f"`{other}`" in allowed or "other room" in allowed, f"{room} says not that it imports {other}"
+
+
+@pytest.mark.parametrize("floor", sorted(SHARED))
+def test_a_shared_floor_is_a_room_too(floor: str) -> None:
+    files = {p.stem for p in (ROOT / floor).glob("*.py")} - {"__init__"}
+    assert 2 <= len(files) <= 14, sorted(files)
+    text = ast.get_docstring(_tree(ROOT / floor / "__init__.py")) or ""
+    assert f"Floor {FLOORS[floor]}" in text
+    assert "Belongs here: " in text
 
 
 def test_the_tests_of_a_room_mirror_its_files() -> None:

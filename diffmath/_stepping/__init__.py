@@ -1,4 +1,4 @@
-"""Floor 1, shared by all solvers: clocks, step control, failures, Newton's method, Jacobians.
+"""Floor 3, shared by all solvers: clocks, step control, trial steps, failures, watchers of user functions.
 
-Belongs here: code shared by `ode` and `sde` that does not depend on a method. May import: floor 0.
+Belongs here: code shared by `ode` and `sde` that does not depend on a method. May import: floors 0 and 1.
 """

@@ -11,9 +11,9 @@ with ``step(f, t, x, dt)`` and `order` can be a method. `steps` iterates over si
 """
 
 from diffmath._core.lazy import lazy_attributes
+from diffmath._newton.problems import Linear, Semilinear, Separable, Split, WithJacobian
 from diffmath._stepping.control import IController, PIController, PIDController
 from diffmath._stepping.events import Event
-from diffmath._stepping.problems import Linear, Semilinear, Separable, Split, WithJacobian
 from diffmath._stepping.trial import Trial
 from diffmath.ode._explicit.classical import bosh3, dopri5, euler, heun, midpoint, ralston, rk4, tsit5
 from diffmath.ode._explicit.explicit import ExplicitRungeKutta
@@ -59,7 +59,7 @@ _LAZY = {
     "._implicit.rosenbrock_methods": ("rodas5p", "rosenbrock23"),
     "._tableaux.rosenbrock": ("RosenbrockTableau",),
     "._problem.from_sympy": ("from_sympy",),
-    "diffmath._stepping.newton": ("Newton",),
+    "diffmath._newton.newton": ("Newton",),
     "._symplectic.splitting": ("Splitting",),
     "._symplectic.methods": (
         "leapfrog", "mclachlan2", "mclachlan4", "position_verlet", "yoshida4", "yoshida6",

@@ -71,7 +71,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/ode/test_hostile_explicit.py",
     ),
     "diffmath/_stepping/failures.py": ("tests/ode/test_hostile.py", "tests/ode/test_hostile_explicit.py"),
-    "diffmath/_stepping/newton.py": ("tests/stepping/test_newton.py", "tests/ode/implicit/test_implicit.py"),
+    "diffmath/_newton/newton.py": ("tests/newton/test_newton.py", "tests/ode/implicit/test_implicit.py"),
     "diffmath/_stepping/one_clock.py": (
         "tests/stepping/test_clocks.py",
         "tests/ode/steps/test_small.py",

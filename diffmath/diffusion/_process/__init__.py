@@ -1,6 +1,6 @@
 """The noising process: alpha and sigma, schedules, time grids, parametrisations.
 
-Belongs here: everything that needs neither a model nor data. May import: floor 0, `random`.
+Belongs here: everything that needs neither a model nor data. May import: floors 0 to 2.
 """
 
 from diffmath.diffusion._process.consistency import matches

@@ -25,7 +25,7 @@ from diffmath._arrays.namespace import (
 )
 from diffmath._core.counts import check_count
 from diffmath._core.typing import Array, Time
-from diffmath._stepping.matrices import as_state
+from diffmath._newton.matrices import as_state
 
 __all__ = ["expm_multiply"]
 

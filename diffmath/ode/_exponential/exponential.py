@@ -12,7 +12,7 @@ from typing import ClassVar
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.step_cache import StepCache
 from diffmath._core.typing import Array, Drift, Time
-from diffmath._stepping.problems import Semilinear, structured
+from diffmath._newton.problems import Semilinear, structured
 from diffmath._stepping.trial import SlopeState, Trial
 from diffmath.ode._explicit import UNKNOWN, StagedMethod
 from diffmath.ode._exponential.inside import Inside

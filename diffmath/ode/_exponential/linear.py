@@ -18,7 +18,7 @@ from diffmath._arrays.phi import matrix_phis
 from diffmath._core.counts import check_count
 from diffmath._core.step_cache import StepCache
 from diffmath._core.typing import Array, Drift, Time
-from diffmath._stepping.problems import Linear, structured
+from diffmath._newton.problems import Linear, structured
 from diffmath._stepping.trial import Trial
 from diffmath.ode._exponential.action import expm_multiply
 

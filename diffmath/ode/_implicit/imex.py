@@ -7,10 +7,10 @@ from functools import cached_property, partial
 from typing import ClassVar
 
 from diffmath._core.typing import Array, Drift, Time
-from diffmath._stepping.jacobian import needs_differences
-from diffmath._stepping.linearised import linearise
-from diffmath._stepping.newton import Newton, Stages, increment
-from diffmath._stepping.problems import Split, structured
+from diffmath._newton.jacobian import needs_differences
+from diffmath._newton.linearised import linearise
+from diffmath._newton.newton import Newton, Stages, increment
+from diffmath._newton.problems import Split, structured
 from diffmath._stepping.trial import SlopeState, Trial
 from diffmath.ode._explicit import UNKNOWN, ContinuousMethod, check_kind
 from diffmath.ode._tableaux import AdditiveTableau, ContinuousExtension, floats

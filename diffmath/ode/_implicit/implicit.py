@@ -9,9 +9,9 @@ from typing import ClassVar
 
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array, Drift, Time
-from diffmath._stepping.jacobian import needs_differences
-from diffmath._stepping.linearised import Linearised, linearise
-from diffmath._stepping.newton import Newton, Stages, increment, slope_of
+from diffmath._newton.jacobian import needs_differences
+from diffmath._newton.linearised import Linearised, linearise
+from diffmath._newton.newton import Newton, Stages, increment, slope_of
 from diffmath._stepping.trial import SlopeState, Trial
 from diffmath.ode._explicit import UNKNOWN, ContinuousMethod, check_kind
 from diffmath.ode._tableaux import ContinuousExtension, ImplicitTableau, floats

@@ -12,10 +12,10 @@ import array_api_compat as compat
 import numpy as np
 
 from diffmath._core.typing import Array, Drift, Time
+from diffmath._newton.jacobian import time_derivative
+from diffmath._newton.linearised import linearise
+from diffmath._newton.newton import increment
 from diffmath._stepping.clocks import Rows
-from diffmath._stepping.jacobian import time_derivative
-from diffmath._stepping.linearised import linearise
-from diffmath._stepping.newton import increment
 from diffmath._stepping.trial import SlopeState, Trial
 from diffmath.ode._explicit import UNKNOWN, ContinuousMethod
 from diffmath.ode._tableaux import ContinuousExtension, RosenbrockTableau, as_fraction, floats

@@ -1,6 +1,6 @@
 """The problem as the user states it: one state or a batch, as callables or from SymPy.
 
-Belongs here: converters of user right-hand sides to batch functions. May import: floor 0, `_stepping`.
+Belongs here: converters of user right-hand sides to batch functions. May import: floors 0 to 4.
 """
 
 from diffmath.ode._problem.problem import pose

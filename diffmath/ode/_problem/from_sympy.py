@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from diffmath._stepping.problems import WithJacobian
+from diffmath._newton.problems import WithJacobian
 from diffmath.symbolic import lower
 
 __all__ = ["from_sympy"]

@@ -18,8 +18,8 @@ from diffmath._arrays.bound import Structured
 from diffmath._arrays.namespace import check_array
 from diffmath._core.solution import Solution
 from diffmath._core.typing import Array, Drift
-from diffmath._stepping.matrices import is_sparse
-from diffmath._stepping.problems import Linear, Separable
+from diffmath._newton.matrices import is_sparse
+from diffmath._newton.problems import Linear, Separable
 from diffmath.ode._problem.unbatched import Unbatched
 
 __all__ = ["Single", "single_state"]

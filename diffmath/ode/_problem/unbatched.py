@@ -14,7 +14,7 @@ from diffmath._arrays.bound import Bindable, cut
 from diffmath._arrays.callables import check_dynamics
 from diffmath._arrays.namespace import array_namespace, asarray_like, real_dtype, to_numpy
 from diffmath._core.typing import Array, Drift, Time
-from diffmath._stepping.matrices import dense
+from diffmath._newton.matrices import dense
 
 __all__ = ["Unbatched", "unbatched"]
 

@@ -15,12 +15,12 @@ import numpy as np
 from diffmath._arrays.namespace import array_namespace, real_dtype
 from diffmath._core.solution import Status
 from diffmath._core.typing import Array, Time
+from diffmath._newton.jacobian_check import check_derivatives
 from diffmath._stepping.clocks import Mask, Rows, advance_clocks, plan_steps
 from diffmath._stepping.control import finite_rows, initial_step
 from diffmath._stepping.diagnosis import blows_up, roughness, spectrum, steps_left
 from diffmath._stepping.dynamics import Dynamics
 from diffmath._stepping.failures import Failures, advice
-from diffmath._stepping.jacobian_check import check_derivatives
 from diffmath._stepping.one_clock import BROKEN, SPENT, STUCK, Law, Limits, advance_one, plan_one
 from diffmath._stepping.options import AdaptiveOptions
 from diffmath._stepping.trial import choose, keep_state, select_state

@@ -11,11 +11,11 @@ import numpy as np
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.solution import Status
 from diffmath._core.typing import Array
+from diffmath._newton.jacobian_check import check_derivatives
 from diffmath._stepping.clocks import Mask, Rows
 from diffmath._stepping.control import finite_rows
 from diffmath._stepping.dynamics import Dynamics
 from diffmath._stepping.failures import Failures, advice
-from diffmath._stepping.jacobian_check import check_derivatives
 from diffmath._stepping.trial import SlopeState, Trial, choose
 from diffmath.ode._explicit import UNKNOWN, Method
 from diffmath.ode._steps.attempt import DeviceMask, as_attempting

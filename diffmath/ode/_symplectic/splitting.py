@@ -13,7 +13,7 @@ import array_api_compat as compat
 
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array, Drift, Time
-from diffmath._stepping.problems import Separable, structured
+from diffmath._newton.problems import Separable, structured
 from diffmath.ode._explicit import TableauMethod
 from diffmath.ode._tableaux import SplittingTableau
 

@@ -1,6 +1,6 @@
 """Tableaux of each family, with order conditions that are proven when they are built, and extensions.
 
-Belongs here: exact numbers and the proofs of their order conditions. May import: floor 0 and `symbolic`.
+Belongs here: exact numbers and the proofs of their order conditions. May import: `_core` and `symbolic`.
 """
 
 from diffmath.ode._tableaux.algebraic import as_fraction, number_row, root_of

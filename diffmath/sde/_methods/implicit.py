@@ -16,10 +16,10 @@ from diffmath._arrays.namespace import to_numpy
 from diffmath._core.numbers import check_number
 from diffmath._core.solution import Status
 from diffmath._core.typing import Array
+from diffmath._newton.linearised import Linearised, linearise
+from diffmath._newton.newton import Newton, Stages
+from diffmath._newton.problems import WithJacobian
 from diffmath._stepping.clocks import Mask
-from diffmath._stepping.linearised import Linearised, linearise
-from diffmath._stepping.newton import Newton, Stages
-from diffmath._stepping.problems import WithJacobian
 from diffmath.sde._methods.method import Method
 from diffmath.sde._methods.steppers import apply_diffusion
 

@@ -1,6 +1,6 @@
 """The equation as the user states it: checks of the coefficients, their shapes and their declarations.
 
-Belongs here: code that reads and checks drift and diffusion. May import: floor 0, `_stepping`.
+Belongs here: code that reads and checks drift and diffusion. May import: floors 0 to 4.
 """
 
 from diffmath.sde._model.declared import check_declared

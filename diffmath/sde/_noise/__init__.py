@@ -1,6 +1,6 @@
 """The noise of one step: increments, bridges, areas, the terms W, H, K, A, and weak noise.
 
-Belongs here: draws and the exact laws between them. May import: floor 0, `random`.
+Belongs here: draws and the exact laws between them. May import: floors 0 to 2.
 """
 
 from diffmath.sde._noise.area import area_normals, join_areas, leaf_area

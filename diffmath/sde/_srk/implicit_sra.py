@@ -17,8 +17,8 @@ import numpy as np
 from diffmath._arrays.models import SDE
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array
-from diffmath._stepping.linearised import Linearised, linearise
-from diffmath._stepping.newton import Newton
+from diffmath._newton.linearised import Linearised, linearise
+from diffmath._newton.newton import Newton
 from diffmath.sde._methods import ImplicitMethod, check_newton, drift_of, implicit_slope, without
 from diffmath.sde._noise import Increment, levy_increments
 from diffmath.sde._srk.stages import TableauStep, add, additive_noise, weighted

@@ -261,7 +261,7 @@ def test_coefficients_that_are_not_finite_are_refused_when_built(xp, bad):
 
 
 def test_a_structured_right_hand_side_is_checked_when_built_and_not_at_every_step(monkeypatch):
-    from diffmath._stepping import problems as _models
+    from diffmath._newton import problems as _models
 
     looks, look = [], _models.check_matrix
     monkeypatch.setattr(_models, "check_matrix", lambda *a: looks.append(a[0]) or look(*a))

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse
 
 from diffmath import ode
-from diffmath._stepping.jacobian import jacobian
+from diffmath._newton.jacobian import jacobian
 
 N = 12
 DENSE = 4.0 * (np.eye(N, k=1) - 2 * np.eye(N) + np.eye(N, k=-1))

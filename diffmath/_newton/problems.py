@@ -13,7 +13,7 @@ from diffmath._arrays.bound import Bindable, Structured
 from diffmath._arrays.callables import check_dynamics, check_part
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array, Drift, Time
-from diffmath._stepping.matrices import apply, as_state, check_matrix, dense, is_sparse
+from diffmath._newton.matrices import apply, as_state, check_matrix, dense, is_sparse
 
 __all__ = ["Linear", "Semilinear", "Separable", "Split", "WithJacobian", "structured"]
 

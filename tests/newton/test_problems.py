@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from diffmath import ode
+from diffmath._newton.problems import structured
 from diffmath._stepping.dynamics import Dynamics
-from diffmath._stepping.problems import structured
 
 RNG = np.random.default_rng(0)
 

@@ -29,10 +29,10 @@ from diffmath._arrays.namespace import (
 from diffmath._core.counts import check_count
 from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array, Drift, Time
+from diffmath._newton.jacobian import flat_size
+from diffmath._newton.linearised import Linearised, Matrix, multiply
 from diffmath._stepping.clocks import Mask, Rows
 from diffmath._stepping.control import Tolerance, finite_rows
-from diffmath._stepping.jacobian import flat_size
-from diffmath._stepping.linearised import Linearised, Matrix, multiply
 
 __all__ = ["Newton", "Stages", "increment", "slope_of"]
 

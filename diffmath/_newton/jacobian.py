@@ -20,8 +20,8 @@ import numpy.typing as npt
 from diffmath._arrays.callables import check_result, guarded
 from diffmath._arrays.namespace import array_namespace, asarray_like, device, real_dtype
 from diffmath._core.typing import Array, Drift, Time
-from diffmath._stepping.matrices import as_state, dense, is_sparse
-from diffmath._stepping.problems import Linear, WithJacobian
+from diffmath._newton.matrices import as_state, dense, is_sparse
+from diffmath._newton.problems import Linear, WithJacobian
 from diffmath._stepping.watcher import refuse_modified
 
 __all__ = ["colour_columns", "flat_size", "jacobian", "needs_differences", "per_row", "time_derivative"]
@@ -141,7 +141,7 @@ def colour_columns(pattern: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
     Examples
     --------
     >>> import numpy as np
-    >>> from diffmath._stepping.jacobian import colour_columns
+    >>> from diffmath._newton.jacobian import colour_columns
     >>> colour_columns(np.tri(5, k=1, dtype=bool) & ~np.tri(5, k=-2, dtype=bool))
     array([0, 1, 2, 0, 1])
     """

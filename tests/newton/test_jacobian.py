@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffmath import ode, symbolic
-from diffmath._stepping.jacobian import colour_columns, jacobian, time_derivative
+from diffmath._newton.jacobian import colour_columns, jacobian, time_derivative
 
 ROOT = 1.5e-8  # of the machine epsilon: what a forward difference resolves
 

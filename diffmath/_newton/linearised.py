@@ -11,9 +11,9 @@ import numpy as np
 
 from diffmath._arrays.namespace import array_namespace, device, expand_like, to_numpy
 from diffmath._core.typing import Array, Drift, Time
+from diffmath._newton.jacobian import flat_size, jacobian, per_row
 from diffmath._stepping.clocks import Mask
 from diffmath._stepping.control import sound_rows
-from diffmath._stepping.jacobian import flat_size, jacobian, per_row
 
 __all__ = ["Linearised", "Matrix", "linearise", "multiply"]
 

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from diffmath._arrays.namespace import array_namespace, asarray_like, real_dtype, to_numpy
 from diffmath._core.typing import Array, Drift, Time
-from diffmath._stepping.jacobian import flat_size, jacobian, time_derivative
-from diffmath._stepping.problems import Split, WithJacobian
+from diffmath._newton.jacobian import flat_size, jacobian, time_derivative
+from diffmath._newton.problems import Split, WithJacobian
 
 __all__ = ["check_derivatives"]
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from diffmath import SolveError, ode
+from diffmath._newton.jacobian import jacobian
+from diffmath._newton.linearised import Linearised
+from diffmath._newton.newton import Newton, Stages, _Convergence
 from diffmath._stepping.control import Tolerance
-from diffmath._stepping.jacobian import jacobian
-from diffmath._stepping.linearised import Linearised
-from diffmath._stepping.newton import Newton, Stages, _Convergence
 
 ADDITIVE = [ode.kencarp3, ode.kencarp4]
 ITERATING = [ode.implicit_euler, ode.sdirk2, ode.kvaerno5, ode.radau5, *ADDITIVE]
