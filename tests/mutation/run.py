@@ -46,6 +46,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/diffusion/model/test_model.py",
         "tests/ode/test_hostile.py",
     ),
+    "diffmath/_core/numbers.py": ("tests/core/test_numbers.py",),
     "diffmath/_core/counts.py": ("tests/test_foundation.py", "tests/statespace/memory/test_memory.py"),
     "diffmath/_arrays/expm.py": (
         "tests/arrays/test_expm.py",
@@ -70,7 +71,8 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/stepping/test_diagnosis.py",
         "tests/ode/test_hostile_explicit.py",
     ),
-    "diffmath/_stepping/failures.py": ("tests/ode/test_hostile.py", "tests/ode/test_hostile_explicit.py"),
+    "diffmath/_stepping/failures.py": ("tests/stepping/test_failures.py", "tests/ode/test_hostile.py"),
+    "diffmath/_stepping/watcher.py": ("tests/stepping/test_watcher.py", "tests/ode/test_hostile.py"),
     "diffmath/_newton/newton.py": ("tests/newton/test_newton.py", "tests/ode/implicit/test_implicit.py"),
     "diffmath/_stepping/one_clock.py": (
         "tests/stepping/test_clocks.py",

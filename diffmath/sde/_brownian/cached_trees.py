@@ -26,6 +26,7 @@ __all__ = ["CachedTrees"]
 
 _BLOCK = 2**21  # numbers that are drawn in advance for a clock
 _FEWEST, _MOST = 4, 1024  # steps of a block
+_AHEAD, _MOST_AHEAD = 2**16, 64  # bytes and queries that are drawn ahead of a sequence
 _NO_NAMES = np.empty((0, 2), np.int64)
 
 
@@ -71,21 +72,70 @@ class CachedTrees:
         self._cache = cache
         self._queried = (-1, -1)  # the places of the last query
         self._known = _Known(_NO_NAMES, [], 0)
+        self._ahead: dict[tuple[int, int, int], State] = {}  # results of the next queries of a sequence
+        self._streak = 0  # blocks of a sequence so far
         self._always = marks.places * 8 // cache  # nodes of this length are few: all are cached
 
     def increment(self, low: int, high: int, order: int) -> State:
-        """Return the first `order` of (W, H, K) between two places, low < high."""
+        """Return the first `order` of (W, H, K) between two places, low < high.
+
+        Queries of equal length that follow each other are drawn ahead, in blocks of 1, 2, 4, ... of them.
+        """
+        state = self._ahead.pop((low, high, order), None)  # returned once: it may be modified
+        if state is None:
+            before, self._ahead = self._queried, {}
+            in_sequence = before[1] == low and before[1] - before[0] == high - low
+            self._streak = self._streak + 1 if in_sequence else 0
+            steps = self._steps_ahead(low, high, order)
+            state = self._block(low, high, order, steps) if steps > 1 else self._query(low, high, order)
+        self._queried = low, high
+        return state
+
+    def _steps_ahead(self, low: int, high: int, order: int) -> int:
+        """Return the number of queries to draw now: more in a long sequence, 1 where draws are large."""
+        if not (self._streak and isinstance(self._none, np.ndarray) and self._marks.continues(low, high)):
+            return 1
+        size = max(1, order * math.prod(self._shape) * int(self._none.itemsize))
+        left = (self._marks.places - low) // (high - low)
+        wanted = 1 << min(self._streak, 30)
+        return min(wanted, _MOST_AHEAD, _AHEAD // size, left)
+
+    def _block(self, low: int, high: int, order: int, steps: int) -> State:
+        """Draw queries of equal length, `steps` of them; return the first, and store the others."""
+        places, known = [low + n * (high - low) for n in range(steps + 1)], self._known
+        end = places[-1]
+        plan, inputs, names = make_plan(
+            self._marks, self._key, places, order, self._place_length, known.names, Keep(0, end)
+        )
+        self._use(known, inputs)
+        increments, kept = run_plan(self._stacked(known.states, inputs), plan, self._first_row)
+        # The nodes after the block, where the next one begins.
+        later = [row for row in range(known.long, len(known.states)) if known.names[row, 0] >= end]
+        self._known = _Known(
+            np.concatenate([known.names[: known.long], known.names[later], names]),
+            [*known.states[: known.long], *(known.states[row] for row in later), *kept],
+            known.long,
+        )
+        first, *others = (tuple(increments[n, i, ...] for i in range(order)) for n in range(steps))
+        self._ahead = {(places[n], places[n + 1], order): state for n, state in enumerate(others, start=1)}
+        return first
+
+    def _use(self, known: _Known, rows: list[int]) -> None:
+        """Count cached nodes as used."""
+        for row in rows:
+            if row < known.long:
+                low, high = known.names[row].tolist()
+                self.nodes.get((low, high))
+
+    def _query(self, low: int, high: int, order: int) -> State:
+        """Draw a single query."""
         shortest, known = min(self._always, (high - low) // 2), self._known  # others may replace it
         # A query that is not next to the last one is not part of a sequence: its ends are not cached.
-        near, self._queried = low in self._queried or high in self._queried, (low, high)
-        keep = Keep(shortest, ends=near)
+        keep = Keep(shortest, ends=low in self._queried or high in self._queried)
         plan, inputs, names = make_plan(
             self._marks, self._key, (low, high), order, self._place_length, known.names, keep
         )
-        for row in inputs:
-            if row < known.long:
-                low, high = known.names[row].tolist()
-                self.nodes.get((low, high))  # counts as used
+        self._use(known, inputs)
         increments, kept = run_plan(self._stacked(known.states, inputs), plan, self._first_row)
         self._remember(known, names, kept, shortest)
         return tuple(increments[0, i, ...] for i in range(order))

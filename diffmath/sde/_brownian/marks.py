@@ -172,6 +172,10 @@ class Marks:
         """Whether a place is a mark of the lattices before `level`."""
         return place % self.size == 0 or any(place % spacing == 0 for spacing in self.spacings[:level])
 
+    def continues(self, low: int, high: int) -> bool:
+        """Whether the places that follow two marks, at their distance, are marks too: on one lattice."""
+        return any(low % spacing == high % spacing == 0 for spacing in self._finest)
+
     def halvings(self, low: int, high: int, level: int) -> int:
         """Return how often an interval can be halved between marks of one lattice before `level`."""
         found = 0

@@ -297,6 +297,54 @@ def test_a_question_that_begins_where_the_last_one_ended_costs_one_way_down(monk
     assert draws < 30 * 50  # some 25 lattices lie below the spacing of the times
 
 
+@pytest.mark.parametrize("steps", [None, 24], ids=["any clock", "one clock"])
+@pytest.mark.parametrize("t1", [1.0, -2.0])
+def test_a_sequence_that_is_drawn_ahead_is_that_of_single_queries(steps, t1):
+    """Bit for bit: through the end of the path, broken off, with other terms, repeated, and written to."""
+    clock = np.linspace(0.0, t1, 25).tolist()
+    path = brownian(0.0, t1, steps=steps)
+
+    def check(s, t, terms=""):
+        got = path.increment(s, t, terms)
+        alone = brownian(0.0, t1, steps=steps).increment(s, t, terms)
+        for name in "WHK":
+            np.testing.assert_array_equal(getattr(got, name), getattr(alone, name))
+        got.W[...] = np.nan
+
+    for s, t in pairwise(clock[:8]):
+        check(s, t)
+    check(clock[7], clock[8], "HK")  # is at hand without H and K
+    check(clock[3], clock[5])
+    for s, t in pairwise(clock[5:]):
+        check(s, t, "H")
+    check(clock[-2], clock[-1], "H")
+    assert path._trees._ahead == {}
+
+
+def test_a_sequence_whose_next_time_is_no_mark_is_not_drawn_ahead():
+    """19/40 and 79/160 are decimal marks, 31/64 between them is a binary one; what follows is neither."""
+    marks = brownian()._marks
+    assert marks.continues(marks.places * 2 // 5, marks.places // 2)
+    assert not marks.continues(marks.places * 19 // 40, marks.places * 31 // 64)
+    path = brownian()
+    for s, t in pairwise([19 / 40, 31 / 64, 79 / 160]):
+        np.testing.assert_array_equal(path(s, t), brownian()(s, t))
+
+
+def test_a_sequence_is_drawn_ahead_in_blocks(monkeypatch):
+    plans = []
+    run = cached_trees.run_plan
+    monkeypatch.setattr(
+        cached_trees, "run_plan", lambda *rest: plans.append(rest[1].increments) or run(*rest)
+    )
+    path = brownian(steps=128)
+    ask(path, np.linspace(0, 1, 65).tolist())
+    assert plans == [1, 2, 4, 8, 16, 32, 1]  # nothing beyond the end of the path
+    plans.clear()
+    ask(brownian(shape=(256, 128)), np.linspace(0, 1, 9).tolist())  # large draws are not made ahead
+    assert plans == [1] * 8
+
+
 def test_the_work_does_not_depend_on_the_time_scale(monkeypatch):
     """A peer takes 30 times as long for the same number of steps in a shorter time."""
     counts = {
