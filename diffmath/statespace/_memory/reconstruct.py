@@ -59,8 +59,8 @@ def reconstruct(system: StateSpace, c: Array, t: Any) -> Array:
     - `legs`, `legt`: a wave of W periods in the history or the window needs n above :math:`\pi W`. Beyond
       that the error falls faster than any power of n: n = 4W + 10 leaves less than 1e-6 for W up to 50. The
       error is ten times as large at the ends, where the polynomials reach :math:`\sqrt{2n+1}`. A jump causes
-      ripples everywhere. `jacs` behaves in the same way, but is less accurate at the beginning of the history as beta
-      grows.
+      ripples everywhere. `jacs` behaves in the same way, but is less accurate at the beginning of the history
+      as beta grows.
     - `fout`, `foud`, `fous`: a wave that is periodic in the window needs n above 2W + 1. Other signals have a
       jump where the two ends meet: the error falls like :math:`n^{-1/2}`, and like 1/n away from the ends. At
       the ends the series converges to the mean of both.
