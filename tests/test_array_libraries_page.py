@@ -18,7 +18,7 @@ TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
 def rows(library):
-    """The cells of the table of a library: kind, what is said, and its tests."""
+    """The cells of the table of a library: kind, statement, and tests."""
     section = PAGE.split(f"\n## {library}\n")[1].split("\n## ")[0]
     found = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| ")]
     return [(cells[0].strip(), cells[1].strip(), TEST.findall(cells[2])) for cells in found[1:]]

@@ -1,4 +1,4 @@
-"""What is asked for on the host is refused by name where it lives on a device."""
+"""Arguments that must be on the host are refused, by name, on a device."""
 
 from __future__ import annotations
 

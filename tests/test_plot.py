@@ -1,4 +1,4 @@
-"""Plots: what is drawn is what was given, on the axes given, without windows and without a global style."""
+"""Plots: the given data are drawn, on the given axes, without windows and without a global style."""
 
 from __future__ import annotations
 

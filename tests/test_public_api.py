@@ -1,4 +1,4 @@
-"""The public surface: `__all__` is what is there, every name is documented, nothing heavy is imported."""
+"""The public API: `__all__` is complete, every name is documented, nothing heavy is imported."""
 
 from __future__ import annotations
 

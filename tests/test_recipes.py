@@ -1,4 +1,4 @@
-"""The recipes of CONTRIBUTING.md, carried out on a copy of the library: what they add works and is proven."""
+"""The recipes of CONTRIBUTING.md, run on a copy of the library: their additions work and are proven."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def test_an_sde_sees_one_path_on_every_library(send, method, dtype):
 
 @pytest.mark.parametrize("first_row", [0, 5])
 def test_noise_is_made_on_the_host(send, first_row, monkeypatch):
-    """Every array that a solver sees is the caller's; what it is made of never was one but at the end."""
+    """The noise is made on the host; arrays of the caller's library are created only at the end."""
     clock, shape = np.array([0.0, 0.1, 0.4, 0.5, 1.0]), (11, 2)
     like, host = send(np.empty(0, np.float32)), np.empty(0, np.float32)
 
@@ -130,7 +130,7 @@ def _library(like):
 
 
 def test_noise_passes_gradients(send):
-    """The state may be asked for a derivative: the noise does not depend on it."""
+    """The state may require a derivative: the noise does not depend on it."""
     x0 = send(_draws(4, 2))
     if not hasattr(x0, "requires_grad_"):
         pytest.skip("JAX asks by tracing")
@@ -190,7 +190,7 @@ def test_failures_carry_the_arrays_of_the_caller(send):
 
 
 def test_dtypes_meet_as_the_library_has_them(send):
-    """Integers become the default float of the library, float32 beside float64 its promotion."""
+    """Integers become the default float of the library; float32 with float64 follows its promotion."""
     whole, single = send(np.array([[1], [2]])), send(np.ones((2, 1), np.float32))
     with dm.reference_only():
         expected = [ss.scan(whole, whole), ss.scan(single, send(np.ones((2, 1)))), ss.scan(single, whole)]

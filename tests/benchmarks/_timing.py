@@ -1,4 +1,4 @@
-"""The one way the benchmarks time: best of interleaved rounds, so that the machine's load hits all alike."""
+"""The timing of the benchmarks: best of interleaved rounds, so that the load affects all cases equally."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samplers against a NumPy loop by hand: what DPM-Solver++ 2M costs besides the model.
+"""Samplers against a manual NumPy loop: the cost of DPM-Solver++ 2M without the model.
 
 Run it with ``python tests/benchmarks/bench_diffusion.py [--rounds N]``; times are the best of rounds in one
 process, on one row of four components, with a model that is one multiplication.
@@ -49,7 +49,7 @@ def by_hand(predicts_noise: bool) -> Callable[[], Any]:
 
 
 def cases() -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
-    """What is timed: the sampler and the loop, for a model of the noise and one of the data."""
+    """The timed calls: the sampler and the loop, for a model of the noise and one of the data."""
     process = diffusion.vp()
     times, x = diffusion.log_snr_times(process, STEPS), np.ones((1, 4))
 

@@ -37,7 +37,7 @@ def plain_loop(u: Any, order: int) -> Any:
 
 
 def cases() -> dict[str, tuple[Callable[[], object], int]]:
-    """Return what is timed, by name, with the number of samples (of one channel) that a call remembers."""
+    """Return the timed calls by name, with the number of samples (of one channel) that each compresses."""
     rng, legs = np.random.default_rng(0), ss.legs(ORDER)
     one, many, long = (
         rng.standard_normal(20_000),

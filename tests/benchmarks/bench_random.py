@@ -17,7 +17,7 @@ ROWS, COLUMNS = 4_000, 1_000
 
 
 def cases() -> dict[str, Callable[[], object]]:
-    """Return what is timed, by name; each call makes ROWS x COLUMNS float64 normals."""
+    """Return the timed calls by name; each makes ROWS x COLUMNS float64 normals."""
     key, like, peer = dm.random.key(0), np.empty(0), np.random.default_rng(0)
 
     def fill(bits: int) -> object:

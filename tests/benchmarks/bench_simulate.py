@@ -30,7 +30,7 @@ def dense_steps(A: Any, B: Any, C: Any, u: Any) -> Any:
 
 
 def cases() -> dict[str, tuple[Callable[[], object], int]]:
-    """Return what is timed, by name, with the number of samples it takes."""
+    """Return the timed calls by name, with the number of samples of each."""
     rng = np.random.default_rng(0)
     system = ss.bilinear(ss.legs(ORDER).with_output(rng.standard_normal(ORDER)), 1e-3)
     u = rng.standard_normal(SAMPLES)

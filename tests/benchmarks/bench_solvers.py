@@ -48,7 +48,7 @@ def one_by_one(mu: float, x0: Any) -> Any:
 
 
 def batches() -> dict[str, Callable[[], Any]]:
-    """What is timed for the batch at mu = 2."""
+    """The timed calls for the batch at mu = 2."""
     f, x0 = van_der_pol(2.0), starts()
     cases: dict[str, Callable[[], Any]] = {
         "diffmath": lambda: ode.solve(f, x0, TIMES, rtol=TOLERANCE, atol=TOLERANCE),

@@ -50,7 +50,7 @@ def numpy_loop(x: Any, seed: int) -> Any:
 
 
 def ensembles() -> dict[str, Callable[[], Any]]:
-    """What is timed for the ensemble."""
+    """The timed calls for the ensemble."""
     x0 = np.ones((PATHS, 3))
     model, pool = sde.SDE(lorenz, tenth), ThreadPoolExecutor(2)
 
@@ -99,7 +99,7 @@ def _intervals(kind: str) -> list[tuple[float, float]]:
 
 
 def brownian(kind: str, shape: tuple[int, int]) -> dict[str, Callable[[], Any]]:
-    """What is timed for queries of one kind, a new path each time; float32 for both, torch's default."""
+    """The timed calls for queries of one kind, a new path each time; float32 for both, torch's default."""
     intervals, like = _intervals(kind), np.empty(0, dtype=np.float32)
 
     def ours(steps: int | None) -> None:
@@ -126,7 +126,7 @@ def brownian(kind: str, shape: tuple[int, int]) -> dict[str, Callable[[], Any]]:
 
 
 def overhead() -> dict[str, Callable[[], Any]]:
-    """What is timed for one path of one component: Euler-Maruyama with drawn noise, and the loop by hand."""
+    """The timed calls for one path of one component: Euler-Maruyama with drawn noise, and the manual loop."""
     x0, steps = np.ones((1, 1)), OVERHEAD_STEPS
     model = sde.SDE(lambda t, x: -x, lambda t, x: 0.5 + 0.0 * x, noise="diagonal")
     options: dict[str, Any] = {"method": sde.euler_maruyama, "key": dm.random.key(0), "check": False}

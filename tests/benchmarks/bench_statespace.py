@@ -23,7 +23,7 @@ CHANNELS, PAIRS, LENGTH, ORDER = 256, 32, 16384, 256
 
 
 def show(title: str, best: dict[str, float], ours: str) -> None:
-    """Print one table; the ratio is that of each case to ours."""
+    """Print one table; the ratio is the time of each case divided by ours."""
     print(f"\n{title}\n{'':44}{'ms':>10}{'ratio':>8}")
     for name, seconds in best.items():
         print(f"{name:44}{1e3 * seconds:10.2f}{seconds / best[ours]:8.1f}")
@@ -91,7 +91,7 @@ def legs(rounds: int) -> None:
 
 
 def growth(rounds: int) -> None:
-    """Log-log slope of the time over four octaves of the length and of the order, beside that of the cost.
+    """Log-log slope of the time over four octaves of the length and of the order, and the slope of the cost.
 
     The documented cost is a sum of terms. Its slope here, with all constants one, is where the measured slope
     should be found; its slope in the limit is the exponent of the largest term, above which it may not rise.

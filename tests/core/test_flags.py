@@ -1,4 +1,4 @@
-"""Switches and numbers of steps at the public edge: what is no bool, or no count, is refused by its name."""
+"""Public flags and counts: a value that is not a bool, or not a count, is refused by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept between steps: by identity of the model, the last eight, no longer than the model."""
+"""The cache between steps: by identity of the model, the last eight, no longer than the model."""
 
 import gc
 import weakref

@@ -47,7 +47,7 @@ def _difference(short: Counts, long: Counts, steps: float) -> Cost:
 
 
 def per_step(call: Callable[[int], Any], steps: int = 8) -> Cost:
-    """Cost of a step: of twice as many steps, less that of `steps`, which both refine to a power of two."""
+    """Cost of a step: that of twice as many steps minus that of `steps`; both refine to powers of two."""
     call(steps)  # what is sent once and kept is sent here
     found = []
     for n in (steps, 2 * steps):
@@ -71,7 +71,7 @@ def adaptive(name: str, batch: str = "rows") -> tuple[Counts, int]:
 
 
 def per_trial(name: str, batch: str = "rows") -> Cost:
-    """Cost of a trial step, with that of the whole solve shared out."""
+    """Cost of a trial step, including its share of the cost of the whole solve."""
     counts, trials = adaptive(name, batch)
     return _difference(Counts(), counts, trials)
 

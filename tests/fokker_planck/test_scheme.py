@@ -41,7 +41,7 @@ def test_bernoulli_without_cancellation():
     ends=st.tuples(*[st.sampled_from(["reflecting", "absorbing"])] * 2), seed=st.integers(0, 99),
 )  # fmt: skip
 def test_every_generator_is_that_of_a_markov_chain(speed, bend, g, slope, calculus, cells, ends, seed):
-    """Nonnegative rates, columns that lose nothing inside: whatever the Peclet number, also where D = 0."""
+    """Nonnegative rates and columns that conserve mass inside, for every Peclet number, also where D = 0."""
     model = sde.SDE(lambda t, x: speed + bend * x, lambda t, x: g + slope * x, calculus=calculus)
     edges = np.sort(np.random.default_rng(seed).uniform(-1, 1, cells + 1))
     chain = rates(model, fp.Grid.from_edges(edges, boundary=ends), 0.0)

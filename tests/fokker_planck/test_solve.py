@@ -154,7 +154,7 @@ def test_a_density_that_has_left_is_zero():
 
 
 def test_a_short_interval_may_come_before_a_very_long_one():
-    """The smallest step is that of the time reached, not of the end of the interval."""
+    """The smallest step depends on the time reached, not on the end of the interval."""
     grid = fp.Grid.uniform((-5, 5), 50)
     density = fp.solve(OU, fp.gaussian(grid, 1.0, 0.5), [0.0, 1.0, 1e30], grid)
     assert abs((density.p[-1] - fp.stationary(OU, grid)) * grid.widths).sum() < 1e-12

@@ -1,4 +1,4 @@
-"""On a CUDA device only: what the double of CuPy stands for, asked of CuPy. It has not run on a GPU yet."""
+"""On a CUDA device only: the tests of the CuPy double, with CuPy. It has not run on a GPU yet."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def test_jax_grad_is_a_difference(function):
 
 
 def test_jax_traces_one_step_of_a_scan_of_any_length():
-    """The number of equations of the program does not depend on that of the samples."""
+    """The number of equations of the program does not depend on the number of samples."""
 
     def size(samples):
         factors = jnp.full((samples, 2), 0.5)

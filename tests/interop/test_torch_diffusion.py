@@ -1,4 +1,4 @@
-"""Networks of PyTorch as models: what is kept, what is differentiated, what a wrong kind of input says."""
+"""PyTorch networks as models: saved arrays, derivatives, and messages for inputs of the wrong kind."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def start(**options):
 @pytest.mark.parametrize("method", ["dpmpp_2m", "sde_dpmpp_2m"])
 @pytest.mark.parametrize("run", [diffusion.sample, diffusion.trajectory])
 def test_no_graph_is_kept_unless_asked_for(run, method):
-    """What a graph keeps it packs first: nothing by default, an input of the layer a step if asked for."""
+    """Tensors that a graph saves: none by default, one input of the layer per step with gradients."""
     packed = []
     for keep in (False, True):
         packed.clear()

@@ -69,7 +69,7 @@ def test_torch_differentiates_rosenbrock_steps_to_the_digits_of_their_jacobian(m
 @pytest.mark.parametrize("batch", ["rows", "shared"])
 @pytest.mark.parametrize("method", ["dopri5", "dop853", "kvaerno5"])
 def test_torch_differentiates_adaptive_steps_of_an_ode(method, batch):
-    """The step sizes count as constants: what they change is within the tolerance."""
+    """The step sizes count as constants: their effect is within the tolerance."""
     options = {"method": method, "batch": batch, "rtol": 1e-9, "atol": 1e-11}
     # The error of the solve, 1e-9, over the step of the differences, 1e-4; far less was measured (4e-9).
     assert_gradient(

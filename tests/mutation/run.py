@@ -124,7 +124,7 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the tests said of a mutant, and what it changes."""
+    """The result of the tests for a mutant, and its change."""
 
     mutant: Mutant
     outcome: str  # "killed", "survived", "timeout", "untested"
@@ -133,7 +133,7 @@ class Verdict:
 
 
 def mutants_of(path: str) -> list[Mutant]:
-    """Return all mutants of a file, but for those inside annotations, which nothing evaluates."""
+    """Return all mutants of a file, except those inside annotations, which are never evaluated."""
     import cosmic_ray.plugins
     from cosmic_ray.ast import ast_nodes, get_ast
 

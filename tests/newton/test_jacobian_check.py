@@ -186,7 +186,7 @@ def test_what_cannot_be_told_is_let_pass(name: str, method: Any) -> None:
 @pytest.mark.parametrize("method", ROSENBROCK, ids=lambda m: m.name)
 @pytest.mark.parametrize("fast", [1e6, 1e12, 1e15, 1e20])
 def test_fluxes_that_cancel_leave_noise_and_no_slope(fast: float, method: Any) -> None:
-    """A catalyst: what it loses to a reaction it gets back, but for roundoff, which J does not show."""
+    """A catalyst: a reaction consumes and restores it, up to round-off, which J does not contain."""
 
     def f(t: Any, x: Any) -> Any:
         bound, slow = fast * x[:, 0] * x[:, 1], 0.3 * x[:, 1]

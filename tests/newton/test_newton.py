@@ -125,7 +125,7 @@ def _allowed_stages(rate):
 
 
 def _iterations(rate, distance):
-    """How often f is asked for a stage whose first correction is `distance` of what may remain, and exact."""
+    """Evaluations of f for a stage whose first correction, exact, is `distance` times the allowed one."""
     linear, stages = _allowed_stages(rate)
     calls = []
 

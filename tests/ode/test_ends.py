@@ -1,4 +1,4 @@
-"""Where a solve ends: the natural steps, how far every row came, and what is saved after a terminal event."""
+"""The end of a solve: natural steps, the time each row reached, and saved states after a terminal event."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_falling_ball_ends_on_the_ground() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"batch": "shared"}, {"substeps": 4}], ids=str)
 def test_rows_that_fail_say_where(options: dict[str, Any]) -> None:
-    """x' = x^2 blows up at 1/x0; with fixed steps the last save time before is what is known."""
+    """x' = x^2 blows up at 1/x0; with fixed steps the last save time before it is the end."""
     x0 = np.array([[1.0], [0.1]])
     with pytest.raises(SolveError) as caught:
         ode.solve(lambda t, x: x**2, x0, [0.0, 0.5, 20.0, 30.0], **options)

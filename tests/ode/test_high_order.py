@@ -62,7 +62,7 @@ HALVINGS = [mp.mpf(2) ** -k for k in range(4, 10)]
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
 def test_the_measured_order_is_the_stated_one(method: Any) -> None:
-    """Five halvings in 60 digits: the error of a step has the slope order + 1, whatever its constant."""
+    """Five halvings in 60 digits: the error of a step has the slope order + 1, for any constant."""
     with mp.workdps(60):
         t, errors = mp.mpf("0.3"), []
         for h in HALVINGS:

@@ -168,7 +168,7 @@ def test_nan_at_the_start_ends_within_two_calls_and_names_the_rows(
 
 @pytest.mark.parametrize("options", [{}, {"substeps": 30}])
 def test_rows_that_turn_nan_stop_alone(xp: Any, options: dict[str, Any]) -> None:
-    """Row 1 is NaN from the start, row 2 later; rows 0 and 3 are bitwise what they are alone."""
+    """Row 1 is NaN from the start, row 2 later; rows 0 and 3 are bitwise the same alone."""
 
     def f(t: Any, x: Any) -> Any:
         space = array_namespace(x)
@@ -353,7 +353,7 @@ def test_a_row_that_is_nan_at_once_has_the_statistics_that_it_has_alone() -> Non
 
 
 class _Returns:
-    """A method that returns what it was built with, or float64."""
+    """A method that returns the dtype it was built with, or float64."""
 
     order, embedded_order = 1, 1
 

@@ -1,4 +1,4 @@
-"""What is hostile to implicit, Rosenbrock and additive methods: every call ends in one of three ways."""
+"""Hostile problems for implicit, Rosenbrock and additive methods: every call ends in one of three ways."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Rows that are not finite from the start: they end alone, and the others are what they are without them."""
+"""Rows that are not finite from the start: only they end, and the other rows do not change."""
 
 from __future__ import annotations
 

@@ -23,14 +23,14 @@ def decay(t: Any, x: Any) -> Any:
 
 @dataclass(frozen=True)
 class Carried:
-    """What the midpoint rule below hands on."""
+    """The state that the midpoint rule below passes to the next step."""
 
     slope: Any
     trials: int = 0
 
 
 class Adaptive:
-    """Heun with its own quadratic inside a step; it hands on the last slope, and counts its trials."""
+    """Heun with its own quadratic inside a step; it passes on the last slope, and counts its trials."""
 
     order, embedded_order, dense_order = 2, 1, 2
 
@@ -78,7 +78,7 @@ def test_an_attempt_adapts_and_reads_inside_its_steps(batch: Any) -> None:
 
 
 def test_rows_keep_the_state_of_the_method_where_they_are_rejected() -> None:
-    """A row of a batch is bitwise what it is alone: its slope is that of its own last step."""
+    """A row of a batch is bitwise the same alone: its slope comes from its own last step."""
     alone = [
         ode.solve(lambda t, x, r=rate: -r * x, np.ones((1, 1)), [0.0, 2.0], method=Adaptive(), rtol=1e-4)
         for rate in RATES[:, :1]

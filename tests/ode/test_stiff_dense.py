@@ -190,7 +190,7 @@ STIFF = ode.WithJacobian(lambda t, x: relax(t, x) - np.sin(t), lambda t, x: np.f
 
 @by_name([ode.kvaerno3, ode.kvaerno5, ode.radau5, ode.rodas5p])
 def test_solve_lands_where_the_ends_are_better(method: Any) -> None:
-    """An error estimate sees nothing but the end of a step here, and steps grow as long as the waves."""
+    """The error estimate depends only on the end of a step here, and steps grow as long as the waves."""
     times = np.linspace(0.0, 3.0, 31)
     found, landed, read = (
         ode.solve(STIFF, np.array([[1.5]]), times, method=method, rtol=1e-8, atol=1e-11, save=save)  # type: ignore[arg-type]

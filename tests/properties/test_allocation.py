@@ -1,4 +1,4 @@
-"""Memory beside the result: what the documentation promises, as NumPy allocates it."""
+"""Memory in addition to the result: the promises of the documentation, as NumPy allocates it."""
 
 from __future__ import annotations
 

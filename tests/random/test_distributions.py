@@ -78,7 +78,7 @@ def test_normals_are_finite_for_every_word() -> None:
 
 
 def _next_words(lanes: int, dtype: Any = np.uint64) -> tuple[Any, ...]:
-    """Counters, stream, key and room for the words that a kernel makes beside its values."""
+    """Counters, stream, key and a buffer for the words that a kernel computes with its values."""
     counters = np.zeros(lanes, np.uint64)
     return counters, counters, *np.zeros(3, np.uint64), np.empty(4 * lanes, dtype)
 

@@ -25,7 +25,7 @@ def driven_by(terms):
 
 @pytest.mark.parametrize("steps", [None, 20])
 def test_methods_of_all_terms_see_the_same_w(steps):
-    """W-only and H methods saw independent motions on what was called one path."""
+    """W-only methods and H methods used to get independent motions from one path."""
     x0 = np.zeros((6, 2))
     path = sde.BrownianPath(KEY, x0.shape, 0.0, 1.0, like=x0, steps=steps)
     times = np.linspace(0, 1, 11)
@@ -64,7 +64,7 @@ def test_euler_and_a_method_with_h_converge_to_each_other_on_one_path():
 
 @pytest.mark.parametrize("steps", [None, 5])
 def test_milstein_levy_refines_its_areas_on_a_path(steps):
-    """Coupled coarse and fine runs differ at order 1; with areas drawn anew they would as sqrt(h)."""
+    """Coupled coarse and fine runs differ at order 1; with redrawn areas they would differ by sqrt(h)."""
     problem = heisenberg_sde()
     x0 = np.tile(problem.x0, (1000, 1))
     path = sde.BrownianPath(KEY, (1000, 2), 0.0, 1.0, like=x0, steps=steps, levels=8)

@@ -33,7 +33,7 @@ GIVEN = {"parameters": {"rate": RATES}, "args": (0.2,)}
 
 
 def alone(i):
-    """Row i as an equation of its own."""
+    """Row i as a separate equation."""
     rate = float(RATES[i, 0])
     return sde.SDE(
         lambda t, x: -rate * x,

@@ -104,7 +104,7 @@ def test_other_shapes_are_refused_with_those_accepted(noise, g, match):
     ],
 )
 def test_as_many_rows_as_components_are_not_read_by_chance(noise, g, match):
-    """A matrix for all rows or a vector for each: asked with another number of rows."""
+    """A matrix for all rows or a vector for each: decided by a call with another number of rows."""
     with pytest.raises(ValueError, match=match):
         solve(g, noise, np.ones((3, 3)))
     if noise == "general":
@@ -117,7 +117,7 @@ def test_as_many_rows_as_components_are_not_read_by_chance(noise, g, match):
 @pytest.mark.parametrize("noise", ELEMENTWISE)
 @pytest.mark.parametrize("method", [sde.euler_maruyama, sde.milstein, sde.dri1], ids=lambda m: m.name)
 def test_images_are_flat_rows(xp, noise, method):
-    """The noise of component i of the flat state is that of the component there, whatever the axes."""
+    """The noise of component i of the flat state is the noise of the same component, for any axes."""
     shape = (4, 2, 3, 2)
     host = np.linspace(-1, 1, 48).reshape(shape)
 

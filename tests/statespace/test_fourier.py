@@ -108,7 +108,7 @@ def test_the_echoes_converge_with_the_order(retention):
     seed=st.integers(0, 2**32 - 1),
 )
 def test_energy_identity(waves, retention, theta, seed):
-    """theta d|c|^2/dt = kappa/2 (u^2 - (2 b.c - u)^2): lossless but for what is forgotten (T7)."""
+    """theta d|c|^2/dt = kappa/2 (u^2 - (2 b.c - u)^2): lossless except for the forgotten part (T7)."""
     order, rng = 2 * waves + 1, np.random.default_rng(seed)
     c, u = rng.standard_normal(order), rng.standard_normal()
     system, kappa = ss.foud(order, retention, theta), 2 * (1 - retention) / (1 + retention)

@@ -67,7 +67,7 @@ def one_by_one(system, u, dt):
 @pytest.mark.parametrize("gauge", GAUGES)
 @names
 def test_every_path_is_the_recurrence(name, gauge):
-    """Twins and bodies, alone and side by side, dense steps; each row kept, whatever is kept."""
+    """Kernels and bodies, one channel and many, dense steps; every row is equal, for any saved rows."""
     rng, system = np.random.default_rng(1), in_gauge(name, gauge)
     for samples, channels in ((1, 2), (2, 1), (41, 5), (150, 40)):
         u = rng.standard_normal((samples, channels))
@@ -164,7 +164,7 @@ def test_orders_at_the_edge(order):
 
 @pytest.mark.parametrize("every", [1, 3, 31, 32, 33, 100, 127, 128, 129, 300, 999])
 def test_blocks_meet_every_edge(every):
-    """Blocks of samples inside of what is kept, and what is kept inside of blocks; short ones at the end."""
+    """Blocks of samples between saved states, and saved states inside blocks; short blocks at the end."""
     u, window = np.random.default_rng(6).standard_normal((1000, 2)), ss.legt(5, theta=40.0)
     exact = one_by_one(window, u, 1.0)
     with dm.reference_only():
@@ -186,7 +186,7 @@ def test_the_twins_are_those_that_run():
 @pytest.mark.parametrize("twins", [True, False])
 @pytest.mark.parametrize("name", ["legs", "legt", "lagt", "fout", "fous"])
 def test_the_last_state_alone_takes_no_room_for_the_others(name, twins):
-    """A run four times as long: what is allocated grows by some numbers a sample, not by states (33 each)."""
+    """A run four times as long: the allocation grows by a few numbers per sample, not by states (33 each)."""
     make = {"legs": ss.legs, "legt": ss.legt, "lagt": ss.lagt, "fout": ss.fout, "fous": ss.fous}
     system = make[name](33)
 
@@ -264,7 +264,7 @@ def test_the_limit_of_forward_euler(order, ratio):
 
 
 def test_a_window_forgets_and_the_published_one_echoes():
-    """T6: a pulse of one window, heard 0, 1, 2, ... windows ago: its mean in what is remembered."""
+    """T6: a pulse of one window, received 0, 1, 2, ... windows ago: its mean in the memory."""
     theta, order = 400, 257
     u = np.zeros(5 * theta)
     u[:theta] = 1.0

@@ -1,4 +1,4 @@
-"""Single precision in, single precision out; and what it may cost."""
+"""Single precision in, single precision out; and its errors."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ WINDOWS, CLOCK = {"legt", "lagt", "fout", "foud"}, {"dt": 1.0 / 200_000}
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_a_single_system_takes_double_data(measure):
-    """A, B of a measure in float32 know what they were rounded from: as if built in float64."""
+    """A, B of a measure in float32 keep the values before rounding: as if built in float64."""
     system = MEASURES[measure]
     single = system_like(system, np.empty(0, np.float32), "like")
     assert single.A.dtype == np.float32

@@ -163,7 +163,7 @@ def test_h_the_exact_step_of_legs_takes_the_logarithm_of_the_times(rng):
 
 
 def test_i_the_product_of_steps_telescopes_to_a_polynomial():
-    """e^{A ln(n/m)} has polynomials in m/n as entries, without a constant: what is old fades by a power."""
+    """e^{A ln(n/m)} has polynomials in m/n as entries, without a constant: old input decays by a power."""
     order, m = 5, 3
     product = np.eye(order)
     for k in range(m, 12):

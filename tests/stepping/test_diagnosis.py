@@ -153,7 +153,7 @@ def oscillate(t: Any, x: Any) -> Any:
 @pytest.mark.parametrize("method", [ode.dopri5, ode.kvaerno3], ids=lambda m: m.name)
 @pytest.mark.parametrize("batch", ["rows", "shared"])
 def test_a_long_oscillation_is_told_how_many_steps_it_takes(method: Any, batch: Any) -> None:
-    """Neither stiff nor noisy: the number that the message gives is enough, and at most a third too many."""
+    """Neither stiff nor noisy: the number in the message is enough, and at most a third too large."""
     options: dict[str, Any] = {"method": method, "batch": batch, "rtol": 1e-4, "atol": 1e-4}
     x0, times = np.array([[1.0, 0.0]]), [0.0, 30.0]
     with pytest.raises(Exception, match="the steps are steady") as caught:

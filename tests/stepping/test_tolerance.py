@@ -39,7 +39,7 @@ def test_equal_entries_are_one_number(method: Any, batch: Any) -> None:
 
 @named
 def test_a_row_has_its_own_tolerance(method: Any) -> None:
-    """Rows of a batch, each with a tolerance of its own, are what they are alone with it."""
+    """Rows of a batch, each with a separate tolerance, are the same alone with that tolerance."""
     rtol = np.array([[1e-3], [1e-9], [1e-6]])
     whole = solve(method=method, rtol=rtol, atol=1e-3 * rtol)
     for row in range(3):

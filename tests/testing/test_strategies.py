@@ -1,4 +1,4 @@
-"""The strategies draw what they promise, refuse bad arguments Hypothesis' way, and shrink."""
+"""The strategies draw the promised values, refuse bad arguments as Hypothesis does, and shrink."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ TIMES = [1.0, 0.5, 0.1]
 
 
 class Recorder:
-    """A network that keeps what it was given."""
+    """A network that stores its arguments."""
 
     def __init__(self) -> None:
         self.times: list[Any] = []

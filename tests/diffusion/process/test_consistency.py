@@ -95,7 +95,7 @@ def test_the_step_resolves_a_schedule_that_changes_within_a_hundredth() -> None:
 
 
 def near(changes: dict[str, Callable[[float], float]]) -> Any:
-    """Return a stand-in for a process, with other marginals; `matches` looks at nothing else."""
+    """Return a substitute for a process, with other marginals; `matches` uses nothing else."""
 
     class Near:
         t_min, t_max = PROCESS.t_min, PROCESS.t_max

@@ -1,4 +1,4 @@
-"""vp against 50 digits, at its ends, and in what it refuses."""
+"""vp against 50 digits, at its ends, and for refused arguments."""
 
 from __future__ import annotations
 

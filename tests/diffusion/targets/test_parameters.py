@@ -1,4 +1,4 @@
-"""Host parameters are frozen copies, what is sent never shares their memory, the softmax is stable."""
+"""Host parameters are frozen copies, arrays on a device never share their memory, the softmax is stable."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _NUMBERS = (builtins.int, builtins.float, builtins.bool, builtins.complex)
 
 
 def quiet(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call without floating-point warnings: a device knows none."""
+    """Call without floating-point warnings: a device has none."""
     with np.errstate(all="ignore"):
         return function(*args, **kwargs)
 

@@ -131,7 +131,7 @@ def _check_matrices(name: str, args: tuple[Any, ...]) -> None:
 
 
 def _row_by_row(call: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """Repeat a stacked call matrix by matrix, with NaN for those that fail: one does not spoil another."""
+    """Repeat a stacked call matrix by matrix, with NaN for those that fail: one does not affect another."""
     shape = args[0].shape[:-2]
     if not shape:
         model = args[-1]

@@ -1,4 +1,4 @@
-"""The kernels of a step are their bodies, whatever shape and dtype; a row is bitwise what it is alone."""
+"""The kernels of a step equal their bodies for any shape and dtype; a row is bitwise the same alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The step-at-a-time interface: the same steps as solve, in the caller's hands."""
+"""The step-at-a-time interface: the same steps as solve, under the caller's control."""
 
 import itertools
 

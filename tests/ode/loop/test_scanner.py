@@ -33,7 +33,7 @@ def first(t: Any, x: Any) -> Any:
 
 
 def clock(at: float) -> Any:
-    """An event of time alone, whatever a time is: it is located by the clock, not by the state."""
+    """An event of time alone, for any kind of time: it is located by the clock, not by the state."""
     return lambda t, x: 0 * x[:, 0] + (np.reshape(t, (-1,)) - at)
 
 
@@ -183,7 +183,7 @@ def test_an_event_may_be_on_a_step_and_on_the_last_time() -> None:
 
 
 def test_an_event_in_the_last_step_allowed_is_a_success() -> None:
-    """The row neither needs nor gets another trial: it must not be said to have spent them."""
+    """The row needs no further trial and gets none: the message must not say that its trials are spent."""
     decay = ode.Event(lambda t, x: x[:, 0] - 0.5, terminal=True)
     for most in range(1, 40):
         found = ode.solve(

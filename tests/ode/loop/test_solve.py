@@ -229,7 +229,7 @@ def test_a_method_of_ones_own() -> None:
 
 
 def test_a_tableau_of_ones_own_adapts_if_it_has_an_estimate() -> None:
-    """Heun with Euler embedded: not FSAL, so that the slope at the new state is evaluated anew."""
+    """Heun with Euler embedded: not FSAL, so the slope at the new state is evaluated again."""
     tableau = ode.Tableau(
         name="heun-euler", a=[[], [1]], b=["1/2", "1/2"], b_error=["-1/2", "1/2"], order=2, embedded_order=1
     )

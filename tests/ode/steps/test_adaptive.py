@@ -140,7 +140,7 @@ def test_the_cap_counts_trials_of_a_row(method: Any) -> None:
 
 @named
 def test_statistics_add_up(method: Any) -> None:
-    """Evaluations: two at the start, then a number per trial that the tableau knows."""
+    """Evaluations: two at the start, then a number per trial that the tableau gives."""
     calls: list[None] = []
 
     def f(t: Any, x: Any) -> Any:

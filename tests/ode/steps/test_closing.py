@@ -23,7 +23,7 @@ RATES = np.array([[1.0], [0.3], [7.0]])
 
 
 class Outside(Exception):
-    """f was asked outside the solve."""
+    """f was evaluated outside the solve."""
 
 
 def watched(times: list[float], part: Any) -> Any:
@@ -187,7 +187,7 @@ def test_methods_that_close() -> None:
 
 
 def test_a_tableau_of_ones_own_closes_too() -> None:
-    """Explicit, with a node at 2; and one of an order that nothing here has, which is asked at the end."""
+    """An explicit method with a node at 2; and one of an order that no method here has."""
     tableau = ode.Tableau(
         name="far", a=[[], [2]], b=["3/4", "1/4"], order=2, b_error=["-1/4", "1/4"], embedded_order=1
     )

@@ -103,7 +103,7 @@ def test_a_general_method_does_not_undo_itself():
 
 
 def _energy_errors(method, periods, per_period):
-    """Largest energy error of a pendulum within each tenth of so many periods."""
+    """Largest energy error of a pendulum within each tenth of the given number of periods."""
     x, period = np.array([[[1.0], [0.0]]]), 6.69  # amplitude 1: T = 6.6998
     dt, energy = period / per_period, -np.cos(1.0)
     worst = np.zeros(10)
@@ -192,7 +192,7 @@ def test_wrong_coefficients_are_rejected():
 
 
 def test_mcate4_is_of_order_four_for_a_quadratic_kinetic_energy_only():
-    """What the rejected condition means: with kicks first, all conditions but that of ABBB hold."""
+    """The rejected condition: with kicks first, all conditions except that of ABBB hold."""
     steps = [
         step for a, b in zip(MCATE_DRIFTS, MCATE_KICKS) for step in (("B", Fraction(b)), ("A", Fraction(a)))
     ]

@@ -1,4 +1,4 @@
-"""Implicit tableaux: what is proven holds, what is wrong is refused, stability is what the books say."""
+"""Implicit tableaux: proven conditions hold, wrong ones are refused, stability agrees with the literature."""
 
 from dataclasses import replace
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""The Brownian path: one path whatever is asked, in which order; its law; its cost; single precision."""
+"""The Brownian path: one path for all queries in any order; its law; its cost; single precision."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ CLOCKS = [1, 7, 20, 64, 100]
 @pytest.mark.parametrize("steps", [None, 20, 100])
 @pytest.mark.parametrize("turned", [False, True], ids=["forwards", "backwards"])
 def test_a_clock_and_single_questions_see_the_same_bits(steps, turned):
-    """Blocks of a clock, questions in any order, whatever is kept, and every choice of terms."""
+    """Blocks of a clock, queries in any order, with any cache, and every choice of terms."""
     for number in CLOCKS:
         clock = np.linspace(0, 1, number + 1)[:: -1 if turned else 1]
         path = brownian(steps=steps, terms="HK")
@@ -168,7 +168,7 @@ def test_interpolation_between_marks_would_be_seen():
 
 @pytest.mark.parametrize("steps", [None, 20])
 def test_terms_levels_and_nesting_steps_leave_the_motion_as_it_is(steps):
-    """One motion: W, H, K are the same whatever is asked for besides, and whatever the steps in between."""
+    """One motion: W, H, K do not depend on the other requested terms or on the steps in between."""
     expected = brownian(steps=steps).increment(0.2, 0.65, "HK")
     for options in ({"terms": "H"}, {"terms": "HK"}, {"terms": "A"}, {"terms": "HKA", "levels": 11}):
         path = brownian(steps=steps and 4 * steps, **options)

@@ -81,7 +81,7 @@ def test_selected_steps_move_the_quadratic_variation():
 )
 @settings(max_examples=25)
 def test_the_path_does_not_depend_on_the_tolerance(tolerance, times, backwards):
-    """On dX = dW every saved state is that of fixed steps on the key, whatever was rejected."""
+    """On dX = dW every saved state equals that of fixed steps on the key, for any rejected steps."""
 
     def erratic(model, t, x, dt, dW):
         return x + dW, dW * np.sin(7 * t)
@@ -163,7 +163,7 @@ def test_moments_are_unbiased():
 
 
 def test_a_row_depends_on_nothing_but_itself():
-    """Alone, in a batch, in a chunk, and beside a row that explodes: the same bits."""
+    """Alone, in a batch, in a chunk, and with a row that explodes: the same bits."""
 
     def drift(t, x):
         return x * x * x - x
@@ -338,7 +338,7 @@ def test_parameters_of_single_rows_are_refused_and_controllers_choose():
 
 
 def test_messages_name_the_rows_of_the_whole_batch():
-    """A chunk that begins at row 40, by key or by path, and fixed steps beside it."""
+    """A chunk that begins at row 40, by key or by path, compared with fixed steps."""
 
     def drift(t, x):
         return x * x * x - x

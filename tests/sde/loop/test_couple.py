@@ -82,7 +82,7 @@ def test_independent_runs_would_have_no_rate():
 
 
 def test_areas_reach_the_coarse_run_by_chens_relation():
-    """A method that only adds up what it is given: both runs end at W, H and A of the whole."""
+    """A method that only sums its increments: both runs end at W, H and A of the whole interval."""
     seen = {"coarse": [], "fine": []}
 
     def step(model, t, x, dt, noise):

@@ -60,7 +60,7 @@ def test_a_moderate_error_takes_a_longer_plan_back():
     + [(np.inf, 0.5), (np.nan, 0.5)],
 )  # fmt: skip
 def test_a_rejected_step_is_halved_at_least(error, expected):
-    """By half where the law asks for less or knows nothing, by the law in between, by its limit at most."""
+    """By half if the law gives less or has no estimate, by the law in between, by its limit at most."""
     descent = crossing(error)
     assert descent._wanted[0] == pytest.approx(expected, rel=1e-14)
     assert not descent.alive[0]  # the floor is reached

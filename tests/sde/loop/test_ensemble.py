@@ -1,4 +1,4 @@
-"""`sde.ensemble`: the last state of `solve`, whatever the chunks and workers."""
+"""`sde.ensemble`: the last state of `solve`, for any chunks and workers."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def test_every_array_library(xp):
 
 
 def test_the_transition_of_a_uniform_clock_is_computed_once(monkeypatch):
-    """Whatever the rounding of its times; other clocks need one for each length."""
+    """For any rounding of the times; other clocks need one for each length."""
     model = sde.LinearSDE(A=[[-1.0, 0.5], [0.0, -0.3]], b=[[1.0, 0.2]])
     calls, whole = [], _exact.transition
     monkeypatch.setattr(_exact, "transition", lambda *rest: calls.append(rest[-1]) or whole(*rest))

@@ -96,7 +96,7 @@ def test_between_the_steps_the_strong_order_is_that_of_the_method(method, order)
 
 
 def test_lines_between_the_states_have_order_one_half_at_best():
-    """Why not linear interpolation: it spoils Milstein's order between the steps."""
+    """Linear interpolation would lower Milstein's order between the steps."""
     x0, errors = np.ones((2000, 1)), []
     path = path_of(x0)
     for steps in (8, 16, 32, 64, 128):

@@ -119,7 +119,7 @@ def test_integer_states_become_floats(xp):
     [("scalar", (4, 2), 1), ("general", (4, 2, 3), 3), ("additive", (4, 2, 1), 1)],
 )
 def test_one_increment_per_noise(xp, noise, shape, width):
-    """Scalar noise moves all components alike; a matrix mixes its own number of Brownian motions."""
+    """Scalar noise moves all components equally; a matrix mixes its own number of Brownian motions."""
     g = xp.asarray(np.ones(shape))
     model = sde.SDE(lambda t, x: 0.0 * x, lambda t, x: g, noise=noise)
     path = sde.solve(model, xp.asarray(np.zeros((4, 2))), [0.0, 1.0], method=sde.euler_maruyama, key=KEY)

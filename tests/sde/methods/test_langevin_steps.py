@@ -100,7 +100,7 @@ def test_the_oracle_of_strong_errors_rejects():
 
 
 def force(t, q):
-    """A convex potential, neither quadratic nor symmetric, of two components that see time."""
+    """A convex potential, neither quadratic nor symmetric, of two components that depend on time."""
     return -q - 0.7 * np.tanh(q - 0.2) - 0.3 * q**3 / (1 + q**2) + 0.5 * np.sin(3 * t)
 
 
@@ -145,7 +145,7 @@ def stationary(method, model, dt):
 
 @given(dt=st.floats(1e-3, 0.9), friction=st.floats(0.05, 50.0), mass=st.floats(0.3, 30.0))
 def test_positions_of_baoab_are_exact_on_the_harmonic_oscillator(dt, friction, mass):
-    """Variance T / k at every stable step (below 2 sqrt(m / k)); that of velocities is not exact."""
+    """Variance T / k at every stable step (below 2 sqrt(m / k)); that of the velocities is not."""
     model = harmonic(friction, mass=mass, stiffness=1.0)
     covariance = stationary(sde.baoab, model, dt)
     # The Lyapunov solution loses what the spectral gap, at least dt^2 / (50 * 30) / 2, multiplies.

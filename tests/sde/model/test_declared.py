@@ -1,4 +1,4 @@
-"""Models that are not what they are declared to be are refused before the first step, and no others."""
+"""Models that differ from their declaration are refused before the first step; all others are accepted."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ FAMILIES: dict[str, tuple[Any, Any, Any]] = {
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("noise", FAMILIES)
 def test_a_wrong_derivative_is_refused(noise, dtype, calculus):
-    """Twice, minus, none of it, a fifth too large; 2 percent are below what is looked at."""
+    """Twice as large, negated, zero, a fifth too large: refused; 2 percent are not detected."""
     g, slope, more = FAMILIES[noise]
     for share, right in ((1.0, True), (1.02, True), (2.0, False), (-1.0, False), (0.0, False), (1.2, False)):
 

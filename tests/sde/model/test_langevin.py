@@ -1,4 +1,4 @@
-"""The model: state, noise, Jacobian, thermal starts, and what it refuses."""
+"""The model: state, noise, Jacobian, thermal initial states, and refused arguments."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def test_sign_and_rate_against_the_area_of_a_finer_path():
 
 
 def test_resolved_area_of_a_smooth_path():
-    """Chen's combination itself: the area of (t, t^2) over [0, 1] is 1/6, whatever the depth."""
+    """Chen's relation itself: the area of (t, t^2) over [0, 1] is 1/6 at every depth."""
 
     def halve(state, h, node):
         first = node * h

@@ -129,7 +129,7 @@ def test_both_sides_see_the_same_normals_whatever_the_side_of_the_middle():
 
 
 def test_a_wrong_sign_would_be_seen():
-    """The covariance between the parts is what a flipped noise of one side would spoil."""
+    """A wrong sign of the noise of one part would change the covariance between the parts."""
     law = split(0.3)
     right = law.right_noise * np.array([[1.0], [-1.0], [1.0]])  # as if H did not change sides
     wrong = law.left @ np.diag(VARIANCES) @ law.right.T + law.left_noise @ right.T

@@ -73,7 +73,7 @@ def test_wrong_coefficients_are_refused():
     ids=["curved drift", "noise that depends on time", "backwards"],
 )  # fmt: skip
 def test_strong_order(problem, two_sided):
-    """On a linear drift it is 2: what is missing for more comes with the curvature."""
+    """On a linear drift the order is 2: the missing terms contain the curvature of the drift."""
     testing.assert_strong_order(METHOD, problem, paths=100, steps=8, halvings=4, two_sided=two_sided)
 
 
@@ -82,7 +82,7 @@ def double_well():
 
 
 def test_the_smaller_row_sums_have_the_smaller_error():
-    """With 256 steps, a tenth of the error of the published ones, and that of the explicit sra1."""
+    """With 256 steps, a tenth of the error of the published methods, and the error of the explicit sra1."""
     published = replace(METHOD, step=sde.ImplicitSRA(built(skencarp_coefficients(as_published=True))))
     x0 = np.linspace(-1, 1, 200)[:, None]
 

@@ -191,7 +191,7 @@ def test_costs_and_refusals():
     rate=st.floats(-2.0, 2.0),
 )  # fmt: skip
 def test_noise_that_is_linear_in_time_is_integrated_exactly(method, t, dt, W, H, level, rate):
-    """int (a + b s) dW = (a + b t) W + b dt (W/2 - H), wherever the method looks at the diffusion."""
+    """int (a + b s) dW = (a + b t) W + b dt (W/2 - H), wherever the method evaluates the diffusion."""
     model = sde.SDE(
         lambda t, x: 0.0 * x, lambda t, x: 0.0 * x + (level + rate * t), noise="additive", **STRAT
     )

@@ -22,7 +22,7 @@ every_method = pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
     ids=["linear", "logistic", "linear backward", "logistic backward"],
 )  # fmt: skip
 def test_strong_order(method, problem):
-    """On linear drifts the order is 2: what is missing there is a(b, b)."""
+    """On linear drifts the order is 2, because the missing term a(b, b) is zero."""
     assert_strong_order(method, problem, paths=200, halvings=4)
 
 

@@ -1,4 +1,4 @@
-"""Stochastic tableaux prove themselves: what is wrong, inexact or misshapen is not built."""
+"""Stochastic tableaux prove themselves: wrong, inexact or misshapen coefficients are refused."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_orders_that_a_family_cannot_prove_are_refused():
 
 
 def test_a_family_is_one_class():
-    """Euler-Maruyama as a family of its own: a layout, a claim and its conditions."""
+    """Euler-Maruyama as a separate family: a layout, a claim and its conditions."""
 
     @dataclass(frozen=True, kw_only=True, repr=False)
     class EulerTableau(sde.StochasticTableau):

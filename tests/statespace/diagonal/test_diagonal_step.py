@@ -87,7 +87,7 @@ def test_a_selective_model():
 
 
 def test_event_time():
-    """A sees the gap, B a step of its own: event-ssm's discretize_async and discretize_dirac."""
+    """A uses the gap, B a separate step: event-ssm's discretize_async and discretize_dirac."""
     rng = np.random.default_rng(2)
     poles = -rng.uniform(0.1, 2, 5) + 1j * rng.uniform(1, 9, 5)
     step, time_delta = rng.uniform(0.1, 1, 5), rng.exponential(3.0, (30, 1))

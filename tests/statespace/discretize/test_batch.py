@@ -1,4 +1,4 @@
-"""Many steps at once: equal to the single calls, whatever the method."""
+"""Many steps at once: equal to the single calls, for every method."""
 
 from __future__ import annotations
 

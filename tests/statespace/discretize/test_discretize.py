@@ -152,7 +152,7 @@ def test_the_origin_is_checked(xp):
 
 @pytest.mark.parametrize("entry", ["A", "B"])
 def test_an_origin_is_compared_to_some_eps(entry):
-    """Forty eps of six states pass, and what is a hundred times the tolerance does not."""
+    """A change by forty eps passes; a change by a hundred times the tolerance does not (six states)."""
     system = ss.bilinear(ss.legs(6), 0.1)
     assert replace(system, **{entry: getattr(system, entry) * (1 + 40 * EPS)}).origin is not None
     with pytest.raises(ValueError, match="A and B are not the step of the origin"):

@@ -124,7 +124,7 @@ def test_the_moments_of_chebyshev_close_as_computed_by_hand():
 
 @pytest.mark.parametrize(("a", "b"), [(0.0, 0.0), (1.5, -0.3), (0.5, 0.5)])
 def test_jacobi_gauges_are_orthonormal_expansions(a, b):
-    """Legendre to itself is the identity; the norm under the weight is that of the coefficients."""
+    """Legendre to itself is the identity; the norm under the weight equals the norm of the coefficients."""
     gauge = ss.jacobi_gauge(12, a, b)
     if a == b == 0.0:
         np.testing.assert_allclose(gauge, np.eye(12), atol=1e-13)

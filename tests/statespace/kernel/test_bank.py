@@ -1,4 +1,4 @@
-"""A bank of channels is its channels, each a kernel of its own."""
+"""A bank of channels equals the separate kernels of its channels."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_backends(xp):
 
 
 def test_memory_does_not_grow_with_the_channels():
-    """What is held beside the result is one block of channels and, at the end, the blocks to join."""
+    """The memory beyond the result is one block of channels and, at the end, the blocks to join."""
     held = []
     for channels in (64, 256):
         C, dt = np.ones((channels, 64)), np.full(channels, 0.01)

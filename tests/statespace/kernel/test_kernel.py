@@ -105,7 +105,7 @@ STRUCTURED = {
 @pytest.mark.parametrize("build", STRUCTURED.values(), ids=list(STRUCTURED))
 @pytest.mark.parametrize("length", [1, 2, 3, 101, 1024])
 def test_every_structure_multiplies_its_spectrum(build, length):
-    """T10 for what is not LegS: odd and even orders and lengths, the Nyquist node, several outputs."""
+    """T10 for other systems than LegS: odd and even orders and lengths, the Nyquist node, several outputs."""
     for order in (1, 2, 9, 32):
         C = np.random.default_rng(order).standard_normal((3, build(order).order))
         for alpha in (0.5, 0.7, 1.0):

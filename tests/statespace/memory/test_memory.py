@@ -133,7 +133,7 @@ def test_what_is_kept(xp):
 
 @pytest.mark.parametrize("twins", [True, False])
 def test_the_last_state_alone_takes_no_room_for_the_others(twins):
-    """A run four times as long: what is allocated grows by some numbers a sample, not by states (32 each)."""
+    """A run four times as long: the allocation grows by a few numbers per sample, not by states (32 each)."""
     legs = ss.legs(32)
 
     def peak(samples):

@@ -1,4 +1,4 @@
-"""Overflow is reported, underflow is zero, whatever NumPy's error state."""
+"""Overflow is reported, underflow is zero, for any error state of NumPy."""
 
 from __future__ import annotations
 

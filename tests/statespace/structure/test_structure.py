@@ -1,4 +1,4 @@
-"""Structures: what they promise is A, and what they answer is what dense linear algebra answers."""
+"""Structures: their operations agree with dense linear algebra on A."""
 
 import pickle
 

@@ -57,7 +57,7 @@ def test_a_unitary_basis_rebuilds_a(system):
 
 @given(n=st.integers(1, 12), rank=st.integers(0, 3), seed=st.integers(0, 2**32 - 1))
 def test_any_matrix_is_rebuilt(n, rank, seed):
-    """The sum is A whatever A is; the rank is found where the normal part is the larger."""
+    """The sum is A for every A; the rank is found if the normal part is larger."""
     rng = np.random.default_rng(seed)
     J, P = rng.standard_normal((n, n)), rng.standard_normal((n, rank))
     system = ss.StateSpace(J - J.T - np.eye(n) - P @ P.T, np.ones(n))

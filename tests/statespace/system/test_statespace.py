@@ -1,4 +1,4 @@
-"""The model itself: what it accepts, what it refuses, where it goes."""
+"""The model itself: accepted and refused arguments, and its conversions."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def _mp(value):
 
 
 def test_counts_of_stiff_conditions():
-    """Hochbruck & Ostermann (2005), table 2; Luan & Alhsmy (2024): 36 up to order 6 besides sum(b) = phi1."""
+    """Hochbruck & Ostermann (2005), table 2; Luan & Alhsmy (2024): 36 up to order 6, and sum(b) = phi1."""
     counts = [len(symbolic.stiff_trees(p)) for p in range(1, 7)]
     assert counts == [1, 1, 2, 4, 9, 20]
     assert sum(counts) - 1 == 36

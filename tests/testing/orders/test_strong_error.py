@@ -1,4 +1,4 @@
-"""Distances path by path: on one motion they are what they should be, on two they are refused."""
+"""Distances by path: correct on one motion, refused on two."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_a_higher_order_is_refused_when_asked():
 
 
 def test_without_exact_solution_runs_are_compared_with_each_other():
-    """The order is that of convergence; a wrong limit is not seen, as the docstring says."""
+    """The order is the order of convergence; a wrong limit is not detected, as the docstring says."""
     problem = replace(curved_sde(), exact=None)
     assert_strong_order(sde.milstein, problem, two_sided=True, **QUICK)
     with pytest.raises(AssertionError, match="below the claimed 1 "):

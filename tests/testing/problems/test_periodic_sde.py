@@ -214,14 +214,14 @@ def test_refused_classes():
 
 @pytest.mark.parametrize("modes", [1, 3])
 def test_too_few_modes_prove_nothing(modes):
-    """Errors below what is resolved are no infinite order."""
+    """Errors below the resolution do not give an infinite order."""
     coarse = replace(problem_of("diagonal"), modes=modes)
     with pytest.raises(ValueError, match=rf"modes {modes}\) resolves .*: use more modes"):
         assert_weak_order(sde.dri1, coarse)
 
 
 def test_brownian_motion_is_stepped_exactly_but_for_the_rule():
-    """5 nodes for W are exact to degree 9: what is left is of the order h^5 in a step."""
+    """5 nodes for W are exact to degree 9: the remainder is of order h^5 in a step."""
     model = sde.SDE(lambda t, x: 0.0 * x, lambda t, x: 0.0 * x + 0.6, noise="additive")
     problem = PeriodicSDE(model, [0.4], np.cos)
     assert measure_weak_order(sde.euler_maruyama, problem).order > 3.85

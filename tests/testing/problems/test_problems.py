@@ -1,4 +1,4 @@
-"""The problems are what they say: their exact solutions solve their equations."""
+"""The problems are correct: their exact solutions solve their equations."""
 
 from __future__ import annotations
 
