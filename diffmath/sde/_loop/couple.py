@@ -16,7 +16,7 @@ from diffmath._core.counts import check_count
 from diffmath._core.flags import check_flag
 from diffmath._core.solution import Solution, SolveError
 from diffmath._core.typing import Array
-from diffmath.sde._loop.run_noise import Run, noise_of
+from diffmath.sde._loop.run_noise import Setup, noise_of
 from diffmath.sde._loop.steps import begin, nonfinite, take_carrying_step
 from diffmath.sde._methods import Method, as_method
 from diffmath.sde._model import prepare
@@ -140,8 +140,8 @@ def coupled(
         np.linspace(span[0], span[1], steps * ratio + 1), f"t_span cut into {steps * ratio} steps"
     )
     _ = method.terms  # refuses noise that cannot be joined
-    run = Run(model, x, fine_clock, method, key, check_count("first_row", first_row, 0))
-    noise = noise_of(run, check=check)
+    setup = Setup(model, x, fine_clock, method, key, check_count("first_row", first_row, 0))
+    noise = noise_of(setup, check=check)
     fine = coarse = x
     carried = carried_coarse = begin(model, x, float(fine_clock[0]), method)
     for n, group in enumerate(_groups(noise, ratio), start=1):

@@ -21,7 +21,7 @@ from diffmath._core.flags import check_flag
 from diffmath._core.progress import progress_bar
 from diffmath._core.solution import Solution, SolveError
 from diffmath._core.typing import Array
-from diffmath.sde._loop.run_noise import Run
+from diffmath.sde._loop.run_noise import Setup
 from diffmath.sde._loop.steps import nonfinite, run_steps
 from diffmath.sde._methods import Method, as_method
 from diffmath.sde._model import as_sde, prepare
@@ -160,7 +160,9 @@ def _run_chunk(
     with _explained(cut_up):
         prepared = prepare(model, initial, parameters, args)
         x, steps = prepared.x, len(clock) - 1
-        run = run_steps(Run(prepared.model, x, clock, method, key, first_row), check=check and first_row == 0)
+        run = run_steps(
+            Setup(prepared.model, x, clock, method, key, first_row), check=check and first_row == 0
+        )
         for n, x in run:
             message = nonfinite(x, float(clock[n]), first_row, method.trouble)
             if message:

@@ -18,10 +18,10 @@ from diffmath.sde._loop.traced import host_like
 from diffmath.sde._methods import Method
 from diffmath.sde._model import check_declared, noise_shape, probe
 
-__all__ = ["Run", "along", "first_row_of", "host_noise", "noise_of", "source_of"]
+__all__ = ["Setup", "along", "first_row_of", "host_noise", "noise_of", "source_of"]
 
 
-class Run(NamedTuple):
+class Setup(NamedTuple):
     """What is solved: model, start, times, method and noise."""
 
     model: SDE
@@ -50,9 +50,9 @@ def first_row_of(source: random.Key | BrownianPath, first_row: int) -> int:
     return source.first_row if isinstance(source, BrownianPath) else first_row
 
 
-def noise_of(run: Run, *, check: bool = True) -> Iterator[Any]:
+def noise_of(setup: Setup, *, check: bool = True) -> Iterator[Any]:
     """Check model and method against the state, then iterate over the noise of the steps."""
-    model, x, clock, method, source, first_row = run
+    model, x, clock, method, source, first_row = setup
     method.check(model)
     path_key = None if isinstance(source, BrownianPath) else random.fold_in(source, "sde.path")
     probed = probe(model, float(clock[0]), x)
@@ -63,9 +63,9 @@ def noise_of(run: Run, *, check: bool = True) -> Iterator[Any]:
     return method.increments(path_key, clock, probed.shape, like=x, first_row=first_row)
 
 
-def host_noise(run: Run) -> Iterator[Any]:
+def host_noise(setup: Setup) -> Iterator[Any]:
     """Like `noise_of`, with NumPy noise, and without value checks of arrays that JAX traces."""
-    model, x, clock, method, source, first_row = run
+    model, x, clock, method, source, first_row = setup
     method.check(model)
     shape, like = noise_shape(model, float(clock[0]), x), host_like(x)
     if isinstance(source, BrownianPath):

@@ -22,7 +22,7 @@ from diffmath._core.typing import Array
 from diffmath._stepping.events import Events
 from diffmath.sde._brownian import BrownianPath, motion_of
 from diffmath.sde._loop.endings import Endings, bound_events, checked_callback, saved_states
-from diffmath.sde._loop.run_noise import Run, first_row_of, host_noise, source_of
+from diffmath.sde._loop.run_noise import Setup, first_row_of, host_noise, source_of
 from diffmath.sde._loop.steps import nonfinite, run_steps
 from diffmath.sde._loop.traced import is_traced_run, traced_solution
 from diffmath.sde._methods import Method, as_method
@@ -184,7 +184,7 @@ def solve(
     if is_traced_run(prepared.model, x, float(clock[0])):
         if watched or callback is not None:
             raise TypeError("events and callback read numbers on the host, which JAX traces: leave them out")
-        noises = host_noise(Run(prepared.model, x, clock, method, source, first_row))
+        noises = host_noise(Setup(prepared.model, x, clock, method, source, first_row))
         traced = traced_solution(prepared, saved, clock, method, noises, substeps)
         return replace(traced, stats={**traced.stats, "motion": motion})
     named, endings = first_row_of(source, first_row), None
@@ -192,7 +192,7 @@ def solve(
         endings = Endings(x, float(clock[0]), watched, callback, prepared.shaped, named)
         x = endings.begin
     settle = None if endings is None else endings.freeze
-    run = run_steps(Run(prepared.model, x, clock, method, source, first_row), check=check, settle=settle)
+    run = run_steps(Setup(prepared.model, x, clock, method, source, first_row), check=check, settle=settle)
     bar = progress_bar(run, enabled=progress, description=method.name, total=len(clock) - 1)
     states, steps, message = saved_states(
         bar, x, clock, substeps, endings, lambda x, t: nonfinite(x, t, named, method.trouble)

@@ -11,7 +11,7 @@ from diffmath._arrays.callables import annotate, check_part, guarded
 from diffmath._arrays.models import SDE
 from diffmath._core.typing import Array
 from diffmath._stepping.failures import nonfinite_rows
-from diffmath.sde._loop.run_noise import Run, noise_of
+from diffmath.sde._loop.run_noise import Setup, noise_of
 from diffmath.sde._loop.traced import refuse_traced_run
 from diffmath.sde._methods import Method
 
@@ -19,17 +19,17 @@ __all__ = ["begin", "nonfinite", "run_steps", "take_carrying_step", "take_step"]
 
 
 def run_steps(
-    run: Run, *, check: bool = True, settle: Callable[[Array, Array], Array] | None = None
+    setup: Setup, *, check: bool = True, settle: Callable[[Array, Array], Array] | None = None
 ) -> Iterator[tuple[int, Array]]:
     """Check model and method against the state, then iterate over (n, state at clock[n]) for n = 1, 2, ..."""
-    refuse_traced_run(run.model, run.x, float(run.clock[0]), "these steps are checked on the host")
-    return _steps(run, noise_of(run, check=check), settle)
+    refuse_traced_run(setup.model, setup.x, float(setup.clock[0]), "these steps are checked on the host")
+    return _steps(setup, noise_of(setup, check=check), settle)
 
 
 def _steps(
-    run: Run, increments: Iterator[Any], settle: Callable[[Array, Array], Array] | None
+    setup: Setup, increments: Iterator[Any], settle: Callable[[Array, Array], Array] | None
 ) -> Iterator[tuple[int, Array]]:
-    model, x, clock, method = run[:4]
+    model, x, clock, method = setup[:4]
     times: list[float] = clock.tolist()
     carried = begin(model, x, times[0], method)
     for n, (noise, t, after) in enumerate(zip(increments, times, times[1:], strict=False)):
