@@ -35,7 +35,7 @@ __all__ = [
 def finite_rows(x: Array) -> npt.NDArray[np.bool_]:
     """Return, for every row, whether all its components are finite, on the host: one copy."""
     if type(x) is np.ndarray:
-        if math.isfinite(np.vdot(x, x).real):  # no square is infinite: neither is a number
+        if math.isfinite(np.vdot(x, x).real):  # no square is infinite, so no number is
             return np.ones(x.shape[0], dtype=bool)
         return np.asarray(np.isfinite(x).reshape(x.shape[0], math.prod(x.shape[1:])).all(axis=1))
     return np.asarray(to_numpy(sound_rows(x)), dtype=bool)

@@ -160,7 +160,7 @@ def _draw(
     dtype: Any,
     rows: slice | None,
 ) -> Array:
-    """Check the arguments, let `fill` make (rows, columns), and give it the shape asked for."""
+    """Check the arguments, let `fill` make (rows, columns), and give it the requested shape."""
     check_key(key)
     xp = array_namespace(like, names=["like"])
     if dtype is None:

@@ -98,7 +98,7 @@ class Splitting(TableauMethod):
 
     @cached_property
     def nodes(self) -> tuple[float, ...]:
-        """How far the other half of the state has come at every drift and kick, in fractions of a step."""
+        """Times reached by the other half of the state at every drift and kick, in fractions of a step."""
         come, found = {"A": 0.0, "B": 0.0}, []
         for letter, share in self._steps:
             found.append(come["B" if letter == "A" else "A"])

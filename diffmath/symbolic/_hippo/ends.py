@@ -70,7 +70,7 @@ def close_end(
     if measure.end != "midpoint":
         return (A - forgotten * at_end if measure.end == "series" else A), B
     # The folded past f runs from f(0) = (1-r) u + r f(theta) to f(theta). Its series divided by the tilt of
-    # the basis is periodic, and meets the mean of f(0) and f(theta)/tilt at the joint.
+    # the basis is periodic, and its value at the joint is the mean of f(0) and f(theta)/tilt.
     r, tilt = measure.retention, _tilt(at_start, at_end)
     twice = at_start + at_end / tilt
     share = tilt / (1 + r * tilt)

@@ -54,7 +54,7 @@ def periodic_sde(
 
 @cache
 def _problem(noise: str, calculus: Calculus) -> PeriodicSDE:
-    """Derive the problem once: it is immutable, and keeps the exact expectations that were asked for."""
+    """Derive the problem once: it is immutable, and keeps the exact expectations that were requested."""
     import sympy
 
     from diffmath import symbolic
