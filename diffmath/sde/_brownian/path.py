@@ -60,8 +60,7 @@ class BrownianPath:
         independent. By default, one motion serves all clocks.
     levels : int
         Number of halvings down to the leaves whose areas A are drawn, at most 24; the cost of A grows as
-        ``2**levels``.
-        Motions of different `levels` have the same W, H and K.
+        ``2**levels``. Motions of different `levels` have the same W, H and K.
     first_row : int
         Number of the first row in a larger batch.
     cache : int
