@@ -212,7 +212,7 @@ def _run(
         known = known[:depth]
         if callback is not None:
             callback(n, t, x, known[0])
-        noise = next(noises, None) or (None,) * len(step.updates)
+        noise = next(noises, None) or (None,) * (1 + len(step.stages))
         new, known = take_step(step, watched.denoised, x, known, noise)
         if not all_finite(new):
             message = _complaint(method, grid, n, watched.last, new)

@@ -105,11 +105,15 @@ class Step:
     @property
     def history(self) -> int:
         """Number of first evaluations the weights refer to: of this step and of earlier steps."""
+        if not self.stages:  # most steps, of which a run has many
+            return len(self.weights)
         return max(len(update.weights) - k for k, update in enumerate(self.updates))
 
     @property
     def noises(self) -> int:
         """How many unit normals the step needs."""
+        if self.noise == 0.0 and not self.stages:
+            return 0
         used = (k + 1 for u in self.updates for k, factor in enumerate(factors(u.noise)) if factor)
         return max(used, default=0)
 
@@ -154,5 +158,10 @@ def updated(update: Step | Stage, x: Array, known: Sequence[Array], noise: Array
 
 def is_finite(step: Step) -> bool:
     """Whether all coefficients of a step are finite."""
-    numbers = ((u.decay, *u.weights, *factors(u.noise)) for u in step.updates)
-    return all(map(math.isfinite, (value for update in numbers for value in update)))
+    if not all(map(math.isfinite, (step.decay, *step.weights, *factors(step.noise)))):
+        return False
+    return all(
+        math.isfinite(number)
+        for stage in step.stages
+        for number in (stage.decay, *stage.weights, *factors(stage.noise))
+    )

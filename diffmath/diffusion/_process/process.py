@@ -241,6 +241,7 @@ def remembering(process: Process) -> Process:
     copied = copy(process)
     for name in ("marginal", "log_snr"):
         object.__setattr__(copied, name, _Remembered(getattr(process, name)))
+    object.__setattr__(copied, "_log_snrs", {})
     return copied
 
 
@@ -280,10 +281,14 @@ def row_times(t: Time, x: Array) -> Time:
 
 def log_snr_at(process: Process, t: float) -> float:
     """Return the log-SNR at a host time; infinite, without a call, if alpha or sigma is 0."""
-    alpha, sigma = process.marginal(t)
-    if alpha == 0 or sigma == 0:
-        return -math.inf if alpha == 0 else math.inf
-    return float(process.log_snr(t))
+    known: dict[float, float] = process.__dict__.get("_log_snrs", {})  # of a run
+    found = known.get(t)
+    if found is None:
+        alpha, sigma = process.marginal(t)
+        found = known[t] = (
+            (-math.inf if alpha == 0 else math.inf) if alpha == 0 or sigma == 0 else float(process.log_snr(t))
+        )
+    return found
 
 
 def _check_time(t: float) -> float:

@@ -18,7 +18,7 @@ import pytest
 from scipy.optimize import brentq
 
 from diffmath import diffusion, random
-from diffmath.diffusion._loop import sample as _sample
+from diffmath.diffusion._loop import noise as _noise
 
 PROCESS = diffusion.vp()
 MIXTURE = diffusion.GaussianMixture([0.4, 0.6], [[-1.0], [1.5]], [0.4, 0.2])
@@ -77,7 +77,7 @@ def affine_moments(
             unit[n + 2] = math.sqrt(gap)
             yield unit
 
-    monkeypatch.setattr(_sample, "brownian_increments", unit_noises)
+    monkeypatch.setattr(_noise, "brownian_increments", unit_noises)
     start = np.zeros((steps + 2, 1))
     start[1] = 1.0
     model = GAUSSIAN.score(PROCESS)
