@@ -154,6 +154,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Spare the garbage collector what collection has made: it stays, and is looked through again and again."""
+    """Take what collection has made out of garbage collection: it stays, and was looked through repeatedly."""
     gc.collect()
     gc.freeze()
