@@ -154,6 +154,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Take what collection has made out of garbage collection: it stays, and was looked through repeatedly."""
+    """Take what collection has made, and what it imported, out of garbage collection: all of it stays."""
     gc.collect()
     gc.freeze()
