@@ -83,7 +83,7 @@ def solve(f: Any, method: Any, x0: Any = None, times: Any = (0.0, 0.5, 1.0), **o
     np.testing.assert_array_equal(found.x[0], x0)
     if not found.success:
         assert re.search(r"t=\S+", found.message)
-        assert re.search(r"use|raise|loosen|look|stop|end|bound|correct", found.message)
+        assert re.search(r"use|raise|loosen|look|check|stop|end|bound|correct", found.message)
     return found
 
 

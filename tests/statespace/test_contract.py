@@ -381,7 +381,7 @@ def test_windows_have_no_unit_of_time_but_their_own(rule, stretch):
 
 def test_the_table_names_tests_that_exist():
     root = Path(__file__).parents[1]
-    files = [*(root / "statespace").glob("test_*.py"), *(root / "symbolic").glob("test_*.py")]
+    files = [*(root / "statespace").rglob("test_*.py"), *(root / "symbolic").rglob("test_*.py")]
     written = set(re.findall(r"^def (test_\w+)", "\n".join(map(Path.read_text, files)), flags=re.MULTILINE))
     named = re.findall(r"\btest_\w+", str(__doc__))
     assert len(named) > 14

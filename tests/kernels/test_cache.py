@@ -1,0 +1,64 @@
+"""Compiled kernels are forgotten when any source that they may call is newer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+from diffmath.kernels.numba._cache import forget_stale_kernels
+
+
+def test_kernels_older_than_a_source_are_deleted(tmp_path):
+    (tmp_path / "__pycache__").mkdir()
+    source = tmp_path / "a.py"
+    source.write_text("")
+    os.utime(source, ns=(10**18, 10**18))
+    for name, age in (("old.nbi", -1), ("old.1.nbc", -1), ("new.nbi", 1), ("module.pyc", -1)):
+        file = tmp_path / "__pycache__" / name
+        file.write_text("")
+        os.utime(file, ns=(10**18 + age, 10**18 + age))
+    forget_stale_kernels(tmp_path, [source])
+    assert sorted(f.name for f in (tmp_path / "__pycache__").iterdir()) == ["module.pyc", "new.nbi"]
+
+
+def test_a_folder_without_kernels_and_a_missing_source_are_fine(tmp_path):
+    forget_stale_kernels(tmp_path, [tmp_path / "nothing.py"])
+    forget_stale_kernels(tmp_path / "nothing", [])
+
+
+def test_a_changed_callee_is_compiled_anew(tmp_path):
+    """Two files, one calling the other: numba alone keeps the caller's old answer."""
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    callee, caller = package / "callee.py", package / "caller.py"
+    caller.write_text(
+        textwrap.dedent("""
+            import numba
+            from package.callee import answer
+
+            @numba.njit(cache=True)
+            def call():
+                return answer()
+        """)
+    )
+    forget = "from pathlib import Path; from diffmath.kernels.numba._cache import forget_stale_kernels as f\n"
+    forget += "p = Path('package'); f(p, p.glob('*.py'))\n"
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+
+    def answer(number, time, before=""):
+        callee.write_text(f"import numba\n\n@numba.njit(cache=True)\ndef answer():\n    return {number}\n")
+        os.utime(callee, ns=(time, time))
+        code = before + "from package.caller import call; print(call())"
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        return int(done.stdout)
+
+    later = caller.stat().st_mtime_ns + 10**12  # newer than what is compiled in this test
+    assert answer(1, caller.stat().st_mtime_ns) == 1
+    assert answer(2, later) == 1  # numba alone
+    assert answer(2, later, forget) == 2
