@@ -183,7 +183,7 @@ def test_what_is_not_finite_ends_with_a_status_and_a_valid_prefix(method: Any) -
                         assert np.isfinite(found.x).all()
                         continue
                     assert re.search(r"at t=|after t=", found.message)
-                    assert re.search(r"use|raise|loosen|look|give", found.message)
+                    assert re.search(r"use|raise|loosen|look|check|give", found.message)
                     good = [row for row, s in enumerate(found.row_status or ()) if s == "ok"] or slice(None)
                     assert found.t.tolist() == [0.0, 0.25, 0.5, 1.0][: len(found.t)]
                     if found.row_status is None or isinstance(good, list):

@@ -1,7 +1,4 @@
-"""The clocks of adaptive steps, row by row, without temporaries: `diffmath._stepping.one_clock`, compiled.
-
-numba's cache of compiled code depends only on the date of this file: touch it when `one_clock` changes.
-"""
+"""The clocks of adaptive steps, row by row, without temporaries: `diffmath._stepping.one_clock`, compiled."""
 
 from __future__ import annotations
 
