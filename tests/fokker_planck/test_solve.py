@@ -414,7 +414,7 @@ def test_what_leaves_against_a_vanishing_diffusion_is_refused():
     model = sde.SDE(lambda t, x: 0.0 * x - 1.0, lambda t, x: 0.5 * x)
     grid = fp.Grid.uniform((0, 8), 50)
     for gathering in (model, square_root(0.05)):
-        with pytest.raises(ValueError, match=r"lower edge, .*: the mass concentrates at that edge, and no grid"):
+        with pytest.raises(ValueError, match=r"lower edge, .*: the mass concentrates at that edge"):
             fp.solve(gathering, fp.gaussian(grid, 2.0, 0.2), [0.0, 0.1], grid)
 
 
