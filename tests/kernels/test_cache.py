@@ -7,7 +7,10 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 from diffmath.kernels.numba._cache import forget_stale_kernels
+from diffmath.kernels.numba.ode import combine, estimate
 
 
 def test_kernels_older_than_a_source_are_deleted(tmp_path):
@@ -62,3 +65,39 @@ def test_a_changed_callee_is_compiled_anew(tmp_path):
     assert answer(1, caller.stat().st_mtime_ns) == 1
     assert answer(2, later) == 1  # numba alone
     assert answer(2, later, forget) == 2
+
+
+@pytest.mark.parametrize("kernel", [combine, estimate])
+def test_no_two_processes_write_one_file(kernel):
+    """numba takes the first free number of its index, which another process may take at the same time."""
+    names = {kernel._cache._cache_file._data_name(1) for _ in range(3)}
+    assert len(names) == 3
+    assert all(name.startswith("ode.") and name.endswith(".nbc") for name in names)
+
+
+def test_what_one_process_compiles_another_loads(tmp_path):
+    """Signatures compiled by two processes that saw an empty index both keep their own machine code."""
+    (tmp_path / "kernel.py").write_text(
+        "from diffmath.kernels.numba._cache import compiled_by\n\n"
+        "@compiled_by()\ndef double(x):\n    return x + x\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+
+    def run(values, before=""):
+        code = f"from kernel import double\n{before}\nprint([double(x) for x in {values}], "
+        code += "sum(double.stats.cache_hits.values()))"
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout.strip()
+
+    blind = "double._cache._cache_file._load_index = lambda: {}"  # as if the other had not saved yet
+    assert run([1], blind) == "[2] 0"
+    assert run([1.5], blind) == "[3.0] 0"
+    assert len(list(tmp_path.rglob("*.nbc"))) == 2
+    assert run([1, 1.5]) in ("[2, 3.0] 1", "[2, 3.0] 2")  # one entry of the index may be lost, none is wrong

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba as nb
 import numpy as np
 
+from diffmath.kernels.numba._cache import compiled_by
 from diffmath.kernels.numba._words import philox4x32
 
 __all__ = ["count_entries", "derive_keys", "line_weights", "share_registers"]
@@ -18,7 +18,7 @@ _FOLD_NUMBER, _MASK, _U0, _U32 = np.uint64(1), np.uint64(0xFFFFFFFF), np.uint64(
 _ROOT_SCALES = np.sqrt(np.array([1.0, 1.0 / 12.0, 1.0 / 720.0]))
 
 # No fused operations: the weights equal those of the reference bit for bit.
-_compiled = nb.njit(nogil=True, cache=True, error_model="numpy")
+_compiled = compiled_by(nogil=True, error_model="numpy")
 
 
 @_compiled  # type: ignore[untyped-decorator, unused-ignore]

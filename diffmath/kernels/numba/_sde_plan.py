@@ -8,9 +8,9 @@ from __future__ import annotations
 from threading import Lock
 from typing import Any
 
-import numba as nb
 import numpy as np
 
+from diffmath.kernels.numba._cache import compiled_by
 from diffmath.kernels.numba._sde_lines import count_entries, derive_keys, line_weights, share_registers
 
 __all__ = ["write_plan"]
@@ -22,7 +22,7 @@ _LOW, _HIGH, _LEVEL, _MIDDLE, _ABOVE, _LEFT, _REGISTER = range(
 _NODES, _LINES, _REGISTERS, _MADE, _INPUTS = range(5)  # what is counted
 
 # No fused operations: the weights equal those of the reference bit for bit.
-_compiled = nb.njit(nogil=True, cache=True, error_model="numpy")
+_compiled = compiled_by(nogil=True, error_model="numpy")
 
 
 @_compiled  # type: ignore[untyped-decorator, unused-ignore]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numba as nb
 import numpy as np
 
 from diffmath._arrays.host_sharing import aligned_empty
+from diffmath.kernels.numba._cache import compiled_by
 from diffmath.kernels.numba._channels import SIDE, run_channels
 from diffmath.kernels.numba._vectors import widest_vectors
 
@@ -16,8 +16,8 @@ __all__ = ["fourier_window", "legendre_window"]
 
 _ALONE = 3  # up to this many channels are faster singly
 
-_compiled = nb.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-_summing = nb.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+_compiled = compiled_by(nogil=True, error_model="numpy", fastmath={"contract"})
+_summing = compiled_by(nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
 
 
 def legendre_window(u: Any, c: Any, h: float, every: int) -> Any:

@@ -8,6 +8,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from diffmath.kernels.numba._cache import compiled_by
 from diffmath.kernels.numba._vectors import widest_vectors
 
 __all__ = [
@@ -24,7 +25,7 @@ LANES = 128  # blocks at once
 Words = npt.NDArray[np.uint64]
 
 inlined = nb.njit(inline="always", error_model="numpy", fastmath={"contract"})
-compiled = nb.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+compiled = compiled_by(nogil=True, error_model="numpy", fastmath={"contract"})
 
 
 @inlined

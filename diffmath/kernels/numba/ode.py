@@ -9,12 +9,14 @@ import numba
 import numpy as np
 from numba.extending import overload
 
+from diffmath.kernels.numba._cache import compiled_by
+
 __all__ = ["combine", "estimate", "interpolate"]
 
 _TINY = float(np.finfo(np.float64).tiny)
 
 
-@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator, unused-ignore]
+@compiled_by(error_model="numpy")
 def combine(x: Any, dt: Any, weights: Any, slopes: Any, count: int) -> Any:
     """Twin of `diffmath.ode._explicit.stages.combine`."""
     rows, columns = x.shape
@@ -42,7 +44,7 @@ def _entry_of(value: Any, r: Any, c: Any) -> Any:
     return lambda value, r, c: value[r if value.shape[0] > 1 else 0, c if value.shape[1] > 1 else 0]
 
 
-@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator, unused-ignore]
+@compiled_by(error_model="numpy")
 def estimate(slopes: Any, dt: Any, weights: Any, low: Any, x: Any, x_new: Any, rtol: Any, atol: Any) -> Any:
     """Twin of `diffmath.ode._explicit.stages.estimate`."""
     rows, columns = x.shape
@@ -73,7 +75,7 @@ def estimate(slopes: Any, dt: Any, weights: Any, low: Any, x: Any, x_new: Any, r
     return out
 
 
-@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator, unused-ignore]
+@compiled_by(error_model="numpy")
 def interpolate(x: Any, rows: Any, weights: Any, slopes: Any) -> Any:
     """Twin of `diffmath.ode._explicit.stages.interpolate`."""
     stages, pairs = weights.shape

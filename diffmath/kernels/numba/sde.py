@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba as nb
 import numpy as np
 
 from diffmath._arrays.host_sharing import aligned_empty
+from diffmath.kernels.numba._cache import compiled_by
 from diffmath.kernels.numba._normals_single import next_normals_53
 from diffmath.kernels.numba._sde_plan import write_plan
 from diffmath.kernels.numba._threads import share_out, shares_of
@@ -23,7 +23,7 @@ _FEW = LANES  # draws of fewer blocks are drawn together
 _WORTH = 2**15  # normals that justify a thread
 
 # Products are rounded before they are added, as in the reference: no fused operations.
-_compiled = nb.njit(nogil=True, cache=True, error_model="numpy")
+_compiled = compiled_by(nogil=True, error_model="numpy")
 
 
 @_compiled  # type: ignore[untyped-decorator, unused-ignore]

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 
 from diffmath._arrays.host_sharing import aligned_empty
+from diffmath.kernels.numba._cache import compiled_by
 from diffmath.kernels.numba._channels import SIDE, run_channels
 from diffmath.kernels.numba._vectors import widest_vectors
 from diffmath.kernels.numba._windows import fourier_window, legendre_window
@@ -23,7 +23,7 @@ __all__ = ["fourier_window", "laguerre_decay", "legendre_window", "linear_recurr
 _WAVE = 16  # lanes of a wavefront
 _ALONE = 6  # up to this many channels are faster singly
 
-_compiled = nb.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+_compiled = compiled_by(nogil=True, error_model="numpy", fastmath={"contract"})
 
 
 def log_time_bilinear(u: Any, c: Any, beta: float, heard: int, every: int, ahead: int) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numba
 
 from diffmath._stepping import one_clock
+from diffmath.kernels.numba._cache import compiled_by
 
 __all__ = ["advance_clocks", "plan_steps"]
 
@@ -14,7 +15,7 @@ _compiled = numba.njit(error_model="numpy")
 _plan_one, _advance_one = _compiled(one_clock.plan_one), _compiled(one_clock.advance_one)
 
 
-@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator, unused-ignore]
+@compiled_by(error_model="numpy")
 def plan_steps(
     t: Any, h: Any, goal: Any, running: Any, direction: float, max_step: float, dt: Any, reaches_goal: Any
 ) -> None:
@@ -25,7 +26,7 @@ def plan_steps(
             dt[k], reaches_goal[k] = _plan_one(t[k], h[k], goal[k], direction, max_step)
 
 
-@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator, unused-ignore]
+@compiled_by(error_model="numpy")
 def advance_clocks(
     t: Any, h: Any, goal: Any, running: Any, error: Any, past: Any, recovering: Any, counts: Any, dt: Any,
     reaches_goal: Any, law: Any, limits: Any, accepted: Any, ended: Any,
