@@ -14,7 +14,7 @@ from diffmath._arrays.namespace import array_namespace, device
 from diffmath._core.counts import check_count
 from diffmath._core.typing import Array
 from diffmath.random._distributions import normal, normal_rows, rows_of_keys, uniform, uniform_rows
-from diffmath.random._key import Key, folded_words, key
+from diffmath.random._key import Key, check_key, folded_words, key
 from diffmath.random._philox import Stream
 
 __all__ = ["RowStream"]
@@ -43,8 +43,8 @@ class RowStream:
     first_row : int
         Number of the first row: a chunk of a larger batch gets exactly its rows of that batch.
     native : bool
-        Whether draws are arrays of the library of `like`. If not, draws for CPU arrays of PyTorch and JAX may
-        be NumPy arrays, which are faster to compute with; `wrap` converts them.
+        Whether draws are arrays of the library of `like`, the default. Otherwise draws for CPU arrays of
+        PyTorch and JAX may be NumPy arrays, which are faster to compute with; `wrap` converts them.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class RowStream:
         like: Array,
         dtype: Any = None,
         first_row: int = 0,
-        native: bool = False,
+        native: bool = True,
     ) -> None:
         if law not in _LAWS:
             raise TypeError(f"law must be random.normal or random.uniform; got {law!r}")
@@ -106,10 +106,16 @@ class RowStream:
         if not native:
             self.like, self.wrap = host_proxy(self._fill, self.like)
         self.shape = tuple(sizes)
+        self._law = law.__name__
+
+    def __repr__(self) -> str:
+        first = f", first_row={self._rows[0]}" if self._rows[0] else ""
+        return f"RowStream({self._law}, {self.shape}, {self.like.dtype}{first})"
 
     def __call__(self, key: Key, width: tuple[int, ...] | None = None) -> Array:
         r"""Return the draw under a key, (batch, \*width); `width` is ``shape[1:]`` by default."""
         out = self.shape if width is None else (self.shape[0], *width)
+        check_key(key)
         xp, columns = array_namespace(self.like), math.prod(out[1:])
         if 0 in out:
             return xp.zeros(out, dtype=self.like.dtype, device=device(self.like))
@@ -121,6 +127,7 @@ class RowStream:
         The key of draw i is `key` with the integers ``numbers[i]``, shape (depth,), folded in in sequence.
         One call is much faster than n calls if draws are small.
         """
+        check_key(key)
         table = np.asarray(numbers, dtype=np.int64)
         out = (len(table), *self.shape) if width is None else (len(table), self.shape[0], *width)
         xp, columns = array_namespace(self.like), math.prod(out[2:])

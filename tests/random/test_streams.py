@@ -87,3 +87,19 @@ def test_rows_and_kinds_that_are_refused():
         random.RowStream(random.normal, (2, 1), like=[1.0])
     with pytest.raises(TypeError, match="dtype must be float32 or float64"):
         random.RowStream(random.normal, (2, 1), like=HOST, dtype=np.int64)
+
+
+def test_a_draw_is_of_the_library_of_like(xp):
+    """A user who gives a tensor gets tensors; NumPy arrays only on request."""
+    stream = random.RowStream(random.uniform, (3, 2), like=xp.empty("float32"))
+    for draw in (stream(KEY), stream.folded(KEY, [[1]])):
+        assert type(draw) is type(xp.empty("float32"))
+        assert draw.dtype == xp.xp.float32
+
+
+def test_it_says_what_it_is_and_refuses_what_is_no_key():
+    stream = random.RowStream(random.normal, (3, 2), like=HOST, first_row=4)
+    assert repr(stream) == "RowStream(normal, (3, 2), float64, first_row=4)"
+    for draw in (stream, lambda key: stream.folded(key, [[1]])):
+        with pytest.raises(TypeError, match="key must be a Key; got int"):
+            draw(5)

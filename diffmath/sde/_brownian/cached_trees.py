@@ -22,7 +22,7 @@ from diffmath.sde._brownian.plan import Keep, Name, Places, make_plan, pieces_of
 from diffmath.sde._brownian.run_plan import run_plan
 from diffmath.sde._noise import State, area_normals, divide, join_areas, leaf_area, split
 
-__all__ = ["CachedTrees"]
+__all__ = ["CachedTrees", "leading_terms"]
 
 _BLOCK = 2**21  # numbers that are drawn in advance for a clock
 _FEWEST, _MOST = 4, 1024  # steps of a block
@@ -61,7 +61,7 @@ class CachedTrees:
         self, shape: tuple[int, ...], like: Array, key: random.Key, marks: Marks, length: float,
         levels: int, cache: int, first_row: int,
     ) -> None:  # fmt: skip
-        self._draw = random.RowStream(random.normal, shape, like=like, first_row=first_row, native=True)
+        self._draw = random.RowStream(random.normal, shape, like=like, first_row=first_row)
         self._key, self._marks, self._shape, self._first_row = key, marks, tuple(shape), first_row
         self._place_length = length / marks.places
         self._deepest = marks.level_of(levels)
@@ -229,3 +229,8 @@ class CachedTrees:
         parts = divide(state, tuple(z[:, i, ...] for i in range(3)), split(node.share), math.sqrt(h))
         first, second = (self._area(*half) for half in zip(node.halves, parts, strict=True))
         return join_areas(first, second, parts[0][0], parts[1][0])
+
+
+def leading_terms(terms: str) -> int:
+    """Return the number of leading entries of (W, H, K) that the terms need."""
+    return 3 if "K" in terms else 2 if terms else 1

@@ -23,7 +23,7 @@ from diffmath._arrays.namespace import array_namespace, device, real_dtype
 from diffmath._core.counts import check_count
 from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array
-from diffmath.sde._brownian.cached_trees import CachedTrees
+from diffmath.sde._brownian.cached_trees import CachedTrees, leading_terms
 from diffmath.sde._brownian.marks import Marks, all_clocks, one_clock
 from diffmath.sde._noise import Increment, change_arrays, check_terms, increment_of, odd_part
 
@@ -146,7 +146,7 @@ class BrownianPath:
                 f"t0 and t1 must be further apart, for double precision at these times; got {self.t0} and "
                 f"{self.t1}: shift the origin of time, or use fewer `steps`"
             )
-        stream = random.RowStream(random.normal, (0,), like=self.like)
+        stream = random.RowStream(random.normal, (0,), like=self.like, native=False)
         empty = array_namespace(self.like).zeros((0,), dtype=real_dtype(self.like), device=device(self.like))
         tag = "sde.motion" if steps is None else "sde.levy"
         tree_key = random.fold_in(random.fold_in(self.key, "sde.path"), tag)
@@ -196,7 +196,7 @@ class BrownianPath:
             return self._nothing(terms)
         low, high = min(first, last), max(first, last)
         sign = 1.0 if first < last else -1.0
-        state = self._trees.increment(low, high, _order(terms))
+        state = self._trees.increment(low, high, leading_terms(terms))
         if sign < 0:  # W and K change sign, H does not
             state = tuple(x * turn for x, turn in zip(state, (sign, 1.0, sign), strict=False))
         A = sign * self._trees.area(low, high) if "A" in terms else None
@@ -232,7 +232,7 @@ class BrownianPath:
     def _along(self, places: list[int], terms: str) -> Iterator[Increment]:
         """Iterate over the increments between ascending places."""
         for (first, last), state in zip(
-            pairwise(places), self._trees.increments(places, _order(terms)), strict=True
+            pairwise(places), self._trees.increments(places, leading_terms(terms)), strict=True
         ):
             A = self._trees.area(first, last) if "A" in terms else None
             yield change_arrays(increment_of(self._length(first, last), state, A, terms), self._wrap)
@@ -291,11 +291,6 @@ class BrownianPath:
         levels = f", levels={self.levels}" if self.levels != 8 else ""
         clocks = "any clock" if self.steps is None else f"steps={self.steps} * 2**k"
         return f"BrownianPath({self.key}, {self.shape}, {self.t0:g}, {self.t1:g}{terms}{levels}, {clocks})"
-
-
-def _order(terms: str) -> int:
-    """Return the number of leading entries of (W, H, K) that the terms need."""
-    return 3 if "K" in terms else 2 if terms else 1
 
 
 def _restore(arguments: dict[str, Any]) -> BrownianPath:

@@ -32,7 +32,7 @@ def run_plan(inputs: Array, plan: Plan, first_row: int) -> tuple[Array, Array]:
     increments, kept : array, shapes (increments, order, batch, ...) and (kept, 3, batch, ...)
     """
     xp, shape = array_namespace(inputs), tuple(inputs.shape[2:])
-    draw = random.RowStream(random.normal, shape, like=inputs, first_row=first_row, native=True)
+    draw = random.RowStream(random.normal, shape, like=inputs, first_row=first_row)
     registers: list[Any] = [None] * plan.registers
     emitted: list[Any] = [None] * plan.increments
     kept: list[Any] = [None] * plan.kept

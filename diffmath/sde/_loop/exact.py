@@ -193,7 +193,7 @@ def _lengths(times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _additive(
     A: Matrix, a: Matrix, b: Matrix, steps: Any, key: random.Key, x: Array, first_row: int
 ) -> Callable[[int, Array, Array], Array]:
-    draw = random.RowStream(random.normal, tuple(x.shape), like=x, first_row=first_row, native=True)
+    draw = random.RowStream(random.normal, tuple(x.shape), like=x, first_row=first_row)
     tag = random.fold_in(key, "sde.exact")
 
     @lru_cache(maxsize=16)

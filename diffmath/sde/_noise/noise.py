@@ -102,7 +102,7 @@ def brownian_increments(
     True
     """
     times = host_times(clock, "clock")
-    stream = random.RowStream(random.normal, shape, like=like, dtype=dtype, first_row=first_row)
+    stream = random.RowStream(random.normal, shape, like=like, dtype=dtype, first_row=first_row, native=False)
     tree_key = random.fold_in(key, "sde.brownian")
     leaves = walk(tree_key, times, stream, None, _root, _bridge)
     return each_on_its_device((stream.wrap(increment) for increment, _, _, _ in leaves), like)

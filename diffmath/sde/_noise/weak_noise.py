@@ -110,7 +110,7 @@ def weak_increments(
     [-0.6, 0.0, 0.6]
     """
     times, weak_key = host_times(clock, "clock"), random.fold_in(key, "sde.weak")
-    draw = random.RowStream(random.uniform, shape, like=like, first_row=first_row, native=True)
+    draw = random.RowStream(random.uniform, shape, like=like, first_row=first_row)
     return _iterate(weak_key, times, draw)
 
 
