@@ -33,7 +33,10 @@ def facts(method):
     else:
         rows.append(("Order", f"{method.order:g}"))
         if hasattr(method, "needs_key"):
-            rows += [("Weak order", f"{method.weak_order:g}"), ("Evaluations of the model", "1 a step")]
+            rows += [
+                ("Weak order", f"{method.weak_order:g}"),
+                ("Evaluations of the model", f"{method.evaluations} a step"),
+            ]
         for name, label in (("stiff_order", "Stiff order"), ("embedded_order", "Order of the estimate"),
                             ("dense_order", "Order of the dense output")):  # fmt: skip
             value = getattr(method, name, None)

@@ -17,7 +17,6 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import LinAlgError, solve_banded
 
 from diffmath._arrays.host_numbers import check_host, host_times
 from diffmath._arrays.models import SDE
@@ -25,6 +24,7 @@ from diffmath._core.counts import check_count
 from diffmath._core.html import html_report
 from diffmath._core.numbers import check_number
 from diffmath._core.solution import Status, check_on_failure, finish
+from diffmath.fokker_planck._euler import backward_euler, limited
 from diffmath.fokker_planck._grid import Grid, Vector, check_grid
 from diffmath.fokker_planck._scheme import Rates, check_edges, rates
 from diffmath.sde import as_sde
@@ -278,44 +278,17 @@ class _March:
     def _step(self, start: float, s: float, h: float, mass: Vector) -> tuple[Vector, Vector, float]:
         """One extrapolated step: new masses, the mass that crossed every edge, and the error of B."""
         middle, end = self._rates(start, s + 0.5 * h), self._rates(start, s + h)
-        full, full_flux = _backward_euler(end, h, mass)
-        half, first_flux = _backward_euler(middle, 0.5 * h, mass)
-        both, second_flux = _backward_euler(end, 0.5 * h, half)
+        full, full_flux = backward_euler(end, h, mass)
+        half, first_flux = backward_euler(middle, 0.5 * h, mass)
+        both, second_flux = backward_euler(end, 0.5 * h, half)
         crossed = first_flux + second_flux
         correction = crossed - full_flux
         # Absorbed mass does not come back: at the ends the correction returns at most what crossed.
         correction[0], correction[-1] = min(correction[0], -crossed[0]), max(correction[-1], -crossed[-1])
-        correction = _limited(both, correction)
+        correction = limited(both, correction)
         return both - np.diff(correction), crossed + correction, float(np.abs(both - full).sum())
 
     def _rates(self, start: float, s: float) -> Rates:
         found = rates(self.model, self.grid, start + self.direction * s, self.direction)
         self.peclet = max(self.peclet, found.peclet)
         return found
-
-
-def _backward_euler(chain: Rates, h: float, mass: Vector) -> tuple[Vector, Vector]:
-    """Solve (I - h Q) m = mass; the matrix is diagonally dominant, so elimination keeps all signs."""
-    try:
-        new: Vector = solve_banded((1, 1), chain.bands(h), mass, overwrite_ab=True, check_finite=False)
-    except LinAlgError:  # h |Q| so large that the identity is lost in rounding: reported as an overflow
-        new = np.full_like(mass, np.nan)
-    # Its columns sum to 1 except at the ends; the rounding error in the sum, 1e-16 h |Q|, is corrected.
-    total = new.sum() + h * (chain.out[0] * new[0] + chain.out[1] * new[-1])
-    if total != 0.0:  # unless all mass was absorbed so long ago that the rest underflows
-        new = new * (mass.sum() / total)
-    flux = h * chain.flux(new)
-    # Beyond the total mass the difference of two hops is pure rounding; the balance of the cells is exact.
-    hops = h * (chain.up * new[:-1] + chain.down * new[1:])
-    balance = flux[0] + np.cumsum(mass - new)[:-1]
-    flux[1:-1] = np.where(hops > mass.sum(), balance, flux[1:-1])
-    return new, flux
-
-
-def _limited(mass: Vector, flux: Vector) -> Vector:
-    """Scale the fluxes out of every cell that they would empty: ``mass - diff(flux)`` is nonnegative."""
-    leaving = np.maximum(flux[1:], 0.0) + np.maximum(-flux[:-1], 0.0)
-    # The tiny number avoids 0 / 0; the four units of rounding keep the difference nonnegative.
-    share = (1.0 - 1e-15) * mass / np.maximum(np.maximum(leaving, mass), np.finfo(np.float64).tiny)
-    padded = np.concatenate([[1.0], share, [1.0]])
-    return flux * np.where(flux > 0, padded[:-1], padded[1:])

@@ -30,8 +30,8 @@ def update_noises(
     noisy = pieces * max((n + 1 for n, step in enumerate(plan) if step.noises), default=0)
     if noisy and not noisy < len(clock) <= pieces * (len(grid) - 1) + 1:
         raise ValueError(
-            f"{method.name}: its clock must have one value per time, {pieces * (len(grid) - 1) + 1} (fewer "
-            f"if the last steps have no noise); got {len(clock)}"
+            f"{method.name}: its clock must have {pieces * (len(grid) - 1) + 1} values, {pieces} for each "
+            f"step and a first one (fewer if the last steps have no noise); got {len(clock)}"
         )
     if len(clock) < 2:
         return iter(())

@@ -207,6 +207,7 @@ def _run(
     depth = max(step.history for step in plan)
     for n in progress_bar(range(len(plan)), enabled=progress, description=method.name):
         step, t = plan[n], grid[n]
+        watched.latest.clear()
         if not n or not plan[n - 1].carries:
             known = (watched.denoised(x, t), *known)
         known = known[:depth]
@@ -215,7 +216,7 @@ def _run(
         noise = next(noises, None) or (None,) * (1 + len(step.stages))
         new, known = take_step(step, watched.denoised, x, known, noise)
         if not all_finite(new):
-            message = _complaint(method, grid, n, watched.last, new)
+            message = _complaint(method, grid, n, watched.latest, new)
             return _solution(xp, grid[: n + 1], kept, keep, watched.calls, "nonfinite", message)
         x = new
         if not keep:
@@ -275,12 +276,18 @@ def _checked_step(process: Process, grid: list[float], n: int, method: Method) -
     return step
 
 
-def _complaint(method: Method, grid: list[float], n: int, denoised: Array, new: Array) -> str:
-    """Return what is not finite, where, and in which rows."""
-    by_model = nonfinite_rows(denoised)
-    where = f"at t={grid[n]:g} (step {n} of {len(grid) - 1}) in {by_model or nonfinite_rows(new)}"
-    if by_model:
-        return (
-            f"the model returned a value that is not finite {where}; the states up to that time are attached"
-        )
-    return f"the step of {method.name} overflowed {where}; take smaller steps or a float64 state"
+def _complaint(
+    method: Method, grid: list[float], n: int, evaluated: list[tuple[float, Array]], new: Array
+) -> str:
+    """Return what is not finite, where, and in which rows: the first evaluation of the step, or the step."""
+    step = f"step {n} of {len(grid) - 1}"
+    for t, denoised in evaluated:
+        if rows := nonfinite_rows(denoised):
+            return (
+                f"the model returned a value that is not finite at t={t:g} ({step}) in {rows}; the states up "
+                "to that step are attached"
+            )
+    return (
+        f"the step of {method.name} overflowed at t={grid[n]:g} ({step}) in {nonfinite_rows(new)}; take "
+        "smaller steps or a float64 state"
+    )

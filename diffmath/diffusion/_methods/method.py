@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from diffmath._core.counts import check_count
@@ -19,7 +19,7 @@ Clock = Callable[[Process, Sequence[float]], list[float]]
 
 @dataclass(frozen=True)
 class Method:
-    """A sampler with one model evaluation per step.
+    """A sampler: the coefficients of its steps, its orders and its cost.
 
     A call returns a method with other parameters, ``diffusion.ddim(eta=1)``. Parameters that are not given
     keep their values, so a call without arguments returns an equal method.
@@ -37,7 +37,11 @@ class Method:
         ``step(process, times, n)`` -> `Step`, on the host.
     clock : callable, optional
         ``clock(process, times)``: the variance clock of the Brownian path that drives a stochastic method;
-        None for a deterministic one. It is increasing, and shorter by one if the last step has no noise.
+        None for a deterministic one. It is increasing, has one interval for each normal of a step, and ends
+        earlier if the last steps have no noise.
+    evaluations : int
+        Model evaluations of a step: 1, and 1 for each stage. A step that carries an evaluation to the next
+        makes one less, except the first step of a run.
 
     Examples
     --------
@@ -54,6 +58,10 @@ class Method:
     reference: str
     step: StepRule
     clock: Clock | None = None
+    evaluations: int = field(default=1, kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_count("evaluations", self.evaluations)
 
     def __call__(self) -> Method:
         """Return the method itself: it has no parameters."""
@@ -65,8 +73,8 @@ class Method:
         return self.clock is not None
 
     def nfe(self, steps: int) -> int:
-        """Return the number of model evaluations of `steps` steps."""
-        return check_count("steps", steps, 0)
+        """Return the number of model evaluations of `steps` steps: `evaluations` times `steps`."""
+        return self.evaluations * check_count("steps", steps, 0)
 
     def __repr__(self) -> str:
         return f"Method({self.name}, order={self.order}, weak_order={self.weak_order})"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array
 
 __all__ = ["Stage", "Step", "take_step"]
@@ -49,6 +51,10 @@ class Stage:
     weights: tuple[float, ...]
     noise: float | tuple[float, ...] = 0.0
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "t", check_number("t of a stage", self.t))
+        _check_update(self)
+
 
 @dataclass(frozen=True)
 class Step:
@@ -89,6 +95,10 @@ class Step:
     carries: bool = False
 
     def __post_init__(self) -> None:
+        _check_update(self)
+        if not isinstance(self.stages, tuple | list) or not all(isinstance(v, Stage) for v in self.stages):
+            raise TypeError(f"stages must be a tuple of diffusion.Stage; got {self.stages!r}")
+        object.__setattr__(self, "stages", tuple(self.stages))
         if self.carries and not self.stages:
             raise ValueError("a step that carries an evaluation to the next must have stages; got none")
 
@@ -120,6 +130,19 @@ class Step:
     def __repr__(self) -> str:
         more = f", stages={self.stages}, carries={self.carries}" if self.stages else ""
         return f"Step(decay={self.decay}, weights={self.weights}, noise={self.noise}{more})"
+
+
+def _check_update(update: Step | Stage) -> None:
+    """Turn the coefficients of an update into floats and tuples of floats, or refuse them."""
+    object.__setattr__(update, "decay", check_number("decay", update.decay))
+    given: dict[str, Any] = {"weights": update.weights, "noise": update.noise}
+    for name, value in given.items():
+        if isinstance(value, tuple | list):
+            object.__setattr__(update, name, tuple(check_number(name, number) for number in value))
+        elif name == "weights":
+            raise TypeError(f"weights must be a tuple of numbers; got {type(value).__name__}")
+        else:
+            object.__setattr__(update, name, check_number(name, value))
 
 
 def factors(noise: float | tuple[float, ...]) -> tuple[float, ...]:

@@ -16,12 +16,13 @@ __all__ = ["WatchedModel"]
 class WatchedModel(Watcher):
     """A model, watched; `process`, its own or a caching one, gives the coefficients at a time."""
 
-    __slots__ = ("_model", "_process", "calls", "last")
+    __slots__ = ("_model", "_process", "calls", "latest")
 
     def __init__(self, model: Model, process: Process) -> None:
         super().__init__(f"{model.kind.name}(x, t)")
         self._model, self._process = model, process
-        self.calls, self.last = 0, None  # number of evaluations, and the latest result
+        self.calls = 0
+        self.latest: list[tuple[float, Array]] = []  # times and results since a run has emptied it
 
     def denoised(self, x: Array, t: float) -> Array:
         """Return the mean of the data given x at time t, in the dtype of x."""
@@ -39,7 +40,8 @@ class WatchedModel(Watcher):
             prediction = per_x * x + per_prediction * prediction
         if prediction.dtype != x.dtype:
             prediction = array_namespace(x).astype(prediction, x.dtype, copy=False)
-        self.calls, self.last = self.calls + 1, prediction
+        self.calls += 1
+        self.latest.append((t, prediction))
         return prediction
 
     def _look(self, prediction: Array, x: Array, before: Array) -> None:

@@ -4,6 +4,7 @@ Belongs here: everything that needs neither a model nor data. May import: floors
 """
 
 from diffmath.diffusion._process.consistency import matches
+from diffmath.diffusion._process.host_values import log_snr_at, remembering
 from diffmath.diffusion._process.parametrisation import (
     DENOISER,
     FLOW,
@@ -13,7 +14,7 @@ from diffmath.diffusion._process.parametrisation import (
     Pair,
     Parametrisation,
 )
-from diffmath.diffusion._process.process import Process, log_snr_at, remembering, row_times
+from diffmath.diffusion._process.process import Process, row_times
 
 __all__ = [
     "DENOISER",

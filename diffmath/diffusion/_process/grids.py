@@ -13,7 +13,8 @@ from operator import index
 import numpy as np
 import numpy.typing as npt
 
-from diffmath.diffusion._process.process import Process, log_snr_at
+from diffmath.diffusion._process.host_values import log_snr_at
+from diffmath.diffusion._process.process import Process
 
 __all__ = ["log_snr_times", "uniform_times"]
 

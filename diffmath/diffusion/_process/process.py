@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +23,7 @@ from diffmath._core.typing import Array, Time
 from diffmath.diffusion._process.consistency import check_consistency
 from diffmath.random import Key, fold_in, normal
 
-__all__ = ["Process", "log_snr_at", "remembering", "row_times"]
+__all__ = ["Process", "row_times"]
 
 TimeFunction = Callable[[Any], Any]
 
@@ -236,30 +235,6 @@ class Process:
         return f"Process({self.name!r}, t: {self.t_min:g} -> {self.t_max:g})"
 
 
-def remembering(process: Process) -> Process:
-    """Return the process for one run: values at a host time are computed only once."""
-    copied = copy(process)
-    for name in ("marginal", "log_snr"):
-        object.__setattr__(copied, name, _Remembered(getattr(process, name)))
-    object.__setattr__(copied, "_log_snrs", {})
-    return copied
-
-
-class _Remembered:
-    """A function of time with its values at host times; arrays of times pass through."""
-
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        self._function, self._known = function, dict[float, Any]()
-
-    def __call__(self, t: Any) -> Any:
-        if type(t) is not float:
-            return self._function(t)
-        found = self._known.get(t)
-        if found is None:
-            found = self._known[t] = self._function(t)
-        return found
-
-
 def row_times(t: Time, x: Array) -> Time:
     """Return `t` as a Python float, or per-row times as an array that broadcasts against `x`."""
     if isinstance(t, float | int):
@@ -277,18 +252,6 @@ def row_times(t: Time, x: Array) -> Time:
     if not all_true((t >= 0) & xp.isfinite(t)):
         raise ValueError("t must be finite and not negative in every row")
     return expand_like(t, x)
-
-
-def log_snr_at(process: Process, t: float) -> float:
-    """Return the log-SNR at a host time; infinite, without a call, if alpha or sigma is 0."""
-    known: dict[float, float] = process.__dict__.get("_log_snrs", {})  # of a run
-    found = known.get(t)
-    if found is None:
-        alpha, sigma = process.marginal(t)
-        found = known[t] = (
-            (-math.inf if alpha == 0 else math.inf) if alpha == 0 or sigma == 0 else float(process.log_snr(t))
-        )
-    return found
 
 
 def _check_time(t: float) -> float:

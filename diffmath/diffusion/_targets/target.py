@@ -27,8 +27,7 @@ from diffmath.random import Key, fold_in
 
 __all__ = ["Posterior", "Target"]
 
-# Numbers held at once by one evaluation: 2^22 float64 are 32 MiB; larger batches are split into chunks of
-# rows.
+# Numbers held at once by one evaluation, 32 MiB of float64; larger batches are split into chunks of rows.
 CHUNK = 1 << 22
 
 Quantity = Literal["score", "denoiser", "divergence", "denoiser_divergence", "log_density"]

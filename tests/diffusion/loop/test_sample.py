@@ -337,7 +337,7 @@ def _custom(step, clock=None):
         (
             _custom(lambda p, t, n: diffusion.Step(1.0, (0.0,), 1.0), lambda p, t: [0.0, 1.0]),
             ValueError,
-            "clock must have one value per time, 4",
+            "clock must have 4 values",
         ),
         (diffusion.sde_dpmpp_2m(tau=50.0), ValueError, r"the clock of sde_dpmpp_2m\(tau=50\) must be"),
     ],

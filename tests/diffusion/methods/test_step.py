@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diffmath import diffusion, random
+from diffmath import SolveError, diffusion, random
 from diffmath.diffusion._methods.adams import adams_weights
 
 PROCESS, KEY = diffusion.vp(), random.key(3)
@@ -150,3 +150,65 @@ def test_backends_agree(method: diffusion.Method, xp: Any) -> None:
     times = np.linspace(0.8, 0.2, 9)
     run = lambda x: diffusion.sample(PROCESS, TARGET.score(PROCESS), x, times, method=method)  # noqa: E731
     np.testing.assert_allclose(xp.numpy(run(xp.asarray(X))), run(X), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: diffusion.Step(1.0, None), "weights must be a tuple of numbers; got NoneType"),
+        (lambda: diffusion.Step("1", (0.0,)), "decay must be a number; got str"),
+        (lambda: diffusion.Step(1.0, (0.0,), np.array([0.1, 0.2])), "noise must be a number; got ndarray"),
+        (
+            lambda: diffusion.Step(1.0, (0.0,), stages=(1,)),
+            r"must be a tuple of diffusion.Stage; got \(1,\)",
+        ),
+        (lambda: diffusion.Stage(None, 1.0, (0.0,)), "t of a stage must be a number; got NoneType"),
+        (lambda: diffusion.Stage(0.5, 1.0, ("a",)), "weights must be a number; got str"),
+    ],
+)
+def test_coefficients_of_the_wrong_kind_are_refused(build: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        build()
+
+
+def test_lists_and_numpy_numbers_become_plain_tuples() -> None:
+    step = diffusion.Step(np.float64(0.5), [1, 2], [0.1], [diffusion.Stage(1, 1, [np.float32(0.5)])])
+    stage = diffusion.Stage(1.0, 1.0, (0.5,))
+    assert step == diffusion.Step(0.5, (1.0, 2.0), (0.1,), (stage,))
+    assert (
+        repr(step) == f"Step(decay=0.5, weights=(1.0, 2.0), noise=(0.1,), stages=({stage},), carries=False)"
+    )
+
+
+def test_the_cost_is_what_a_run_counts() -> None:
+    two = diffusion.Method("heun", 2, 2, "Karras et al. (2022)", heun_step, evaluations=2)
+    found = diffusion.trajectory(PROCESS, TARGET.score(PROCESS), X, np.linspace(0.8, 0.2, 8), method=two)
+    assert found.stats["evaluations"] == two.nfe(7) == 14
+    with pytest.raises(ValueError, match="evaluations must be"):
+        diffusion.Method("none", 1, 1, "none", heun_step, evaluations=0)
+
+
+@pytest.mark.parametrize(("bad", "where"), [(0, "t=0.8 .step 0"), (1, "t=0.5 .step 0"), (2, "t=0.5 .step 1")])
+def test_the_evaluation_that_is_not_finite_is_named(bad: int, where: str) -> None:
+    """Step 0 evaluates at 0.8 and 0.5, step 1 at 0.5 and 0.2; the first value that is nan is named."""
+    calls: list[float] = []
+
+    def score(x: Any, t: float) -> Any:
+        calls.append(t)
+        return x * np.nan if len(calls) == bad + 1 else -x
+
+    with pytest.raises(SolveError, match=f"the model returned a value that is not finite at {where} of 2"):
+        diffusion.sample(PROCESS, score, X, [0.8, 0.5, 0.2], method=HEUN)
+
+
+def test_a_clock_of_another_length_is_refused_with_its_pieces() -> None:
+    method = diffusion.Method(
+        "two",
+        1,
+        1,
+        "none",
+        lambda p, t, n: diffusion.Step(0.5, (0.1,), (0.1, 0.2)),
+        lambda p, t: [0.0, 1.0, 2.0],
+    )
+    with pytest.raises(ValueError, match=r"must have 5 values, 2 for each step and a first one .*; got 3"):
+        diffusion.sample(PROCESS, TARGET.score(PROCESS), X, [0.8, 0.6, 0.4], method=method, key=KEY)
