@@ -141,3 +141,40 @@ def test_a_state_is_selected_row_by_row_and_forgets_what_is_not_known() -> None:
     assert keep_state(new, old) == old
     assert keep_state(SlopeState(), SlopeState(old.slope)).slope is None
     assert keep_state(None, old) is None
+
+
+class Faulty:
+    """Euler's method, with one fault in what its attempt returns."""
+
+    order, embedded_order = 1, 1
+
+    def __init__(self, **fault: Any) -> None:
+        self.fault = fault
+
+    def step(self, f: Any, t: Any, x: Any, dt: Any) -> Any:
+        return x + dt * f(t, x)
+
+    def init(self, f: Any, t: Any, x: Any) -> Any:
+        return self.fault.get("init")
+
+    def attempt(self, f: Any, state: Any, t: Any, x: Any, dt: Any, *, estimate: bool = True) -> Any:
+        given = {"x": x + dt * f(t, x), "error": 0.0 * x, **self.fault}
+        given.pop("init", None)
+        return ode.Trial(**given)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "message"),
+    [
+        ({"dense": lambda: 5}, TypeError, r"must return a callable at\(rows, theta\); got int"),
+        ({"dense": lambda: lambda rows, theta: np.zeros(3)}, ValueError, r"must return shape \(\d, 1\)"),
+        ({"init": np.zeros(5)}, ValueError, r"method.init.* one entry per row, shape \(2, ...\); got \(5,\)"),
+        ({"state": np.zeros(5)}, ValueError, r"method.attempt.* one entry per row, .*; got \(5,\)"),
+        ({"error": np.zeros(3)}, ValueError, r"must return shape \(2, 1\); got \(3,\)"),
+    ],
+)
+def test_a_faulty_attempt_is_refused_by_name(fault: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        ode.solve(lambda t, x: -x, np.ones((2, 1)), [0.0, 1.0], method=Faulty(**fault), dense=True).dense(0.5)
+    found = ode.solve(lambda t, x: -x, np.ones((2, 1)), [0.0, 1.0], method=Faulty(), dense=True)
+    assert found.success
