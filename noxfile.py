@@ -22,7 +22,10 @@ nox.options.default_venv_backend = "virtualenv"
 # release whose CPU build is meant; a range would bring the multi-gigabyte CUDA build.
 TORCH = "torch==2.13.0"
 LIGHT = ["pytest", "--numprocesses", "auto", "--dist", "worksteal", "--durations=20", "--durations-min=5"]
-KERNELS = sorted(Path("diffmath", "kernels", "numba").glob("*.py"))
+KERNELS = [
+    *sorted(Path("diffmath", "kernels", "numba").glob("*.py")),
+    Path("diffmath", "_stepping", "one_clock.py"),  # which the kernels of the clocks compile
+]
 STATE = hashlib.sha256(b"".join(path.read_bytes() for path in KERNELS)).hexdigest()[:12]
 # A worker for each core: threads of BLAS would wait for those of the others, at three times the cost. The
 # threads of diffmath's own kernels stay as they are. Compiled kernels are shared by workers and sessions, and

@@ -12,6 +12,7 @@ from diffmath._arrays.bound import check_args, check_parameters
 from diffmath._arrays.callables import check_dynamics, check_result, guarded
 from diffmath._arrays.models import SDE
 from diffmath._arrays.namespace import array_namespace, check_array
+from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array
 from diffmath._stepping.watcher import refuse_modified
 from diffmath.sde._model.langevin import Langevin
@@ -130,9 +131,10 @@ def noise_shape(model: SDE, t: float, x: Array) -> tuple[int, int]:
     Raises
     ------
     TypeError
-        A result of another library, or one that would change the dtype; a state modified in place.
+        Another kind of model, time or state; a result of another library, or one that would change the
+        dtype; a state modified in place.
     ValueError
-        A result of the wrong shape for the declared noise.
+        A state that is not finite or has no batch axis; a result of the wrong shape for the declared noise.
 
     Examples
     --------
@@ -142,7 +144,9 @@ def noise_shape(model: SDE, t: float, x: Array) -> tuple[int, int]:
     >>> sde.noise_shape(model, 0.0, np.zeros((3, 2)))
     (3, 5)
     """
-    return probe(model, t, x).shape
+    t = check_number("t", t)
+    # A trace has no values to check; `check_array` checks the shape alone.
+    return probe(as_sde(model), t, check_array("x", x, ndim=2)).shape
 
 
 def probe(model: SDE, t: float, x: Array) -> Probed:

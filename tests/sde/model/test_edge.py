@@ -51,3 +51,26 @@ def test_other_models_are_refused():
     with pytest.raises(TypeError, match="drift must take two arguments"):
         sde.as_sde(more)
     assert sde.as_sde(more, plain=False) is more
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((None, 0.0, np.ones((3, 2))), TypeError, "model must be"),
+        ((1, "a", np.ones((3, 2))), TypeError, "t must be a number; got str"),
+        ((1, 0.0, np.ones(2)), ValueError, r"x must have 2 dimensions; got shape \(2,\)"),
+        ((1, 0.0, [[1.0, 2.0]]), TypeError, "x must be an array"),
+        ((1, 0.0, np.full((2, 2), np.nan)), ValueError, "x must be finite"),
+    ],
+)
+def test_noise_shape_refuses_by_name(arguments, error, message):
+    model = sde.SDE(zero, lambda t, x: x, noise="diagonal") if arguments[0] else None
+    with pytest.raises(error, match=message):
+        sde.noise_shape(model, *arguments[1:])
+
+
+def test_noise_shape_of_integers_empty_batches_and_float32():
+    model = sde.SDE(zero, lambda t, x: x, noise="diagonal")
+    for x in (np.ones((3, 2), int), np.ones((3, 2), np.float32)):
+        assert sde.noise_shape(model, 0, x) == (3, 2)
+    assert sde.noise_shape(model, 0.0, np.empty((0, 2))) == (0, 2)
