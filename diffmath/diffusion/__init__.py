@@ -31,6 +31,7 @@ from diffmath.diffusion._model.model import (
 )
 from diffmath.diffusion._model.network import batch_time
 from diffmath.diffusion._process.grids import log_snr_times, uniform_times
+from diffmath.diffusion._process.lines import edm, flow
 from diffmath.diffusion._process.process import Process
 from diffmath.diffusion._process.schedules import vp
 from diffmath.diffusion._targets.bandwidth import likely_bandwidth
@@ -53,7 +54,9 @@ __all__ = [
     "batch_time",
     "ddim",
     "dpmpp_2m",
+    "edm",
     "euler_maruyama",
+    "flow",
     "from_denoiser",
     "from_flow",
     "from_noise",

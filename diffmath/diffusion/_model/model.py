@@ -1,11 +1,8 @@
 r"""One model, five parametrisations: score, denoiser, noise, velocity, flow.
 
-Every prediction p is affine in the state and in the denoised data :math:`D = E[x_0 \mid x_t = x]`,
-
-.. math:: p = a_t\,x + b_t\,D, \qquad D = c_t\,x + d_t\,p,
-
-so a parametrisation is two pairs of coefficients, and a conversion is one multiply-add whose coefficients are
-computed on the host in float64. Source: Kingma et al. (2021), arXiv:2107.00630, appendix;
+Every prediction is linear in the denoised data :math:`D = E[x_0 \mid x_t = x]` and the noise E, with
+:math:`x = \alpha D + \sigma E`. So a conversion is one multiply-add, whose coefficients are computed on the
+host in float64. Source: Kingma et al. (2021), arXiv:2107.00630, appendix;
 Salimans & Ho (2022), arXiv:2202.00512, section 4; Lipman et al. (2023), arXiv:2210.02747, for the flow.
 """
 
@@ -14,8 +11,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from diffmath._arrays.callables import check_model, check_result
 from diffmath._arrays.devices import on_its_device
@@ -33,6 +28,7 @@ from diffmath.diffusion._process import (
     Pair,
     Parametrisation,
     Process,
+    conversion,
     matches,
     row_times,
 )
@@ -146,14 +142,7 @@ class Model:
         """Return per_x and per_prediction of `wanted` = per_x x + per_prediction p, on the process."""
         if wanted is self.kind:
             return 0.0, 1.0
-        try:
-            # Arrays of times divide by zero with a warning where floats raise; both cases are refused below.
-            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                c, d = self.kind.to_data(process, t)
-                a, b = wanted.from_data(process, t)
-                pair = a + b * c, b * d
-        except ZeroDivisionError:
-            pair = math.nan, math.nan
+        pair = conversion(self.kind, wanted, process, t)
         if not all(map(_is_finite, pair)):
             when = f"t={t:g}" if isinstance(t, float) else "some t"
             raise ValueError(

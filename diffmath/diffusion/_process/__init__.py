@@ -10,11 +10,14 @@ from diffmath.diffusion._process.parametrisation import (
     FLOW,
     NOISE,
     SCORE,
+    STRAIGHT,
     VELOCITY,
     Pair,
     Parametrisation,
+    conversion,
 )
-from diffmath.diffusion._process.process import Process, row_times
+from diffmath.diffusion._process.process import Process
+from diffmath.diffusion._process.times import row_times
 
 __all__ = [
     "DENOISER",
@@ -24,7 +27,9 @@ __all__ = [
     "Parametrisation",
     "Process",
     "SCORE",
+    "STRAIGHT",
     "VELOCITY",
+    "conversion",
     "log_snr_at",
     "matches",
     "remembering",

@@ -26,11 +26,13 @@ class Schedule(Protocol):
 
     def marginal(self, t: float) -> tuple[Any, Any]: ...
 
+    def rates(self, t: float) -> tuple[Any, Any]: ...
+
     def coefficients(self, t: float) -> tuple[Any, Any]: ...
 
 
 def check_consistency(process: Schedule) -> None:
-    """Refuse f, g2, log_snr or time_of_log_snr that contradict alpha and sigma."""
+    """Refuse derivatives, f, g2, log_snr or time_of_log_snr that contradict alpha and sigma."""
     h = 1e-4 * (process.t_max - process.t_min)
     for t in _probe_times(process):
         (alpha, sigma), (f, g2) = process.marginal(t), process.coefficients(t)
@@ -42,6 +44,10 @@ def check_consistency(process: Schedule) -> None:
         d_alpha = _derivative(lambda s: math.log(process.marginal(s)[0]), t, h)
         d_sigma = _derivative(lambda s: math.log(process.marginal(s)[1]), t, h)
         lam = float(process.log_snr(t))
+        for name, value, rate, wanted in zip(
+            ("d_alpha", "d_sigma"), (alpha, sigma), process.rates(t), (d_alpha, d_sigma), strict=True
+        ):
+            _agree(name, f"the derivative of {name[2:]}", t, rate / value, wanted, 1 / process.t_max)
         _agree("f", "alpha'/alpha", t, f, d_alpha, 1 / process.t_max)
         _agree("g2", "(sigma^2)' - 2 f sigma^2", t, g2, 2 * (d_sigma - f) * sigma**2, abs(f) * sigma**2)
         _agree("log_snr", "log(alpha/sigma)", t, lam, math.log(alpha / sigma), 1.0)

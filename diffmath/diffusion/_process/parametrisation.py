@@ -1,76 +1,100 @@
-r"""Parametrisations of a model: score, denoiser, noise, velocity, flow, all affine in the state and the data.
+r"""Parametrisations of a model: score, denoiser, noise, velocity, flow, all linear in data and noise.
 
-.. math:: p = a_t\,x + b_t\,D, \qquad D = c_t\,x + d_t\,p, \qquad D = E[x_0 \mid x_t = x]
+.. math:: s\,p = a\,D + b\,E, \qquad x = \alpha D + \sigma E, \qquad D = E[x_0 \mid x_t = x]
 
-With :math:`\varepsilon = (x - \alpha D)/\sigma`: score :math:`-\varepsilon/\sigma`, velocity
-:math:`\alpha\varepsilon - \sigma D`, flow :math:`f x - \tfrac12 g^2\,\mathrm{score}`.
+A parametrisation is its row (a, b, s). To convert p to q, solve two equations for D and E:
+
+.. math:: \delta = \alpha b_p - \sigma a_p, \qquad
+   s_q\,q = \frac{a_q b_p - b_q a_p}{\delta}\,x + s_p \frac{\alpha b_q - \sigma a_q}{\delta}\,p .
+
+The conversion exists wherever it is determined, also at alpha = 0 and at sigma = 0: a velocity gives all
+others there, a denoiser gives the noise at alpha = 0, and so on. Source: Kingma et al. (2021),
+arXiv:2107.00630; Salimans & Ho (2022), arXiv:2202.00512, for v; Lipman et al. (2023),
+arXiv:2210.02747, for the flow.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Time
+from diffmath.diffusion._process.derived import ratio
 from diffmath.diffusion._process.process import Process
 
-__all__ = ["DENOISER", "FLOW", "NOISE", "SCORE", "VELOCITY", "Pair", "Parametrisation"]
+__all__ = [
+    "DENOISER", "FLOW", "NOISE", "SCORE", "STRAIGHT", "VELOCITY", "Pair", "Parametrisation", "conversion",
+]  # fmt: skip
 
 Pair = tuple[Any, Any]
+Row = tuple[Any, Any, Any]
 
 
 @dataclass(frozen=True)
 class Parametrisation:
-    """What a model predicts: p = a x + b D (`from_data`) and D = c x + d p (`to_data`)."""
+    """What a model predicts: ``scale * p = a D + b E``, with ``row(process, t)`` -> (a, b, scale)."""
 
     name: str
-    to_data: Callable[[Process, Time], Pair]
-    from_data: Callable[[Process, Time], Pair]
+    row: Callable[[Process, Time], Row]
 
 
-def _score_to_data(process: Process, t: Time) -> Pair:
+def _denoiser(process: Process, t: Time) -> Row:
+    return 1.0, 0.0, 1.0
+
+
+def _noise(process: Process, t: Time) -> Row:
+    return 0.0, 1.0, 1.0
+
+
+def _score(process: Process, t: Time) -> Row:
+    return 0.0, 1.0, -process.marginal(t)[1]
+
+
+def _velocity(process: Process, t: Time) -> Row:
     alpha, sigma = process.marginal(t)
-    return 1 / alpha, sigma**2 / alpha
+    return -sigma, alpha, 1.0
 
 
-def _score_from_data(process: Process, t: Time) -> Pair:
-    alpha, sigma = process.marginal(t)
-    return -1 / sigma**2, alpha / sigma**2
+def _flow(process: Process, t: Time) -> Row:
+    d_alpha, d_sigma = process.rates(t)
+    if isinstance(d_sigma, float):
+        return (0.0, 1.0, 0.0) if math.isinf(d_sigma) else (d_alpha, d_sigma, 1.0)
+    xp = array_namespace(d_sigma)
+    regular = xp.astype(xp.isfinite(d_sigma), d_sigma.dtype)
+    return d_alpha * regular, xp.where(regular > 0, d_sigma, xp.ones_like(d_sigma)), regular
 
 
-def _noise_to_data(process: Process, t: Time) -> Pair:
-    alpha, sigma = process.marginal(t)
-    return 1 / alpha, -sigma / alpha
+def _straight(process: Process, t: Time) -> Row:
+    return -1.0, 1.0, 1.0
 
 
-def _noise_from_data(process: Process, t: Time) -> Pair:
-    alpha, sigma = process.marginal(t)
-    return 1 / sigma, -alpha / sigma
+DENOISER = Parametrisation("denoiser", _denoiser)
+NOISE = Parametrisation("noise", _noise)
+SCORE = Parametrisation("score", _score)
+VELOCITY = Parametrisation("velocity", _velocity)
+FLOW = Parametrisation("flow", _flow)
+# Noise minus data: the flow of the rectified flow at the same signal-to-noise ratio.
+STRAIGHT = Parametrisation("straight", _straight)
 
 
-def _velocity_to_data(process: Process, t: Time) -> Pair:
-    alpha, sigma = process.marginal(t)
-    return alpha / (alpha**2 + sigma**2), -sigma / (alpha**2 + sigma**2)
+def conversion(given: Parametrisation, wanted: Parametrisation, process: Process, t: Time) -> Pair:
+    """Return per_x and per_prediction of ``wanted = per_x x + per_prediction p``; not finite for none."""
+    if given is wanted:
+        return 0.0, 1.0
+    if (given, wanted) in ((SCORE, FLOW), (FLOW, SCORE)):
+        return _of_the_sde(process, t, wanted)
+    (alpha, sigma), (a, b, scale) = process.marginal(t), given.row(process, t)
+    wanted_a, wanted_b, wanted_scale = wanted.row(process, t)
+    determinant = alpha * b - sigma * a
+    per_x = wanted_a * b - wanted_b * a
+    per_prediction = scale * (alpha * wanted_b - sigma * wanted_a)
+    return ratio(per_x, determinant * wanted_scale), ratio(per_prediction, determinant * wanted_scale)
 
 
-def _velocity_from_data(process: Process, t: Time) -> Pair:
-    alpha, sigma = process.marginal(t)
-    return alpha / sigma, -(alpha**2 + sigma**2) / sigma
-
-
-def _flow_to_data(process: Process, t: Time) -> Pair:
-    (alpha, sigma), (f, g2) = process.marginal(t), process.coefficients(t)
-    return (1 + 2 * f * sigma**2 / g2) / alpha, -2 * sigma**2 / (alpha * g2)
-
-
-def _flow_from_data(process: Process, t: Time) -> Pair:
-    (alpha, sigma), (f, g2) = process.marginal(t), process.coefficients(t)
-    return f + g2 / (2 * sigma**2), -alpha * g2 / (2 * sigma**2)
-
-
-SCORE = Parametrisation("score", _score_to_data, _score_from_data)
-DENOISER = Parametrisation("denoiser", lambda process, t: (0.0, 1.0), lambda process, t: (0.0, 1.0))
-NOISE = Parametrisation("noise", _noise_to_data, _noise_from_data)
-VELOCITY = Parametrisation("velocity", _velocity_to_data, _velocity_from_data)
-FLOW = Parametrisation("flow", _flow_to_data, _flow_from_data)
+def _of_the_sde(process: Process, t: Time, wanted: Parametrisation) -> Pair:
+    """Return the conversion between score and flow: flow = f x - g2/2 score, finite at sigma = 0 with g2."""
+    f, g2 = process.coefficients(t)
+    return (f, -g2 / 2) if wanted is FLOW else (ratio(2 * f, g2), ratio(-2.0, g2))

@@ -1,31 +1,31 @@
 r"""Gaussian noising processes between t = 0 and t = T.
 
 .. math:: x_t = \alpha_t x_0 + \sigma_t \varepsilon, \qquad dx = f(t)\,x\,dt + g(t)\,dW, \qquad
-   f = \dot\alpha / \alpha, \quad g^2 = \frac{d\sigma^2}{dt} - 2 f \sigma^2
+   f = \dot\alpha / \alpha, \quad g^2 = 2 \sigma (\alpha\dot\sigma - \dot\alpha\sigma) / \alpha
 
-`Process` holds these functions as data and refuses inconsistent ones. Source: Song et al. (2021),
-arXiv:2011.13456, section 3; Kingma et al. (2021), arXiv:2107.00630, for the log-SNR as the natural time.
+`Process` holds alpha, sigma and their derivatives, which are finite where the coefficients of the SDE are not
+(alpha = 0), derives everything else, and refuses functions that contradict one another. Source: Song et al.
+(2021), arXiv:2011.13456, section 3; Kingma et al. (2021), arXiv:2107.00630, for the log-SNR as the natural
+time.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from diffmath._arrays.devices import on_its_device
-from diffmath._arrays.namespace import array_namespace, check_array, expand_like, same_kind
-from diffmath._arrays.tracing import all_true, is_traced
+from diffmath._arrays.namespace import array_namespace, check_array, same_kind
 from diffmath._core.typing import Array, Time
 from diffmath.diffusion._process.consistency import check_consistency
+from diffmath.diffusion._process.derived import Drift, LogSNR, SquaredDiffusion, TimeOfLogSNR, time_functions
+from diffmath.diffusion._process.times import TimeFunction, in_kind, row_times
 from diffmath.random import Key, fold_in, normal
 
-__all__ = ["Process", "row_times"]
-
-TimeFunction = Callable[[Any], Any]
+__all__ = ["Process"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,14 +34,19 @@ class Process:
 
     Parameters
     ----------
-    alpha, sigma : callable
-        Scale of the data and standard deviation of the noise, ``alpha(t)``.
-    f, g2 : callable
-        Linear drift and squared diffusion of the forward SDE.
-    log_snr : callable
-        :math:`\lambda_t = \ln(\alpha_t/\sigma_t)`, strictly decreasing.
-    time_of_log_snr : callable
-        Its inverse.
+    alpha, sigma : callable or Expr
+        Scale of the data and standard deviation of the noise, ``alpha(t)``; or SymPy expressions in one
+        symbol, whose derivatives are derived.
+    d_alpha, d_sigma : callable, optional
+        Their derivatives in time. Those of callables are required where the flow or the SDE is used; left
+        out, they are difference quotients with a relative error of about 1e-9.
+    f, g2 : callable, optional
+        Linear drift and squared diffusion of the forward SDE, by default derived by the formulas above. Pass
+        them where a derivative is infinite and they are not (`vp` at t = 0).
+    log_snr : callable, optional
+        :math:`\lambda_t = \ln(\alpha_t/\sigma_t)`, strictly decreasing; by default derived.
+    time_of_log_snr : callable, optional
+        Its inverse; by default found by root finding, for numbers and NumPy arrays.
     t_min, t_max : float
         Default end (just above the data, t = 0) and start (the prior) of sampling.
     name : str
@@ -50,14 +55,14 @@ class Process:
     Raises
     ------
     TypeError
-        A function that is not callable.
+        A function that is not callable, an expression in several symbols.
     ValueError
-        Invalid times, or inconsistent functions: f, g2 and log_snr are compared with alpha and sigma at five
-        times.
+        Invalid times, or inconsistent functions: they are compared with alpha and sigma at five times.
 
     Notes
     -----
-    Each function takes a Python float, or an array with one time per row, and returns the same kind.
+    Each function takes a Python float, or an array with one time per row, and returns the same kind. alpha
+    may be 0 at `t_max` (pure noise), where f and g2 are infinite; sigma may be 0 at t = 0.
 
     References
     ----------
@@ -66,33 +71,50 @@ class Process:
 
     Examples
     --------
-    >>> import math
-    >>> variance_exploding = Process(
-    ...     alpha=lambda t: 1.0 + 0.0 * t, sigma=lambda t: t, f=lambda t: 0.0 * t, g2=lambda t: 2.0 * t,
-    ...     log_snr=lambda t: -math.log(t), time_of_log_snr=lambda lam: math.exp(-lam),
-    ...     t_min=0.002, t_max=80.0, name="edm")
-    >>> variance_exploding
-    Process('edm', t: 0.002 -> 80)
+    >>> import sympy
+    >>> t = sympy.Symbol("t")
+    >>> angle = sympy.pi * t / 2
+    >>> trigonometric = Process(sympy.cos(angle), sympy.sin(angle), name="trigonometric")
+    >>> trigonometric
+    Process('trigonometric', t: 0.001 -> 1)
+    >>> round(trigonometric.log_snr(0.5), 12) + 0.0, round(trigonometric.time_of_log_snr(0.0), 12)
+    (0.0, 0.5)
     """
 
     alpha: TimeFunction
     sigma: TimeFunction
-    f: TimeFunction
-    g2: TimeFunction
-    log_snr: TimeFunction
-    time_of_log_snr: TimeFunction
-    t_min: float
-    t_max: float
+    d_alpha: TimeFunction = None  # type: ignore[assignment]
+    d_sigma: TimeFunction = None  # type: ignore[assignment]
+    f: TimeFunction = None  # type: ignore[assignment]
+    g2: TimeFunction = None  # type: ignore[assignment]
+    log_snr: TimeFunction = None  # type: ignore[assignment]
+    time_of_log_snr: TimeFunction = None  # type: ignore[assignment]
+    t_min: float = 1e-3
+    t_max: float = 1.0
     name: str = "process"
 
     def __post_init__(self) -> None:
-        for role in ("alpha", "sigma", "f", "g2", "log_snr", "time_of_log_snr"):
-            if not callable(getattr(self, role)):
-                raise TypeError(
-                    f"{role} must be a callable {role}(t); got {type(getattr(self, role)).__name__}"
-                )
         if not 0 < self.t_min < self.t_max < math.inf:
             raise ValueError(f"need 0 < t_min < t_max, finite; got t_min={self.t_min}, t_max={self.t_max}")
+        found = time_functions(self.alpha, self.sigma, self.d_alpha, self.d_sigma, self.t_max)
+        alpha, sigma, d_alpha, d_sigma = found
+        log_snr = LogSNR(alpha, sigma) if self.log_snr is None else self.log_snr
+        functions = {
+            "alpha": alpha,
+            "sigma": sigma,
+            "d_alpha": d_alpha,
+            "d_sigma": d_sigma,
+            "f": Drift(alpha, d_alpha) if self.f is None else self.f,
+            "g2": SquaredDiffusion(alpha, sigma, d_alpha, d_sigma) if self.g2 is None else self.g2,
+            "log_snr": log_snr,
+            "time_of_log_snr": TimeOfLogSNR(log_snr, self.t_max)
+            if self.time_of_log_snr is None
+            else self.time_of_log_snr,
+        }
+        for role, function in functions.items():
+            if not callable(function):
+                raise TypeError(f"{role} must be a callable {role}(t); got {type(function).__name__}")
+            object.__setattr__(self, role, function)
         check_consistency(self)
 
     def marginal(self, t: Time) -> tuple[Any, Any]:
@@ -104,10 +126,25 @@ class Process:
         >>> diffusion.vp().marginal(0.0)
         (1.0, 0.0)
         """
-        return _in_kind(self.alpha, t), _in_kind(self.sigma, t)
+        return in_kind(self.alpha, t), in_kind(self.sigma, t)
+
+    def rates(self, t: Time) -> tuple[Any, Any]:
+        r"""Return the derivatives :math:`(\dot\alpha_t, \dot\sigma_t)`, like `marginal`.
+
+        They may be infinite where sigma is 0 (`vp` at t = 0).
+
+        Examples
+        --------
+        >>> from diffmath import diffusion
+        >>> diffusion.flow().rates(1.0)
+        (-1.0, 1.0)
+        """
+        return in_kind(self.d_alpha, t), in_kind(self.d_sigma, t)
 
     def coefficients(self, t: Time) -> tuple[Any, Any]:
         """Return the drift and squared diffusion (f, g2) of the forward SDE at `t`, like `marginal`.
+
+        They are infinite where alpha is 0.
 
         Examples
         --------
@@ -115,7 +152,7 @@ class Process:
         >>> diffusion.vp().coefficients(0.0)
         (-0.05, 0.1)
         """
-        return _in_kind(self.f, t), _in_kind(self.g2, t)
+        return in_kind(self.f, t), in_kind(self.g2, t)
 
     @on_its_device
     def sample_prior(
@@ -233,33 +270,3 @@ class Process:
 
     def __repr__(self) -> str:
         return f"Process({self.name!r}, t: {self.t_min:g} -> {self.t_max:g})"
-
-
-def row_times(t: Time, x: Array) -> Time:
-    """Return `t` as a Python float, or per-row times as an array that broadcasts against `x`."""
-    if isinstance(t, float | int):
-        return _check_time(t)
-    xp = array_namespace(x, t, names=["x", "t"])
-    if t.ndim == 0 and is_traced(t):
-        t = xp.broadcast_to(t, x.shape[:1])
-    if t.ndim == 0:
-        return _check_time(float(t))
-    if t.shape[0] != x.shape[0] or math.prod(t.shape) != t.shape[0]:
-        raise ValueError(
-            f"t must be a number or one time per row, shape ({x.shape[0]},); got {tuple(t.shape)}"
-        )
-    t = xp.astype(xp.reshape(t, (-1,)), x.dtype)
-    if not all_true((t >= 0) & xp.isfinite(t)):
-        raise ValueError("t must be finite and not negative in every row")
-    return expand_like(t, x)
-
-
-def _check_time(t: float) -> float:
-    if not 0 <= t < math.inf:
-        raise ValueError(f"t must be finite and not negative; got {t}")
-    return float(t)
-
-
-def _in_kind(function: TimeFunction, t: Time) -> Any:
-    # A function written with NumPy returns np.float64 for a float, which would promote a float32 state.
-    return float(function(_check_time(t))) if isinstance(t, float | int) else function(t)

@@ -14,6 +14,7 @@ from typing import Any
 
 from diffmath._arrays.scalars import elementary
 from diffmath._core.typing import Time
+from diffmath.diffusion._process.derived import log, ratio
 from diffmath.diffusion._process.process import Process
 
 __all__ = ["vp"]
@@ -66,6 +67,8 @@ def vp(beta_min: float = 0.1, beta_max: float = 20.0, *, t_min: float = 1e-3, t_
     return Process(
         alpha=linear.alpha,
         sigma=linear.sigma,
+        d_alpha=linear.d_alpha,
+        d_sigma=linear.d_sigma,
         f=linear.f,
         g2=linear.beta,
         log_snr=linear.log_snr,
@@ -99,27 +102,22 @@ class _LinearBeta:
         m = elementary(t)
         return m.sqrt(-m.expm1(-self.integral(t)))
 
+    def d_alpha(self, t: Time) -> Time:
+        return -self.beta(t) / 2 * self.alpha(t)
+
+    def d_sigma(self, t: Time) -> Any:  # infinite at t = 0
+        return ratio(self.beta(t) / 2 * self.alpha(t) ** 2, self.sigma(t))
+
     def log_snr(self, t: Time) -> Time:
         # ln(expm1(B)) = B + ln(-expm1(-B)): no overflow for large B, no cancellation for small B.
         total = self.integral(t)
-        return -0.5 * (total + _log(-elementary(t).expm1(-total)))
+        return -0.5 * (total + log(-elementary(t).expm1(-total)))
 
     def time_of_log_snr(self, lam: Time) -> Time:
         total = _softplus(-2 * lam)
         slope = self.end - self.start
         # The form of the root of slope t^2/2 + start t = B without a subtraction.
         return 2 * total / (self.start + elementary(total).sqrt(self.start**2 + 2 * slope * total))
-
-
-def _log(value: Any) -> Any:
-    """Natural logarithm with log(0) = -inf, for a number or an array, without a warning."""
-    m = elementary(value)
-    if m is math:
-        return math.log(value) if value > 0 else -math.inf
-    positive = value > 0
-    return m.where(
-        positive, m.log(m.where(positive, value, m.ones_like(value))), m.full_like(value, -math.inf)
-    )
 
 
 def _softplus(z: Any) -> Any:

@@ -71,13 +71,51 @@ def test_backends_dtypes_and_times_per_row(xp: Any) -> None:
             np.testing.assert_allclose(rows[i], xp.numpy(model.score(xp.asarray(X), float(t)))[i], rtol=1e-12)
 
 
-def test_denoising_at_sigma_zero_is_exact_and_the_score_is_refused() -> None:
+def test_at_sigma_zero_a_score_gives_all_but_itself_is_given_by_none() -> None:
     model = diffusion.from_score(lambda x, t: -x, PROCESS)
     np.testing.assert_array_equal(model.denoiser(X, 0.0), X)
+    np.testing.assert_array_equal(model.noise(X, 0.0), 0.0 * X)  # -sigma times a score that is finite
+    np.testing.assert_array_equal(model.velocity(X, 0.0), 0.0 * X)
     with pytest.raises(
-        ValueError, match=r"noise cannot be computed from the score at t=0, .* use t >= t_min=0.001"
+        ValueError, match=r"score cannot be computed from the denoiser at t=0, .* use t >= t_min=0.001"
     ):
-        model.noise(X, 0.0)
+        diffusion.from_denoiser(lambda x, t: x, PROCESS).score(X, 0.0)
+
+
+# What is determined where x is pure noise (x = E) or pure data (x = D), for the rectified flow.
+AT_NOISE = [
+    (k, w) for k in ("denoiser", "velocity", "flow") for w in ("denoiser", "noise", "velocity", "flow")
+]
+AT_DATA = [(k, w) for k in ("noise", "velocity", "flow") for w in ("denoiser", "noise", "velocity", "flow")]
+
+
+@pytest.mark.parametrize(
+    ("t", "kind", "wanted"), [(1.0, *p) for p in AT_NOISE] + [(0.0, *p) for p in AT_DATA]
+)
+def test_conversions_at_both_ends_of_a_flow(t: float, kind: str, wanted: str) -> None:
+    process, target = (
+        diffusion.flow(),
+        diffusion.GaussianMixture([0.4, 0.6], [[0.0, 1.0], [1.0, -1.0]], [0.2, 0.5]),
+    )
+    denoised = target.denoiser(process)(X, t) if t else X
+    noise = X if t else 0.0 * X  # -sigma score is 0 for a smooth density
+    values = {
+        "denoiser": denoised,
+        "noise": noise,
+        "velocity": (1 - t) * noise - t * denoised,
+        "flow": noise - denoised,
+    }
+    model = getattr(diffusion, f"from_{kind}")(lambda x, t: values[kind], process)
+    np.testing.assert_allclose(getattr(model, wanted)(X, t), values[wanted], rtol=1e-15, atol=1e-15)
+    rows = getattr(model, wanted)(X, np.full(len(X), t))
+    np.testing.assert_allclose(rows, values[wanted], rtol=1e-15, atol=1e-15)
+
+
+@pytest.mark.parametrize("kind", ["score", "noise"])
+def test_pure_noise_has_no_denoiser_by_a_model_of_the_noise(kind: str) -> None:
+    model = getattr(diffusion, f"from_{kind}")(lambda x, t: x, diffusion.flow())
+    with pytest.raises(ValueError, match=f"denoiser cannot be computed from the {kind} at t=1"):
+        model.denoiser(X, 1.0)
 
 
 def test_divergences_convert_too() -> None:

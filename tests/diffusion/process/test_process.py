@@ -52,7 +52,9 @@ def test_a_process_that_contradicts_itself_is_refused(changes: dict[str, Any], m
 
 
 def test_a_function_that_is_not_callable_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"alpha must be a callable alpha\(t\); got float"):
+    with pytest.raises(
+        TypeError, match=r"alpha must be a callable alpha\(t\) or a SymPy expression; got float"
+    ):
         edm(alpha=1.0)
 
 
@@ -162,5 +164,5 @@ def test_a_row_at_time_zero_is_refused_where_the_limit_is_infinite():
     point = diffusion.EmpiricalData([[0.0]], bandwidth=0.0)
     with pytest.raises(ValueError, match="no density or score at sigma=0"):
         point.score(process)(x, t)
-    with pytest.raises(ValueError, match="noise cannot be computed from the score at some t"):
-        diffusion.from_score(lambda x, t: -x, process).noise(x, t)
+    with pytest.raises(ValueError, match="noise cannot be computed from the denoiser at some t"):
+        diffusion.from_denoiser(lambda x, t: x, process).noise(x, t)

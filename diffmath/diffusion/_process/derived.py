@@ -1,0 +1,207 @@
+r"""What follows from alpha and sigma: derivatives, the SDE's coefficients, the log-SNR and its inverse.
+
+.. math:: f = \dot\alpha/\alpha, \qquad g^2 = 2\sigma\Delta/\alpha, \quad
+   \Delta = \alpha\dot\sigma - \dot\alpha\sigma, \qquad \lambda = \ln(\alpha/\sigma)
+
+The functions are data classes, not closures, so that a process can be pickled. SymPy is imported only if an
+expression is given.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import brentq
+
+from diffmath._arrays.scalars import elementary
+from diffmath._core.typing import Time
+from diffmath.diffusion._process.times import TimeFunction
+
+__all__ = ["Drift", "Formula", "LogSNR", "SquaredDiffusion", "TimeOfLogSNR", "log", "ratio", "time_functions"]
+
+
+def time_functions(
+    alpha: Any, sigma: Any, d_alpha: Any, d_sigma: Any, t_max: float
+) -> tuple[Any, Any, Any, Any]:
+    """Return the four primary functions; derivatives that are not given are derived."""
+    pairs = []
+    for role, function, derivative in (("alpha", alpha, d_alpha), ("sigma", sigma, d_sigma)):
+        if _is_expression(function):
+            function = Formula.of(role, function)
+            derivative = function.derivative() if derivative is None else derivative
+        elif not callable(function):
+            raise TypeError(
+                f"{role} must be a callable {role}(t) or a SymPy expression; got {type(function).__name__}"
+            )
+        pairs.append((function, Differences(function, t_max) if derivative is None else derivative))
+    return pairs[0][0], pairs[1][0], pairs[0][1], pairs[1][1]
+
+
+def ratio(numerator: Any, denominator: Any) -> Any:
+    """Return a quotient of numbers or arrays that is infinite, without a warning, where one divides by 0."""
+    if isinstance(numerator, float | int) and isinstance(denominator, float | int):
+        if denominator == 0:
+            return math.nan if numerator == 0 else math.copysign(math.inf, numerator)
+        return numerator / denominator
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return numerator / denominator
+
+
+def log(value: Any) -> Any:
+    """Natural logarithm with log(0) = -inf, for a number or an array, without a warning."""
+    m = elementary(value)
+    if m is math:
+        return math.log(value) if value > 0 else -math.inf
+    positive = value > 0
+    return m.where(
+        positive, m.log(m.where(positive, value, m.ones_like(value))), m.full_like(value, -math.inf)
+    )
+
+
+@dataclass(frozen=True)
+class Drift:
+    r"""The linear drift :math:`f = \dot\alpha/\alpha`."""
+
+    alpha: TimeFunction
+    d_alpha: TimeFunction
+
+    def __call__(self, t: Time) -> Any:
+        return ratio(self.d_alpha(t), self.alpha(t))
+
+
+@dataclass(frozen=True)
+class SquaredDiffusion:
+    r"""The squared diffusion :math:`g^2 = 2\sigma(\alpha\dot\sigma - \dot\alpha\sigma)/\alpha`."""
+
+    alpha: TimeFunction
+    sigma: TimeFunction
+    d_alpha: TimeFunction
+    d_sigma: TimeFunction
+
+    def __call__(self, t: Time) -> Any:
+        alpha, sigma = self.alpha(t), self.sigma(t)
+        return ratio(2 * sigma * (alpha * self.d_sigma(t) - self.d_alpha(t) * sigma), alpha)
+
+
+@dataclass(frozen=True)
+class LogSNR:
+    r"""The log-SNR :math:`\ln(\alpha/\sigma)`, infinite where alpha or sigma is 0."""
+
+    alpha: TimeFunction
+    sigma: TimeFunction
+
+    def __call__(self, t: Time) -> Any:
+        return log(self.alpha(t)) - log(self.sigma(t))
+
+
+@dataclass(frozen=True)
+class TimeOfLogSNR:
+    """The inverse of a decreasing log-SNR on [0, t_max], by root finding to the last digits of t."""
+
+    log_snr: TimeFunction
+    t_max: float
+
+    def __call__(self, lam: Any) -> Any:
+        if isinstance(lam, float | int):
+            return self._solve(float(lam))
+        if isinstance(lam, np.ndarray):
+            return np.asarray([self._solve(float(value)) for value in lam.ravel()]).reshape(lam.shape)
+        raise TypeError(
+            "the time of a log-SNR is found by root finding on the host, for numbers and NumPy arrays; got "
+            f"{type(lam).__name__}: pass time_of_log_snr= to the process, or numbers"
+        )
+
+    def _solve(self, lam: float) -> float:
+        def gap(t: float) -> float:  # bounded, so that infinite ends are bisected
+            value = float(self.log_snr(t))
+            return 0.0 if value == lam else min(max(value - lam, -1.0), 1.0)
+
+        if not gap(self.t_max) <= 0 <= gap(0.0):
+            raise ValueError(
+                f"the log-SNR of this process lies between {float(self.log_snr(self.t_max)):g} (t_max) and "
+                f"{float(self.log_snr(0.0)):g} (t=0); got {lam}"
+            )
+        # Bisection from 1 to the least normal number takes 1,100 halvings.
+        found = brentq(gap, 0.0, self.t_max, xtol=sys.float_info.min, rtol=1e-15, maxiter=1200)
+        return float(found)
+
+
+@dataclass(frozen=True)
+class Differences:
+    """The derivative of a callable by Richardson-extrapolated differences, one-sided near t = 0."""
+
+    function: TimeFunction
+    t_max: float
+
+    def __call__(self, t: Time) -> Any:
+        h = 2e-4 * self.t_max
+        if isinstance(t, float | int) and t < 4 * h:
+            return self._one_sided(float(t), h)
+        at = self.function
+        near, far = at(t + h) - at(t - h), at(t + 2 * h) - at(t - 2 * h)
+        return (8 * near - far) / (12 * h)
+
+    def _one_sided(self, t: float, h: float) -> float:
+        weights = (-25 / 12, 4.0, -3.0, 4 / 3, -1 / 4)
+        return sum(w * float(self.function(t + k * h)) for k, w in enumerate(weights)) / h
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A SymPy expression in time as a function of a number or of an array of any library."""
+
+    expression: Any
+    symbol: Any
+
+    @classmethod
+    def of(cls, role: str, expression: Any) -> Formula:
+        """Return the function of an expression in at most one symbol."""
+        import sympy
+
+        symbols = sorted(expression.free_symbols, key=str)
+        if len(symbols) > 1:
+            raise TypeError(f"{role} must be an expression in one symbol, the time; got {symbols}")
+        return cls(expression, symbols[0] if symbols else sympy.Symbol("t"))
+
+    def derivative(self) -> Formula:
+        """Return the derivative in time."""
+        import sympy
+
+        return Formula(sympy.diff(self.expression, self.symbol), self.symbol)
+
+    def __call__(self, t: Time) -> Any:
+        library = elementary(t)
+        known = self.__dict__.setdefault("_functions", {})
+        name = getattr(library, "__name__", "")
+        if name not in known:
+            import sympy
+
+            known[name] = sympy.lambdify(self.symbol, self.expression, modules=[library, "math"])
+        if library is not math:
+            return known[name](t) + 0 * t  # constants too have the shape of t
+        return self._number(known[name], float(t))
+
+    def _number(self, function: Any, t: float) -> float:
+        if t.is_integer():  # exactly, so that cos(pi/2) is 0
+            import sympy
+
+            exact = self.expression.subs(self.symbol, sympy.Integer(int(t)))
+            if exact.is_finite:
+                return float(exact)
+        try:
+            return float(function(t))
+        except ZeroDivisionError:  # sin(t)/t has a limit at 0, the derivative of sqrt(t) is infinite
+            near = float(function(t * (1 - 1e-15) if t else 1e-30))
+            return near if abs(near) < 1e12 else math.copysign(math.inf, near)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"expression": self.expression, "symbol": self.symbol}
+
+
+def _is_expression(value: Any) -> bool:
+    sympy = sys.modules.get("sympy")  # an expression exists only where SymPy is imported
+    return sympy is not None and isinstance(value, sympy.Expr)

@@ -1,0 +1,46 @@
+"""Times as a process takes them: a host number, or an array with one time per row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from diffmath._arrays.namespace import array_namespace, expand_like
+from diffmath._arrays.tracing import all_true, is_traced
+from diffmath._core.typing import Array, Time
+
+__all__ = ["TimeFunction", "in_kind", "row_times"]
+
+TimeFunction = Callable[[Any], Any]
+
+
+def row_times(t: Time, x: Array) -> Time:
+    """Return `t` as a Python float, or per-row times as an array that broadcasts against `x`."""
+    if isinstance(t, float | int):
+        return _check_time(t)
+    xp = array_namespace(x, t, names=["x", "t"])
+    if t.ndim == 0 and is_traced(t):
+        t = xp.broadcast_to(t, x.shape[:1])
+    if t.ndim == 0:
+        return _check_time(float(t))
+    if t.shape[0] != x.shape[0] or math.prod(t.shape) != t.shape[0]:
+        raise ValueError(
+            f"t must be a number or one time per row, shape ({x.shape[0]},); got {tuple(t.shape)}"
+        )
+    t = xp.astype(xp.reshape(t, (-1,)), x.dtype)
+    if not all_true((t >= 0) & xp.isfinite(t)):
+        raise ValueError("t must be finite and not negative in every row")
+    return expand_like(t, x)
+
+
+def _check_time(t: float) -> float:
+    if not 0 <= t < math.inf:
+        raise ValueError(f"t must be finite and not negative; got {t}")
+    return float(t)
+
+
+def in_kind(function: TimeFunction, t: Time) -> Any:
+    """Return the value of a function of time: a Python float for a number, an array for an array."""
+    # A function written with NumPy returns np.float64 for a float, which would promote a float32 state.
+    return float(function(_check_time(t))) if isinstance(t, float | int) else function(t)
