@@ -199,7 +199,14 @@ def corrector_step(process, times, n):
     return diffusion.Step(found.decay, found.weights, stages=(stage,), carries=True)
 
 
-@pytest.mark.parametrize("step", [heun_step, corrector_step])
+def started_step(process, times, n):
+    """Two steps of Heun, then the corrector, and no corrector at the end: three loops."""
+    if n < 2:
+        return heun_step(process, times, n)
+    return corrector_step(process, times, n) if n < len(times) - 2 else diffusion.ddim.step(process, times, n)
+
+
+@pytest.mark.parametrize("step", [heun_step, corrector_step, started_step])
 def test_jax_jit_of_steps_with_stages_is_what_numpy_computes(step):
     method = diffusion.Method(step.__name__, 2, 2, "none", step)
     score = TARGET.score(PROCESS)

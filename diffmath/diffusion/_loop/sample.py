@@ -1,10 +1,11 @@
 r"""Run a sampler: from noise to data, or (deterministic methods) from data to noise.
 
-.. math:: x_{n+1} = \mathrm{decay}_n\,x_n + \sum_j \mathrm{weight}_{nj}\,D(x_{n-j}, t_{n-j})
+.. math:: x_{n+1} = \mathrm{decay}_n\,x_n + \sum_j \mathrm{weight}_{nj}\,F(x_{n-j}, t_{n-j})
    + \mathrm{noise}_n\,z_n
 
-The coefficients are those of the method, computed on the host before the first evaluation. Each step is one
-model evaluation and one fused expression on the device.
+F is the model in the form of the method: data, noise, velocity or flow. The coefficients are those of the
+method, computed on the host before the first evaluation. Each step is one model evaluation and one fused
+expression on the device.
 """
 
 from __future__ import annotations
@@ -17,15 +18,14 @@ import numpy as np
 
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.gradients import keeping_gradients
-from diffmath._arrays.host_numbers import host_times
 from diffmath._arrays.namespace import all_finite, array_namespace, check_array
 from diffmath._core.progress import progress_bar
 from diffmath._core.solution import Solution, check_on_failure, finish
 from diffmath._core.typing import Array, Score
-from diffmath._stepping.failures import nonfinite_rows
 from diffmath.diffusion._loop.noise import update_noises
+from diffmath.diffusion._loop.plan import check_times, checked_plan, complaint, denoised
 from diffmath.diffusion._loop.traced import host_standin, is_traced_run, refuse_callback, traced_solution
-from diffmath.diffusion._methods import Method, Step, as_method, is_finite, take_step
+from diffmath.diffusion._methods import Method, as_method, take_step
 from diffmath.diffusion._model import Model, WatchedModel, as_model
 from diffmath.diffusion._process import Process, remembering
 from diffmath.random import Key
@@ -192,31 +192,32 @@ def _run(
     x = check_array("x_T", x, min_ndim=2)
     method = as_method(method)
     process = remembering(process)
-    grid = _check_times(process, times, method)
-    plan = [_checked_step(process, grid, n, method) for n in range(len(grid) - 1)]
+    grid = check_times(process, times, method)
+    plan = checked_plan(process, grid, method)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a callable; got {type(callback).__name__}")
     if is_traced_run(model, x, grid[0]):
         refuse_callback(callback)
         noises = update_noises(process, grid, plan, method, key, host_standin(x))
-        return traced_solution(model, x, grid, plan, noises, keep=keep)
+        return traced_solution(model, method.prediction, x, grid, plan, noises, keep=keep)
     noises = update_noises(process, grid, plan, method, key, x)
-    xp, watched = array_namespace(x), WatchedModel(model, process if same_process else model.process)
+    of_model = process if same_process else model.process
+    xp, watched = array_namespace(x), WatchedModel(model, of_model, method.prediction)
     kept: list[Array] = [x]
     known: tuple[Array, ...] = ()
     depth = max(step.history for step in plan)
     for n in progress_bar(range(len(plan)), enabled=progress, description=method.name):
         step, t = plan[n], grid[n]
         watched.latest.clear()
-        if not n or not plan[n - 1].carries:
-            known = (watched.denoised(x, t), *known)
+        if step.evaluates and not (n and plan[n - 1].carries):
+            known = (watched(x, t), *known)
         known = known[:depth]
         if callback is not None:
-            callback(n, t, x, known[0])
+            callback(n, t, x, denoised(method, process, x, t, known[0]) if step.evaluates else None)
         noise = next(noises, None) or (None,) * (1 + len(step.stages))
-        new, known = take_step(step, watched.denoised, x, known, noise)
+        new, known = take_step(step, watched, x, known, noise)
         if not all_finite(new):
-            message = _complaint(method, grid, n, watched.latest, new)
+            message = complaint(method, grid, n, watched.latest, new)
             return _solution(xp, grid[: n + 1], kept, keep, watched.calls, "nonfinite", message)
         x = new
         if not keep:
@@ -237,57 +238,3 @@ def _solution(
     t = np.asarray(grid if keep else grid[-1:])
     stats = {"evaluations": evaluations, "steps": len(grid) - 1}
     return Solution(t=t, x=xp.stack(kept), status=status, message=message, stats=stats)
-
-
-def _check_times(process: Process, times: Any, method: Method) -> list[float]:
-    grid = [float(t) for t in host_times(times)]
-    if min(grid) < 0 or max(grid) > process.t_max:
-        raise ValueError(f"times must lie in [0, t_max={process.t_max:g}]; got {grid[0]:g} ... {grid[-1]:g}")
-    if grid[0] < grid[-1] and method.needs_key:
-        raise ValueError(
-            f"{method.name} runs from noise to data: times must decrease; got {grid[0]:g} -> {grid[-1]:g}"
-        )
-    if process.marginal(grid[0])[1] == 0:
-        raise ValueError(
-            f"times must start where sigma > 0; sigma is 0 at times[0]={grid[0]:g}: "
-            f"start at t_min={process.t_min:g}"
-        )
-    return grid
-
-
-def _checked_step(process: Process, grid: list[float], n: int, method: Method) -> Step:
-    step = method.step(process, grid, n)
-    if not isinstance(step, Step):
-        raise TypeError(f"{method.name}.step must return a diffusion.Step; got {type(step).__name__}")
-    if step.history > n + 1:
-        raise ValueError(
-            f"{method.name}: step {n} uses {step.history} evaluations, but only {n + 1} exist at that step"
-        )
-    if not is_finite(step):
-        raise ValueError(f"{method.name}: the coefficients of step {n} must be finite; got {step}")
-    for stage in step.stages:
-        if not 0 <= stage.t <= process.t_max or process.marginal(stage.t)[1] == 0:
-            raise ValueError(
-                f"{method.name}: step {n} must evaluate the model where 0 <= t <= {process.t_max:g} and "
-                f"sigma > 0; got t={stage.t}"
-            )
-    if step.noises and method.clock is None:
-        raise ValueError(f"{method.name}: step {n} has noise, so the method needs a clock")
-    return step
-
-
-def _complaint(
-    method: Method, grid: list[float], n: int, evaluated: list[tuple[float, Array]], new: Array
-) -> str:
-    """Return what is not finite, where, and in which rows: the first evaluation of the step, or the step."""
-    step = f"step {n} of {len(grid) - 1}"
-    for t, denoised in evaluated:
-        if rows := nonfinite_rows(denoised):
-            return (
-                f"the model returned a value that is not finite at t={t:g} ({step}) in {rows}; the states up "
-                "to that step are attached"
-            )
-    return (
-        f"the step of {method.name} overflowed at t={grid[n]:g} ({step}) in {nonfinite_rows(new)}; take "
-        "smaller steps or a float64 state"
-    )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from diffmath._core.counts import check_count
 from diffmath._core.named import named
 from diffmath.diffusion._methods.step import Step
-from diffmath.diffusion._process import Process
+from diffmath.diffusion._process import FORMS, Form, Parametrisation, Process
 
 __all__ = ["Clock", "Method", "StepRule", "as_method"]
 
@@ -19,7 +19,7 @@ Clock = Callable[[Process, Sequence[float]], list[float]]
 
 @dataclass(frozen=True)
 class Method:
-    """A sampler: the coefficients of its steps, its orders and its cost.
+    r"""A sampler: the coefficients of its steps, its orders and its cost.
 
     A call returns a method with other parameters, ``diffusion.ddim(eta=1)``. Parameters that are not given
     keep their values, so a call without arguments returns an equal method.
@@ -28,7 +28,8 @@ class Method:
     ----------
     name : str
     order : int
-        Order of convergence: of the trajectory (deterministic), strong (stochastic).
+        Order of convergence from a cold start on the user's grid, first and last steps included: of the
+        trajectory (deterministic), strong (stochastic).
     weak_order : int
         Order of the distribution.
     reference : str
@@ -39,9 +40,17 @@ class Method:
         ``clock(process, times)``: the variance clock of the Brownian path that drives a stochastic method;
         None for a deterministic one. It is increasing, has one interval for each normal of a step, and ends
         earlier if the last steps have no noise.
-    evaluations : int
+    evaluations : int or callable
         Model evaluations of a step: 1, and 1 for each stage. A step that carries an evaluation to the next
-        makes one less, except the first step of a run.
+        makes one less, except the first step of a run. ``evaluations(steps)`` gives those of a run whose
+        first or last steps differ.
+    form : {"data", "noise", "velocity", "flow"}
+        What the weights multiply: the denoised data D, the noise E, the velocity
+        :math:`\alpha E - \sigma D`, or the flow E - D of a straight path. A velocity and a flow are regular
+        at alpha = 0 and sigma = 0. A denoiser does not determine the noise at sigma = 0; a score or a noise
+        does not determine the data at alpha = 0.
+    end_order : int, optional
+        Order on grids that reach alpha = 0 or sigma = 0, if it is less than `order`.
 
     Examples
     --------
@@ -58,10 +67,16 @@ class Method:
     reference: str
     step: StepRule
     clock: Clock | None = None
-    evaluations: int = field(default=1, kw_only=True)
+    _: KW_ONLY
+    evaluations: int | Callable[[int], int] = 1
+    form: Form = "data"
+    end_order: int | None = None
 
     def __post_init__(self) -> None:
-        check_count("evaluations", self.evaluations)
+        if not callable(self.evaluations):
+            check_count("evaluations", self.evaluations)
+        if self.form not in FORMS:
+            raise ValueError(f"form must be one of {', '.join(FORMS)}; got {self.form!r}")
 
     def __call__(self) -> Method:
         """Return the method itself: it has no parameters."""
@@ -73,8 +88,14 @@ class Method:
         return self.clock is not None
 
     def nfe(self, steps: int) -> int:
-        """Return the number of model evaluations of `steps` steps: `evaluations` times `steps`."""
-        return self.evaluations * check_count("steps", steps, 0)
+        """Return the number of model evaluations of `steps` steps."""
+        steps = check_count("steps", steps, 0)
+        return self.evaluations(steps) if callable(self.evaluations) else self.evaluations * steps
+
+    @property
+    def prediction(self) -> Parametrisation:
+        """The parametrisation of the form."""
+        return FORMS[self.form]
 
     def __repr__(self) -> str:
         return f"Method({self.name}, order={self.order}, weak_order={self.weak_order})"

@@ -14,16 +14,16 @@ from diffmath._core.typing import Array
 
 __all__ = ["Stage", "Step", "take_step"]
 
-# D(x, t), the denoised data.
-Denoiser = Callable[[Array, float], Array]
+# F(x, t), the model in the form of the method: the denoised data, the noise, ...
+Prediction = Callable[[Array, float], Array]
 
 
 @dataclass(frozen=True)
 class Stage:
     r"""A further evaluation of the model within a step, and the update that uses it.
 
-    .. math:: y_k = \mathrm{decay}\,x_n + \sum_j \mathrm{weights}_j D_{-j} + \sum_i \mathrm{noise}_i z_i,
-       \qquad D_0 = D(y_{k-1}, t)
+    .. math:: y_k = \mathrm{decay}\,x_n + \sum_j \mathrm{weights}_j F_{-j} + \sum_i \mathrm{noise}_i z_i,
+       \qquad F_0 = F(y_{k-1}, t)
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ class Stage:
     decay : float
         Factor of the state at the start of the step.
     weights : tuple of float
-        Factors of the denoised data, the latest first: of this evaluation, of earlier ones in the step, of
-        earlier steps.
+        Factors of the evaluations, in the form of the method, the latest first: of this one, of earlier ones
+        in the step, of earlier steps.
     noise : float or tuple of float
         Factors of the unit normals of the step.
 
@@ -60,18 +60,18 @@ class Stage:
 class Step:
     r"""One step as data.
 
-    .. math:: y_0 = \mathrm{decay}\,x_n + \sum_j \mathrm{weights}_j D_{-j} + \sum_i \mathrm{noise}_i z_i,
-       \qquad D_0 = D(x_n, t_n)
+    .. math:: y_0 = \mathrm{decay}\,x_n + \sum_j \mathrm{weights}_j F_{-j} + \sum_i \mathrm{noise}_i z_i,
+       \qquad F_0 = F(x_n, t_n)
 
-    The new state is :math:`y_0`, or the state after the last of the `stages` (a second evaluation, a
-    corrector).
+    F is the model in the form of the method (`Method.form`), by default the denoised data. The new state is
+    :math:`y_0`, or the state after the last of the `stages` (a second evaluation, a corrector).
 
     Parameters
     ----------
     decay : float
         Factor of the state.
     weights : tuple of float
-        Factors of the denoised data: of this step, of the last step, and so on.
+        Factors of the evaluations: of this step, of the last step, and so on.
     noise : float or tuple of float
         Factor of one unit normal, or of several, one for each piece of the method's clock in the step.
     stages : tuple of Stage
@@ -80,6 +80,9 @@ class Step:
         Whether the last stage's evaluation serves as the first of the next step, which then makes none (for
         example, a corrector that is not evaluated again). Later steps see only the first evaluation of each
         step.
+    evaluates : bool
+        Whether the step begins with an evaluation at its start. A step that adds noise before its first
+        evaluation, which is then that of a stage, does not; later steps see nothing of it.
 
     Examples
     --------
@@ -93,6 +96,7 @@ class Step:
     noise: float | tuple[float, ...] = 0.0
     stages: tuple[Stage, ...] = ()
     carries: bool = False
+    evaluates: bool = True
 
     def __post_init__(self) -> None:
         _check_update(self)
@@ -101,6 +105,11 @@ class Step:
         object.__setattr__(self, "stages", tuple(self.stages))
         if self.carries and not self.stages:
             raise ValueError("a step that carries an evaluation to the next must have stages; got none")
+        if not self.evaluates and (self.weights or self.carries):
+            raise ValueError(
+                "a step without an evaluation at its start has no weights of its own and carries none; got "
+                f"{self}"
+            )
 
     @property
     def updates(self) -> tuple[Step | Stage, ...]:
@@ -110,11 +119,11 @@ class Step:
     @property
     def evaluations(self) -> int:
         """Number of evaluations the weights refer to, not counting earlier steps: one, plus one per stage."""
-        return 1 + len(self.stages)
+        return self.evaluates + len(self.stages)
 
     @property
     def history(self) -> int:
-        """Number of first evaluations the weights refer to: of this step and of earlier steps."""
+        """Number of first evaluations the weights refer to: its own, if it has one, and earlier ones."""
         if not self.stages:  # most steps, of which a run has many
             return len(self.weights)
         return max(len(update.weights) - k for k, update in enumerate(self.updates))
@@ -129,6 +138,7 @@ class Step:
 
     def __repr__(self) -> str:
         more = f", stages={self.stages}, carries={self.carries}" if self.stages else ""
+        more += "" if self.evaluates else ", evaluates=False"
         return f"Step(decay={self.decay}, weights={self.weights}, noise={self.noise}{more})"
 
 
@@ -152,7 +162,7 @@ def factors(noise: float | tuple[float, ...]) -> tuple[float, ...]:
 
 def take_step(
     step: Step,
-    denoiser: Denoiser,
+    predict: Prediction,
     x: Array,
     known: tuple[Array, ...],
     noises: Sequence[Array | None],
@@ -164,7 +174,7 @@ def take_step(
     """
     y, inner = updated(step, x, known, noises[0]), known
     for stage, noise in zip(step.stages, noises[1:], strict=True):
-        inner = (denoiser(y, stage.t), *inner)
+        inner = (predict(y, stage.t), *inner)
         y = updated(stage, x, inner, noise)
     return y, (inner[0], *known) if step.carries else known
 
@@ -174,8 +184,8 @@ def updated(update: Step | Stage, x: Array, known: Sequence[Array], noise: Array
     # An overflow gives no warning here: the caller checks the state and raises.
     with np.errstate(over="ignore", invalid="ignore"):
         new = update.decay * x
-        for weight, denoised in zip(update.weights, known, strict=False):
-            new = new + weight * denoised
+        for weight, prediction in zip(update.weights, known, strict=False):
+            new = new + weight * prediction
         return new if noise is None else new + noise
 
 

@@ -8,24 +8,24 @@ from diffmath._core.typing import Array
 from diffmath._stepping.watcher import Watcher, refuse_modified
 from diffmath.diffusion._model.model import Model
 from diffmath.diffusion._model.network import explain
-from diffmath.diffusion._process import DENOISER, Process
+from diffmath.diffusion._process import Parametrisation, Process
 
 __all__ = ["WatchedModel"]
 
 
 class WatchedModel(Watcher):
-    """A model, watched; `process`, its own or a caching one, gives the coefficients at a time."""
+    """A model, watched, as the prediction `wanted`; `process`, its own or a caching one, converts."""
 
-    __slots__ = ("_model", "_process", "calls", "latest")
+    __slots__ = ("_model", "_process", "_wanted", "calls", "latest")
 
-    def __init__(self, model: Model, process: Process) -> None:
+    def __init__(self, model: Model, process: Process, wanted: Parametrisation) -> None:
         super().__init__(f"{model.kind.name}(x, t)")
-        self._model, self._process = model, process
+        self._model, self._process, self._wanted = model, process, wanted
         self.calls = 0
         self.latest: list[tuple[float, Array]] = []  # times and results since a run has emptied it
 
-    def denoised(self, x: Array, t: float) -> Array:
-        """Return the mean of the data given x at time t, in the dtype of x."""
+    def __call__(self, x: Array, t: float) -> Array:
+        """Return the wanted prediction at (x, t), in the dtype of x."""
         before = array_namespace(x).astype(x, x.dtype, copy=True) if self._dtype is None else x
         try:
             prediction = self._model.function(x, t)
@@ -35,8 +35,8 @@ class WatchedModel(Watcher):
         shape = getattr(prediction, "shape", None)
         if self.watching or shape != x.shape or prediction.dtype != self._dtype:
             self._look(prediction, x, before)
-        if self._model.kind is not DENOISER:
-            per_x, per_prediction = self._model.conversion(DENOISER, t, self._process)
+        if self._model.kind is not self._wanted:
+            per_x, per_prediction = self._model.conversion(self._wanted, t, self._process)
             prediction = per_x * x + per_prediction * prediction
         if prediction.dtype != x.dtype:
             prediction = array_namespace(x).astype(prediction, x.dtype, copy=False)

@@ -8,10 +8,12 @@ from diffmath.diffusion._process.host_values import log_snr_at, remembering
 from diffmath.diffusion._process.parametrisation import (
     DENOISER,
     FLOW,
+    FORMS,
     NOISE,
     SCORE,
     STRAIGHT,
     VELOCITY,
+    Form,
     Pair,
     Parametrisation,
     conversion,
@@ -22,6 +24,8 @@ from diffmath.diffusion._process.times import row_times
 __all__ = [
     "DENOISER",
     "FLOW",
+    "FORMS",
+    "Form",
     "NOISE",
     "Pair",
     "Parametrisation",

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Time
@@ -26,7 +26,8 @@ from diffmath.diffusion._process.derived import ratio
 from diffmath.diffusion._process.process import Process
 
 __all__ = [
-    "DENOISER", "FLOW", "NOISE", "SCORE", "STRAIGHT", "VELOCITY", "Pair", "Parametrisation", "conversion",
+    "DENOISER", "FLOW", "FORMS", "NOISE", "SCORE", "STRAIGHT", "VELOCITY", "Form", "Pair", "Parametrisation",
+    "conversion",
 ]  # fmt: skip
 
 Pair = tuple[Any, Any]
@@ -77,7 +78,16 @@ SCORE = Parametrisation("score", _score)
 VELOCITY = Parametrisation("velocity", _velocity)
 FLOW = Parametrisation("flow", _flow)
 # Noise minus data: the flow of the rectified flow at the same signal-to-noise ratio.
-STRAIGHT = Parametrisation("straight", _straight)
+STRAIGHT = Parametrisation("straight flow", _straight)
+
+# The forms of a sampler: what its weights multiply.
+Form = Literal["data", "noise", "velocity", "flow"]
+FORMS: dict[Form, Parametrisation] = {
+    "data": DENOISER,
+    "noise": NOISE,
+    "velocity": VELOCITY,
+    "flow": STRAIGHT,
+}
 
 
 def conversion(given: Parametrisation, wanted: Parametrisation, process: Process, t: Time) -> Pair:
