@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
+import numba
 import pytest
 
+from diffmath.kernels.numba import _normals_single
 from diffmath.kernels.numba._cache import forget_stale_kernels
 from diffmath.kernels.numba.ode import combine, estimate
 
@@ -101,3 +105,25 @@ def test_what_one_process_compiles_another_loads(tmp_path):
     assert run([1.5], blind) == "[3.0] 0"
     assert len(list(tmp_path.rglob("*.nbc"))) == 2
     assert run([1, 1.5]) in ("[2, 3.0] 1", "[2, 3.0] 2")  # one entry of the index may be lost, none is wrong
+
+
+@pytest.mark.parametrize("word", [numba.uint64, numba.uint32])
+def test_two_functions_of_a_kernel_differ_by_more_than_their_number(word):
+    """The number counts the functions of a process; in code of two processes it may be that of another.
+
+    With equal names, normals of 53 bits, two per block, were drawn by the function for 32 bits, four per
+    block: beyond the end of the array.
+    """
+
+    def both(words: Any, out: Any, rows: Any, stream: Any, following: Any) -> None:
+        _normals_single.next_normals_53(words, out, rows, rows, stream, stream, stream, following)
+        _normals_single.next_normals_32(words, out, rows, rows, stream, stream, stream, following)
+
+    kernel = numba.njit(both)
+    out = numba.float64[::1] if word is numba.uint64 else numba.float32[::1]
+    kernel.compile((word[::1], out, numba.uint64[::1], numba.uint64, word[::1]))
+    (code,) = kernel.inspect_llvm().values()
+    named = [name for name in set(re.findall(r"@(_ZN[A-Za-z0-9_.]+)\(", code)) if "normals" in name]
+    without_numbers = [re.sub(r"B\d+v\d+", "", name) for name in named]
+    assert len(without_numbers) >= 4
+    assert len(set(without_numbers)) == len(without_numbers)

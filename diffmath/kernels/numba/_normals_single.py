@@ -117,20 +117,40 @@ def next_normals_32(
     """Do the same for 32-bit normals."""
 
 
-def _by_precision(double: Any, single: Any) -> Any:
-    """Return the typing of a function that is `double` for words in uint64, and `single` for uint32."""
+def _together_53(
+    words: Any, out: Any, rows: Any, blocks: Any, stream: Any, k0: Any, k1: Any, following: Any
+) -> None:
+    make_normals_53(words, out, rows, blocks, stream, k0, k1, following)
 
-    # Here, unlike in double precision, one loop for both is slower: it mixes lanes of two widths.
-    def separate(
-        words: Any, out: Any, rows: Any, blocks: Any, stream: Any, k0: Any, k1: Any, following: Any
-    ) -> None:
-        single(words, out)
-        make_words(rows, blocks, stream, k0, k1, following)
 
-    def together(
-        words: Any, out: Any, rows: Any, blocks: Any, stream: Any, k0: Any, k1: Any, following: Any
-    ) -> None:
-        double(words, out, rows, blocks, stream, k0, k1, following)
+def _together_32(
+    words: Any, out: Any, rows: Any, blocks: Any, stream: Any, k0: Any, k1: Any, following: Any
+) -> None:
+    make_normals_32(words, out, rows, blocks, stream, k0, k1, following)
+
+
+# In single precision one loop for both is slower: it mixes lanes of two widths.
+def _separate_53(
+    words: Any, out: Any, rows: Any, blocks: Any, stream: Any, k0: Any, k1: Any, following: Any
+) -> None:
+    _make_53(words, out)
+    make_words(rows, blocks, stream, k0, k1, following)
+
+
+def _separate_32(
+    words: Any, out: Any, rows: Any, blocks: Any, stream: Any, k0: Any, k1: Any, following: Any
+) -> None:
+    _make_32(words, out)
+    make_words(rows, blocks, stream, k0, k1, following)
+
+
+def _by_precision(together: Any, separate: Any) -> Any:
+    """Return the typing of a function that is `together` for words in uint64, and `separate` for uint32.
+
+    Machine code on disk is linked by names: of the function, of its arguments, and a number that counts the
+    functions of a process. Two inner functions of one name and one signature, compiled by two processes, may
+    take the same number; then one is called for the other. Their names must differ.
+    """
 
     def choose(
         words: Any, out: Any, rows: Any, blocks: Any, stream: Any, k0: Any, k1: Any, following: Any
@@ -140,5 +160,5 @@ def _by_precision(double: Any, single: Any) -> Any:
     return choose
 
 
-overload(next_normals_53)(_by_precision(make_normals_53, _make_53))
-overload(next_normals_32)(_by_precision(make_normals_32, _make_32))
+overload(next_normals_53)(_by_precision(_together_53, _separate_53))
+overload(next_normals_32)(_by_precision(_together_32, _separate_32))
