@@ -18,7 +18,7 @@ HostArray = npt.NDArray[np.float64]
 # The first 1500 images define the density; the last 297 are held out.
 TRAINING = 1500
 
-SAMPLERS = {
+SAMPLERS: dict[str, diffusion.Method] = {
     "probability-flow ODE (dpmpp_2m)": diffusion.dpmpp_2m,
     "reverse SDE (sde_dpmpp_2m)": diffusion.sde_dpmpp_2m,
 }

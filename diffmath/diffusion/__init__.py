@@ -12,9 +12,6 @@ from diffmath.diffusion._loop.likelihood import log_likelihood
 from diffmath.diffusion._loop.sample import sample, trajectory
 from diffmath.diffusion._methods.method import Method
 from diffmath.diffusion._methods.methods import (
-    DDIM,
-    DPMpp2M,
-    SDEDPMpp2M,
     ddim,
     dpmpp_2m,
     euler_maruyama,
@@ -40,14 +37,11 @@ from diffmath.diffusion._targets.mixture import GaussianMixture
 from diffmath.diffusion._targets.target import Target
 
 __all__ = [
-    "DDIM",
-    "DPMpp2M",
     "EmpiricalData",
     "GaussianMixture",
     "Method",
     "Model",
     "Process",
-    "SDEDPMpp2M",
     "Stage",
     "Step",
     "Target",

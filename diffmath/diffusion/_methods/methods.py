@@ -12,172 +12,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from diffmath.diffusion._methods.adams import adams_step
-from diffmath.diffusion._methods.method import Clock, Method
+from diffmath.diffusion._methods.clocks import exponential_clock
+from diffmath.diffusion._methods.method import Method
+from diffmath.diffusion._methods.preset import preset
 from diffmath.diffusion._methods.step import Step
 from diffmath.diffusion._process import Process, log_snr_at
 
-__all__ = ["DDIM", "DPMpp2M", "SDEDPMpp2M", "ddim", "dpmpp_2m", "euler_maruyama", "sde_dpmpp_2m"]
+__all__ = ["ddim", "dpmpp_2m", "euler_maruyama", "sde_dpmpp_2m"]
 
 Variant = Literal["midpoint", "taylor"]
 
 
-@dataclass(frozen=True, repr=False)
-class DDIM(Method):
-    r"""DDIM, the first-order exponential step, with stochasticity `eta`: `diffusion.ddim`.
-
-    .. math:: x_t = \alpha_t D + \sqrt{\sigma_t^2 - \varsigma^2}\,\frac{x_s - \alpha_s D}{\sigma_s}
-       + \varsigma z, \qquad \varsigma = \eta\,\sigma_t \sqrt{1 - e^{-2h}}
-
-    Parameters
-    ----------
-    name, order, weak_order, reference, step, clock
-        As for `Method`.
-    eta : float
-        In [0, 1]: 0, the default, is deterministic, 1 is the ancestral sampler of DDPM; above 0 a key is
-        required. Set by a call; a value outside [0, 1] raises a ValueError.
-
-    Notes
-    -----
-    Order 1. For h to 0 it converges to the reverse SDE with :math:`\tau = \eta`, driven by the same Brownian
-    path (clock :math:`e^{2\eta^2\lambda}`): grids of any length share one path.
-
-    References
-    ----------
-    .. [1] Song, Meng & Ermon (2021), arXiv:2010.02502, eq. 12 and 16.
-
-    Examples
-    --------
-    >>> from diffmath import diffusion
-    >>> diffusion.ddim
-    Method(ddim, order=1, weak_order=1)
-    >>> diffusion.ddim(eta=0.5)
-    Method(ddim(eta=0.5), order=1, weak_order=1)
-    >>> diffusion.ddim(eta=0.5).needs_key
-    True
-    """
-
-    eta: float = 0.0
-
-    def __call__(self, *, eta: float | None = None) -> DDIM:
-        """Return the method with this `eta`; by default it is unchanged."""
-        return _ddim(self.eta if eta is None else eta)
-
-
-@dataclass(frozen=True, repr=False)
-class DPMpp2M(Method):
-    r"""DPM-Solver++(2M), the two-step exponential-Adams method in data form: `diffusion.dpmpp_2m`.
-
-    .. math:: x_t = \frac{\sigma_t}{\sigma_s} x_s + \alpha_t (1 - e^{-h})
-       \Big(D_0 + \frac{h}{2 h_{prev}} (D_0 - D_{-1})\Big)
-
-    Parameters
-    ----------
-    name, order, weak_order, reference, step, clock
-        As for `Method`.
-    variant : {"midpoint", "taylor"}
-        The published weight above, the default, or the exact weight :math:`h\varphi_2(-h)` of the difference
-        ("heun" in some code bases, RES-2M and SA-Solver in others). Set by a call; other values raise a
-        ValueError.
-
-    Notes
-    -----
-    Order 2, one evaluation per step. The first step, and a last step to sigma = 0, are DDIM steps.
-
-    References
-    ----------
-    .. [1] Lu et al. (2022), DPM-Solver++, arXiv:2211.01095, algorithm 2.
-
-    Examples
-    --------
-    >>> from diffmath import diffusion
-    >>> diffusion.dpmpp_2m
-    Method(dpmpp_2m, order=2, weak_order=2)
-    >>> diffusion.dpmpp_2m(variant="taylor")
-    Method(dpmpp_2m:taylor, order=2, weak_order=2)
-    """
-
-    variant: Variant = "midpoint"
-
-    def __call__(self, *, variant: Variant | None = None) -> DPMpp2M:
-        """Return the method with this `variant`; by default it is unchanged."""
-        return _dpmpp_2m(self.variant if variant is None else variant)
-
-
-@dataclass(frozen=True, repr=False)
-class SDEDPMpp2M(Method):
-    r"""SDE-DPM-Solver++(2M), the two-step method for the reverse SDE: `diffusion.sde_dpmpp_2m`.
-
-    .. math:: x_t = \frac{\sigma_t}{\sigma_s} e^{-h} x_s + \alpha_t (1 - e^{-2h})
-       \Big(D_0 + \frac{h}{2 h_{prev}} (D_0 - D_{-1})\Big) + \sigma_t \sqrt{1 - e^{-2h}}\; z
-
-    Parameters
-    ----------
-    name, order, weak_order, reference, step, clock
-        As for `Method`.
-    tau : float
-        Noise level of the family of reverse SDEs, not negative: 1, the default, is the published method
-        above; 0 is `dpmpp_2m` and needs no key. Set by a call, like `variant`.
-    variant : {"midpoint", "taylor"}
-        The weight of the difference, as in `DPMpp2M`.
-
-    Notes
-    -----
-    Weak order 2, strong order 1, one evaluation per step. The noise is :math:`\sigma_t e^{-\tau^2\lambda_t}`
-    times a Brownian increment in the clock :math:`e^{2\tau^2\lambda}`, so one key gives one path for any
-    number of steps.
-
-    References
-    ----------
-    .. [1] Lu et al. (2022), DPM-Solver++, arXiv:2211.01095, appendix on SDE-DPM-Solver++.
-    .. [2] Xue et al. (2023), SA-Solver, arXiv:2309.05019, section 4, for tau.
-
-    Examples
-    --------
-    >>> from diffmath import diffusion
-    >>> diffusion.sde_dpmpp_2m
-    Method(sde_dpmpp_2m, order=1, weak_order=2)
-    >>> diffusion.sde_dpmpp_2m(tau=0.5)
-    Method(sde_dpmpp_2m(tau=0.5), order=1, weak_order=2)
-    """
-
-    tau: float = 1.0
-    variant: Variant = "midpoint"
-
-    def __call__(self, *, tau: float | None = None, variant: Variant | None = None) -> SDEDPMpp2M:
-        """Return the method with these parameters; parameters that are not given keep their values."""
-        return _sde_dpmpp_2m(self.tau if tau is None else tau, self.variant if variant is None else variant)
-
-
-def _ddim(eta: float) -> DDIM:
-    if not 0 <= eta <= 1:
-        raise ValueError(f"eta must be in [0, 1]; got {eta}")
-    name = f"ddim(eta={eta:g})" if eta else "ddim"
-    reference = "Song, Meng & Ermon (2021), arXiv:2010.02502, eq. 12"
-    return DDIM(name, 1, 1, reference, _DDIMStep(float(eta)), _clock_of(eta), float(eta))
-
-
-def _dpmpp_2m(variant: Variant) -> DPMpp2M:
-    name = _named("dpmpp_2m", variant)
-    reference = "Lu et al. (2022), arXiv:2211.01095, algorithm 2"
-    return DPMpp2M(name, 2, 2, reference, _TwoStep(0.0, variant), None, variant)
-
-
-def _sde_dpmpp_2m(tau: float, variant: Variant) -> SDEDPMpp2M:
-    if not 0 <= tau < math.inf:
-        raise ValueError(f"tau must be finite and not negative; got {tau}")
-    tau = float(tau)
-    name = _named("sde_dpmpp_2m" if tau == 1 else f"sde_dpmpp_2m(tau={tau:g})", variant)
-    reference, order = "Lu et al. (2022), arXiv:2211.01095", 1 if tau else 2
-    return SDEDPMpp2M(name, order, 2, reference, _TwoStep(tau, variant), _clock_of(tau), tau, variant)
-
-
-def _named(name: str, variant: str) -> str:
-    if variant not in ("midpoint", "taylor"):
-        raise ValueError(f"variant must be 'midpoint' or 'taylor'; got {variant!r}")
-    return name if variant == "midpoint" else f"{name}:{variant}"
-
-
-# Steps and clocks are data classes, not closures, so that equal methods compare equal.
+# Steps are data classes, not closures, so that they can be pickled and compared.
 @dataclass(frozen=True)
 class _TwoStep:
     tau: float
@@ -207,21 +53,139 @@ class _DDIMStep:
         return Step(decay, (-alpha_t * math.expm1(log_kept - h),), eta * sigma_t * math.sqrt(lost))
 
 
-@dataclass(frozen=True)
-class _ExponentialClock:
-    """e^(2 tau^2 lambda), scaled to end at 1; a last time with sigma = 0 has no noise and is omitted."""
-
-    tau: float
-
-    def __call__(self, process: Process, times: Sequence[float]) -> list[float]:
-        lam = [log_snr_at(process, t) for t in times]
-        if lam[-1] == math.inf:
-            lam.pop()
-        return [math.exp(2 * self.tau**2 * (value - lam[-1])) for value in lam]
+def _named(name: str, variant: str) -> str:
+    if variant not in ("midpoint", "taylor"):
+        raise ValueError(f"variant must be 'midpoint' or 'taylor'; got {variant!r}")
+    return name if variant == "midpoint" else f"{name}:{variant}"
 
 
-def _clock_of(tau: float) -> Clock | None:
-    return _ExponentialClock(float(tau)) if tau else None
+@preset
+def ddim(*, eta: float = 0.0) -> Method:
+    r"""DDIM, the first-order exponential step, with stochasticity `eta`.
+
+    .. math:: x_t = \alpha_t D + \sqrt{\sigma_t^2 - \varsigma^2}\,\frac{x_s - \alpha_s D}{\sigma_s}
+       + \varsigma z, \qquad \varsigma = \eta\,\sigma_t \sqrt{1 - e^{-2h}}
+
+    Parameters
+    ----------
+    eta : float
+        In [0, 1]: 0, the default, is deterministic, 1 is the ancestral sampler of DDPM; above 0 a key is
+        required.
+
+    Raises
+    ------
+    ValueError
+        `eta` outside [0, 1].
+
+    Notes
+    -----
+    Order 1. For h to 0 it converges to the reverse SDE with :math:`\tau = \eta`, driven by the same Brownian
+    path (clock :math:`e^{2\eta^2\lambda}`): grids of any length share one path.
+
+    References
+    ----------
+    .. [1] Song, Meng & Ermon (2021), arXiv:2010.02502, eq. 12 and 16.
+
+    Examples
+    --------
+    >>> from diffmath import diffusion
+    >>> diffusion.ddim
+    Method(ddim, order=1, weak_order=1)
+    >>> diffusion.ddim(eta=0.5)
+    Method(ddim(eta=0.5), order=1, weak_order=1)
+    >>> diffusion.ddim(eta=0.5).needs_key
+    True
+    """
+    if not 0 <= eta <= 1:
+        raise ValueError(f"eta must be in [0, 1]; got {eta}")
+    name = f"ddim(eta={eta:g})" if eta else "ddim"
+    reference = "Song, Meng & Ermon (2021), arXiv:2010.02502, eq. 12"
+    return Method(name, 1, 1, reference, _DDIMStep(float(eta)), exponential_clock(eta))
+
+
+@preset
+def dpmpp_2m(*, variant: Variant = "midpoint") -> Method:
+    r"""DPM-Solver++(2M), the two-step exponential-Adams method in data form.
+
+    .. math:: x_t = \frac{\sigma_t}{\sigma_s} x_s + \alpha_t (1 - e^{-h})
+       \Big(D_0 + \frac{h}{2 h_{prev}} (D_0 - D_{-1})\Big)
+
+    Parameters
+    ----------
+    variant : {"midpoint", "taylor"}
+        The published weight above, the default, or the exact weight :math:`h\varphi_2(-h)` of the difference
+        ("heun" in some code bases, RES-2M and SA-Solver in others).
+
+    Raises
+    ------
+    ValueError
+        Another `variant`.
+
+    Notes
+    -----
+    Order 2, one evaluation per step. The first step, and a last step to sigma = 0, are DDIM steps.
+
+    References
+    ----------
+    .. [1] Lu et al. (2022), DPM-Solver++, arXiv:2211.01095, algorithm 2.
+
+    Examples
+    --------
+    >>> from diffmath import diffusion
+    >>> diffusion.dpmpp_2m
+    Method(dpmpp_2m, order=2, weak_order=2)
+    >>> diffusion.dpmpp_2m(variant="taylor")
+    Method(dpmpp_2m:taylor, order=2, weak_order=2)
+    """
+    name = _named("dpmpp_2m", variant)
+    return Method(name, 2, 2, "Lu et al. (2022), arXiv:2211.01095, algorithm 2", _TwoStep(0.0, variant))
+
+
+@preset
+def sde_dpmpp_2m(*, tau: float = 1.0, variant: Variant = "midpoint") -> Method:
+    r"""SDE-DPM-Solver++(2M), the two-step method for the reverse SDE.
+
+    .. math:: x_t = \frac{\sigma_t}{\sigma_s} e^{-h} x_s + \alpha_t (1 - e^{-2h})
+       \Big(D_0 + \frac{h}{2 h_{prev}} (D_0 - D_{-1})\Big) + \sigma_t \sqrt{1 - e^{-2h}}\; z
+
+    Parameters
+    ----------
+    tau : float
+        Noise level of the family of reverse SDEs, not negative: 1, the default, is the published method
+        above; 0 is `dpmpp_2m` and needs no key.
+    variant : {"midpoint", "taylor"}
+        The weight of the difference, as in `dpmpp_2m`.
+
+    Raises
+    ------
+    ValueError
+        A negative or infinite `tau`, another `variant`.
+
+    Notes
+    -----
+    Weak order 2, strong order 1, one evaluation per step. The noise is :math:`\sigma_t e^{-\tau^2\lambda_t}`
+    times a Brownian increment in the clock :math:`e^{2\tau^2\lambda}`, so one key gives one path for any
+    number of steps.
+
+    References
+    ----------
+    .. [1] Lu et al. (2022), DPM-Solver++, arXiv:2211.01095, appendix on SDE-DPM-Solver++.
+    .. [2] Xue et al. (2023), SA-Solver, arXiv:2309.05019, section 4, for tau.
+
+    Examples
+    --------
+    >>> from diffmath import diffusion
+    >>> diffusion.sde_dpmpp_2m
+    Method(sde_dpmpp_2m, order=1, weak_order=2)
+    >>> diffusion.sde_dpmpp_2m(tau=0.5)
+    Method(sde_dpmpp_2m(tau=0.5), order=1, weak_order=2)
+    """
+    if not 0 <= tau < math.inf:
+        raise ValueError(f"tau must be finite and not negative; got {tau}")
+    tau = float(tau)
+    name = _named("sde_dpmpp_2m" if tau == 1 else f"sde_dpmpp_2m(tau={tau:g})", variant)
+    reference, order = "Lu et al. (2022), arXiv:2211.01095", 1 if tau else 2
+    return Method(name, order, 2, reference, _TwoStep(tau, variant), exponential_clock(tau))
 
 
 def _euler_maruyama_step(process: Process, times: Sequence[float], n: int) -> Step:
@@ -243,9 +207,6 @@ def _time_clock(process: Process, times: Sequence[float]) -> list[float]:
     return [times[0] - t for t in times]
 
 
-ddim = _ddim(0.0)
-dpmpp_2m = _dpmpp_2m("midpoint")
-sde_dpmpp_2m = _sde_dpmpp_2m(1.0, "midpoint")
 # Euler-Maruyama on the reverse SDE: weak and strong order 1 (the noise is additive), driven by a path in t.
 # It needs small steps where sigma is small; the exponential methods do not.
 euler_maruyama = Method(
