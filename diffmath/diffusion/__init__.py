@@ -1,11 +1,11 @@
 """Diffusion models: noising processes, exact targets, time grids, samplers and likelihoods.
 
-A `Process` (`vp`) describes how noise is added to data. A model is a score, or a denoiser, noise, velocity or
-flow prediction wrapped by `from_denoiser` and similar functions. A `Method` (`ddim`, `dpmpp_2m`,
-`sde_dpmpp_2m`, `euler_maruyama`) defines the steps that `sample` and `trajectory` take over host times
-(`log_snr_times`). `GaussianMixture` and `EmpiricalData` are targets whose score, denoiser and density are
-exact at every time, with which samplers can be tested. `likely_bandwidth` chooses the width of
-`EmpiricalData`.
+A `Process` (`vp`, `ve`, `edm`, `flow` and more) describes how noise is added to data. A model is a score,
+or a denoiser, noise, velocity or flow prediction wrapped by `from_denoiser` and similar functions. A
+`Method` (`ddim`, `dpmpp_2m`, `sde_dpmpp_2m`, `euler_maruyama`) defines the steps that `sample` and
+`trajectory` take over host times (`log_snr_times`). `GaussianMixture` and `EmpiricalData` are targets whose
+score, denoiser and density are exact at every time, with which samplers can be tested. `likely_bandwidth`
+chooses the width of `EmpiricalData`.
 """
 
 from diffmath.diffusion._loop.likelihood import log_likelihood
@@ -27,10 +27,12 @@ from diffmath.diffusion._model.model import (
     from_velocity,
 )
 from diffmath.diffusion._model.network import batch_time
+from diffmath.diffusion._process.exponential import ve, vp_exponential
 from diffmath.diffusion._process.grids import log_snr_times, uniform_times
-from diffmath.diffusion._process.lines import edm, flow
+from diffmath.diffusion._process.lines import edm, flow, flow_polynomial
 from diffmath.diffusion._process.process import Process
-from diffmath.diffusion._process.schedules import vp
+from diffmath.diffusion._process.schedules import sub_vp, vp
+from diffmath.diffusion._process.vanishing import vp_cosine, vp_sigmoid
 from diffmath.diffusion._targets.bandwidth import likely_bandwidth
 from diffmath.diffusion._targets.empirical import EmpiricalData
 from diffmath.diffusion._targets.mixture import GaussianMixture
@@ -51,6 +53,7 @@ __all__ = [
     "edm",
     "euler_maruyama",
     "flow",
+    "flow_polynomial",
     "from_denoiser",
     "from_flow",
     "from_noise",
@@ -61,7 +64,12 @@ __all__ = [
     "log_snr_times",
     "sample",
     "sde_dpmpp_2m",
+    "sub_vp",
     "trajectory",
     "uniform_times",
+    "ve",
     "vp",
+    "vp_cosine",
+    "vp_exponential",
+    "vp_sigmoid",
 ]

@@ -21,7 +21,10 @@ from diffmath._arrays.scalars import elementary
 from diffmath._core.typing import Time
 from diffmath.diffusion._process.times import TimeFunction
 
-__all__ = ["Drift", "Formula", "LogSNR", "SquaredDiffusion", "TimeOfLogSNR", "log", "ratio", "time_functions"]
+__all__ = [
+    "Drift", "Formula", "LogSNR", "SquaredDiffusion", "TimeOfLogSNR", "log", "logistic", "ratio", "softplus",
+    "time_functions",
+]  # fmt: skip
 
 
 def time_functions(
@@ -60,6 +63,23 @@ def log(value: Any) -> Any:
     return m.where(
         positive, m.log(m.where(positive, value, m.ones_like(value))), m.full_like(value, -math.inf)
     )
+
+
+def logistic(z: Any) -> Any:
+    """1 / (1 + e^-z) without overflow, for a number or an array."""
+    m = elementary(z)
+    small = m.exp(-abs(z))
+    if m is math:
+        return (1.0 if z > 0 else small) / (1 + small)
+    return m.where(z > 0, m.ones_like(small), small) / (1 + small)
+
+
+def softplus(z: Any) -> Any:
+    """log(1 + e^z) without overflow, for a number or an array."""
+    m = elementary(z)
+    if m is math:
+        return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
+    return m.logaddexp(m.zeros_like(z), z)
 
 
 @dataclass(frozen=True)

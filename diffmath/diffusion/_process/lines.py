@@ -1,4 +1,4 @@
-r"""The processes that are straight lines: `edm` (sigma = t) and `flow` (rectified flow).
+r"""The processes along straight lines: `edm` (sigma = t), `flow` (rectified flow) and `flow_polynomial`.
 
 .. math:: \text{EDM}: \quad \alpha = 1, \; \sigma = t, \qquad\qquad
    \text{flow}: \quad \alpha = 1 - t, \; \sigma = t
@@ -15,10 +15,10 @@ from typing import Any
 
 from diffmath._arrays.scalars import elementary
 from diffmath._core.typing import Time
-from diffmath.diffusion._process.derived import log
+from diffmath.diffusion._process.derived import log, logistic
 from diffmath.diffusion._process.process import Process
 
-__all__ = ["edm", "flow"]
+__all__ = ["edm", "flow", "flow_polynomial"]
 
 
 def edm(*, t_min: float = 0.002, t_max: float = 80.0) -> Process:
@@ -107,6 +107,60 @@ def flow(*, t_min: float = 1e-3) -> Process:
     )
 
 
+def flow_polynomial(power: float = 2.0, *, t_min: float = 1e-3) -> Process:
+    r"""Return the flow along a power of time.
+
+    .. math:: x_t = (1 - t^n)\,x_0 + t^n\,\varepsilon
+
+    Parameters
+    ----------
+    power : float
+        n, at least 1; 1 is `flow`.
+    t_min : float
+        Default end of sampling; times may go down to 0.
+
+    Returns
+    -------
+    Process
+
+    Raises
+    ------
+    ValueError
+        A power below 1, or an invalid `t_min`.
+
+    Notes
+    -----
+    The paths are those of `flow`, passed at another speed. For n > 1 they start at t = 0 with velocity 0, and
+    a flow prediction says nothing there.
+
+    References
+    ----------
+    .. [1] Lipman et al. (2023), Flow matching, arXiv:2210.02747, section 4 (affine paths).
+
+    Examples
+    --------
+    >>> process = flow_polynomial(2)
+    >>> process
+    Process('flow_polynomial(2)', t: 0.001 -> 1)
+    >>> process.marginal(0.5), process.rates(0.5)
+    ((0.75, 0.25), (-1.0, 1.0))
+    """
+    if not 1 <= power < math.inf:
+        raise ValueError(f"power must be at least 1 and finite; got {power}")
+    curve = _Power(float(power))
+    return Process(
+        alpha=curve.alpha,
+        sigma=curve.sigma,
+        d_alpha=curve.d_alpha,
+        d_sigma=curve.d_sigma,
+        log_snr=curve.log_snr,
+        time_of_log_snr=curve.time_of_log_snr,
+        t_min=t_min,
+        t_max=1.0,
+        name=f"flow_polynomial({power:g})",
+    )
+
+
 # Objects instead of closures, so that a process can be pickled.
 @dataclass(frozen=True)
 class _Constant:
@@ -144,8 +198,29 @@ class _Flow:
         return log(1 - t) - log(t)
 
     def time_of_log_snr(self, lam: Time) -> Any:
-        m = elementary(lam)
-        small = m.exp(-abs(lam))  # which does not overflow
-        if m is math:
-            return (small if lam > 0 else 1.0) / (1 + small)
-        return m.where(lam > 0, small, m.ones_like(small)) / (1 + small)
+        return logistic(-lam)
+
+
+@dataclass(frozen=True)
+class _Power:
+    """The functions of `flow_polynomial`."""
+
+    power: float
+
+    def alpha(self, t: Time) -> Any:
+        return 0.0 - elementary(t).expm1(self.power * log(t))
+
+    def sigma(self, t: Time) -> Any:
+        return t**self.power
+
+    def d_alpha(self, t: Time) -> Any:
+        return -self.d_sigma(t)
+
+    def d_sigma(self, t: Time) -> Any:
+        return self.power * t ** (self.power - 1)
+
+    def log_snr(self, t: Time) -> Any:
+        return log(self.alpha(t)) - self.power * log(t)
+
+    def time_of_log_snr(self, lam: Time) -> Any:
+        return logistic(-lam) ** (1 / self.power)

@@ -62,8 +62,11 @@ def _velocity(process: Process, t: Time) -> Row:
 def _flow(process: Process, t: Time) -> Row:
     d_alpha, d_sigma = process.rates(t)
     if isinstance(d_sigma, float):
+        if math.isinf(d_alpha):
+            return math.nan, math.nan, 1.0  # the flow itself is infinite
         return (0.0, 1.0, 0.0) if math.isinf(d_sigma) else (d_alpha, d_sigma, 1.0)
     xp = array_namespace(d_sigma)
+    d_alpha = xp.where(xp.isfinite(d_alpha), d_alpha, xp.full_like(d_alpha, math.nan))
     regular = xp.astype(xp.isfinite(d_sigma), d_sigma.dtype)
     return d_alpha * regular, xp.where(regular > 0, d_sigma, xp.ones_like(d_sigma)), regular
 
@@ -94,17 +97,23 @@ def conversion(given: Parametrisation, wanted: Parametrisation, process: Process
     """Return per_x and per_prediction of ``wanted = per_x x + per_prediction p``; not finite for none."""
     if given is wanted:
         return 0.0, 1.0
-    if (given, wanted) in ((SCORE, FLOW), (FLOW, SCORE)):
-        return _of_the_sde(process, t, wanted)
     (alpha, sigma), (a, b, scale) = process.marginal(t), given.row(process, t)
     wanted_a, wanted_b, wanted_scale = wanted.row(process, t)
+    if {given, wanted} == {NOISE, SCORE}:  # proportional, so also where neither gives the data
+        return 0.0, ratio(scale, wanted_scale)
     determinant = alpha * b - sigma * a
     per_x = wanted_a * b - wanted_b * a
     per_prediction = scale * (alpha * wanted_b - sigma * wanted_a)
-    return ratio(per_x, determinant * wanted_scale), ratio(per_prediction, determinant * wanted_scale)
+    pair = ratio(per_x, determinant * wanted_scale), ratio(per_prediction, determinant * wanted_scale)
+    return _or_of_the_sde(pair, process, t, wanted) if {given, wanted} == {SCORE, FLOW} else pair
 
 
-def _of_the_sde(process: Process, t: Time, wanted: Parametrisation) -> Pair:
-    """Return the conversion between score and flow: flow = f x - g2/2 score, finite at sigma = 0 with g2."""
+def _or_of_the_sde(pair: Pair, process: Process, t: Time, wanted: Parametrisation) -> Pair:
+    """Return the pair; where it is not finite, that of flow = f x - g2/2 score, finite where g2 is."""
     f, g2 = process.coefficients(t)
-    return (f, -g2 / 2) if wanted is FLOW else (ratio(2 * f, g2), ratio(-2.0, g2))
+    other = (f, -g2 / 2) if wanted is FLOW else (ratio(2 * f, g2), ratio(-2.0, g2))
+    if isinstance(f, float):
+        return pair if all(map(math.isfinite, pair)) else other
+    xp = array_namespace(f)
+    known = xp.isfinite(pair[0]) & xp.isfinite(pair[1])
+    return xp.where(known, pair[0], other[0]), xp.where(known, pair[1], other[1])
