@@ -5,9 +5,14 @@ or a denoiser, noise, velocity or flow prediction wrapped by `from_denoiser` and
 `Method` (`ddim`, `dpmpp_2m`, `sde_dpmpp_2m`, `euler_maruyama`) defines the steps that `sample` and
 `trajectory` take over host times (`log_snr_times`). `GaussianMixture` and `EmpiricalData` are targets whose
 score, denoiser and density are exact at every time, with which samplers can be tested. `likely_bandwidth`
-chooses the width of `EmpiricalData`.
+chooses the width of `EmpiricalData`. `cfg` and the other guidances make a model of models.
 """
 
+from diffmath.diffusion._guidance.interval import guidance_interval, interval_times
+from diffmath.diffusion._guidance.linear import autoguidance, cfg, classifier_guidance
+from diffmath.diffusion._guidance.projected import apg, apg_step, tangential_cfg
+from diffmath.diffusion._guidance.rescaled import cfg_rescale, cfg_zero_star
+from diffmath.diffusion._guidance.stepwise import cfg_pp
 from diffmath.diffusion._loop.likelihood import log_likelihood
 from diffmath.diffusion._loop.sample import sample, trajectory
 from diffmath.diffusion._methods.method import Method
@@ -18,6 +23,7 @@ from diffmath.diffusion._methods.methods import (
     sde_dpmpp_2m,
 )
 from diffmath.diffusion._methods.step import Stage, Step
+from diffmath.diffusion._model.discrete import discrete_time
 from diffmath.diffusion._model.model import (
     Model,
     from_denoiser,
@@ -27,6 +33,7 @@ from diffmath.diffusion._model.model import (
     from_velocity,
 )
 from diffmath.diffusion._model.network import batch_time
+from diffmath.diffusion._model.threshold import threshold
 from diffmath.diffusion._process.exponential import ve, vp_exponential
 from diffmath.diffusion._process.grids import log_snr_times, uniform_times
 from diffmath.diffusion._process.lines import edm, flow, flow_polynomial
@@ -47,8 +54,17 @@ __all__ = [
     "Stage",
     "Step",
     "Target",
+    "apg",
+    "apg_step",
+    "autoguidance",
     "batch_time",
+    "cfg",
+    "cfg_pp",
+    "cfg_rescale",
+    "cfg_zero_star",
+    "classifier_guidance",
     "ddim",
+    "discrete_time",
     "dpmpp_2m",
     "edm",
     "euler_maruyama",
@@ -59,12 +75,16 @@ __all__ = [
     "from_noise",
     "from_score",
     "from_velocity",
+    "guidance_interval",
+    "interval_times",
     "likely_bandwidth",
     "log_likelihood",
     "log_snr_times",
     "sample",
     "sde_dpmpp_2m",
     "sub_vp",
+    "tangential_cfg",
+    "threshold",
     "trajectory",
     "uniform_times",
     "ve",

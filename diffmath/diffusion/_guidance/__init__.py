@@ -1,0 +1,5 @@
+"""Guidance: models made of other models, which samplers use like any model.
+
+Belongs here: functions from models to a model that change its law on purpose. May import: `_process`,
+`_model`.
+"""
