@@ -3,9 +3,10 @@
 A `Process` (`vp`, `ve`, `edm`, `flow` and more) describes how noise is added to data. A model is a score,
 or a denoiser, noise, velocity or flow prediction wrapped by `from_denoiser` and similar functions. A
 `Method` (`ddim`, `dpmpp_2m`, `sde_dpmpp_2m`, `euler_maruyama`) defines the steps that `sample` and
-`trajectory` take over host times (`log_snr_times`). `GaussianMixture` and `EmpiricalData` are targets whose
-score, denoiser and density are exact at every time, with which samplers can be tested. `likely_bandwidth`
-chooses the width of `EmpiricalData`. `cfg` and the other guidances make a model of models.
+`trajectory` take over host times (`log_snr_times`). `Gaussian`, `GaussianMixture` and `EmpiricalData` are
+targets whose score, denoiser and density are exact at every time, with which samplers can be tested; some
+have an exact `FlowMap` and `Transition`. `likely_bandwidth` chooses the width of `EmpiricalData`. `cfg` and
+the other guidances make a model of models.
 """
 
 from diffmath.diffusion._guidance.interval import guidance_interval, interval_times
@@ -42,11 +43,16 @@ from diffmath.diffusion._process.schedules import sub_vp, vp
 from diffmath.diffusion._process.vanishing import vp_cosine, vp_sigmoid
 from diffmath.diffusion._targets.bandwidth import likely_bandwidth
 from diffmath.diffusion._targets.empirical import EmpiricalData
+from diffmath.diffusion._targets.flow_map import FlowMap
+from diffmath.diffusion._targets.gaussian import Gaussian
 from diffmath.diffusion._targets.mixture import GaussianMixture
 from diffmath.diffusion._targets.target import Target
+from diffmath.diffusion._targets.transition import Transition
 
 __all__ = [
     "EmpiricalData",
+    "FlowMap",
+    "Gaussian",
     "GaussianMixture",
     "Method",
     "Model",
@@ -54,6 +60,7 @@ __all__ = [
     "Stage",
     "Step",
     "Target",
+    "Transition",
     "apg",
     "apg_step",
     "autoguidance",

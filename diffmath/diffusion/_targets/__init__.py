@@ -1,6 +1,6 @@
 """Distributions with an exact score: Gaussians, mixtures, data sets.
 
-Belongs here: exact references. May import: `_process`, `_model`, `random`.
+Belongs here: exact references. May import: `_process`, `_model`, `_exact`, `random`.
 """
 
 from diffmath.diffusion._targets.target import Target

@@ -18,15 +18,16 @@ import numpy as np
 
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array
+from diffmath.diffusion._targets.components import ComponentTarget
 from diffmath.diffusion._targets.parameters import LOG_2PI, HostArray, frozen, host_parameter, normalise, send
-from diffmath.diffusion._targets.target import Target
+from diffmath.diffusion._targets.rows import in_each_row, log, row_product
 from diffmath.random import Key, fold_in, normal, uniform
 
 __all__ = ["EmpiricalData"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class EmpiricalData(Target):
+class EmpiricalData(ComponentTarget):
     r"""The distribution of given points, each smoothed by a Gaussian of width `bandwidth`.
 
     .. math:: p_0(x) = \frac1n \sum_j \mathcal N(x; y_j, h^2 I)
@@ -106,8 +107,8 @@ class EmpiricalData(Target):
     def _smooth(self) -> bool:
         return self.bandwidth > 0
 
-    def _posterior(self, x: Array, alpha: Any, sigma: Any) -> _PointsPosterior:
-        return _PointsPosterior(self, x, alpha, sigma)
+    def _rows(self, x: Array, alpha: Any, sigma: Any) -> _PointRows:
+        return _PointRows(self, x, alpha, sigma)
 
     def _sample_data(self, key: Key, n: int, like: Array) -> Array:
         u = uniform(fold_in(key, "point"), (n, 1), like=like)
@@ -127,12 +128,13 @@ class EmpiricalData(Target):
         return f"EmpiricalData(points={len(self.points)}, dim={self.dim}, bandwidth={self.bandwidth:g})"
 
 
-class _PointsPosterior:
+class _PointRows:
     """The smoothed points at rows x, in coordinates whose origin is the mean of the points."""
 
     def __init__(self, target: EmpiricalData, x: Array, alpha: Any, sigma: Any) -> None:
         self.xp = array_namespace(x)
         self.alpha = alpha
+        self.sigma = sigma
         self.variance = alpha**2 * target.bandwidth**2 + sigma**2
         self.data_variance = target.bandwidth**2
         self.mean, self.points, self.squares = (send(part, x) for part in target._centred)
@@ -143,22 +145,22 @@ class _PointsPosterior:
     def normalised(self) -> tuple[Array, Array]:
         """Responsibilities (batch, point) and the log-sum-exp of -|x - alpha y|^2 / 2v without its |x|^2."""
         pull = self.alpha / self.variance
-        cross = (pull * self.x) @ self.xp.matrix_transpose(self.points)
+        cross = row_product(pull * self.x, self.xp.matrix_transpose(self.points))
         return normalise(cross - (0.5 * self.alpha * pull) * self.squares, axis=1)
 
     @cached_property
     def centre(self) -> Array:
         """Mean of the points given x, in centred coordinates."""
-        return self.normalised[0] @ self.points
+        return row_product(self.normalised[0], self.points)
 
     @cached_property
     def gap(self) -> Array:
         return self.x - self.alpha * self.centre
 
     def log_density(self) -> Array:
-        variance, count = self._per_row(self.variance), self.points.shape[0]
+        variance, count = in_each_row(self.variance), self.points.shape[0]
         square = self.xp.sum(self.x**2, axis=1) / variance
-        log_scale = self.dim * (LOG_2PI + self._log(variance))
+        log_scale = self.dim * (LOG_2PI + log(variance, self.xp))
         return self.normalised[1] - float(np.log(count)) - 0.5 * (square + log_scale)
 
     def score(self) -> Array:
@@ -167,14 +169,16 @@ class _PointsPosterior:
     def denoiser(self) -> Array:
         return self.mean + self.centre + (self.alpha * self.data_variance / self.variance) * self.gap
 
+    @cached_property
+    def spread(self) -> Array:
+        """Trace of the covariance of the points given x."""
+        second = self.xp.sum(self.normalised[0] * self.squares, axis=1)
+        return second - self.xp.sum(self.centre**2, axis=1)
+
     def divergence(self) -> Array:
-        xp = self.xp
-        spread = xp.sum(self.normalised[0] * self.squares, axis=1) - xp.sum(self.centre**2, axis=1)
-        alpha, variance = self._per_row(self.alpha), self._per_row(self.variance)
-        return (alpha / variance) ** 2 * spread - self.dim / variance
+        alpha, variance = in_each_row(self.alpha), in_each_row(self.variance)
+        return (alpha / variance) ** 2 * self.spread - self.dim / variance
 
-    def _per_row(self, value: Any) -> Any:
-        return value if isinstance(value, float) else value[:, 0]
-
-    def _log(self, value: Any) -> Any:
-        return float(np.log(value)) if isinstance(value, float) else self.xp.log(value)
+    def denoiser_divergence(self) -> Array:
+        alpha, variance, sigma = (in_each_row(part) for part in (self.alpha, self.variance, self.sigma))
+        return (alpha / variance) * (self.data_variance * self.dim + sigma**2 / variance * self.spread)

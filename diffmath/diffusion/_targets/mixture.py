@@ -18,15 +18,17 @@ import numpy as np
 
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array
+from diffmath.diffusion._exact import spectrum
+from diffmath.diffusion._targets.components import ComponentTarget
 from diffmath.diffusion._targets.parameters import LOG_2PI, HostArray, frozen, host_parameter, normalise, send
-from diffmath.diffusion._targets.target import Target
+from diffmath.diffusion._targets.rows import per_row, row_product
 from diffmath.random import Key, fold_in, normal, uniform
 
 __all__ = ["GaussianMixture"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GaussianMixture(Target):
+class GaussianMixture(ComponentTarget):
     r"""A mixture of k Gaussians in d dimensions, with its exact score at every time.
 
     .. math:: p_0(x) = \sum_k w_k\,\mathcal N(x; m_k, C_k)
@@ -84,7 +86,7 @@ class GaussianMixture(Target):
                 f"weights, means and covariances must have shapes (k,), (k, d) and {shape}; "
                 f"got {weights.shape}, {means.shape} and {covariances.shape}"
             )
-        variances, axes = _spectrum(covariances, (k, d))
+        variances, axes = spectrum("covariances", covariances, (k, d))
         values: dict[str, Any] = {"weights": weights, "means": means, "covariances": covariances}
         values |= {"_variances": variances, "_axes": axes, "_log_weights": np.log(weights)}
         for name, value in values.items():
@@ -118,8 +120,8 @@ class GaussianMixture(Target):
     def _matrices(self) -> HostArray:
         return self.covariances if self._axes is not None else np.eye(self.dim) * self._variances[:, :, None]
 
-    def _posterior(self, x: Array, alpha: Any, sigma: Any) -> _MixturePosterior:
-        return _MixturePosterior(self, x, alpha, sigma)
+    def _rows(self, x: Array, alpha: Any, sigma: Any) -> _MixtureRows:
+        return _MixtureRows(self, x, alpha, sigma)
 
     def _sample_data(self, key: Key, n: int, like: Array) -> Array:
         u = uniform(fold_in(key, "component"), (n, 1), like=like)
@@ -143,32 +145,43 @@ class GaussianMixture(Target):
         return f"GaussianMixture(components={len(self.weights)}, dim={self.dim})"
 
 
-class _MixturePosterior:
-    """The mixture at rows x: arrays are (component, batch, dim), in the eigenbasis of each covariance."""
+class _MixtureRows:
+    """The mixture at rows x: arrays are (batch, component, dim), in the eigenbasis of each covariance.
+
+    The sums over components run along an axis before the last, so that a row is summed in the same order
+    whatever the number of rows.
+    """
 
     def __init__(self, target: GaussianMixture, x: Array, alpha: Any, sigma: Any) -> None:
         self.xp = array_namespace(x)
-        self.alpha = alpha
-        self.means = send(target.means, x)[:, None, :]
-        self.data_variance = send(target._variances, x)[:, None, :]
+        self.alpha = per_row(alpha)
+        self.means = send(target.means, x)
+        self.data_variance = send(target._variances, x)
         self.axes = None if target._axes is None else send(target._axes, x)
-        self.log_weights = send(target._log_weights, x)[:, None]
-        gap = x[None, :, :] - alpha * self.means
-        self.gap = gap if self.axes is None else gap @ self.axes
-        self.variance = alpha**2 * self.data_variance + sigma**2
+        self.log_weights = send(target._log_weights, x)
+        gap = x[:, None, :] - self.alpha * self.means
+        self.gap = gap if self.axes is None else row_product(gap, self.axes)
+        variance = self.alpha**2 * self.data_variance + per_row(sigma) ** 2
+        self.variance = variance if variance.ndim == 3 else variance[None, :, :]
 
     @cached_property
     def normalised(self) -> tuple[Array, Array]:
-        """Responsibilities (component, batch) and log-density (batch,)."""
+        """Responsibilities (batch, component) and log-density (batch,)."""
         log_normal = -0.5 * self.xp.sum(
             self.gap**2 / self.variance + self.xp.log(self.variance) + LOG_2PI, axis=2
         )
-        return normalise(self.log_weights + log_normal, axis=0)
+        return normalise(self.log_weights + log_normal, axis=1)
 
     @cached_property
     def scores(self) -> Array:
         """Score of each component."""
         return self._from_eigenbasis(-self.gap / self.variance)
+
+    @cached_property
+    def denoised(self) -> Array:
+        """Mean of the data given x and the component."""
+        # m + alpha C Sigma^-1 gap instead of (x + sigma^2 s)/alpha: exact for point masses, and at alpha = 0.
+        return self.means + self._from_eigenbasis(self.alpha * self.data_variance * self.gap / self.variance)
 
     def log_density(self) -> Array:
         return self.normalised[1]
@@ -177,21 +190,27 @@ class _MixturePosterior:
         return self._average(self.scores)
 
     def denoiser(self) -> Array:
-        # m + alpha C Sigma^-1 gap instead of (x + sigma^2 s)/alpha: exact for point masses.
-        return self._average(
-            self.means + self._from_eigenbasis(self.alpha * self.data_variance * self.gap / self.variance)
-        )
+        return self._average(self.denoised)
 
     def divergence(self) -> Array:
-        spread = self.xp.sum((self.scores - self.score()[None, :, :]) ** 2, axis=2)
-        trace = self.xp.sum(1 / self.variance, axis=2)
-        return self.xp.sum(self.normalised[0] * (spread - trace), axis=0)
+        spread = self.xp.sum((self.scores - self.score()[:, None, :]) ** 2, axis=2)
+        return self._total(spread - self.xp.sum(1 / self.variance, axis=2))
+
+    def denoiser_divergence(self) -> Array:
+        # (alpha/sigma^2) (D_k - D).(D_k - D) = (D_k - D).(s_k - s): regular at alpha = 0 and at sigma = 0.
+        moved = self.denoised - self.denoiser()[:, None, :]
+        between = self.xp.sum(moved * (self.scores - self.score()[:, None, :]), axis=2)
+        within = self.xp.sum(self.alpha * self.data_variance / self.variance, axis=2)
+        return self._total(between + within)
 
     def _average(self, per_component: Array) -> Array:
-        return self.xp.sum(self.normalised[0][:, :, None] * per_component, axis=0)
+        return self.xp.sum(self.normalised[0][:, :, None] * per_component, axis=1)
+
+    def _total(self, per_component: Array) -> Array:
+        return self.xp.sum(self.normalised[0] * per_component, axis=1)
 
     def _from_eigenbasis(self, y: Array) -> Array:
-        return y if self.axes is None else y @ self.xp.matrix_transpose(self.axes)
+        return y if self.axes is None else row_product(y, self.xp.matrix_transpose(self.axes))
 
 
 def _check_weights(weights: HostArray) -> None:
@@ -200,21 +219,3 @@ def _check_weights(weights: HostArray) -> None:
     # 1e-9: weights written with 10 digits pass, counts and unnormalised weights do not.
     if abs(weights.sum() - 1) > 1e-9:
         raise ValueError(f"weights must sum to 1; they sum to {weights.sum()}: divide them by their sum")
-
-
-def _spectrum(covariances: HostArray, shape: tuple[int, int]) -> tuple[HostArray, HostArray | None]:
-    """Return the eigenvalues (k, d) and, for full matrices, the eigenvectors (k, d, d)."""
-    axes = None
-    values = covariances if covariances.ndim == 2 else covariances[:, None]
-    if covariances.ndim == 3:
-        scale = np.abs(covariances).max(axis=(1, 2), keepdims=True)
-        if np.any(np.abs(covariances - covariances.transpose(0, 2, 1)) > 1e-12 * scale):
-            raise ValueError("covariances must be symmetric; covariances[k] differs from its transpose")
-        values, axes = np.linalg.eigh(covariances)
-        # eigh of a singular matrix gives zeros as +-eps times its norm.
-        values = np.where(np.abs(values) <= 1e-14 * shape[1] * scale[:, 0], 0.0, values)
-    if values.min() < 0:
-        raise ValueError(
-            f"covariances must be positive semi-definite; the least eigenvalue is {values.min():.3g}"
-        )
-    return np.broadcast_to(values, shape), axes

@@ -1,4 +1,4 @@
-r"""Common base of all exact targets: score and denoiser at all times, density, samples, projections.
+r"""Common base of all exact targets: score and denoiser at all times, density, samples, flow map.
 
 For a target :math:`p_0` all properties of :math:`x_t = \alpha_t x_0 + \sigma_t \varepsilon` are known in
 closed form. Samplers are tested against it.
@@ -7,46 +7,34 @@ closed form. Samplers are tested against it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from scipy.special import ndtr
 
 from diffmath._arrays.devices import on_its_device
-from diffmath._arrays.host_numbers import check_host
 from diffmath._arrays.namespace import array_namespace, check_array
 from diffmath._arrays.tracing import all_true
 from diffmath._core.typing import Array, Time
+from diffmath.diffusion._exact import Marginal
 from diffmath.diffusion._model import Model, from_denoiser, from_score
 from diffmath.diffusion._process import Process, row_times
+from diffmath.diffusion._targets.flow_map import FlowMap
 from diffmath.diffusion._targets.parameters import HostArray
+from diffmath.diffusion._targets.rows import Quantity, Rows, any_zero, take_rows
 from diffmath.random import Key, fold_in
 
-__all__ = ["Posterior", "Target"]
+__all__ = ["Target"]
 
 # Numbers held at once by one evaluation, 32 MiB of float64; larger batches are split into chunks of rows.
 CHUNK = 1 << 22
-
-Quantity = Literal["score", "denoiser", "divergence", "denoiser_divergence", "log_density"]
-
-
-class Posterior(Protocol):
-    """The properties of a target at rows x for one (alpha, sigma)."""
-
-    def log_density(self) -> Array: ...
-    def score(self) -> Array: ...
-    def denoiser(self) -> Array: ...
-    def divergence(self) -> Array: ...
 
 
 class Target(ABC):
     """A data distribution whose noised marginals are known in closed form.
 
-    `GaussianMixture` and `EmpiricalData` are targets: each has `dim`, `mean` and `covariance` on the host,
-    and the methods below. The base class of both, for ``isinstance`` and annotations.
+    The base class of `Gaussian`, `GaussianMixture` and `EmpiricalData`, for ``isinstance`` and annotations.
+    Each has `dim`, `mean` and `covariance` on the host, and the methods below.
 
     Examples
     --------
@@ -77,17 +65,21 @@ class Target(ABC):
     @property
     @abstractmethod
     def _smooth(self) -> bool:
-        """Whether the data distribution (sigma = 0) has a density."""
+        """Whether the data distribution (sigma = 0) has a smooth density."""
 
     @abstractmethod
-    def _posterior(self, x: Array, alpha: Any, sigma: Any) -> Posterior: ...
+    def _rows(self, x: Array, alpha: Any, sigma: Any) -> Rows: ...
 
     @abstractmethod
     def _sample_data(self, key: Key, n: int, like: Array) -> Array: ...
 
-    @abstractmethod
-    def _projected_components(self, direction: HostArray) -> tuple[HostArray, HostArray, HostArray]:
-        """Weights, means and variances of direction . x_0, one per component."""
+    def _no_flow(self) -> str:
+        """Say why there is no exact flow map, or nothing."""
+        return "its flow map has no closed form"
+
+    def _flow(self, x: Array, start: Marginal, end: Marginal) -> tuple[Array, Array]:
+        """Return the flow of x, shape (batch, dim), and the logarithm of its Jacobian determinant."""
+        raise NotImplementedError
 
     def score(self, process: Process) -> Model:
         r"""Return the exact score ``score(x, t)`` :math:`= \nabla \log p_t(x)`, a `Model`.
@@ -187,44 +179,24 @@ class Target(ABC):
         x0 = self._sample_data(key, n, like)
         return x0 if process is None else process.perturb(x0, t, key=key)
 
-    def projected_cdf(
-        self, direction: npt.ArrayLike, process: Process | None = None, t: float = 0.0
-    ) -> Callable[[npt.ArrayLike], HostArray]:
-        r"""Return the exact CDF of :math:`u \cdot x_t`, for one-dimensional tests of samples.
-
-        Parameters
-        ----------
-        direction : array_like, shape (dim,)
-            The vector u; it need not have unit length.
-        process : Process, optional
-        t : float
-
-        Returns
-        -------
-        callable
-            ``cdf(z)`` on host values of any shape.
+    def flow_map(self, process: Process) -> FlowMap:
+        r"""Return the exact solution ``flow(x, s, t)`` of the probability-flow ODE, a `FlowMap`.
 
         Raises
         ------
-        TypeError
-            A direction, or values passed to the CDF, on a device.
         ValueError
-            A direction of another shape, or not finite.
+            The target has none in closed form: those of `Gaussian` (any dimension) and of one-dimensional
+            mixtures and data are known.
 
         Examples
         --------
+        >>> import numpy as np
         >>> from diffmath import diffusion
-        >>> diffusion.GaussianMixture([1.0], [[0.0, 5.0]], [1.0]).projected_cdf([1.0, 0.0])(0.0)
-        array(0.5)
+        >>> normal = diffusion.Gaussian([1.0], 4.0)
+        >>> normal.flow_map(diffusion.flow())(np.array([[-1.0]]), 1.0, 0.0)
+        array([[-1.]])
         """
-        check_host("direction", direction)
-        u = np.asarray(direction, dtype=np.float64)
-        if u.shape != (self.dim,) or not np.all(np.isfinite(u)):
-            raise ValueError(f"direction must be a finite vector of shape ({self.dim},); got shape {u.shape}")
-        alpha, sigma = (1.0, 0.0) if process is None else process.marginal(float(t))
-        weights, means, variances = self._projected_components(u)
-        deviations = np.sqrt(alpha**2 * variances + sigma**2 * (u @ u))
-        return _MixtureCDF(weights, alpha * means, deviations)
+        return FlowMap(self, process)
 
     @on_its_device
     def _evaluate(self, quantity: Quantity, x: Array, process: Process | None, t: Time) -> Array:
@@ -232,7 +204,7 @@ class Target(ABC):
         if x.ndim != 2 or x.shape[1] != self.dim:
             raise ValueError(f"x must have shape (batch, {self.dim}); got {tuple(x.shape)}")
         alpha, sigma = (1.0, 0.0) if process is None else process.marginal(row_times(t, x))
-        if not self._smooth and _any_zero(sigma):
+        if not self._smooth and any_zero(sigma):
             raise ValueError(
                 f"{self!r} has no density or score at sigma=0 (t={t}): its data are point masses; "
                 "take t > 0 or a positive bandwidth or covariance"
@@ -242,17 +214,10 @@ class Target(ABC):
         # Squares of huge states overflow and far weights underflow; samplers report non-finite values.
         with np.errstate(all="ignore"):
             parts = [
-                self._quantity(quantity, x[rows, :], _rows(alpha, rows), _rows(sigma, rows))
+                getattr(self._rows(x[rows, :], take_rows(alpha, rows), take_rows(sigma, rows)), quantity)()
                 for rows in chunks
             ]
         return parts[0] if len(parts) == 1 else xp.concat(parts, axis=0)
-
-    def _quantity(self, quantity: Quantity, x: Array, alpha: Any, sigma: Any) -> Array:
-        posterior = self._posterior(x, alpha, sigma)
-        if quantity == "denoiser_divergence":
-            ratio = [value if isinstance(value, float) else value[:, 0] for value in (alpha, sigma)]
-            return (self.dim + ratio[1] ** 2 * posterior.divergence()) / ratio[0]
-        return getattr(posterior, quantity)()
 
 
 @dataclass(frozen=True)
@@ -269,32 +234,3 @@ class _Exact:
 
     def divergence(self, x: Array, t: Time) -> Array:
         return self.target._evaluate(self.trace, x, self.process, t)
-
-
-@dataclass(frozen=True)
-class _MixtureCDF:
-    """CDF of a one-dimensional Gaussian mixture; a component without width is a step."""
-
-    weights: HostArray
-    means: HostArray
-    deviations: HostArray
-
-    def __call__(self, z: npt.ArrayLike) -> HostArray:
-        check_host("z", z)
-        values = np.asarray(z, dtype=np.float64)
-        total = np.zeros(values.size)
-        flat, step = values.ravel(), max(1, CHUNK // len(self.weights))
-        for i in range(0, values.size, step):
-            gap = flat[i : i + step, None] - self.means
-            width = self.deviations > 0
-            smooth = ndtr(gap / np.where(width, self.deviations, 1.0))
-            total[i : i + step] = np.where(width, smooth, gap >= 0) @ self.weights
-        return total.reshape(values.shape)
-
-
-def _any_zero(sigma: Any) -> bool:
-    return sigma == 0 if isinstance(sigma, float) else not all_true(sigma != 0)
-
-
-def _rows(value: Any, rows: slice) -> Any:
-    return value if isinstance(value, float) else value[rows, :]

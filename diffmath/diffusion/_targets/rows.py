@@ -1,0 +1,73 @@
+"""What a target knows at rows of states: the protocol of its exact quantities, and their helpers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, Protocol
+
+import array_api_compat as compat
+
+from diffmath._arrays.namespace import array_namespace
+from diffmath._arrays.tracing import all_true
+from diffmath._core.typing import Array
+
+__all__ = ["Quantity", "Rows", "any_zero", "in_each_row", "per_row", "row_product", "take_rows"]
+
+Quantity = Literal["score", "denoiser", "divergence", "denoiser_divergence", "log_density"]
+
+# Up to this many columns a product is a sum over them; above it is a product of BLAS for each row.
+FEW_COLUMNS = 16
+
+
+class Rows(Protocol):
+    """The exact quantities of a target at rows x for (alpha, sigma), one pair or one per row.
+
+    The divergences are those of the score and of the denoiser in x.
+    """
+
+    def log_density(self) -> Array: ...
+    def score(self) -> Array: ...
+    def denoiser(self) -> Array: ...
+    def divergence(self) -> Array: ...
+    def denoiser_divergence(self) -> Array: ...
+
+
+def any_zero(value: Any) -> bool:
+    """Whether a coefficient is 0, in any row."""
+    return value == 0 if isinstance(value, float) else not all_true(value != 0)
+
+
+def take_rows(value: Any, rows: slice) -> Any:
+    """Return the coefficient of some rows, from a number or an array of shape (batch, 1)."""
+    return value if isinstance(value, float) else value[rows, :]
+
+
+def in_each_row(value: Any) -> Any:
+    """Return a coefficient in the shape of a quantity with one number per row: (batch,)."""
+    return value if isinstance(value, float) else value[:, 0]
+
+
+def per_row(value: Any) -> Any:
+    """Return a coefficient in the shape that broadcasts against (batch, component, dim)."""
+    return value if isinstance(value, float) else value[:, :, None]
+
+
+def row_product(x: Array, matrix: Array) -> Array:
+    """Return x @ matrix, for x of shape (..., dim); on the host a row does not depend on the others.
+
+    A product of whole batches by BLAS rounds a row in a way that depends on their number.
+    """
+    xp = array_namespace(x)
+    if not (compat.is_numpy_array(x) or compat.is_array_api_strict_namespace(xp)):
+        return x @ matrix
+    if x.shape[-1] > FEW_COLUMNS:
+        return (x[..., None, :] @ matrix)[..., 0, :]
+    total = x[..., 0, None] * matrix[..., 0, :]
+    for i in range(1, x.shape[-1]):
+        total = total + x[..., i, None] * matrix[..., i, :]
+    return total
+
+
+def log(value: Any, xp: Any) -> Any:
+    """Return the logarithm of a number or an array."""
+    return math.log(value) if isinstance(value, float) else xp.log(value)
