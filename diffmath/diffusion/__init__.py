@@ -9,6 +9,20 @@ have an exact `FlowMap` and `Transition`. `likely_bandwidth` chooses the width o
 the other guidances make a model of models.
 """
 
+from diffmath.diffusion._grids.ays import ays_times
+from diffmath.diffusion._grids.flows import (
+    bong_tangent_times,
+    linear_quadratic_times,
+    shift_of_tokens,
+    shifted_times,
+)
+from diffmath.diffusion._grids.levels import (
+    beta_times,
+    exponential_times,
+    karras_times,
+    polyexponential_times,
+)
+from diffmath.diffusion._grids.spaced import kl_optimal_times, log_snr_times, quadratic_times, uniform_times
 from diffmath.diffusion._guidance.interval import guidance_interval, interval_times
 from diffmath.diffusion._guidance.linear import autoguidance, cfg, classifier_guidance
 from diffmath.diffusion._guidance.projected import apg, apg_step, tangential_cfg
@@ -36,7 +50,6 @@ from diffmath.diffusion._model.model import (
 from diffmath.diffusion._model.network import batch_time
 from diffmath.diffusion._model.threshold import threshold
 from diffmath.diffusion._process.exponential import ve, vp_exponential
-from diffmath.diffusion._process.grids import log_snr_times, uniform_times
 from diffmath.diffusion._process.lines import edm, flow, flow_polynomial
 from diffmath.diffusion._process.process import Process
 from diffmath.diffusion._process.schedules import sub_vp, vp
@@ -64,7 +77,10 @@ __all__ = [
     "apg",
     "apg_step",
     "autoguidance",
+    "ays_times",
     "batch_time",
+    "beta_times",
+    "bong_tangent_times",
     "cfg",
     "cfg_pp",
     "cfg_rescale",
@@ -75,6 +91,7 @@ __all__ = [
     "dpmpp_2m",
     "edm",
     "euler_maruyama",
+    "exponential_times",
     "flow",
     "flow_polynomial",
     "from_denoiser",
@@ -84,11 +101,18 @@ __all__ = [
     "from_velocity",
     "guidance_interval",
     "interval_times",
+    "karras_times",
+    "kl_optimal_times",
     "likely_bandwidth",
+    "linear_quadratic_times",
     "log_likelihood",
     "log_snr_times",
+    "polyexponential_times",
+    "quadratic_times",
     "sample",
     "sde_dpmpp_2m",
+    "shift_of_tokens",
+    "shifted_times",
     "sub_vp",
     "tangential_cfg",
     "threshold",
