@@ -187,7 +187,7 @@ def classifier_guidance(
 
 
 def _linear(one: Model, zero: Model, scale: Scale) -> Model:
-    exact = one.kind is zero.kind and one.has_divergence and zero.has_divergence
+    exact = one.kind == zero.kind and one.has_divergence and zero.has_divergence
     function = (_LinearWithDivergence if exact else _Linear)(one, zero, check_scale(scale))
     return Model(one.kind, function, one.process)
 
@@ -234,10 +234,10 @@ class _ByGradient:
     def __call__(self, x: Array, t: Time) -> Array:
         gradient = check_result("gradient(x, t)", self.gradient(x, t), x)
         push = scale_at(self.scale, t, x) * gradient
-        if self.model.kind is SCORE:
+        if self.model.kind == SCORE:
             return self.model(x, t) + push
         alpha, sigma = self.model.process.marginal(row_times(t, x))
-        if self.model.kind is not DENOISER:
+        if self.model.kind != DENOISER:
             return self.model.noise(x, t) - sigma * push
         if not (alpha > 0 if isinstance(alpha, float) else all_true(alpha > 0)):
             raise ValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from diffmath._arrays.namespace import array_namespace, expand_like
@@ -77,8 +78,8 @@ def scale_at(scale: Scale, t: Time, x: Array) -> Any:
         return scale
     at = row_times(t, x)
     found = scale(at)
-    if isinstance(at, float):
-        return check_finite(f"scale(t) at t={at:g}", found)
+    if isinstance(at, float) or isinstance(found, Real):  # a constant may ignore an array of times
+        return check_finite(f"scale(t) at t={at:g}" if isinstance(at, float) else "scale(t)", found)
     return array_namespace(x).astype(found, x.dtype, copy=False)
 
 

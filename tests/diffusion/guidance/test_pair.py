@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -88,6 +89,22 @@ def test_a_sampler_takes_it(name: str) -> None:
     np.testing.assert_array_equal(found, x)
 
 
+def steeper(t: Any) -> Any:
+    return 1 + 2 * t
+
+
+@pytest.mark.parametrize("kind", ["score", "denoiser", "noise"])
+@pytest.mark.parametrize("name", GUIDANCES)
+def test_it_can_be_sent_to_another_process(name: str, kind: str) -> None:
+    u = getattr(diffusion, f"from_{kind}")(unconditional, PROCESS)
+    guided = GUIDANCES[name](C, u)
+    if name == "cfg(t)":
+        guided = diffusion.cfg(C, u, steeper)
+    if name == "classifier":
+        guided = diffusion.classifier_guidance(u, conditional, 2.0)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(guided)).score(X, 0.5), guided.score(X, 0.5))
+
+
 @pytest.mark.parametrize("name", sorted(GUIDANCES.keys() - {"classifier", "threshold"}))
 def test_what_is_no_model_or_of_another_process_is_refused(name: str) -> None:
     with pytest.raises(TypeError, match=r"must be a diffusion.Model, as from_noise\(.*; got function"):
@@ -111,6 +128,8 @@ def test_scales_are_numbers_or_functions() -> None:
         diffusion.autoguidance(C, U, float("inf"))
     with pytest.raises(ValueError, match=r"scale\(t\) at t=0.5 must be finite; got nan"):
         diffusion.cfg(C, U, lambda t: t * float("nan"))(X, 0.5)
+    rows = diffusion.cfg(C, U, lambda t: 2)(X, np.full(5, 0.5))  # a constant, whatever the times
+    np.testing.assert_allclose(rows, diffusion.cfg(C, U, 2.0)(X, 0.5), rtol=1e-13)
     # np.float64 from the function does not promote a single state.
     found = diffusion.cfg(C, U, lambda t: np.float64(2.0))(X.astype(np.float32), 0.5)
     assert found.dtype == np.float32
