@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -99,6 +102,27 @@ def test_jax_gradient_of_a_log_density_guides():
     found = diffusion.sample(PROCESS, guided, jax.numpy.asarray(X), TIMES, method="dpmpp_2m")
     wanted = diffusion.sample(PROCESS, exact_posterior(), X, TIMES, method="dpmpp_2m")
     np.testing.assert_allclose(found, wanted, rtol=1e-10)
+
+
+def test_torch_code_of_the_page_is_cfg_in_one_call():
+    torch = pytest.importorskip("torch")
+    page = Path(__file__).parents[2] / "docs" / "how_to" / "plot_7_guide.py"
+    text = re.sub(r"^# ?", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    block = text.split("code-block:: python")[-1]
+    code = textwrap.dedent(block[: block.index("This is `cfg`")])
+    calls = []
+
+    def network(x, i, labels):
+        calls.append(len(x))
+        return (0.1 + 0.2 * labels[:, None]) * x + 1e-3 * i[:, None]
+
+    labels = torch.tensor([0.0] * 4 + [1.0] * 4)
+    names = {"torch": torch, "network": network, "labels": labels, "diffusion": diffusion, "process": PROCESS}
+    exec(compile(code, str(page), "exec"), names)
+    found = names["model"](torch.tensor(X), 0.5)
+    assert calls == [8]
+    u, c = (slope * X + 1e-3 * 499 for slope in (0.1, 0.3))
+    np.testing.assert_allclose(found.numpy(), u + 5.0 * (c - u), rtol=1e-6)  # labels are single
 
 
 def test_torch_network_of_discrete_times():

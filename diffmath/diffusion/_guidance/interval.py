@@ -59,7 +59,7 @@ def guidance_interval(guided: Model, base: Model, sigma_low: float, sigma_high: 
     (`interval_times`), methods that evaluate only at the start of a step and inside it keep their order.
     Methods that use earlier steps (or evaluate at the end of a step) keep it in three runs, with `base`, the
     guided model and `base`: the example of `interval_times` shows how. In one run on that grid, `dpmpp_2m`
-    extrapolates the whole jump.
+    extrapolates the whole jump: leave its times as they are if it must be one run.
 
     References
     ----------
