@@ -53,13 +53,16 @@ def per_row(value: Any) -> Any:
 
 
 def row_product(x: Array, matrix: Array) -> Array:
-    """Return x @ matrix, for x of shape (..., dim); on the host a row does not depend on the others.
+    """Return x @ matrix for x of shape (batch, dim), or (batch, k, dim) and a matrix for each of the k.
 
-    A product of whole batches by BLAS rounds a row in a way that depends on their number.
+    On the host a row does not depend on the others: a product of whole batches by BLAS rounds a row in a way
+    that depends on their number.
     """
     xp = array_namespace(x)
     if not (compat.is_numpy_array(x) or compat.is_array_api_strict_namespace(xp)):
-        return x @ matrix
+        if matrix.ndim == 2:
+            return x @ matrix
+        return xp.permute_dims(xp.permute_dims(x, (1, 0, 2)) @ matrix, (1, 0, 2))
     if x.shape[-1] > FEW_COLUMNS:
         return (x[..., None, :] @ matrix)[..., 0, :]
     total = x[..., 0, None] * matrix[..., 0, :]

@@ -10,7 +10,7 @@ from diffmath import diffusion, random
 
 def test_samples_follow_the_law(xp):
     target = diffusion.Gaussian([1.0, -2.0], [[2.0, 0.5], [0.5, 0.4]])
-    x = xp.asarray(np.broadcast_to([0.3, 1.0], (4000, 2)))
+    x = xp.asarray(np.tile([0.3, 1.0], (4000, 1)))
     law = target.transition(diffusion.vp(), x, 0.8, 0.3)
     drawn = xp.numpy(law.sample(random.key(0)))
     mean = xp.numpy(law.mean)[0]
