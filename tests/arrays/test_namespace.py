@@ -94,6 +94,8 @@ def test_wrong_dimension_is_refused():
         check_array("A", np.zeros(3), ndim=2)
     with pytest.raises(ValueError, match=r"u must have 1 dimension; got shape \(3, 1\)"):
         check_array("u", np.zeros((3, 1)), ndim=1)
+    with pytest.raises(ValueError, match=r"s must have 0 dimensions; got shape \(3,\)"):
+        check_array("s", np.zeros(3), ndim=0)
 
 
 @pytest.mark.parametrize(

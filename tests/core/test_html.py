@@ -88,3 +88,17 @@ def test_long_and_hostile_texts_stay_short_and_escaped() -> None:
 def test_a_short_text_is_not_cut() -> None:
     assert html_report("t", [("a", "x" * 200)]).count("x") == 200
     assert html_report("t", [("a", "x" * 201)]).count("x") < 200
+
+
+@pytest.mark.parametrize(("part", "most"), [("name", 60), ("value", 200), ("title", 200), ("note", 600)])
+def test_each_part_has_its_longest_text(part: str, most: int) -> None:
+    """A text of so many bytes stays whole; of one more, its end is cut and marked."""
+
+    def shown(size: int) -> str:
+        text = "x" * size
+        rows = [(text, "v")] if part == "name" else [("n", text)] if part == "value" else []
+        report = html_report(text if part == "title" else "t", rows, note=text if part == "note" else "")
+        return next(found for found in Tags(report).texts if "x" in found)
+
+    assert shown(most) == "x" * most
+    assert shown(most + 1).count("x") < most

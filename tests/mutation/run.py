@@ -32,7 +32,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # A file and the tests that mirror it; the doctests of the file run as well.
 TARGETS: dict[str, tuple[str, ...]] = {
-    "diffmath/_arrays/accelerate.py": ("tests/test_foundation.py", "tests/arrays/test_host_sharing.py"),
+    "diffmath/_arrays/accelerate.py": (
+        "tests/arrays/test_accelerate.py",
+        "tests/test_foundation.py",
+        "tests/arrays/test_host_sharing.py",
+    ),
     "diffmath/_arrays/namespace.py": (
         "tests/arrays/test_namespace.py",
         "tests/test_foundation.py",
@@ -41,6 +45,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "diffmath/_arrays/host_numbers.py": ("tests/arrays/test_namespace.py", "tests/test_host_arguments.py"),
     "diffmath/_arrays/scalars.py": ("tests/arrays/test_namespace.py",),
     "diffmath/_arrays/bound.py": ("tests/arrays/test_bound.py",),
+    "diffmath/_arrays/diffusion_shape.py": ("tests/sde/test_shapes.py", "tests/sde/loop/test_solve.py"),
     "diffmath/_arrays/callables.py": (
         "tests/test_foundation.py",
         "tests/diffusion/model/test_model.py",
@@ -53,6 +58,8 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/ode/exponential/test_linear.py",
         "tests/sde/loop/test_exact.py",
     ),
+    "diffmath/_core/flags.py": ("tests/core/test_flags.py",),
+    "diffmath/_core/html.py": ("tests/core/test_html.py",),
     "diffmath/_core/lazy.py": ("tests/test_foundation.py", "tests/test_public_api.py"),
     "diffmath/_arrays/models.py": ("tests/sde/loop/test_solve.py", "tests/sde/methods/test_method.py"),
     "diffmath/_core/named.py": ("tests/core/test_named.py",),
@@ -67,6 +74,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "diffmath/random/_transform.py": ("tests/random/test_distributions.py",),
     "diffmath/_stepping/clocks.py": ("tests/stepping/test_clocks.py", "tests/ode/steps/test_adaptive.py"),
     "diffmath/_stepping/control.py": ("tests/stepping/test_control.py", "tests/ode/steps/test_adaptive.py"),
+    "diffmath/_stepping/tolerance.py": ("tests/stepping/test_tolerance.py", "tests/stepping/test_control.py"),
     "diffmath/_stepping/diagnosis.py": (
         "tests/stepping/test_diagnosis.py",
         "tests/ode/test_hostile_explicit.py",
@@ -86,11 +94,17 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/ode/loop/test_dense.py",
     ),
     "diffmath/ode/_steps/host.py": (
+        "tests/ode/steps/test_host.py",
+        "tests/ode/steps/test_interpolant.py",
         "tests/ode/steps/test_small.py",
         "tests/ode/steps/test_adaptive.py",
         "tests/ode/loop/test_dense.py",
     ),
-    "diffmath/ode/_steps/interpolant.py": ("tests/ode/loop/test_dense.py", "tests/ode/test_own_method.py"),
+    "diffmath/ode/_steps/interpolant.py": (
+        "tests/ode/steps/test_interpolant.py",
+        "tests/ode/loop/test_dense.py",
+        "tests/ode/test_own_method.py",
+    ),
     "diffmath/ode/_steps/outcome.py": ("tests/ode/steps/test_adaptive.py", "tests/ode/test_own_method.py"),
     "diffmath/ode/_steps/small.py": ("tests/ode/steps/test_small.py", "tests/ode/problem/test_single.py"),
     "diffmath/sde/_loop/adaptive.py": ("tests/sde/loop/test_adaptive.py", "tests/sde/loop/test_descent.py"),
@@ -171,22 +185,23 @@ def examine(tree: str, mutants: list[Mutant], deadline: float) -> list[Verdict]:
     """Run mutants one after another in a copy of the project, until the deadline."""
     os.chdir(tree)
     sys.path.insert(0, tree)
-    sys.dont_write_bytecode = (
-        True  # a mutant of the same size, made in the same second, would not be compiled
-    )
     for name in PRELOADED:
         __import__(name)
+    sys.modules["numba"].njit(lambda x: x + x)(1.0)  # what numba imports when it compiles for the first time
     limits: dict[str, float | None] = {}
     verdicts = []
     for mutant in mutants:
         if mutant.path not in limits:
+            sys.dont_write_bytecode = False  # what is compiled now is not compiled for every mutant
             code, seconds = _tests(mutant.path, 300.0)
             log = Path("mutation.log").read_text(encoding="utf-8")
             if code != "survived":
                 print(f"the tests of {mutant.path} fail without a mutant ({code}):\n{log}", file=sys.stderr)
-            limits[mutant.path] = None if code != "survived" else 10.0 + 4.0 * seconds
+            limits[mutant.path] = None if code != "survived" else 10.0 + 4.0 * min(seconds, 20.0)
         if time.time() > deadline:
             break
+        # A mutant of the same size, made in the same second as another, would not be compiled.
+        sys.dont_write_bytecode = True
         limit = limits[mutant.path]
         broken = Verdict(mutant, "untested", 0.0, "its tests fail without it")
         verdicts.append(broken if limit is None else _examine(mutant, limit))
@@ -243,13 +258,31 @@ def _run_tests(path: str) -> None:
         # What was imported ahead is not rewritten, which pytest warns of.
         warnings = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
         # The file last: pytest would load it a second time before its package is imported.
-        code = int(pytest.main([*options, *warnings, *tests, path]))
+        code = int(pytest.main([*options, *warnings, *tests, path], plugins=[_KillersFirst(path)]))
     except BaseException:  # noqa: BLE001 (a fork must not return into the loop of its parent)
         traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+class _KillersFirst:
+    """Run first the tests that killed other mutants of the file: the first failure ends the run."""
+
+    def __init__(self, path: str) -> None:
+        self._notes = Path("killers-" + path.replace("/", "-")).absolute()
+        known = self._notes.read_text(encoding="utf-8") if self._notes.exists() else ""
+        self._known = Counter(known.splitlines())
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: -self._known[item.nodeid])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            with self._notes.open("a", encoding="utf-8") as notes:
+                notes.write(report.nodeid + "\n")
 
 
 def copy_of_the_project(folder: Path) -> str:

@@ -20,7 +20,11 @@ ITERATING = [ode.implicit_euler, ode.sdirk2, ode.kvaerno5, ode.radau5, *ADDITIVE
         ([1e6, 1e4, 1e2], True, False),
         ([1e6, 1e4, 1e2, 0.9], False, False),
         ([1e3, 900.0], True, False),  # slow, and far from its goal: not what round-off looks like
+        ([1e6, 1e4, 99.0], False, False),  # theta = 0.0099 leaves 0.99
         ([40.0, 25.0], False, False),  # stalled close to its goal
+        ([40.0, 29.9], False, False),
+        ([40.0, 30.1], True, False),
+        ([60.0, 24.0], True, False),  # close to its goal, but not stalled: the next correction is 0.4 of it
         ([10.0, 21.0], False, False),
         ([100.0, 201.0], False, True),  # diverges
         ([np.nan], False, True),
@@ -165,3 +169,27 @@ def test_fixed_steps_solve_their_equation_to_two_thirds_of_the_digits(method):
     )
     slope = -(x1**3) if method is ode.implicit_euler else -(x0**3 + x1**3) / 2
     assert abs(x1 - x0 - dt * slope) < 1e-9  # the last change, and what a rate of 0.9 adds
+
+
+@pytest.mark.parametrize(("adaptive", "most"), [(True, 12), (False, 100)])
+@pytest.mark.parametrize("given", [None, 7])
+def test_an_iteration_ends_after_its_greatest_number(adaptive, most, given):
+    """x = 1 - c x with the Jacobian of c = 0: corrections fall by c = 0.9999, which never converges."""
+    linear = Linearised(np.zeros((1, 1, 1)), np.ones((1, 1)))
+    stages, calls = Stages.begin(linear), []
+    stages.allowed = Tolerance(0.0, 1e-9) if adaptive else None
+
+    def f(t, x):
+        calls.append(None)
+        return 1.0 - 0.9999 * x
+
+    ode.Newton(max_iterations=given).solve(f, [0.0], [np.zeros((1, 1))], 1.0, ((1.0,),), linear, stages)
+    assert len(calls) == (given or most)
+    assert stages.failed.tolist() == [True]
+    assert stages.unsolved.tolist() == [True]
+
+
+@pytest.mark.parametrize("tolerance", [0.0, -1e-9, 1.0, np.nan])
+def test_a_tolerance_that_is_no_fraction_is_refused(tolerance):
+    with pytest.raises(ValueError, match=r"tolerance must lie in \(0, 1\); got"):
+        ode.Newton(tolerance=tolerance)

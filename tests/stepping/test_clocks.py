@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -151,6 +152,28 @@ def test_no_step_is_longer_than_the_longest() -> None:
     assert rounded["lands"][0]  # no sliver of 1e-13 after it
 
 
+def plan_by_arrays(
+    t: float, h: float, goal: float, direction: float, max_step: float, *, plan: Any = plan_steps
+) -> tuple[float, bool]:
+    dt, lands = np.empty(1), np.empty(1, dtype=bool)
+    plan(np.array([t]), np.array([h]), np.array([goal]), np.ones(1, bool), direction, max_step, dt, lands)
+    return dt[0], lands[0]
+
+
+@pytest.mark.parametrize(
+    "plan", [plan_one, plan_by_arrays, partial(plan_by_arrays, plan=plan_steps.reference)],
+    ids=["one", "kernel", "body"],
+)  # fmt: skip
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_goal_just_within_reach_is_reached(plan: Any, sign: float) -> None:
+    """A step may be stretched by one in a hundred, the longest step by one in 1e9, and no further."""
+    assert plan(0.0, 100.0, sign * 101.0, sign, np.inf) == (sign * 101.0, True)
+    assert plan(0.0, 100.0, sign * 101.1, sign, np.inf) == (sign * 100.0, False)
+    assert plan(0.0, 1.0, sign * (1 + 0.9e-9), sign, 1.0) == (sign * (1 + 0.9e-9), True)
+    assert plan(0.0, 1.0, sign * (1 + 1.1e-9), sign, 1.0) == (sign * 1.0, False)
+    assert plan(0.0, 0.25, sign * (1 + 1e-9), sign, 1.0) == (sign * 0.25, False)
+
+
 def test_a_cut_step_does_not_change_the_plan() -> None:
     """The step was shortened to 1e-3 for a save time; the step before it was 0.1, and stays so."""
     found = _one(1e-12, t=np.full(1, 0.999), limits=(0.0, np.inf, 2.0, 10))
@@ -165,6 +188,7 @@ def test_a_cut_step_does_not_change_the_plan() -> None:
         (np.nan, {"h": np.full(1, 1e-16), "t": np.full(1, 0.5)}, BROKEN),
         (2.0, {"limits": (0.2, np.inf, 1.0, 10)}, STUCK),
         (0.5, {"counts": np.array([[9], [3]])}, SPENT),
+        (0.5, {"counts": np.array([[20], [3]])}, SPENT),  # more than there may be: a limit that was lowered
         (2.0, {"counts": np.array([[9], [3]])}, SPENT),
         (0.5, {"counts": np.array([[9], [3]]), "h": np.ones(1)}, 0),  # the last trial reaches the end
         (0.5, {}, 0),

@@ -250,7 +250,50 @@ def test_a_slope_that_says_nothing_is_not_trusted() -> None:
 
         return slope
 
-    for s, share in ((0.9e-10, 1e-6), (1.1e-10, 0.01)):
+    for s, share in ((0.9e-10, 1e-6), (1.1e-10, 0.01), (9e-4, 0.01)):
         probes.clear()
         guess(f(s), 1.0)
         assert probes[-1] == pytest.approx(share * 100)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, math.inf, math.nan])
+def test_a_largest_factor_that_is_no_finite_growth_is_refused(factor: float) -> None:
+    with pytest.raises(ValueError, match="max_factor"):
+        ode.PIController(max_factor=factor)
+
+
+def _slopes(t: Any, x: Any) -> Any:
+    """Rows of every kind: decay, slow and fast; at rest, and for now; not finite at the probe; growth."""
+    time = np.broadcast_to(np.reshape(t, (-1, 1)), x.shape)
+    kinds = [
+        -x, -50.0 * x, 0.0 * x, -x / 7 - 7.0 * (x - 1), np.where(time > 3.0, np.nan, -x), 0.0 * x + 1e-12,
+        0.0 * x + 3.0, 0.0 * x + 1e200, np.where(time > 3.0, 1.0, 0.0 * x), np.cos(1e3 * time), x * x, x**3,
+    ]  # fmt: skip
+    return np.stack([kind[row % len(kind)] for row, kind in enumerate(kinds)], axis=0)
+
+
+@pytest.mark.parametrize("direction", [1.0, -1.0])
+@pytest.mark.parametrize("longest", [100.0, 0.03, 1e300])
+def test_the_first_steps_of_a_batch_are_those_of_its_rows(direction: float, longest: float) -> None:
+    """By arrays and by plain numbers, at t = 3; also where a ratio of norms or a product overflows."""
+    x = np.ones((12, 2)) * np.linspace(1.0, 1.5, 2)
+    x[10], x[11] = 1e-9, 1e200
+    t, tolerance = np.full(12, 3.0), Tolerance(1e-3, 1e-9)
+
+    def start(rows: Any) -> Any:
+        def f(time: Any, states: Any) -> Any:
+            everything, times = x.copy(), t[:, None].copy()
+            everything[rows], times[rows] = states, time
+            return _slopes(times, everything)[rows]
+
+        return initial_step(
+            f, (t[rows], direction, longest), x[rows], f(t[rows, None], x[rows]), 5, tolerance, lambda v: v,
+            lambda v: v[:, None],
+        )  # fmt: skip
+
+    with np.errstate(all="ignore"):  # as around every call of the solver
+        whole = start(np.arange(12))
+        alone = [start(np.array([row]))[0] for row in range(12)]
+    np.testing.assert_array_equal(whole, alone)
+    assert (whole > 0).all()
+    assert (whole <= longest).all()

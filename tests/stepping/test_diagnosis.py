@@ -210,3 +210,23 @@ def test_a_complex_system_has_the_spectrum_of_its_matrix() -> None:
 def test_steps_left_are_rounded_up_to_two_digits(remaining: float, more: int) -> None:
     """Ten steps of 1, ten trials: `remaining` more, with the margin, rounded up."""
     assert steps_left(10.0, remaining, 1.0, 10, 10) == more
+
+
+@pytest.mark.parametrize("other", [[0.0, 0.0], [-1.0, 2.0], [3e12, -1e12]])
+def test_a_spectrum_does_not_depend_on_the_rows_that_were_not_chosen(other: Any) -> None:
+    """Not on their signs and zeros, and not on their size, which is no scale for differences of this row."""
+
+    def f(t: Any, x: Any) -> Any:
+        return np.stack([-30.0 * np.sin(x[:, 0]), -2.0 * x[:, 1]], axis=1)
+
+    x = np.array([[0.1, 0.2], other])
+    alone = spectrum(f, 0.0, x[:1], np.array([True]), 1e-9)
+    assert spectrum(f, 0.0, x, np.array([True, False]), 1e-9) == alone
+    assert alone.real == pytest.approx(-30.0 * math.cos(0.1), rel=1e-5)
+
+
+def test_a_jacobian_of_zero_has_the_spectrum_zero() -> None:
+    """And where neither the state nor the tolerance has a scale, there is no estimate."""
+    assert spectrum(lambda t, x: 1.0 + 0.0 * x, 0.0, np.ones((1, 2)), np.array([True]), 1e-9) == (0.0, 0.0)
+    found = spectrum(lambda t, x: 1.0 - x, 0.0, np.zeros((1, 2)), np.array([True]), 0.0)
+    assert np.isnan(found).all()

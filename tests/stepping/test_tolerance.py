@@ -116,6 +116,7 @@ def test_the_kernel_takes_what_the_body_takes(shapes: Any) -> None:
         ({"atol": [np.inf, 1.0]}, ValueError, r"atol\[0\] is inf"),
         ({"rtol": [1e-3, 0.0], "atol": 0.0}, ValueError, r"both be 0: .* be accepted at \[1\]"),
         ({"rtol": 0.0, "atol": [[1.0], [0.0], [1.0]]}, ValueError, r"accepted at \[1, 0\]"),
+        ({"rtol": 0.0, "atol": [[1.0], [0.0], [0.0]]}, ValueError, r"accepted at \[1, 0\]"),  # the first
         ({"rtol": [1e-3] * 4}, ValueError, r"one state, shape \(2,\), or .*; got shape \(4,\)"),
         ({"rtol": np.full((2, 3, 2), 1e-3)}, ValueError, r"rtol must broadcast .* got shape \(2, 3, 2\)"),
         ({"rtol": [1e-3] * 2, "atol": [1e-3] * 3}, ValueError, r"each other; got shapes \(\(2,\), \(3,\)\)"),
