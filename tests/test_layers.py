@@ -35,7 +35,17 @@ ROOMS = {
         "_memory",
     ),
     "symbolic": ("_conditions", "_exact", "_hippo", "_lowering", "_operators"),
-    "diffusion": ("_process", "_grids", "_model", "_exact", "_targets", "_guidance", "_methods", "_loop"),
+    "diffusion": (
+        "_process",
+        "_grids",
+        "_model",
+        "_exact",
+        "_targets",
+        "_guidance",
+        "_methods",
+        "_singlestep",
+        "_loop",
+    ),
     "testing": ("_problems", "_orders"),
 }  # fmt: skip
 FILES = sorted(p for p in ROOT.rglob("*.py") if "kernels" not in p.parts)

@@ -54,6 +54,9 @@ from diffmath.diffusion._process.lines import edm, flow, flow_polynomial
 from diffmath.diffusion._process.process import Process
 from diffmath.diffusion._process.schedules import sub_vp, vp
 from diffmath.diffusion._process.vanishing import vp_cosine, vp_sigmoid
+from diffmath.diffusion._singlestep.dpm import dpm_2, dpm_solver, dpmpp_2s, dpmpp_3s
+from diffmath.diffusion._singlestep.etd import etd, exp_heun, res_2s, res_3s
+from diffmath.diffusion._singlestep.seeds import dpmpp_sde, seeds_1, seeds_2, seeds_3
 from diffmath.diffusion._targets.bandwidth import likely_bandwidth
 from diffmath.diffusion._targets.empirical import EmpiricalData
 from diffmath.diffusion._targets.flow_map import FlowMap
@@ -88,9 +91,16 @@ __all__ = [
     "classifier_guidance",
     "ddim",
     "discrete_time",
+    "dpm_2",
+    "dpm_solver",
     "dpmpp_2m",
+    "dpmpp_2s",
+    "dpmpp_3s",
+    "dpmpp_sde",
     "edm",
+    "etd",
     "euler_maruyama",
+    "exp_heun",
     "exponential_times",
     "flow",
     "flow_polynomial",
@@ -109,8 +119,13 @@ __all__ = [
     "log_snr_times",
     "polyexponential_times",
     "quadratic_times",
+    "res_2s",
+    "res_3s",
     "sample",
     "sde_dpmpp_2m",
+    "seeds_1",
+    "seeds_2",
+    "seeds_3",
     "shift_of_tokens",
     "shifted_times",
     "sub_vp",

@@ -50,14 +50,13 @@ def checked_plan(process: Process, grid: list[float], method: Method) -> list[St
     available = 0
     for n in range(len(grid) - 1):
         step = _checked_step(process, grid, n, method)
-        available += step.evaluates
+        available += step.evaluates and not (n and plan[-1].carries)
         if step.history > available:
             raise ValueError(
                 f"{method.name}: step {n} uses {step.history} evaluations, but only {available} exist at "
                 "that step"
             )
-        if not step.evaluates and n and plan[-1].carries:
-            raise ValueError(f"{method.name}: step {n - 1} carries an evaluation that step {n} does not use")
+        available += step.carries
         plan.append(step)
     return plan
 

@@ -68,7 +68,7 @@ def sample(
         `ddim`, `dpmpp_2m`, `sde_dpmpp_2m`, `euler_maruyama`, the name of one of them, or your own method.
     key : Key, optional
         Required by a stochastic method (domain "diffusion.sample"). Equal keys give the same Brownian path
-        for any number of steps and any batch size.
+        for any batch size, and for grids that refine one another: N steps, 2 N, 4 N, ...
     progress : bool
         Show a progress bar.
     callback : callable, optional

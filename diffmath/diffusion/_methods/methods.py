@@ -80,7 +80,7 @@ def ddim(*, eta: float = 0.0) -> Method:
     Notes
     -----
     Order 1. For h to 0 it converges to the reverse SDE with :math:`\tau = \eta`, driven by the same Brownian
-    path (clock :math:`e^{2\eta^2\lambda}`): grids of any length share one path.
+    path (clock :math:`e^{2\eta^2\lambda}`): grids that refine one another share one path.
 
     References
     ----------

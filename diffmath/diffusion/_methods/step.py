@@ -82,7 +82,8 @@ class Step:
         step.
     evaluates : bool
         Whether the step begins with an evaluation at its start. A step that adds noise before its first
-        evaluation, which is then that of a stage, does not; later steps see nothing of it.
+        evaluation, which is then that of a stage, does not. Its weights refer to earlier steps alone; later
+        steps see of it what it carries, if anything.
 
     Examples
     --------
@@ -105,11 +106,6 @@ class Step:
         object.__setattr__(self, "stages", tuple(self.stages))
         if self.carries and not self.stages:
             raise ValueError("a step that carries an evaluation to the next must have stages; got none")
-        if not self.evaluates and (self.weights or self.carries):
-            raise ValueError(
-                "a step without an evaluation at its start has no weights of its own and carries none; got "
-                f"{self}"
-            )
 
     @property
     def updates(self) -> tuple[Step | Stage, ...]:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 
 from diffmath._arrays.scalars import elementary
 from diffmath._core.typing import Time
@@ -136,6 +135,8 @@ class TimeOfLogSNR:
         )
 
     def _solve(self, lam: float) -> float:
+        from scipy.optimize import brentq  # 0.15 s that only processes without a closed form need
+
         def gap(t: float) -> float:  # bounded, so that infinite ends are bisected
             value = float(self.log_snr(t))
             return 0.0 if value == lam else min(max(value - lam, -1.0), 1.0)

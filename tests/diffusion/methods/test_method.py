@@ -115,9 +115,7 @@ def test_a_step_may_begin_with_noise() -> None:
     assert abs(found.x[-1].var() - variance) < 6 * variance * math.sqrt(2 / len(x))
 
 
-def test_a_step_that_begins_with_noise_has_no_weights_there() -> None:
-    with pytest.raises(ValueError, match="without an evaluation at its start has no weights of its own"):
-        diffusion.Step(1.0, (0.5,), evaluates=False)
+def test_what_a_step_that_begins_with_noise_says_of_itself() -> None:
     step = churned(diffusion.edm(), [4.0, 2.0], 0)
     assert (step.evaluations, step.history, step.noises) == (1, 0, 1)
     assert repr(step).endswith("evaluates=False)")
