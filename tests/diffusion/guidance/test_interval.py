@@ -87,37 +87,53 @@ def test_times_are_added_where_none_can_be_moved() -> None:
     np.testing.assert_array_equal(found, [80.0, *ends, 0.1])
 
 
-def errors(method: str, run: str) -> np.ndarray:
-    """Errors of 20 to 160 steps against 1280 in three runs."""
-    process = diffusion.edm()
-    good = diffusion.GaussianMixture([0.5, 0.5], [[-1.0], [1.0]], [0.2, 0.3]).denoiser(process)
-    right = diffusion.GaussianMixture([1.0], [[1.0]], [0.3]).denoiser(process)
-    guided, x = diffusion.cfg(right, good, 3.0), np.array([[-5.0], [1.0], [6.0]])
-    model = diffusion.guidance_interval(guided, good, 0.5, 2.0)
-
-    def solve(steps: int, run: str) -> np.ndarray:
-        times = diffusion.log_snr_times(process, steps, t_start=7.0, t_end=0.1)
-        if run == "plain":
-            return diffusion.sample(process, model, x, times, method=method)
-        times = diffusion.interval_times(process, times, 0.5, 2.0)
-        if run == "on the grid":
-            return diffusion.sample(process, model, x, times, method=method)
-        first, last = (int(np.argmin(np.abs(times - end))) for end in (2.0, 0.5))
-        y = diffusion.sample(process, good, x, times[: first + 1], method=method)
-        y = diffusion.sample(process, guided, y, times[first : last + 1], method=method)
-        return diffusion.sample(process, good, y, times[last:], method=method)
-
-    best = solve(1280, "three runs")
-    return np.array([np.abs(solve(n, run) - best).max() for n in (20, 40, 80, 160)])
+def midpoint(process: diffusion.Process, times: Any, n: int) -> diffusion.Step:
+    """DPM-Solver++(2S) on edm, where alpha is 1."""
+    s, t = times[n], times[n + 1]
+    middle, h = math.sqrt(s * t), math.log(s / t)
+    stage = diffusion.Stage(middle, t / s, (-math.expm1(-h), 0.0))
+    return diffusion.Step(middle / s, (-math.expm1(-h / 2),), stages=(stage,))
 
 
 def test_ddim_keeps_its_order_on_the_grid_and_2m_in_three_runs() -> None:
-    three, grid, plain = (errors("dpmpp_2m", run) for run in ("three runs", "on the grid", "plain"))
-    slope = np.polyfit(np.log2([20, 40, 80, 160]), np.log2(three), 1)[0]
-    assert abs(-slope - 2) < 0.25, three
+    process = diffusion.edm()
+    base = diffusion.GaussianMixture([0.5, 0.5], [[-1.0], [1.0]], [0.2, 0.3]).denoiser(process)
+    right = diffusion.GaussianMixture([1.0], [[1.0]], [0.3]).denoiser(process)
+    guided, x = diffusion.cfg(right, base, 3.0), np.array([[-5.0], [1.0], [6.0]])
+    model = diffusion.guidance_interval(guided, base, 0.5, 2.0)
+
+    def one(times: Any, method: Any) -> Any:
+        return diffusion.sample(process, model, x, times, method=method)
+
+    def three(times: Any, method: str) -> Any:
+        first, last = (int(np.argmin(np.abs(times - end))) for end in (2.0, 0.5))
+        y = diffusion.sample(process, base, x, times[: first + 1], method=method)
+        y = diffusion.sample(process, guided, y, times[first : last + 1], method=method)
+        return diffusion.sample(process, base, y, times[last:], method=method)
+
+    def grid(steps: int) -> Any:
+        return diffusion.log_snr_times(process, steps, t_start=7.0, t_end=0.1)
+
+    def with_ends(steps: int) -> Any:
+        return diffusion.interval_times(process, grid(steps), 0.5, 2.0)
+
+    def slope(errors: list[float]) -> float:
+        return -float(np.polyfit(np.log2(counts), np.log2(errors), 1)[0])
+
+    counts, best = (20, 40, 80, 160), three(with_ends(1280), "dpmpp_2m")
+    errors = [np.abs(three(with_ends(n), "dpmpp_2m") - best).max() for n in counts]
+    assert abs(slope(errors) - 2) < 0.25, errors
     # With the jump inside the history or inside a step, order 1 is left: 160 steps are far worse.
-    assert grid[-1] > 10 * three[-1]
-    assert plain[-1] > 10 * three[-1]
+    for times in (with_ends(160), grid(160)):
+        assert np.abs(one(times, "dpmpp_2m") - best).max() > 10 * errors[-1]
+    # A second evaluation inside the step sees one side of the jump only.
+    singlestep = diffusion.Method("midpoint", 2, 2, "this test", midpoint, evaluations=2)
+    errors = [np.abs(one(with_ends(n), singlestep) - best).max() for n in counts]
+    assert abs(slope(errors) - 2) < 0.15, errors
+    # One evaluation at the start of each step: the same numbers in one run.
+    np.testing.assert_array_equal(one(with_ends(40), "ddim"), three(with_ends(40), "ddim"))
+    errors = [np.abs(one(with_ends(n), "ddim") - best).max() for n in counts]
+    assert abs(slope(errors) - 1) < 0.15, errors
 
 
 def test_ends_are_checked() -> None:

@@ -86,6 +86,25 @@ def test_the_first_steps_are_zero_and_cost_nothing() -> None:
     assert seen == list(TIMES[2:-1])
 
 
+def test_the_effect_of_zeroed_steps_is_of_order_1_in_their_share() -> None:
+    both = diffusion.GaussianMixture([0.5, 0.5], [[-1.0], [1.0]], [0.2, 0.3]).denoiser(PROCESS)
+    right = diffusion.GaussianMixture([1.0], [[1.0]], [0.3]).denoiser(PROCESS)
+
+    def run(steps: int, zero_steps: int) -> np.ndarray:
+        times = diffusion.uniform_times(PROCESS, steps, t_end=0.0)
+        guided = diffusion.cfg_zero_star(right, both, 3.0, times=times, zero_steps=zero_steps)
+        return np.asarray(
+            diffusion.sample(PROCESS, guided, np.array([[-1.0], [0.3]]), times, method="dpmpp_2m")
+        )
+
+    best = run(400, 0)
+    once = [np.abs(run(n, 1) - best).max() for n in (25, 50, 100)]
+    share = [np.abs(run(n, n // 25) - best).max() for n in (25, 50, 100)]
+    orders = np.log2(np.array(once[:-1]) / once[1:])
+    assert np.all(np.abs(orders - 1) < 0.15), orders
+    assert min(share) > 0.7 * max(share)
+
+
 def test_zeroed_steps_are_checked() -> None:
     c, u = constant(C, "flow"), constant(U, "flow")
     with pytest.raises(TypeError, match="zero_steps needs the times of the sampler: times=times"):
