@@ -10,6 +10,7 @@ the other guidances make a model of models.
 """
 
 from diffmath.diffusion._grids.ays import ays_times
+from diffmath.diffusion._grids.discrete import discrete_times
 from diffmath.diffusion._grids.flows import (
     bong_tangent_times,
     linear_quadratic_times,
@@ -49,6 +50,8 @@ from diffmath.diffusion._model.model import (
 )
 from diffmath.diffusion._model.network import batch_time
 from diffmath.diffusion._model.threshold import threshold
+from diffmath.diffusion._process.betas import betas
+from diffmath.diffusion._process.discrete import from_alphas_cumprod, from_betas, zero_terminal_snr
 from diffmath.diffusion._process.exponential import ve, vp_exponential
 from diffmath.diffusion._process.lines import edm, flow, flow_polynomial
 from diffmath.diffusion._process.process import Process
@@ -83,6 +86,7 @@ __all__ = [
     "ays_times",
     "batch_time",
     "beta_times",
+    "betas",
     "bong_tangent_times",
     "cfg",
     "cfg_pp",
@@ -91,6 +95,7 @@ __all__ = [
     "classifier_guidance",
     "ddim",
     "discrete_time",
+    "discrete_times",
     "dpm_2",
     "dpm_solver",
     "dpmpp_2m",
@@ -104,6 +109,8 @@ __all__ = [
     "exponential_times",
     "flow",
     "flow_polynomial",
+    "from_alphas_cumprod",
+    "from_betas",
     "from_denoiser",
     "from_flow",
     "from_noise",
@@ -138,4 +145,5 @@ __all__ = [
     "vp_cosine",
     "vp_exponential",
     "vp_sigmoid",
+    "zero_terminal_snr",
 ]

@@ -4,6 +4,7 @@ Belongs here: everything that needs neither a model nor data. May import: floors
 """
 
 from diffmath.diffusion._process.consistency import matches
+from diffmath.diffusion._process.discrete import DiscreteProcess
 from diffmath.diffusion._process.host_values import log_snr_at, remembering
 from diffmath.diffusion._process.parametrisation import (
     DENOISER,
@@ -23,6 +24,7 @@ from diffmath.diffusion._process.times import row_times
 
 __all__ = [
     "DENOISER",
+    "DiscreteProcess",
     "FLOW",
     "FORMS",
     "Form",

@@ -33,7 +33,7 @@ class Schedule(Protocol):
 
 def check_consistency(process: Schedule) -> None:
     """Refuse derivatives, f, g2, log_snr or time_of_log_snr that contradict alpha and sigma."""
-    h = 1e-4 * (process.t_max - process.t_min)
+    h = min(1e-4 * (process.t_max - process.t_min), getattr(process, "cell", math.inf) / 8)
     for t in _probe_times(process):
         (alpha, sigma), (f, g2) = process.marginal(t), process.coefficients(t)
         if not (alpha > 0 and sigma > 0):
@@ -65,7 +65,9 @@ def matches(a: Schedule, b: Schedule) -> bool:
 
 def _probe_times(process: Schedule) -> list[float]:
     span = process.t_max - process.t_min
-    return [process.t_min + q * span for q in (0.1, 0.3, 0.5, 0.7, 0.9)]
+    times = [process.t_min + q * span for q in (0.1, 0.3, 0.5, 0.7, 0.9)]
+    cell = getattr(process, "cell", None)  # of a table, whose functions may have kinks at multiples of it
+    return times if cell is None else [(math.floor(t / cell) + 0.5) * cell for t in times]
 
 
 def _derivative(function: Callable[[float], float], t: float, h: float) -> float:

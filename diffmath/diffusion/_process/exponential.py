@@ -17,6 +17,7 @@ from diffmath._arrays.scalars import elementary
 from diffmath._core.typing import Time
 from diffmath.diffusion._process.derived import log, ratio, softplus
 from diffmath.diffusion._process.process import Process
+from diffmath.diffusion._process.times import functions_of
 
 __all__ = ["ve", "vp_exponential"]
 
@@ -77,14 +78,7 @@ def ve(
     rate = math.log(sigma_max / sigma_min)
     levels = (_Published if as_published else _Geometric)(float(sigma_min), rate)
     return Process(
-        alpha=levels.alpha,
-        sigma=levels.sigma,
-        d_alpha=levels.d_alpha,
-        d_sigma=levels.d_sigma,
-        f=levels.d_alpha,
-        g2=levels.g2,
-        log_snr=levels.log_snr,
-        time_of_log_snr=levels.time_of_log_snr,
+        **functions_of(levels),
         t_min=t_min,
         t_max=t_max,
         name=f"ve({sigma_min:g}, {sigma_max:g}{', as_published=True' if as_published else ''})",
@@ -133,14 +127,7 @@ def vp_exponential(rate: float = 5.0, *, t_min: float = 1e-3, t_max: float = 1.0
         raise ValueError(f"rate must be positive and finite; got {rate}")
     curve = _SquareExponential(float(rate))
     return Process(
-        alpha=curve.alpha,
-        sigma=curve.sigma,
-        d_alpha=curve.d_alpha,
-        d_sigma=curve.d_sigma,
-        f=curve.f,
-        g2=curve.g2,
-        log_snr=curve.log_snr,
-        time_of_log_snr=curve.time_of_log_snr,
+        **functions_of(curve),
         t_min=t_min,
         t_max=t_max,
         name=f"vp_exponential({rate:g})",

@@ -17,6 +17,7 @@ from diffmath._arrays.scalars import elementary
 from diffmath._core.typing import Time
 from diffmath.diffusion._process.derived import log, logistic
 from diffmath.diffusion._process.process import Process
+from diffmath.diffusion._process.times import functions_of
 
 __all__ = ["edm", "flow", "flow_polynomial"]
 
@@ -149,12 +150,7 @@ def flow_polynomial(power: float = 2.0, *, t_min: float = 1e-3) -> Process:
         raise ValueError(f"power must be at least 1 and finite; got {power}")
     curve = _Power(float(power))
     return Process(
-        alpha=curve.alpha,
-        sigma=curve.sigma,
-        d_alpha=curve.d_alpha,
-        d_sigma=curve.d_sigma,
-        log_snr=curve.log_snr,
-        time_of_log_snr=curve.time_of_log_snr,
+        **functions_of(curve),
         t_min=t_min,
         t_max=1.0,
         name=f"flow_polynomial({power:g})",

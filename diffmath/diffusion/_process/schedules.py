@@ -16,6 +16,7 @@ from diffmath._arrays.scalars import elementary
 from diffmath._core.typing import Time
 from diffmath.diffusion._process.derived import log, ratio, softplus
 from diffmath.diffusion._process.process import Process
+from diffmath.diffusion._process.times import functions_of
 
 __all__ = ["sub_vp", "vp"]
 
@@ -100,14 +101,7 @@ def _process(
         )
     linear = kind(float(beta_min), float(beta_max))
     return Process(
-        alpha=linear.alpha,
-        sigma=linear.sigma,
-        d_alpha=linear.d_alpha,
-        d_sigma=linear.d_sigma,
-        f=linear.f,
-        g2=linear.g2,
-        log_snr=linear.log_snr,
-        time_of_log_snr=linear.time_of_log_snr,
+        **functions_of(linear),
         t_min=t_min,
         t_max=t_max,
         name=f"{name}({beta_min:g}, {beta_max:g})",

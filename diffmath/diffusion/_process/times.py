@@ -10,7 +10,7 @@ from diffmath._arrays.namespace import array_namespace, expand_like
 from diffmath._arrays.tracing import all_true, is_traced
 from diffmath._core.typing import Array, Time
 
-__all__ = ["TimeFunction", "in_kind", "row_times"]
+__all__ = ["TimeFunction", "functions_of", "in_kind", "row_times"]
 
 TimeFunction = Callable[[Any], Any]
 
@@ -44,3 +44,11 @@ def in_kind(function: TimeFunction, t: Time) -> Any:
     """Return the value of a function of time: a Python float for a number, an array for an array."""
     # A function written with NumPy returns np.float64 for a float, which would promote a float32 state.
     return float(function(_check_time(t))) if isinstance(t, float | int) else function(t)
+
+
+_ROLES = ("alpha", "sigma", "d_alpha", "d_sigma", "f", "g2", "log_snr", "time_of_log_snr")
+
+
+def functions_of(curve: Any) -> dict[str, TimeFunction]:
+    """Return those functions of a process that an object has as methods."""
+    return {role: getattr(curve, role) for role in _ROLES if hasattr(curve, role)}

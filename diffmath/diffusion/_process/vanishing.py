@@ -19,8 +19,9 @@ from diffmath._arrays.scalars import elementary
 from diffmath._core.typing import Time
 from diffmath.diffusion._process.derived import log, logistic, ratio
 from diffmath.diffusion._process.process import Process
+from diffmath.diffusion._process.times import functions_of
 
-__all__ = ["vp_cosine", "vp_sigmoid"]
+__all__ = ["Preserving", "vp_cosine", "vp_sigmoid"]
 
 
 def vp_cosine(offset: float = 0.008, *, t_min: float = 1e-3) -> Process:
@@ -116,7 +117,7 @@ def vp_sigmoid(start: float = -3.0, end: float = 3.0, tau: float = 1.0, *, t_min
 
 
 # Objects instead of closures, so that a process can be pickled.
-class _Curve(ABC):
+class Preserving(ABC):
     """A curve with alpha^2 + sigma^2 = 1; `loss` is -(alpha^2)'/2, which is finite at both ends."""
 
     @abstractmethod
@@ -142,24 +143,17 @@ class _Curve(ABC):
     def g2(self, t: Time) -> Any:
         return -2 * self.f(t)
 
-    def process(self, name: str, t_min: float) -> Process:
+    def process(self, name: str, t_min: float, t_max: float = 1.0) -> Process:
         return Process(
-            alpha=self.alpha,
-            sigma=self.sigma,
-            d_alpha=self.d_alpha,
-            d_sigma=self.d_sigma,
-            f=self.f,
-            g2=self.g2,
-            log_snr=self.log_snr,
-            time_of_log_snr=self.time_of_log_snr,
+            **functions_of(self),
             t_min=t_min,
-            t_max=1.0,
+            t_max=t_max,
             name=name,
         )
 
 
 @dataclass(frozen=True)
-class _Cosine(_Curve):
+class _Cosine(Preserving):
     """cos(w (t + s)) = sin(w (1 - t)), cos^2 - cos^2 = sin(w t) sin(w (t + 2 s)), w = pi / (2 + 2 s)."""
 
     offset: float
@@ -214,7 +208,7 @@ class _Trigonometric(_Cosine):
 
 
 @dataclass(frozen=True)
-class _Sigmoid(_Curve):
+class _Sigmoid(Preserving):
     """S(x) - S(y) = sinh((x - y)/2) / (2 cosh(x/2) cosh(y/2)); start and end are in units of tau."""
 
     start: float
