@@ -57,8 +57,16 @@ from diffmath.diffusion._process.lines import edm, flow, flow_polynomial
 from diffmath.diffusion._process.process import Process
 from diffmath.diffusion._process.schedules import sub_vp, vp
 from diffmath.diffusion._process.vanishing import vp_cosine, vp_sigmoid
+from diffmath.diffusion._singlestep.ancestral import (
+    ddpm,
+    dpm_2_ancestral,
+    dpmpp_2s_ancestral,
+    euler_ancestral,
+)
 from diffmath.diffusion._singlestep.dpm import dpm_2, dpm_solver, dpmpp_2s, dpmpp_3s
+from diffmath.diffusion._singlestep.edm import heun
 from diffmath.diffusion._singlestep.etd import etd, exp_heun, res_2s, res_3s
+from diffmath.diffusion._singlestep.flows import euler, fireflow, rf_solver, runge_kutta
 from diffmath.diffusion._singlestep.seeds import dpmpp_sde, seeds_1, seeds_2, seeds_3
 from diffmath.diffusion._targets.bandwidth import likely_bandwidth
 from diffmath.diffusion._targets.empirical import EmpiricalData
@@ -94,19 +102,25 @@ __all__ = [
     "cfg_zero_star",
     "classifier_guidance",
     "ddim",
+    "ddpm",
     "discrete_time",
     "discrete_times",
     "dpm_2",
+    "dpm_2_ancestral",
     "dpm_solver",
     "dpmpp_2m",
     "dpmpp_2s",
+    "dpmpp_2s_ancestral",
     "dpmpp_3s",
     "dpmpp_sde",
     "edm",
     "etd",
+    "euler",
+    "euler_ancestral",
     "euler_maruyama",
     "exp_heun",
     "exponential_times",
+    "fireflow",
     "flow",
     "flow_polynomial",
     "from_alphas_cumprod",
@@ -117,6 +131,7 @@ __all__ = [
     "from_score",
     "from_velocity",
     "guidance_interval",
+    "heun",
     "interval_times",
     "karras_times",
     "kl_optimal_times",
@@ -128,6 +143,8 @@ __all__ = [
     "quadratic_times",
     "res_2s",
     "res_3s",
+    "rf_solver",
+    "runge_kutta",
     "sample",
     "sde_dpmpp_2m",
     "seeds_1",
