@@ -39,7 +39,9 @@ from diffmath.diffusion._methods.methods import (
     sde_dpmpp_2m,
 )
 from diffmath.diffusion._methods.step import Stage, Step
+from diffmath.diffusion._model.change import change_process
 from diffmath.diffusion._model.discrete import discrete_time
+from diffmath.diffusion._model.edm import from_edm
 from diffmath.diffusion._model.model import (
     Model,
     from_denoiser,
@@ -50,6 +52,7 @@ from diffmath.diffusion._model.model import (
 )
 from diffmath.diffusion._model.network import batch_time
 from diffmath.diffusion._model.threshold import threshold
+from diffmath.diffusion._model.training import loss_weight, training_target
 from diffmath.diffusion._process.betas import betas
 from diffmath.diffusion._process.discrete import from_alphas_cumprod, from_betas, zero_terminal_snr
 from diffmath.diffusion._process.exponential import ve, vp_exponential
@@ -100,6 +103,7 @@ __all__ = [
     "cfg_pp",
     "cfg_rescale",
     "cfg_zero_star",
+    "change_process",
     "classifier_guidance",
     "ddim",
     "ddpm",
@@ -126,6 +130,7 @@ __all__ = [
     "from_alphas_cumprod",
     "from_betas",
     "from_denoiser",
+    "from_edm",
     "from_flow",
     "from_noise",
     "from_score",
@@ -139,6 +144,7 @@ __all__ = [
     "linear_quadratic_times",
     "log_likelihood",
     "log_snr_times",
+    "loss_weight",
     "polyexponential_times",
     "quadratic_times",
     "res_2s",
@@ -155,6 +161,7 @@ __all__ = [
     "sub_vp",
     "tangential_cfg",
     "threshold",
+    "training_target",
     "trajectory",
     "uniform_times",
     "ve",

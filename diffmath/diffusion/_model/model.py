@@ -84,27 +84,27 @@ class Model:
     @on_its_device
     def score(self, x: Array, t: Time) -> Array:
         """Return the gradient of log p_t at x."""
-        return self._predict(SCORE, x, t)
+        return self.predict(SCORE, x, t)
 
     @on_its_device
     def denoiser(self, x: Array, t: Time) -> Array:
         """Return the mean of the data given x at time t."""
-        return self._predict(DENOISER, x, t)
+        return self.predict(DENOISER, x, t)
 
     @on_its_device
     def noise(self, x: Array, t: Time) -> Array:
         """Return the mean of the noise given x at time t."""
-        return self._predict(NOISE, x, t)
+        return self.predict(NOISE, x, t)
 
     @on_its_device
     def velocity(self, x: Array, t: Time) -> Array:
         """Return v = alpha noise - sigma data (Salimans & Ho)."""
-        return self._predict(VELOCITY, x, t)
+        return self.predict(VELOCITY, x, t)
 
     @on_its_device
     def flow(self, x: Array, t: Time) -> Array:
         """Return the velocity dx/dt of the probability-flow ODE."""
-        return self._predict(FLOW, x, t)
+        return self.predict(FLOW, x, t)
 
     @property
     def has_divergence(self) -> bool:
@@ -114,21 +114,23 @@ class Model:
     @on_its_device
     def divergence(self, x: Array, t: Time) -> Array:
         """Return the divergence in x of the own prediction, shape (batch,), if the function has one."""
-        return self._divergence(self.kind, x, t)
+        return self.divergence_of(self.kind, x, t)
 
     @on_its_device
     def flow_divergence(self, x: Array, t: Time) -> Array:
         """Return the divergence in x of the flow, shape (batch,), if the function has one."""
-        return self._divergence(FLOW, x, t)
+        return self.divergence_of(FLOW, x, t)
 
-    def _predict(self, wanted: Parametrisation, x: Array, t: Time) -> Array:
+    def predict(self, wanted: Parametrisation, x: Array, t: Time) -> Array:
+        """Return a parametrisation at (x, t), converted from the own prediction."""
         prediction = self(x, t)
         if wanted is self.kind:
             return prediction
         per_x, per_prediction = self.conversion(wanted, row_times(t, x), self.process)
         return per_x * x + per_prediction * prediction
 
-    def _divergence(self, wanted: Parametrisation, x: Array, t: Time) -> Array:
+    def divergence_of(self, wanted: Parametrisation, x: Array, t: Time) -> Array:
+        """Return the divergence in x of a parametrisation, shape (batch,), if the function has one."""
         if not self.has_divergence:
             raise TypeError(f"the {self.kind.name} has no attribute divergence(x, t), shape (batch,)")
         role = f"{self.kind.name}.divergence(x, t)"

@@ -4,6 +4,7 @@ Belongs here: everything that needs neither a model nor data. May import: floors
 """
 
 from diffmath.diffusion._process.consistency import matches
+from diffmath.diffusion._process.derived import ratio
 from diffmath.diffusion._process.discrete import DiscreteProcess
 from diffmath.diffusion._process.host_values import log_snr_at, remembering
 from diffmath.diffusion._process.parametrisation import (
@@ -20,7 +21,7 @@ from diffmath.diffusion._process.parametrisation import (
     conversion,
 )
 from diffmath.diffusion._process.process import Process
-from diffmath.diffusion._process.times import row_times
+from diffmath.diffusion._process.times import check_noise, row_times
 
 __all__ = [
     "DENOISER",
@@ -35,9 +36,11 @@ __all__ = [
     "SCORE",
     "STRAIGHT",
     "VELOCITY",
+    "check_noise",
     "conversion",
     "log_snr_at",
     "matches",
+    "ratio",
     "remembering",
     "row_times",
 ]

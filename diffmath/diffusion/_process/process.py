@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from diffmath._arrays.devices import on_its_device
-from diffmath._arrays.namespace import array_namespace, check_array, same_kind
+from diffmath._arrays.namespace import array_namespace, check_array
 from diffmath._core.typing import Array, Time
 from diffmath.diffusion._process.consistency import check_consistency
 from diffmath.diffusion._process.derived import Drift, LogSNR, SquaredDiffusion, TimeOfLogSNR, time_functions
-from diffmath.diffusion._process.times import TimeFunction, in_kind, row_times
+from diffmath.diffusion._process.times import TimeFunction, check_noise, in_kind, row_times
 from diffmath.random import Key, fold_in, normal
 
 __all__ = ["Process"]
@@ -259,12 +259,7 @@ class Process:
         if key is not None:
             noise = normal(fold_in(key, "diffusion.perturb"), tuple(x0.shape), like=x0)
         else:
-            noise = check_array("noise", noise)
-            same_kind("x0", x0, "noise", noise)
-            if noise.shape != x0.shape:
-                raise ValueError(
-                    f"noise must have the shape of x0, {tuple(x0.shape)}; got {tuple(noise.shape)}"
-                )
+            noise = check_noise(x0, noise)
         alpha, sigma = self.marginal(row_times(t, x0))
         return alpha * x0 + sigma * noise
 

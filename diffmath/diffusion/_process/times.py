@@ -1,4 +1,4 @@
-"""Times as a process takes them: a host number, or an array with one time per row."""
+"""Times as a process takes them, a host number or an array with one time per row; and noise for data."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from diffmath._arrays.namespace import array_namespace, expand_like
+from diffmath._arrays.namespace import array_namespace, check_array, expand_like, same_kind
 from diffmath._arrays.tracing import all_true, is_traced
 from diffmath._core.typing import Array, Time
 
-__all__ = ["TimeFunction", "functions_of", "in_kind", "row_times"]
+__all__ = ["TimeFunction", "check_noise", "functions_of", "in_kind", "row_times"]
 
 TimeFunction = Callable[[Any], Any]
 
@@ -38,6 +38,15 @@ def _check_time(t: float) -> float:
     if not 0 <= t < math.inf:
         raise ValueError(f"t must be finite and not negative; got {t}")
     return float(t)
+
+
+def check_noise(x0: Array, noise: Any) -> Array:
+    """Return the noise, which must have the library and the shape of the data."""
+    found = check_array("noise", noise)
+    same_kind("x0", x0, "noise", found)
+    if found.shape != x0.shape:
+        raise ValueError(f"noise must have the shape of x0, {tuple(x0.shape)}; got {tuple(found.shape)}")
+    return found
 
 
 def in_kind(function: TimeFunction, t: Time) -> Any:
