@@ -29,7 +29,7 @@ def facts(method):
             rows.append((f"Order, {noise} noise", f"strong {strong}, weak {order.weak:g}"))
         rows.append(("Calculus", " or ".join(method.calculi)))
         rows.append(("Evaluations of the drift", f"{method.evaluations} a step"))
-        rows.append(("Adaptive", "no" if method.step_with_error is None else "yes"))
+        rows.append(("Error estimate", "yes" if method.has_estimate else "no"))
     else:
         rows.append(("Order", f"{method.order:g}"))
         if hasattr(method, "needs_key"):

@@ -20,8 +20,10 @@ __all__ = [
     "SlopeState",
     "StageSum",
     "Trial",
+    "check_rows",
     "choose",
     "keep_state",
+    "map_state",
     "select_state",
 ]
 
@@ -117,3 +119,27 @@ def keep_state(new: Any, old: Any) -> Any:
         parts = {name: keep_state(getattr(new, name), getattr(old, name)) for name in names}
         return replace(old, **parts)
     return old
+
+
+def map_state(change: Callable[..., Any], *states: Any) -> Any:
+    """Return a state whose entries are ``change(*entries)`` of these; None where one of them is None."""
+    first = states[0]
+    if any(state is None for state in states):
+        return None
+    if not is_dataclass(first):
+        return change(*states)
+    names = [field.name for field in fields(first)]
+    parts = {name: map_state(change, *(getattr(state, name) for state in states)) for name in names}
+    return replace(first, **parts)  # type: ignore[type-var]
+
+
+def check_rows(role: str, state: Any, x: Array) -> Any:
+    """Refuse the state of a method whose arrays do not have one entry per row; the solver selects rows."""
+    parts = [getattr(state, field.name) for field in fields(state)] if is_dataclass(state) else [state]
+    for part in parts:
+        if compat.is_array_api_obj(part) and tuple(part.shape[:1]) != (x.shape[0],):
+            raise ValueError(
+                f"{role}: an array of the state must have one entry per row, shape ({x.shape[0]}, ...); got "
+                f"{tuple(part.shape)}"
+            )
+    return state

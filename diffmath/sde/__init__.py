@@ -1,8 +1,9 @@
 """Stochastic differential equations: steppers, reproducible paths, and ensembles of final states.
 
-A step is a pure function of (model, t, x, dt, dW): the Brownian increment is an argument, so that coarse and
-fine runs can share a path. `solve` saves the states at given times, `ensemble` keeps only the last one. The
-noise of a key can be refined: N, 2N, 4N, ... steps use the same path, for any batch, chunks or device.
+A step is a pure function of (model, state of the method, t, x, dt, noise): the Brownian increment is an
+argument, so that coarse and fine runs can share a path. `solve` saves the states at given times, `ensemble`
+keeps only the last one. The noise of a key can be refined: N, 2N, 4N, ... steps use the same path, for any
+batch, chunks or device. Any object with a step and its orders can be a method: see `Method`.
 """
 
 from typing import TYPE_CHECKING
@@ -32,9 +33,10 @@ from diffmath.sde._methods.milstein import (
     milstein_levy,
     milstein_step,
 )
-from diffmath.sde._methods.reversible import ReversibleMethod, reversible_heun
+from diffmath.sde._methods.reversible import ReversibleStep, reversible_heun
 from diffmath.sde._methods.steppers import euler_maruyama, euler_maruyama_step
 from diffmath.sde._methods.stratonovich import euler_heun, heun, midpoint
+from diffmath.sde._methods.trial import Trial
 from diffmath.sde._model.edge import as_sde, noise_shape
 from diffmath.sde._model.langevin import Langevin
 from diffmath.sde._model.linear import LinearSDE
@@ -100,15 +102,15 @@ _MODULES = {
 __all__ = [
     "AdditiveNoiseTableau", "AdditiveRungeKutta", "BrownianPath", "Coupled", "ImplicitSRA",
     "ImplicitSRATableau", "Increment", "Langevin", "LinearSDE", "Method", "Moments", "Order",
-    "ReversibleMethod", "SDE", "SRA", "SRATableau", "SRI", "SRITableau", "StochasticTableau",
-    "StratonovichRungeKutta", "StratonovichTableau", "TangXiaoStep", "TangXiaoTableau", "WeakIncrement",
-    "WeakStep", "WeakTableau", "align", "as_sde", "baoab", "brownian_increments", "chen", "coupled",
-    "derivative_free_milstein", "derivative_free_milstein_levy", "dri1", "ensemble", "euler_heun",
-    "euler_maruyama", "euler_maruyama_step", "general_shark", "heun", "implicit_euler_maruyama",
-    "implicit_milstein", "interpolate", "levy_increments", "midpoint", "milstein", "milstein_levy",
-    "milstein_step", "moments", "noise_shape", "platen_weak2", "quicsort", "raw_moments",
-    "reversible_heun", "sea", "shark", "should", "skencarp", "slow_rk", "solve", "solve_adaptive",
-    "solve_exact", "sosra", "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2",
+    "ReversibleStep", "SDE", "SRA", "SRATableau", "SRI", "SRITableau", "StochasticTableau",
+    "StratonovichRungeKutta", "StratonovichTableau", "TangXiaoStep", "TangXiaoTableau", "Trial",
+    "WeakIncrement", "WeakStep", "WeakTableau", "align", "as_sde", "baoab", "brownian_increments",
+    "chen", "coupled", "derivative_free_milstein", "derivative_free_milstein_levy", "dri1", "ensemble",
+    "euler_heun", "euler_maruyama", "euler_maruyama_step", "general_shark", "heun",
+    "implicit_euler_maruyama", "implicit_milstein", "interpolate", "levy_increments", "midpoint",
+    "milstein", "milstein_levy", "milstein_step", "moments", "noise_shape", "platen_weak2", "quicsort",
+    "raw_moments", "reversible_heun", "sea", "shark", "should", "skencarp", "slow_rk", "solve",
+    "solve_adaptive", "solve_exact", "sosra", "sosri", "spark", "sra1", "sra2", "sra3", "sriw1", "sriw2",
     "theta_maruyama", "theta_milstein", "ubu", "w2ito1", "weak_increments",
 ]  # fmt: skip
 

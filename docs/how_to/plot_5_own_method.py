@@ -12,6 +12,8 @@ for ordinary or stochastic equations. You can test it with the same functions th
 # To write an explicit Runge-Kutta method, write its tableau. Fractions are exact, and the order is proven
 # when the object is built. This is Kutta's third-order rule with an embedded second-order one.
 
+from dataclasses import dataclass
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -142,6 +144,48 @@ ax.loglog(2.0 / steps, distances, "o-", label="coupled runs")
 ax.loglog(2.0 / steps, distances[0] * steps[0] / steps, "k--", lw=1, label="order 1")
 ax.set(xlabel="step", ylabel="root mean square of fine - coarse")
 ax.legend()
+
+# %%
+# With a state and an estimate
+# ----------------------------
+# A step that keeps something, or estimates its error, is an object with ``attempt`` and, for a state of its
+# own, ``init``: see the notes of :class:`diffmath.sde.Method`. This one uses the drift at the end of a step
+# again at the start of the next one. It keeps W from the start, too, to show that a state is a dataclass with
+# one entry per row: rows that reject a step keep theirs.
+
+
+@dataclass
+class Memory:
+    slope: np.ndarray
+    path: np.ndarray
+
+
+class Remembering:
+    orders, has_estimate = {"additive": (1.0, 1.0)}, True
+
+    def init(self, model, t, x):
+        return Memory(model.drift(t, x), 0 * x)
+
+    def attempt(self, model, state, t, x, dt, dW, *, estimate=True):
+        x_new = x + dt * state.slope + model.diffusion(t, x) * dW
+        slope = model.drift(t + dt, x_new)
+        error = dt / 2 * (slope - state.slope)  # the distance to the trapezoidal rule
+        return sde.Trial(x_new, error, Memory(slope, state.path + dW))
+
+
+adaptive = sde.solve_adaptive(
+    double_well, x0, [0.0, 1.0, 2.0], method=Remembering(), key=key, rtol=1e-2, atol=1e-2
+)
+print(adaptive.status, "after", adaptive.stats["steps"].min(), "to", adaptive.stats["steps"].max(), "steps")
+
+# %%
+# The same object works in every call, as the methods of the library do: `sde.solve` with events, on a path,
+# `sde.coupled`, `sde.ensemble`. `sde.interpolate` gives the state inside a step, along the path.
+
+path = sde.BrownianPath(key, x0.shape, 0.0, 2.0, like=x0)
+coarse = sde.solve(double_well, x0, np.linspace(0, 2, 9), method=Remembering(), path=path)
+inside = sde.interpolate(double_well, coarse, [0.6, 1.1], method=Remembering(), path=path)
+print(inside.shape)
 
 # %%
 # A model with another class of noise is refused before the first step, with a remedy:

@@ -51,7 +51,7 @@ MODELS = [
     (general, "ito", sde.euler_maruyama),
     (general, "ito", sde.derivative_free_milstein_levy),  # Levy areas
     (general, "ito", sde.dri1),  # weak noise, with its signs
-    (general, "stratonovich", sde.reversible_heun),  # carries a shadow
+    (general, "stratonovich", sde.reversible_heun),  # with a state of its own
 ]
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
-import array_api_compat as compat
-
 from diffmath._arrays.callables import check_result
 from diffmath._core.typing import Array, Drift, Time
-from diffmath._stepping.trial import SlopeState, StageSum, Trial
+from diffmath._stepping.trial import SlopeState, StageSum, Trial, check_rows
 
 __all__ = ["AdaptiveMethod", "Attempting", "Method", "attempting", "check_state"]
 
@@ -190,7 +188,7 @@ class _Checked:
 
     def init(self, f: Drift, t: Time, x: Array) -> Any:
         begin = getattr(self._method, "init", None)
-        return None if begin is None else _check_rows("method.init(f, t, x)", begin(f, t, x), x)
+        return None if begin is None else check_rows("method.init(f, t, x)", begin(f, t, x), x)
 
     def attempt(self, f: Drift, state: Any, t: Time, x: Array, dt: Time, *, estimate: bool = True) -> Trial:
         role = "method.attempt(f, state, t, x, dt)"
@@ -204,20 +202,8 @@ class _Checked:
                     f"{role} must estimate the error of a method with an embedded_order; got None"
                 )
             check_state(role, trial.error, x)
-        _check_rows(role, trial.state, x)
+        check_rows(role, trial.state, x)
         return trial if trial.dense is None else replace(trial, dense=partial(_checked_dense, trial.dense, x))
-
-
-def _check_rows(role: str, state: Any, x: Array) -> Any:
-    """Refuse the state of a method whose arrays do not have one entry per row; the solver selects rows."""
-    parts = [getattr(state, field.name) for field in fields(state)] if is_dataclass(state) else [state]
-    for part in parts:
-        if compat.is_array_api_obj(part) and tuple(part.shape[:1]) != (x.shape[0],):
-            raise ValueError(
-                f"{role}: an array of the state must have one entry per row, shape ({x.shape[0]}, ...); got "
-                f"{tuple(part.shape)}"
-            )
-    return state
 
 
 def _checked_dense(dense: Any, x: Array) -> Any:

@@ -62,7 +62,7 @@ def solve_adaptive(
     .. math:: \frac{\text{error}_i}{\mathrm{atol} + \mathrm{rtol}\,|x_i|} \le 1, \qquad
               \text{error} = \Phi_{m \to b}(\Phi_{a \to m}(x)) - \Phi_{a \to b}(x), \quad m = \tfrac{a + b}2
 
-    (or the estimate of ``method.step_with_error``), and otherwise halved, on the same path.
+    (or the estimate of ``method.attempt``), and otherwise halved, on the same path.
 
     Parameters
     ----------
@@ -179,13 +179,13 @@ def solve_adaptive(
     source = source_of(key, path, first_row)
     nodes = _nodes(model, x, saved, method, source, first_row, check)
     descent = Descent(model, method, nodes, options, x.shape[0], first_row_of(source, first_row))
-    states = [x]
+    states, group = [x], descent.begin(float(saved[0]), x)
     for node in progress_bar(nodes, enabled=progress, description=method.name, total=len(saved) - 1):
         if x.shape[0]:
-            x = descent.cross(node, x)
+            group = descent.cross(node, group)
             if not descent.alive.any():
                 break
-        states.append(x)
+        states.append(group.x)
     found = saved[: len(states)], prepared.shaped(array_namespace(x).stack(states))
     stats = {**descent.stats(), "motion": motion_of(source, method.increments, saved, first_row)}
     return finish(descent.failures.solution(found, stats, per_row=True), on_failure)
@@ -194,10 +194,10 @@ def solve_adaptive(
 def _check_converges(model: SDE, method: Method) -> None:
     """Refuse a method whose limit may depend on how the steps are chosen."""
     method.check(model)
-    if method.carries:
+    if method.equal_steps:
         raise ValueError(
-            f"method must take steps that depend on the state alone; {method.name} carries a shadow state "
-            "to the next step, which a rejected step corrupts: use sde.heun, or sde.solve with fixed steps"
+            f"method must converge for steps of any size; {method.name} needs steps of equal size: use "
+            "sde.heun, or sde.solve with fixed steps"
         )
     strong, _ = method.orders[model.noise]
     if strong is None:
@@ -245,7 +245,7 @@ def _nodes(
     if isinstance(source, BrownianPath):
         along(source, times, method, shape, x)
         nodes = PathNodes(source, times, terms)
-        nodes.check(halvings=1 if method.step_with_error is None else 0)
+        nodes.check(halvings=0 if method.has_estimate else 1)
         return nodes
     if "A" in terms:
         raise ValueError(

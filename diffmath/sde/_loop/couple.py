@@ -17,7 +17,7 @@ from diffmath._core.flags import check_flag
 from diffmath._core.solution import Solution, SolveError
 from diffmath._core.typing import Array
 from diffmath.sde._loop.run_noise import Setup, noise_of
-from diffmath.sde._loop.steps import begin, nonfinite, take_carrying_step
+from diffmath.sde._loop.steps import first_state, nonfinite, take_step
 from diffmath.sde._methods import Method, as_method
 from diffmath.sde._model import prepare
 from diffmath.sde._noise import Increment, chen
@@ -143,16 +143,17 @@ def coupled(
     setup = Setup(model, x, fine_clock, method, key, check_count("first_row", first_row, 0))
     noise = noise_of(setup, check=check)
     fine = coarse = x
-    carried = carried_coarse = begin(model, x, float(fine_clock[0]), method)
+    state = coarse_state = first_state(model, x, float(fine_clock[0]), method)
     for n, group in enumerate(_groups(noise, ratio), start=1):
         clock = [float(t) for t in fine_clock[(n - 1) * ratio : n * ratio + 1]]
         for t, after, dW in zip(clock, clock[1:], group, strict=False):
-            fine, carried = take_carrying_step(model, fine, t, after, method, dW, carried)
-        coarse, carried_coarse = take_carrying_step(
-            model, coarse, clock[0], clock[-1], method, reduce(_join, group), carried_coarse
-        )
-        for name, state in (("coarse", coarse), ("fine", fine)):
-            message = nonfinite(state, clock[-1], first_row, method.trouble)
+            trial = take_step(model, state, fine, t, after - t, method, dW)
+            fine, state = trial.x, trial.state
+        dt, joined = clock[-1] - clock[0], reduce(_join, group)
+        trial = take_step(model, coarse_state, coarse, clock[0], dt, method, joined)
+        coarse, coarse_state = trial.x, trial.state
+        for name, found in (("coarse", coarse), ("fine", fine)):
+            message = nonfinite(found, clock[-1], first_row, method.trouble)
             if message:
                 message = f"{name} run: {message}; use more steps (now {steps}), or {method.remedy}"
                 start = prepared.shaped(x[None, ...])

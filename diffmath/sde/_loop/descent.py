@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays.callables import check_result, guarded
+from diffmath._arrays.callables import check_result
 from diffmath._arrays.models import SDE
-from diffmath._arrays.namespace import array_namespace, device
 from diffmath._core.typing import Array
 from diffmath._stepping.control import PIDController, Tolerance, finite_rows
 from diffmath._stepping.failures import Failures
 from diffmath.sde._brownian import Indices, Node, take_rows
-from diffmath.sde._loop.steps import take_step
-from diffmath.sde._methods import Method
+from diffmath.sde._loop.groups import Group, join, nans
+from diffmath.sde._loop.steps import first_state, take_step
+from diffmath.sde._methods import Method, Trial
 from diffmath.sde._model import rows_of
 
 __all__ = ["Descent", "Steps"]
@@ -47,7 +47,7 @@ class Steps:
 class _Merge:
     """Rows that have finished a node wait here for the rows that take its halves."""
 
-    settled: Array
+    settled: Group
     order: Indices
 
 
@@ -59,7 +59,7 @@ class Descent:
     ) -> None:
         self._model, self._method, self._nodes, self._options = model, method, nodes, options
         self._rows = rows_of(model)
-        self._doubling = method.step_with_error is None
+        self._doubling = not method.has_estimate
         self._wanted = np.full(batch, options.first_step)
         self._past = np.ones(batch)
         self.alive = np.ones(batch, dtype=bool)
@@ -67,17 +67,22 @@ class Descent:
         self._calls = 0
         self.failures = Failures(batch, first_row=first_row)
 
-    def cross(self, node: Node, x: Array) -> Array:
+    def begin(self, t: float, x: Array) -> Group:
+        """Return all rows at the start, with the state of the method there."""
+        with self._called_on(np.arange(x.shape[0])):
+            return Group(x, first_state(self._model, x, t, self._method))
+
+    def cross(self, node: Node, group: Group) -> Group:
         """Take all rows from the beginning of a node to its end; rows that stop become nan."""
         tasks: list[Any] = [node]
         while tasks:
             task = tasks.pop()
             if isinstance(task, _Merge):
-                x = _ordered([task.settled, x], task.order)
+                group = join([task.settled, group], task.order)
             else:
-                x, more = self._visit(task, x)
+                group, more = self._visit(task, group)
                 tasks += more
-        return x
+        return group
 
     def stats(self) -> dict[str, Any]:
         """Return the work done, per row, and the steps evaluated for groups of rows."""
@@ -85,7 +90,7 @@ class Descent:
         rejected = self._trials - self._steps
         return {"steps": self._steps, "rejected": rejected, "evaluations": evaluations, "calls": self._calls}
 
-    def _visit(self, node: Node, x: Array) -> tuple[Array, list[Any]]:
+    def _visit(self, node: Node, group: Group) -> tuple[Group, list[Any]]:
         """Try a node with the rows whose steps are long enough; other and rejected rows take its halves."""
         rows, h, options = node.rows, node.length, self._options
         # Half steps need the halves, and their halves if the node is rejected.
@@ -98,31 +103,35 @@ class Descent:
         tried = np.flatnonzero(go)
         alive = self.alive[rows]
         if not alive.any():
-            return _nans(x, len(rows)), []
+            return group._replace(x=nans(group.x, len(rows))), []
         parts = self._nodes.halves(node) if self._doubling else None
-        accepted, x_new = self._try(node, x, parts, tried, divisible)
-        settled = np.concatenate([np.flatnonzero(~self.alive[rows]), tried[accepted]])
-        done = [_nans(x, len(settled) - int(accepted.sum())), take_rows(x_new, np.flatnonzero(accepted))]
+        accepted, after = self._try(node, group, parts, tried, divisible)
+        dead = np.flatnonzero(~self.alive[rows])
+        settled, new = np.concatenate([dead, tried[accepted]]), after.take(np.flatnonzero(accepted))
+        kept = None if group.state is None else group.take(dead).state
+        lost = Group(nans(group.x, len(dead)), kept)
         rest = np.setdiff1d(np.arange(len(rows)), settled)
         order = np.argsort(np.concatenate([settled, rest]), kind="stable")
         if not len(rest):
-            return _ordered(done, order), []
+            return join([lost, new], order), []
         parts = self._nodes.halves(node) if parts is None else parts
         right, left = (node.half(side, rows[rest], take_rows(parts[side], rest)) for side in (1, 0))
-        kept = array_namespace(x).concat(done, axis=0)
-        return take_rows(x, rest), [_Merge(kept, order), right, left]
+        return group.take(rest), [_Merge(join([lost, new]), order), right, left]
 
-    def _try(self, node: Node, x: Array, parts: Any, tried: Indices, divisible: bool) -> tuple[Any, Array]:
+    def _try(
+        self, node: Node, group: Group, parts: Any, tried: Indices, divisible: bool
+    ) -> tuple[Any, Group]:
         """Take the step with some rows of the node; return which rows were accepted, and all states."""
         if not len(tried):
-            return np.zeros(0, dtype=bool), _nans(x, 0)
-        rows, before = node.rows[tried], take_rows(x, tried)
-        state = take_rows(node.state, tried)
+            return np.zeros(0, dtype=bool), group.take(tried)
+        rows, before = node.rows[tried], group.take(tried)
+        noise = take_rows(node.state, tried)
         with self._called_on(rows):
-            x_new, change = self._step(node, before, state, take_rows(parts, tried))
-        options = self._options
+            trial, whole = self._step(node, before, noise, take_rows(parts, tried))
+        options, x_new = self._options, trial.x
         with np.errstate(all="ignore"):
-            norm = options.tolerance.norm(change, before, x_new)
+            change = trial.error if whole is None else x_new - whole
+            norm = options.tolerance.norm(change, before.x, x_new)
         error = np.where(finite_rows(x_new), norm, np.nan)
         accepted, finite = error <= 1, np.isfinite(error)
         self._trials[rows] += 1
@@ -140,7 +149,7 @@ class Descent:
         if not divisible:
             self._stop("nonfinite", rows[~finite], node)
             self._stop("step_too_small", rows[finite & ~accepted], node)
-        return accepted, x_new
+        return accepted, Group(x_new, trial.state)
 
     @contextmanager
     def _called_on(self, rows: Indices) -> Iterator[None]:
@@ -154,28 +163,23 @@ class Descent:
                 error.add_note(_SOME_ROWS)
             raise
 
-    def _step(self, node: Node, x: Array, state: Any, parts: Any) -> tuple[Array, Array]:
-        """Return the states after a node, and an error estimate."""
-        method, model = self._method, self._model
+    def _step(self, node: Node, group: Group, state: Any, parts: Any) -> tuple[Trial, Array | None]:
+        """Return the trial over a node; without an estimate that of two half steps, and the state of one."""
         a, mid, b = (node.time(k) for k in range(3))
-        noise = self._nodes.noise(state, b - a)
-        if method.step_with_error is not None:
-            self._calls += 1
-            role = f"a step of {method.name}"
-            with np.errstate(all="ignore"):
-                found = guarded(method.step_with_error, role, a, model, a, x, b - a, noise)
-            if not isinstance(found, tuple) or len(found) != 2:
-                raise TypeError(f"step_with_error must return (x_new, error); got {type(found).__name__}")
-            return self._checked(found[0], x), self._checked(found[1], x)
-        self._calls += 3
-        whole = self._checked(take_step(model, x, a, b, method, noise), x)
-        half = self._checked(take_step(model, x, a, mid, method, self._nodes.noise(parts[0], mid - a)), x)
-        fine = self._checked(take_step(model, half, mid, b, method, self._nodes.noise(parts[1], b - mid)), x)
-        with np.errstate(all="ignore"):
-            return fine, fine - whole
+        noise = self._nodes.noise
+        if not self._doubling:
+            return self._take(group, a, b, noise(state, b - a), estimate=True), None
+        whole = self._take(group, a, b, noise(state, b - a))
+        half = self._take(group, a, mid, noise(parts[0], mid - a))
+        fine = self._take(Group(half.x, half.state), mid, b, noise(parts[1], b - mid))
+        return fine, whole.x
 
-    def _checked(self, result: Any, x: Array) -> Array:
-        return check_result(f"{self._method.name}, called on some of the rows,", result, x)
+    def _take(self, group: Group, t: float, after: float, noise: Any, *, estimate: bool = False) -> Trial:
+        self._calls += 1
+        method = self._method
+        trial = take_step(self._model, group.state, group.x, t, after - t, method, noise, estimate)
+        check_result(f"{method.name}, called on some of the rows,", trial.x, group.x)
+        return trial
 
     def _stop(self, status: Any, rows: Indices, node: Node) -> None:
         place: dict[str, Any] = {"t": node.time(0), "h": node.length, "max_steps": self._options.max_steps}
@@ -183,19 +187,6 @@ class Descent:
         ending = self._method.failure if status == "nonfinite" else status
         self.failures.add(ending, rows, _ADVICE[status].format(rows="{rows}", **place))
         self.alive[rows] = False
-
-
-def _ordered(pieces: list[Array], order: Indices) -> Array:
-    xp = array_namespace(pieces[0])
-    filled = [piece for piece in pieces if piece.shape[0]] or pieces[:1]
-    whole = filled[0] if len(filled) == 1 else xp.concat(filled, axis=0)
-    if np.array_equal(order, np.arange(len(order))):
-        return whole
-    return xp.take(whole, xp.asarray(order, device=device(whole)), axis=0)
-
-
-def _nans(x: Array, count: int) -> Array:
-    return array_namespace(x).full((count, *x.shape[1:]), np.nan, dtype=x.dtype, device=device(x))
 
 
 _SOME_ROWS = (

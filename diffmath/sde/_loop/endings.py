@@ -20,6 +20,8 @@ from diffmath._core.typing import Array
 from diffmath._stepping.control import finite_rows
 from diffmath._stepping.events import Event, check_events
 from diffmath._stepping.failures import Failures, advice
+from diffmath._stepping.trial import select_state
+from diffmath.sde._methods import Trial
 from diffmath.sde._model import take
 
 __all__ = ["Endings", "bound_events", "checked_callback", "saved_states"]
@@ -55,9 +57,12 @@ class Endings:
         self._mask = self._on_device(self.alive)
         self._values = self._at(t, self.begin)
 
-    def freeze(self, before: Array, after: Array) -> Array:
-        """Return the states after a step; ended rows keep their state before it."""
-        return after if self.alive.all() else array_namespace(after).where(self._mask, after, before)
+    def freeze(self, before: Array, state: Any, trial: Trial) -> tuple[Array, Any]:
+        """Return the states after a step, and that of the method; ended rows keep those before it."""
+        if self.alive.all():
+            return trial.x, trial.state
+        x = array_namespace(trial.x).where(self._mask, trial.x, before)
+        return x, select_state(self._mask[:, 0], trial.state, state, complete=True)
 
     def observe(self, t: float, x: Array) -> bool:
         """Check for events at the end of a step and call the callback; return whether the solve ends."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +16,8 @@ from diffmath._core.solution import Solution
 from diffmath._core.typing import Array
 from diffmath.sde._brownian import BrownianPath
 from diffmath.sde._loop.run_noise import along
-from diffmath.sde._loop.steps import take_step
-from diffmath.sde._methods import Method, as_method
+from diffmath.sde._loop.steps import first_state, take_step
+from diffmath.sde._methods import Inside, Method, as_method
 from diffmath.sde._model import noise_shape, prepare
 
 __all__ = ["interpolate"]
@@ -114,19 +115,44 @@ def interpolate(
     shape = noise_shape(model, float(saved[0]), prepared.x)
     flat = replace(solution, x=xp.reshape(solution.x, (len(saved), *prepared.x.shape)))
 
-    def step(x: Array, s: float, t: float) -> Array:
-        (noise,) = along(path, np.array([s, t]), method, shape, x)
-        return take_step(model, x, s, t, method, noise)
+    def noise(s: float, t: float) -> Any:
+        (found,) = along(path, np.array([s, t]), method, shape, prepared.x)
+        return found
 
-    return prepared.shaped(xp.stack([_between(flat, direction, float(t), step) for t in at]))
+    between = _Between(model, method, flat, direction, noise)
+    return prepared.shaped(xp.stack([between(float(t)) for t in at]))
 
 
-def _between(solution: Solution, direction: float, t: float, step: Any) -> Array:
-    n = int(np.searchsorted(direction * solution.t, direction * t, side="right")) - 1
-    before = solution.x[n, ...]
-    start = float(solution.t[n])
-    if t == start:
-        return before
-    end = float(solution.t[n + 1])
-    defect = solution.x[n + 1, ...] - step(before, start, end)
-    return step(before, start, t) + ((t - start) / (end - start)) * defect
+class _Between:
+    """The state at a time: the step from the last saved state, up to there, and the line to the next one."""
+
+    def __init__(
+        self,
+        model: SDE,
+        method: Method,
+        solution: Solution,
+        direction: float,
+        noise: Callable[[float, float], Any],
+    ) -> None:
+        self._model, self._method, self._solution = model, method, solution
+        self._direction, self._noise = direction, noise
+
+    def __call__(self, t: float) -> Array:
+        saved, direction = self._solution.t, self._direction
+        n = int(np.searchsorted(direction * saved, direction * t, side="right")) - 1
+        before, start = self._solution.x[n, ...], float(saved[n])
+        if t == start:
+            return before
+        end = float(saved[n + 1])
+        whole, inside = self._step(before, start, end)
+        defect = self._solution.x[n + 1, ...] - whole
+        return inside(t - start, self._noise(start, t)) + ((t - start) / (end - start)) * defect
+
+    def _step(self, x: Array, start: float, end: float) -> tuple[Array, Inside]:
+        """Return the state after a step, and a function for that inside the step."""
+        model, method = self._model, self._method
+        state = first_state(model, x, start, method)
+        trial = take_step(model, state, x, start, end - start, method, self._noise(start, end))
+        if trial.dense is not None:
+            return trial.x, trial.dense()
+        return trial.x, lambda dt, noise: take_step(model, state, x, start, dt, method, noise).x

@@ -7,6 +7,7 @@ constants with the same numbers as in an eager run. Times also stay on the host.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,10 @@ def traced_solution(
     def step(carry: Any, inputs: Any) -> tuple[Any, None]:
         t, dt, part = inputs
         dt = dt if common is None else common
-        return _step(method, model, t, dt, rebuild(part, dt), carry), None
+        return _step(method, model, t, dt, rebuild(part, dt), carry, unpack), None
+
+    first = method.init(model, float(clock[0]), x)
+    unpack = _unpacking(first)
 
     def interval(carry: Any, inputs: Any) -> tuple[Any, Array]:
         carry, _ = scan_loop(step, carry, inputs)
@@ -76,7 +80,7 @@ def traced_solution(
         cut(np.diff(clock).astype(host)),
         {k: cut(v) for k, v in parts.items()},
     )
-    states = scan_loop(interval, (x, method.begin(model, float(clock[0]), x)), inputs)[1]
+    states = scan_loop(interval, (x, _packed(first)), inputs)[1]
     steps = len(clock) - 1
     return Solution(
         t=saved,
@@ -86,19 +90,38 @@ def traced_solution(
     )
 
 
-def _step(method: Method, model: SDE, t: Array, dt: Any, noise: Any, carry: tuple[Array, Any]) -> Any:
-    x, carried = carry
+def _packed(state: Any) -> tuple[Any, ...]:
+    """Return the entries of the state of a method, which JAX can carry through a loop."""
+    if is_dataclass(state):
+        return tuple(getattr(state, field.name) for field in fields(state))
+    return (state,)
+
+
+def _unpacking(state: Any) -> Callable[[tuple[Any, ...]], Any]:
+    """Return the inverse of `_packed` for states like this one."""
+    if not is_dataclass(state):
+        return lambda parts: parts[0]
+    names = [field.name for field in fields(state)]
+    return lambda parts: replace(state, **dict(zip(names, parts, strict=True)))  # type: ignore[type-var]
+
+
+def _step(
+    method: Method, model: SDE, t: Any, dt: Any, noise: Any, carry: tuple[Array, Any], unpack: Any
+) -> Any:
+    x, parts = carry
     try:
-        new, carried = method.step_carrying(model, t, x, dt, noise, carried)
+        trial = method.attempt(model, unpack(parts), t, x, dt, noise, estimate=False)
     except host_read_errors() as error:
         raise TypeError(
             f"method={method.name}, or the model, reads numbers on the host, which JAX does not have while "
             "it traces (jit, vmap or grad): use jax.numpy for the time, equal steps, and an explicit method "
             "such as sde.euler_maruyama or sde.milstein; or call it outside the transformation"
         ) from error
-    if new.dtype != x.dtype:
-        raise TypeError(f"a step of {method.name} must keep the precision of x0, {x.dtype}; got {new.dtype}")
-    return new, carried
+    if trial.x.dtype != x.dtype:
+        raise TypeError(
+            f"a step of {method.name} must keep the precision of x0, {x.dtype}; got {trial.x.dtype}"
+        )
+    return trial.x, _packed(trial.state)
 
 
 def _stacked(noises: list[Any], method: Method) -> Stacked:

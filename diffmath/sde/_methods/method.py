@@ -12,15 +12,17 @@ from diffmath._core.counts import check_count
 from diffmath._core.flags import check_flag
 from diffmath._core.solution import Status
 from diffmath._core.typing import Array
+from diffmath.sde._methods.accepted import check_accepts
+from diffmath.sde._methods.scheme import Attempting, attempting
+from diffmath.sde._methods.trial import Trial
 from diffmath.sde._noise import LevyIncrements, brownian_increments
 
 __all__ = ["Method", "Order"]
 
 # step(model, t, x, dt, noise); the noise is an item of `increments`: the array dW, or an Increment.
+# An object with `attempt` need not be callable.
 Step = Callable[[SDE, float, Array, float, Any], Array]
 Increments = Callable[..., Iterator[Any]]
-# The same with an error estimate, an array of the shape of the state.
-StepWithError = Callable[[SDE, float, Array, float, Any], tuple[Array, Array]]
 
 
 class Order(NamedTuple):
@@ -42,22 +44,17 @@ class Order(NamedTuple):
     weak: float | None
 
 
-# The advice for a model whose noise a method does not accept; all of these take both calculi.
-_ADVICE = {"additive": "sra1", "general": "milstein_levy", **dict.fromkeys(
-    ("diagonal", "scalar", "commutative"), "milstein (sde.derivative_free_milstein without derivatives)"
-)}  # fmt: skip
-
-
 @dataclass(frozen=True)
 class Method:
-    """A fixed-step method: a step and its properties.
+    """A method: a step and its properties.
 
     Parameters
     ----------
     name : str
         For messages and the command line.
-    step : callable
-        ``step(model, t, x, dt, noise)``: the state at ``t + dt``, a pure function.
+    step : callable or object
+        ``step(model, t, x, dt, noise)``: the state at ``t + dt``, a pure function; or an object with
+        ``attempt`` (see the notes).
     orders : mapping of noise to (strong, weak)
         Strong and weak order for every class of noise that the method accepts; others are refused. None if
         the method has no such order.
@@ -72,9 +69,29 @@ class Method:
     increments : callable
         ``increments(key, clock, shape, like=, first_row=)`` iterates over the noise of the steps:
         `brownian_increments`, the default, yields the arrays dW.
-    step_with_error : callable, optional
-        ``step_with_error(model, t, x, dt, noise)``: the state that `step` returns, and an estimate of its
-        error, an array of the same shape, for adaptive steps. None: the method has no error estimate.
+
+    Notes
+    -----
+    The calls do not need this class: every object with `step` and `orders`, or with `attempt` and `orders`,
+    can be passed as ``method=``. The other parameters above are read from it as attributes if it has them.
+    Instead of `orders` it may have an `order`, a number: the strong order for every class of noise.
+
+    A step that passes data from step to step, estimates its error, or knows the state inside a step is an
+    object:
+
+    ``attempt(model, state, t, x, dt, noise, *, estimate=True)``
+        Try a step, and return an `sde.Trial`: the new state of the equation, its error estimate (not needed
+        with ``estimate=False``), the new state of the method, and ``dense()``, which gives parts of the step.
+    ``init(model, t, x)``, optional
+        Return the state of the method at the start of a solve. A state is None, an array with one entry per
+        row, or a flat dataclass of such arrays, numbers, and None (no numbers that differ from step to step
+        for adaptive steps, in which rows take different ones). It can be pickled, and nothing else is
+        kept between steps: steps can be repeated, and rows that reject a step or have ended keep theirs.
+    ``has_estimate``, optional
+        Whether ``attempt`` estimates the error. `solve_adaptive` compares a step with two half steps
+        otherwise.
+    ``equal_steps``, optional
+        Whether the method converges only for steps of equal size; `solve_adaptive` then refuses it.
 
     Examples
     --------
@@ -85,14 +102,31 @@ class Method:
     Order(strong=1.0, weak=1.0)
     >>> sde.milstein.nfe(200)
     200
+
+    A method of your own, which keeps the drift of the last step and estimates its error from the change:
+
+    >>> import numpy as np
+    >>> import diffmath as dm
+    >>> class Corrected:
+    ...     orders, has_estimate = {"additive": (1.0, 1.0)}, True
+    ...
+    ...     def init(self, model, t, x):
+    ...         return model.drift(t, x)
+    ...
+    ...     def attempt(self, model, state, t, x, dt, dW, *, estimate=True):
+    ...         x_new = x + dt * state + model.diffusion(t, x) * dW
+    ...         after = model.drift(t + dt, x_new)
+    ...         return sde.Trial(x_new, dt / 2 * (after - state), after)
+    >>> ou = sde.SDE(lambda t, x: -x, lambda t, x: 0.0 * x + 0.5, noise="additive")
+    >>> x0, key = np.ones((3, 1)), dm.random.key(0)
+    >>> sde.solve_adaptive(ou, x0, [0, 1], method=Corrected(), key=key, rtol=1e-2, atol=1e-2).status
+    'ok'
     """
 
     # The cause of a non-finite state, and the remedy; implicit methods override them.
     failure: ClassVar[Status] = "nonfinite"
     trouble: ClassVar[str] = "the state is not finite"
     remedy: ClassVar[str] = "check the drift there"
-    # Whether steps carry more than the state (see `begin` and `step_carrying`).
-    carries: ClassVar[bool] = False
 
     name: str
     step: Step
@@ -102,13 +136,14 @@ class Method:
     needs_derivative: bool = False
     evaluations: int = 1
     increments: Increments = field(default=brownian_increments, repr=False)
-    step_with_error: StepWithError | None = None
+    _attempting: Attempting | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not callable(self.step):
+        object.__setattr__(self, "_attempting", attempting(self.step))
+        if not isinstance(self.name, str) or not (self._attempting or callable(self.step)):
             raise TypeError(
-                "a Method has a name, a str, and a step, a callable (model, t, x, dt, noise) -> x_new; "
-                f"got {type(self.name).__name__} and {type(self.step).__name__}"
+                "a Method has a name, a str, and a step, a callable (model, t, x, dt, noise) -> x_new or an "
+                f"object with attempt; got {type(self.name).__name__} and {type(self.step).__name__}"
             )
         unknown = set(self.orders) - set(get_args(Noise))
         if unknown or not self.orders:
@@ -116,11 +151,6 @@ class Method:
                 f"orders must name classes of noise, {get_args(Noise)}; got {sorted(unknown) or 'none'}"
             )
         self._check_rest()
-        if self.step_with_error is not None and not callable(self.step_with_error):
-            raise TypeError(
-                "step_with_error must be a callable (model, t, x, dt, noise) -> (x_new, error), or None; got "
-                f"{type(self.step_with_error).__name__}"
-            )
         orders = MappingProxyType({noise: Order(*pair) for noise, pair in self.orders.items()})
         object.__setattr__(self, "orders", orders)
 
@@ -144,7 +174,7 @@ class Method:
     def __reduce__(self) -> tuple[Any, ...]:
         # A mapping proxy does not pickle, and methods are sent to worker processes.
         fields = (self.calculi, self.reference, self.needs_derivative, self.evaluations, self.increments)
-        return type(self), (self.name, self.step, dict(self.orders), *fields, self.step_with_error)
+        return type(self), (self.name, self.step, dict(self.orders), *fields)
 
     @property
     def noises(self) -> tuple[str, ...]:
@@ -179,15 +209,48 @@ class Method:
             "brownian_increments or levy_increments(...)"
         )
 
-    def begin(self, model: SDE, t: float, x: Array) -> Any:
-        """Return what the first step carries in addition to the state: None, unless `carries`."""
-        return None
+    @property
+    def has_estimate(self) -> bool:
+        """Whether trials contain an error estimate."""
+        return bool(getattr(self._attempting, "has_estimate", False))
 
-    def step_carrying(
-        self, model: SDE, t: float, x: Array, dt: float, noise: Any, carried: Any
-    ) -> tuple[Array, Any]:
-        """Return the state at ``t + dt``, and what the next step carries: a pure function."""
-        return self.step(model, t, x, dt, noise), carried
+    @property
+    def equal_steps(self) -> bool:
+        """Whether the method converges only for steps of equal size."""
+        return bool(getattr(self._attempting, "equal_steps", False))
+
+    def init(self, model: SDE, t: float, x: Array) -> Any:
+        """Return the state of the method at the start of a solve: None if it has no state."""
+        return None if self._attempting is None else self._attempting.init(model, t, x)
+
+    def attempt(
+        self, model: SDE, state: Any, t: float, x: Array, dt: float, noise: Any, *, estimate: bool = True
+    ) -> Trial:
+        """Try a step: a pure function.
+
+        Parameters
+        ----------
+        model : SDE
+            The equation, which `check` accepts.
+        state : object
+            The state of the method, from `init` or the previous trial.
+        t, dt : float
+            Time and step; a negative `dt` runs backwards.
+        x : array, shape (batch, dim)
+            State at `t`; not modified.
+        noise : array or Increment
+            The noise of the step: an item of `increments`.
+        estimate : bool
+            Whether to estimate the error, if the method `has_estimate`. The new state may differ by rounding.
+
+        Returns
+        -------
+        Trial
+            State at ``t + dt``, its error, the state of the method, and ``dense()``, if the method has them.
+        """
+        if self._attempting is None:
+            return Trial(self.step(model, t, x, dt, noise), None, state)
+        return self._attempting.attempt(model, state, t, x, dt, noise, estimate=estimate)
 
     def nfe(self, steps: int) -> int:
         """Return the number of drift evaluations per path of `steps` steps."""
@@ -203,30 +266,7 @@ class Method:
         ValueError
             A noise or a calculus that the method does not accept.
         """
-        if model.noise not in self.orders:
-            raise ValueError(
-                f"{self.name} needs noise in {self.noises}; got {model.noise!r}: use "
-                f"sde.{_ADVICE[model.noise]}, or a method whose `orders` name it"
-            )
-        if model.noise == "additive":
-            return
-        if model.calculus not in self.calculi:
-            change = (
-                "add the correction g g'/2 to the drift (symbolic.SDE.to_ito does; subtract it for "
-                "decreasing times) or use sde.heun or sde.milstein"
-                if model.calculus == "stratonovich"
-                else "subtract the correction g g'/2 from the drift (symbolic.SDE.to_stratonovich does; add "
-                "it for decreasing times) or use sde.euler_maruyama or sde.milstein"
-            )
-            raise ValueError(
-                f"{self.name} solves SDEs in the calculus {self.calculi}; got {model.calculus!r}: {change}"
-            )
-        if self.needs_derivative and model.diffusion_derivative is None:
-            raise TypeError(
-                f"{self.name} needs diffusion_derivative(t, x), dg_i/dx_i of shape (batch, dim) for diagonal "
-                "noise, dg/dx_k on a last axis for other noise; got None: give it to SDE(...), let "
-                "symbolic.SDE(...).lower() derive it, or use sde.derivative_free_milstein"
-            )
+        check_accepts(self, model)
 
     def __repr__(self) -> str:
         general = [noise for noise in self.orders if noise != "additive"] or list(self.orders)

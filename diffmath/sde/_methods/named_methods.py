@@ -1,9 +1,11 @@
-"""Look up a method of this package by its name."""
+"""The method argument of a call: a method, its name, or a user's object with the attributes of one."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import fields
+from typing import Any, get_args
 
+from diffmath._arrays.models import Noise
 from diffmath._core.named import named
 from diffmath.sde._methods.method import Method
 
@@ -23,13 +25,17 @@ _FOREIGN = {
 }
 
 
+# Attributes of a user's object that become parameters of `Method` if it has them.
+_OPTIONAL = tuple(part.name for part in fields(Method) if part.init and part.name not in ("step", "orders"))
+
+
 def as_method(method: Any) -> Method:
-    """Return a method object; a string is looked up by name.
+    """Return a method object; a string is looked up by name, an object with a step and orders is wrapped.
 
     Raises
     ------
     TypeError
-        Neither a method nor a string.
+        Neither a method, nor a string, nor an object with `orders` (or `order`) and `step` or `attempt`.
     ValueError
         A string that is not the name of a method; the message has similar names.
 
@@ -38,11 +44,27 @@ def as_method(method: Any) -> Method:
     >>> from diffmath.sde._methods.named_methods import as_method
     >>> as_method("milstein")
     Method(milstein, diagonal: strong 1, weak 1)
+    >>> class Mine:
+    ...     order = 0.5
+    ...
+    ...     def step(self, model, t, x, dt, dW):
+    ...         return x + dt * model.drift(t, x) + model.diffusion(t, x) * dW
+    >>> as_method(Mine())
+    Method(Mine, diagonal: strong 0.5, weak 0.5)
     """
     found = named(method, "diffmath.sde", lambda value: isinstance(value, Method), foreign=_FOREIGN)
-    if not isinstance(found, Method):
+    if isinstance(found, Method):
+        return found
+    if isinstance(found, type):
+        raise TypeError(f"method is an object, not a class; got {found.__name__}: pass {found.__name__}()")
+    step = found if callable(getattr(found, "attempt", None)) else getattr(found, "step", None)
+    if step is None or not (hasattr(found, "orders") or hasattr(found, "order")):
         raise TypeError(
-            "method must be a method object such as sde.milstein, or its name, 'milstein'; got "
-            f"{type(found).__name__}"
+            "method must be a method object such as sde.milstein, its name, 'milstein', or an object with "
+            f"step (or attempt) and orders (or order); got {type(found).__name__}"
         )
-    return found
+    orders = getattr(found, "orders", None)
+    if orders is None:  # a bound of the error along paths also bounds that of expectations
+        orders = dict.fromkeys(get_args(Noise), (found.order, found.order))
+    given = {name: getattr(found, name) for name in _OPTIONAL if hasattr(found, name)}
+    return Method(**{"name": type(found).__name__, **given}, step=step, orders=orders)

@@ -5,7 +5,7 @@ r"""The reversible Heun method: one evaluation per step, and steps that can be u
     x_{n+1} &= x_n + \tfrac12 \bigl(f(t_n, \hat x_n) + f(t_{n+1}, \hat x_{n+1})\bigr) dt
         + \tfrac12 \bigl(g(t_n, \hat x_n) + g(t_{n+1}, \hat x_{n+1})\bigr) dW
 
-The shadow :math:`\hat x` begins at :math:`x_0` and is carried from step to step, with f and g at the shadow.
+The shadow :math:`\hat x` begins at :math:`x_0` and is the state of the method, with f and g at the shadow.
 When to use: Stratonovich equations whose drift is expensive, or whose path must be reversed without storing
 it. When not: anything stiff or strongly damped, where the shadow grows and the method is unstable.
 
@@ -15,36 +15,45 @@ algorithm 1.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from diffmath._arrays.models import SDE
 from diffmath._core.typing import Array
 from diffmath.sde._methods.method import Method
+from diffmath.sde._methods.scheme import Scheme
 from diffmath.sde._methods.steppers import apply_diffusion
+from diffmath.sde._methods.trial import Trial
 
-__all__ = ["ReversibleMethod", "reversible_heun"]
+__all__ = ["ReversibleStep", "reversible_heun"]
 
 
-class Shadow(NamedTuple):
-    """The data carried from step to step: the shadow, and f and g there."""
+@dataclass(eq=False, slots=True)
+class Shadow:
+    """The state of the method: the shadow of the state of the equation, and f and g there."""
 
     x: Array
     f: Array
     g: Array
 
 
-class ReversibleMethod(Method):
-    """A `Method` whose steps carry a shadow of the state.
-
-    Parameters
-    ----------
-    name, step, orders, ...
-        As for `Method`; `step` is the first step of a run, whose shadow is the state itself.
+@dataclass(frozen=True)
+class ReversibleStep(Scheme):
+    r"""The step of the reversible Heun method, whose state is a shadow of the state of the equation.
 
     Notes
     -----
-    `begin` returns what the first step carries; `step_carrying` takes it and returns it for the next step.
-    Both are pure functions. One evaluation of the drift and of the diffusion per step, and one at the start.
+    `init` returns the shadow of the first step, the state itself; called as ``step(model, t, x, dt, noise)``,
+    it takes this first step. One evaluation of the drift and of the diffusion per step, and one at the start.
+
+    *Equal steps.* The distance :math:`d = \hat x - x` of the shadow obeys
+
+    .. math:: d_{n+1} = -d_n - \tfrac12 \bigl(g(\hat x_{n+1}) - g(\hat x_n)\bigr)\,dW_n + O(h^{3/2}),
+
+    where the middle term is about :math:`-\tfrac12 g' g\,dW_n^2`. The alternating sum of these terms is small
+    for steps of equal size. For alternately long and short steps it grows with the elapsed time, however
+    small the steps are, and the method does not converge: `solve` with such times is wrong, and
+    `solve_adaptive` refuses the method.
 
     References
     ----------
@@ -58,38 +67,35 @@ class ReversibleMethod(Method):
     Method(reversible_heun, diagonal: strong 1, weak 1)
     >>> growth = sde.SDE(lambda t, x: 0.0 * x, lambda t, x: x, calculus="stratonovich")
     >>> x, dW = np.ones((1, 1)), np.full((1, 1), 0.1)
-    >>> carried = sde.reversible_heun.begin(growth, 0.0, x)
-    >>> x, carried = sde.reversible_heun.step_carrying(growth, 0.0, x, 0.01, dW, carried)
-    >>> x
-    array([[1.105]])
+    >>> state = sde.reversible_heun.init(growth, 0.0, x)
+    >>> trial = sde.reversible_heun.attempt(growth, state, 0.0, x, 0.01, dW)
+    >>> trial.x, trial.state.x
+    (array([[1.105]]), array([[1.1]]))
     """
 
-    carries = True
+    @property
+    def equal_steps(self) -> bool:
+        """Whether the method converges only for steps of equal size: yes."""
+        return True
 
-    def begin(self, model: SDE, t: float, x: Array) -> Shadow:
+    def init(self, model: SDE, t: float, x: Array) -> Shadow:
         """Return the shadow of the first step: the state itself."""
         return Shadow(x, model.drift(t, x), model.diffusion(t, x))
 
-    def step_carrying(
-        self, model: SDE, t: float, x: Array, dt: float, noise: Array, carried: Shadow
-    ) -> tuple[Array, Shadow]:
-        """Return the state at ``t + dt``, and the data that the next step carries."""
-        shadow, f, g = carried
-        shadow = 2.0 * x - shadow + dt * f + apply_diffusion(g, noise)
+    def attempt(
+        self, model: SDE, state: Shadow, t: float, x: Array, dt: float, noise: Any, *, estimate: bool = True
+    ) -> Trial:
+        """Try a step, as described in the notes of `Method`; it has no error estimate."""
+        f, g = state.f, state.g
+        shadow = 2.0 * x - state.x + dt * f + apply_diffusion(g, noise)
         ahead = Shadow(shadow, model.drift(t + dt, shadow), model.diffusion(t + dt, shadow))
-        return x + 0.5 * (
-            dt * (f + ahead.f) + apply_diffusion(g, noise) + apply_diffusion(ahead.g, noise)
-        ), ahead
+        moved = x + 0.5 * (dt * (f + ahead.f) + apply_diffusion(g, noise) + apply_diffusion(ahead.g, noise))
+        return Trial(moved, None, ahead)
 
 
-def _first_step(model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array:
-    """The first step of a run, whose shadow is the state itself: a step of Heun's method."""
-    return reversible_heun.step_carrying(model, t, x, dt, dW, reversible_heun.begin(model, t, x))[0]
-
-
-reversible_heun = ReversibleMethod(
+reversible_heun = Method(
     name="reversible_heun",
-    step=_first_step,
+    step=ReversibleStep(),
     orders={
         **dict.fromkeys(("additive", "diagonal", "scalar", "commutative"), (1.0, 1.0)),
         "general": (0.5, 1.0),

@@ -19,7 +19,7 @@ from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array
 from diffmath._newton.linearised import Linearised, linearise
 from diffmath._newton.newton import Newton
-from diffmath.sde._methods import ImplicitMethod, check_newton, drift_of, implicit_slope, without
+from diffmath.sde._methods import ImplicitMethod, Trial, check_newton, drift_of, implicit_slope, without
 from diffmath.sde._noise import Increment, levy_increments
 from diffmath.sde._srk.stages import TableauStep, add, additive_noise, weighted
 from diffmath.sde._tableaux import ImplicitSRATableau, StochasticTableau
@@ -89,12 +89,10 @@ class ImplicitSRA(TableauStep):
         super().__post_init__()
         check_newton(self.newton)
 
-    def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> Array:
-        """Return the state at ``t + dt``, like `x` of shape (batch, dim)."""
-        return self._solve_stages(model, t, x, dt, noise)[0]
-
-    def with_error(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> tuple[Array, Array]:
-        r"""Return the new state, and its difference from an embedded Euler step with a damped stiff part.
+    def attempt(
+        self, model: SDE, state: Any, t: float, x: Array, dt: float, noise: Any, *, estimate: bool = True
+    ) -> Trial:
+        r"""Try a step; the error is the difference from an embedded Euler step with a damped stiff part.
 
         .. math:: (I - a h J)^{-1} h \Bigl(\sum_i \alpha_i f_i - f_1\Bigr)
                   + \sum_i \beta^{(2)}_i g_i \tfrac{I_{10}}{h}
@@ -102,9 +100,11 @@ class ImplicitSRA(TableauStep):
         with a the last entry of A0's diagonal and J the Jacobian at the start. NaN in rows that fail.
         """
         new, slopes, noise_part, linear = self._solve_stages(model, t, x, dt, noise)
+        if not estimate:
+            return Trial(new, None, state)
         c = self.tableau.floats
         correction = linear.solve(c["A0"][-1][-1], weighted(c["alpha"], slopes) - slopes[0])
-        return new, correction + noise_part + (new - new)  # NaN if the state is NaN
+        return Trial(new, correction + noise_part + (new - new), state)  # NaN if the state is NaN
 
     def _solve_stages(
         self, model: SDE, t: float, x: Array, dt: float, noise: Increment
@@ -173,22 +173,19 @@ def _root(value: Fraction) -> Fraction:
     return Fraction(math.isqrt(value.numerator * scale**2 // value.denominator), scale)
 
 
-_STEP = ImplicitSRA(
-    ImplicitSRATableau(
-        name="skencarp",
-        coefficients=skencarp_coefficients(),
-        deterministic_order=3,
-        tolerance="1e-80",
-        reference="derived in skencarp_coefficients",
-    )
-)
-
 skencarp = ImplicitMethod(
     name="skencarp",
-    step=_STEP,
+    step=ImplicitSRA(
+        ImplicitSRATableau(
+            name="skencarp",
+            coefficients=skencarp_coefficients(),
+            deterministic_order=3,
+            tolerance="1e-80",
+            reference="derived in skencarp_coefficients",
+        )
+    ),
     orders={"additive": (1.5, 2.0)},
     reference="Rackauckas & Nie (2020), IEEE HPEC, with the smaller row sums of B0",
     evaluations=7,
     increments=levy_increments("H"),
-    step_with_error=_STEP.with_error,
 )

@@ -8,10 +8,11 @@ of adaptive approximations for stochastic differential equations, arXiv:2311.142
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from diffmath._arrays.models import SDE
 from diffmath._core.typing import Array
+from diffmath.sde._methods import Trial
 from diffmath.sde._noise import Increment
 from diffmath.sde._srk.stages import TableauStep, add, area, needed, tableau_method, weighted
 from diffmath.sde._tableaux import AdditiveNoiseTableau, StochasticTableau, StratonovichTableau
@@ -45,7 +46,7 @@ class AdditiveRungeKutta(TableauStep):
     *When to use.* `shark` and `sra1` have the same cost and the same orders; the error constant of `shark` is
     often smaller. `sea` has order 1 with one evaluation of the drift: local errors are :math:`O(h^2)` instead
     of :math:`O(h^{3/2})` for Euler-Maruyama, and the constant is smaller. Methods with `alpha_embedded` have
-    an error estimate, `with_error`.
+    an error estimate.
 
     References
     ----------
@@ -63,17 +64,17 @@ class AdditiveRungeKutta(TableauStep):
 
     family: ClassVar[type[StochasticTableau]] = AdditiveNoiseTableau
 
-    def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> Array:
-        """Return the state at ``t + dt``, like `x` of shape (batch, dim)."""
-        slopes, kick = self._stages(model, t, x, dt, noise)
-        return add(kick, dt, weighted(self.tableau.floats["alpha"], slopes), None, noise.W)
-
-    def with_error(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> tuple[Array, Array]:
-        """Return the new state and its difference from the embedded one, with other drift weights."""
+    def attempt(
+        self, model: SDE, state: Any, t: float, x: Array, dt: float, noise: Any, *, estimate: bool = True
+    ) -> Trial:
+        """Try a step; the error is the difference from the embedded state, with other drift weights."""
         slopes, kick = self._stages(model, t, x, dt, noise)
         c = self.tableau.floats
         moved = add(kick, dt, weighted(c["alpha"], slopes), None, noise.W)
-        return moved, moved - add(kick, dt, weighted(c["alpha_embedded"], slopes), None, noise.W)
+        error = None
+        if estimate and self.has_estimate:
+            error = moved - add(kick, dt, weighted(c["alpha_embedded"], slopes), None, noise.W)
+        return Trial(moved, error, state)
 
     def _stages(
         self, model: SDE, t: float, x: Array, dt: float, noise: Increment
@@ -132,23 +133,19 @@ class StratonovichRungeKutta(TableauStep):
 
     family: ClassVar[type[StochasticTableau]] = StratonovichTableau
 
-    def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> Array:
-        """Return the state at ``t + dt``, like `x` of shape (batch, dim)."""
-        slopes, g = self._stages(model, t, x, dt, noise)
-        c = self.tableau.floats
-        moved = add(x, dt, weighted(c["alpha"], slopes), weighted(c["betaW"], g), noise.W)
-        return add(moved, dt, None, weighted(c["betaH"], g), area(noise))
-
-    def with_error(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> tuple[Array, Array]:
-        """Return the new state and its difference from the embedded one, whose weights do not use H."""
+    def attempt(
+        self, model: SDE, state: Any, t: float, x: Array, dt: float, noise: Any, *, estimate: bool = True
+    ) -> Trial:
+        """Try a step; the error is the difference from the embedded state, whose weights do not use H."""
         slopes, g = self._stages(model, t, x, dt, noise)
         c = self.tableau.floats
         moved = add(x, dt, weighted(c["alpha"], slopes), weighted(c["betaW"], g), noise.W)
         moved = add(moved, dt, None, weighted(c["betaH"], g), area(noise))
-        embedded = add(
-            x, dt, weighted(c["alpha_embedded"], slopes), weighted(c["betaW_embedded"], g), noise.W
-        )
-        return moved, moved - embedded
+        error = None
+        if estimate and self.has_estimate:
+            drift, kick = weighted(c["alpha_embedded"], slopes), weighted(c["betaW_embedded"], g)
+            error = moved - add(x, dt, drift, kick, noise.W)
+        return Trial(moved, error, state)
 
     def _stages(
         self, model: SDE, t: float, x: Array, dt: float, noise: Increment

@@ -7,10 +7,11 @@ differential equations, SIAM J. Numer. Anal. 48, 922-952, section 5.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from diffmath._arrays.models import SDE
 from diffmath._core.typing import Array
+from diffmath.sde._methods import Trial
 from diffmath.sde._noise import Increment
 from diffmath.sde._srk.stages import TableauStep, add, additive_noise, tableau_method, weighted
 from diffmath.sde._tableaux import SRATableau, StochasticTableau
@@ -61,23 +62,21 @@ class SRA(TableauStep):
 
     family: ClassVar[type[StochasticTableau]] = SRATableau
 
-    def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> Array:
-        """Return the state at ``t + dt``, like `x` of shape (batch, dim)."""
-        slopes, g, time_integral = self._stages(model, t, x, dt, noise)
-        c = self.tableau.floats
-        moved = add(x, dt, weighted(c["alpha"], slopes), weighted(c["beta1"], g), noise.W)
-        return add(moved, dt, None, weighted(c["beta2"], g), time_integral)
-
-    def with_error(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> tuple[Array, Array]:
-        r"""Return the new state and its difference from an embedded Euler step, of strong order 1.
+    def attempt(
+        self, model: SDE, state: Any, t: float, x: Array, dt: float, noise: Any, *, estimate: bool = True
+    ) -> Trial:
+        r"""Try a step; the error is the difference from an embedded Euler step, of strong order 1.
 
         .. math:: h \Bigl(\sum_i \alpha_i f_i - f_1\Bigr) + \sum_i \beta^{(2)}_i g_i \tfrac{I_{10}}{h}
         """
         slopes, g, time_integral = self._stages(model, t, x, dt, noise)
         c = self.tableau.floats
-        correction = dt * (weighted(c["alpha"], slopes) - slopes[0])
-        error = add(correction, dt, None, weighted(c["beta2"], g), time_integral)
-        return add(x + dt * slopes[0], dt, None, weighted(c["beta1"], g), noise.W) + error, error
+        drift, kick = weighted(c["alpha"], slopes), weighted(c["beta1"], g)
+        if not estimate:
+            moved = add(x, dt, drift, kick, noise.W)
+            return Trial(add(moved, dt, None, weighted(c["beta2"], g), time_integral), None, state)
+        error = add(dt * (drift - slopes[0]), dt, None, weighted(c["beta2"], g), time_integral)
+        return Trial(add(x + dt * slopes[0], dt, None, kick, noise.W) + error, error, state)
 
     def _stages(
         self, model: SDE, t: float, x: Array, dt: float, noise: Increment

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from diffmath._arrays.models import SDE
 from diffmath._core.typing import Array
-from diffmath.sde._methods import root_of
+from diffmath.sde._methods import Trial, root_of
 from diffmath.sde._noise import Increment
 from diffmath.sde._srk.stages import TableauStep, add, area, needed, tableau_method, weighted
 from diffmath.sde._tableaux import SRITableau, StochasticTableau
@@ -66,23 +66,22 @@ class SRI(TableauStep):
 
     family: ClassVar[type[StochasticTableau]] = SRITableau
 
-    def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> Array:
-        """Return the state at ``t + dt``, like `x` of shape (batch, dim)."""
-        slopes, g = self._stages(model, t, x, dt, noise)
-        moved = add(x, dt, weighted(self.tableau.floats["alpha"], slopes), None, noise.W)
-        return self._add_noise(self._add_noise(moved, g, noise, dt, (1, 2)), g, noise, dt, (3, 4))
-
-    def with_error(self, model: SDE, t: float, x: Array, dt: float, noise: Increment) -> tuple[Array, Array]:
-        r"""Return the new state and its difference from an embedded step of strong order 1.
+    def attempt(
+        self, model: SDE, state: Any, t: float, x: Array, dt: float, noise: Any, *, estimate: bool = True
+    ) -> Trial:
+        r"""Try a step; the error is the difference from an embedded step of strong order 1.
 
         .. math:: h \Bigl(\sum_i \alpha_i f_i - f_1\Bigr)
             + \sum_i \Bigl(\beta^{(3)}_i \tfrac{I_{10}}{h} + \beta^{(4)}_i \tfrac{I_{111}}{h}\Bigr) g_i
         """
         slopes, g = self._stages(model, t, x, dt, noise)
+        drift = weighted(self.tableau.floats["alpha"], slopes)
+        if not estimate:
+            moved = self._add_noise(add(x, dt, drift, None, noise.W), g, noise, dt, (1, 2))
+            return Trial(self._add_noise(moved, g, noise, dt, (3, 4)), None, state)
         first = slopes[0] if slopes[0] is not None else model.drift(t, x)
-        correction = dt * (weighted(self.tableau.floats["alpha"], slopes) - first)
-        error = self._add_noise(correction, g, noise, dt, (3, 4))
-        return self._add_noise(x + dt * first, g, noise, dt, (1, 2)) + error, error
+        error = self._add_noise(dt * (drift - first), g, noise, dt, (3, 4))
+        return Trial(self._add_noise(x + dt * first, g, noise, dt, (1, 2)) + error, error, state)
 
     def _add_noise(
         self, x: Array, g: Sequence[Array | None], noise: Increment, dt: float, which: tuple[int, ...]

@@ -9,12 +9,11 @@ from typing import Any, ClassVar
 
 from diffmath._arrays.models import SDE, Calculus
 from diffmath._core.typing import Array
-from diffmath.sde._methods import Method, apply_diffusion
+from diffmath.sde._methods import Method, Scheme, apply_diffusion
 from diffmath.sde._noise import Increment, levy_increments
 from diffmath.sde._tableaux import StochasticTableau
 
 __all__ = [
-    "StepWithEstimate",
     "TableauStep",
     "add",
     "additive_noise",
@@ -26,7 +25,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, repr=False)
-class TableauStep:
+class TableauStep(Scheme):
     """A step that is defined by its tableau: the common base of the steps of all families."""
 
     family: ClassVar[type[StochasticTableau]]
@@ -37,20 +36,13 @@ class TableauStep:
         if not isinstance(self.tableau, self.family):
             raise TypeError(f"tableau must be of type sde.{self.family.__name__}; got {self.tableau!r}")
 
+    @property
+    def has_estimate(self) -> bool:
+        """Whether the tableau has an embedded method, with which `attempt` estimates the error."""
+        return self.tableau.has_estimate
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.tableau.name})"
-
-
-@dataclass(frozen=True)
-class StepWithEstimate:
-    """The step of a method with its error estimate; unlike a bound method, it can be compared and pickled."""
-
-    step: Any
-
-    def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: Any) -> tuple[Array, Array]:
-        """Return the new state and an estimate of its error."""
-        new, error = self.step.with_error(model, t, x, dt, noise)
-        return new, error
 
 
 def weighted(weights: Sequence[float], values: Sequence[Array | None]) -> Array | None:
@@ -116,16 +108,14 @@ def tableau_method(
         reference=reference,
         order=order,
     )
-    taken: Any = step(tableau)
     return Method(
         name=name,
-        step=taken,
+        step=step(tableau),
         orders=orders,
         calculi=calculi,
         reference=reference,
         evaluations=_drift_evaluations(tableau),
         increments=increments or levy_increments("H"),
-        step_with_error=StepWithEstimate(taken) if tableau.has_estimate else None,
     )
 
 

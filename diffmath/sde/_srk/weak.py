@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from diffmath._arrays.models import SDE
 from diffmath._arrays.namespace import array_namespace, device
 from diffmath._core.typing import Array
-from diffmath.sde._methods import Method, apply_diffusion, root_of
+from diffmath.sde._methods import Method, Trial, apply_diffusion, root_of
 from diffmath.sde._noise import WeakIncrement, weak_increments
 from diffmath.sde._srk.stages import TableauStep, add, tableau_method, weighted
 from diffmath.sde._tableaux import StochasticTableau, TangXiaoTableau, WeakTableau
@@ -56,8 +56,10 @@ class WeakStep(TableauStep):
 
     family: ClassVar[type[StochasticTableau]] = WeakTableau
 
-    def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: WeakIncrement) -> Array:
-        """Return the state at ``t + dt``, like `x` of shape (batch, dim)."""
+    def attempt(
+        self, model: SDE, state: Any, t: float, x: Array, dt: float, noise: Any, *, estimate: bool = True
+    ) -> Trial:
+        """Try a step; it has no error estimate."""
         c, h, W = self.tableau.floats, abs(dt), noise.W
         slopes, columns = _stages(model, t, x, dt, W, c, c["B1"], 1.0, None)
         moved = add(x, dt, weighted(c["alpha"], slopes), weighted(c["beta1"], columns), W)
@@ -70,7 +72,7 @@ class WeakStep(TableauStep):
             cross = None if mixed is None else _mix(mixed, iterated) * (1.0 / root_of(h))
             last.append(_diffusion(model, t + node * dt, base, cross))
         moved = add(moved, dt, None, weighted(c["beta3"], last), W)
-        return add(moved, dt, None, weighted(c["beta4"], last), 0.0 * W + root_of(h))
+        return Trial(add(moved, dt, None, weighted(c["beta4"], last), 0.0 * W + root_of(h)), None, state)
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,13 +102,15 @@ class TangXiaoStep(TableauStep):
 
     family: ClassVar[type[StochasticTableau]] = TangXiaoTableau
 
-    def __call__(self, model: SDE, t: float, x: Array, dt: float, noise: WeakIncrement) -> Array:
-        """Return the state at ``t + dt``, like `x` of shape (batch, dim)."""
+    def attempt(
+        self, model: SDE, state: Any, t: float, x: Array, dt: float, noise: Any, *, estimate: bool = True
+    ) -> Trial:
+        """Try a step; it has no error estimate."""
         c, h, W, sign = self.tableau.floats, abs(dt), noise.W, noise.sign()
         slopes, columns = _stages(model, t, x, dt, W, c, c["B1"], sign, noise)
         moved = add(x, dt, weighted(c["alpha"], slopes), weighted(c["beta0"], columns), W)
         squared = (W * W - h) * (sign * (0.5 / root_of(h)))
-        return add(moved, dt, None, weighted(c["beta1"], columns), squared)
+        return Trial(add(moved, dt, None, weighted(c["beta1"], columns), squared), None, state)
 
 
 def _stages(

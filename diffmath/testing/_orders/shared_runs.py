@@ -56,11 +56,12 @@ def _run(method: Method, problem: SDEProblem, x0: Matrix, grid: Sequence[Increme
     """Take one step for every increment and return the last state."""
     clock = np.linspace(*problem.t_span, len(grid) + 1)
     x: Array = x0
-    carried = method.begin(problem.model, float(clock[0]), x)
+    state = method.init(problem.model, float(clock[0]), x)
     for n, increment in enumerate(grid):
         noise: Any = increment if areas else increment.W
         dt = float(clock[n + 1] - clock[n])
-        x, carried = method.step_carrying(problem.model, float(clock[n]), x, dt, noise, carried)
+        trial = method.attempt(problem.model, state, float(clock[n]), x, dt, noise, estimate=False)
+        x, state = trial.x, trial.state
     if not isinstance(x, np.ndarray) or x.shape != x0.shape:
         found = getattr(x, "shape", type(x).__name__)
         raise AssertionError(

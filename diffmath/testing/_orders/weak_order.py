@@ -108,8 +108,8 @@ def measure_weak_order(
     Raises
     ------
     TypeError, ValueError
-        An invalid argument, a noise class or calculus that the method does not accept, a method that carries
-        more than the state from step to step (`sde.reversible_heun`), or a periodic problem with too few
+        An invalid argument, a noise class or calculus that the method does not accept, a method with a
+        state of its own (`sde.reversible_heun`), or a periodic problem with too few
         modes to resolve the errors of the method.
 
     Notes
@@ -146,13 +146,9 @@ def measure_weak_order(
         raise TypeError(f"problem must be an AffineSDE or a PeriodicSDE; got {type(problem).__name__}")
     for name, value, least in (("degree", degree, 1), ("steps", steps, 1), ("halvings", halvings, 4)):
         check_count(name, value, least)
-    if method.carries:
-        raise ValueError(
-            f"method must be a function of the state; {method.name} carries more from step to step: measure "
-            "the step of the state and what it carries, on an equation that has both"
-        )
     model = problem.model if isinstance(problem, PeriodicSDE) else problem.model()
     method.check(model)
+    _check_stateless(method, model, problem)
     counts = [steps * 2**k for k in range(halvings + 1)]
     if isinstance(problem, PeriodicSDE):
         exact, unresolved = problem.expectations(time), problem.resolution(time)
@@ -245,6 +241,16 @@ def _error(
     return float(np.abs(np.linalg.matrix_power(propagator, count) @ z - exact).max())
 
 
+def _check_stateless(method: Method, model: Any, problem: AffineSDE | PeriodicSDE) -> None:
+    """Refuse a method whose steps depend on more than the state of the equation."""
+    dim = problem.dim if isinstance(problem, PeriodicSDE) else len(problem.x0)
+    if method.init(model, 0.0, np.zeros((1, dim))) is not None:
+        raise ValueError(
+            f"method must be a function of the state of the equation; {method.name} has a state of its own: "
+            "measure the step of both, on an equation that has both"
+        )
+
+
 def _step_maps(
     method: Method, model: Any, problem: AffineSDE, dt: float, noise: Any, outcomes: int
 ) -> Matrix:
@@ -253,8 +259,8 @@ def _step_maps(
     points = np.concatenate([np.zeros((1, dim)), np.eye(dim)])
     with np.errstate(all="ignore"):
         values = [
-            np.asarray(method.step(model, 0.0, np.repeat(point[None], outcomes, axis=0), dt, noise))
-            for point in points
+            np.asarray(method.attempt(model, None, 0.0, x, dt, noise, estimate=False).x)
+            for x in (np.repeat(point[None], outcomes, axis=0) for point in points)
         ]
     maps = np.zeros((outcomes, 1 + dim, 1 + dim))
     maps[:, 0, 0], maps[:, 1:, 0] = 1.0, values[0]

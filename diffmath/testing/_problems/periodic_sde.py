@@ -193,7 +193,8 @@ class PeriodicSDE:
             here = points[low : low + chunk]
             before = np.repeat(here, len(outcomes.weights), axis=0)
             with np.errstate(all="ignore"):
-                after = method.step(self.model, 0.0, before, dt, outcomes.noise(len(here)))
+                noise = outcomes.noise(len(here))
+                after = method.attempt(self.model, None, 0.0, before, dt, noise, estimate=False).x
             if not np.isfinite(after).all():
                 return np.full((len(points),) * 2, np.nan)
             waves = self._waves(np.asarray(after).reshape(len(here), -1, self.dim))

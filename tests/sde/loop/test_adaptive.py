@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -31,12 +32,12 @@ def pure_step(model, t, x, dt, dW):
     return x + dW
 
 
-def rejects_large(model, t, x, dt, dW):
+def rejects_large(model, state, t, x, dt, dW, *, estimate=True):
     """Reject an increment beyond one standard deviation, down to 2**-6."""
-    return x + dW, np.where((np.abs(dW) > np.sqrt(abs(dt))) & (abs(dt) > 2.0**-6), 2.0, 0.0)
+    return sde.Trial(x + dW, np.where((np.abs(dW) > np.sqrt(abs(dt))) & (abs(dt) > 2.0**-6), 2.0, 0.0))
 
 
-picky = sde.Method("picky", pure_step, ADDITIVE, step_with_error=rejects_large)
+picky = sde.Method("picky", SimpleNamespace(has_estimate=True, attempt=rejects_large), ADDITIVE)
 WHOLE = {"rtol": 0.0, "atol": 1.0, "first_step": 1.0}
 
 
@@ -64,10 +65,10 @@ def test_selected_steps_move_the_quadratic_variation():
     floors, sums = (2.0**-4, 2.0**-6, 2.0**-8), []
     for floor in floors:
 
-        def selects(model, t, x, dt, dW, floor=floor):
-            return x + dW * dW, np.where((dW * dW < abs(dt)) & (abs(dt) > floor), 2.0, 0.0)
+        def selects(model, state, t, x, dt, dW, *, estimate=True, floor=floor):
+            return sde.Trial(x + dW * dW, np.where((dW * dW < abs(dt)) & (abs(dt) > floor), 2.0, 0.0))
 
-        method = sde.Method("selects", pure_step, ADDITIVE, step_with_error=selects)
+        method = sde.Method("selects", SimpleNamespace(has_estimate=True, attempt=selects), ADDITIVE)
         x = sde.solve_adaptive(brownian, np.zeros((2000, 1)), [0, 1], method=method, key=KEY, **WHOLE).x
         sums.append(x[-1].mean())
     assert min(sums) > 1.3  # and no smaller for smaller steps: it is no error of discretisation
@@ -83,11 +84,11 @@ def test_selected_steps_move_the_quadratic_variation():
 def test_the_path_does_not_depend_on_the_tolerance(tolerance, times, backwards):
     """On dX = dW every saved state equals that of fixed steps on the key, for any rejected steps."""
 
-    def erratic(model, t, x, dt, dW):
-        return x + dW, dW * np.sin(7 * t)
+    def erratic(model, state, t, x, dt, dW, *, estimate=True):
+        return sde.Trial(x + dW, dW * np.sin(7 * t))
 
     times = sorted((round(t, 2) for t in times), reverse=backwards)
-    method = sde.Method("erratic", pure_step, ADDITIVE, step_with_error=erratic)
+    method = sde.Method("erratic", SimpleNamespace(has_estimate=True, attempt=erratic), ADDITIVE)
     x0 = np.zeros((3, 2))
     adaptive = sde.solve_adaptive(
         brownian,
@@ -110,14 +111,14 @@ def test_what_a_row_gets_is_what_the_path_has_there(terms):
     """Every noise that any row was given, at any node, against BrownianPath and fixed steps."""
     seen = []
 
-    def spy(model, t, x, dt, noise):
+    def spy(model, state, t, x, dt, noise, *, estimate=True):
         W = noise.W
         seen.append((t, t + dt, noise, x[:, 0]))
         large = (x[:, :1] > 1) & (abs(dt) > 2.0 ** -(2 + (x[:, :1] % 4)))
-        return x, np.where(large, 2.0, 0.0) + 0.0 * W
+        return sde.Trial(x, np.where(large, 2.0, 0.0) + 0.0 * W)
 
     draw = sde.levy_increments(terms)
-    method = sde.Method("spy", pure_step, ADDITIVE, step_with_error=spy, increments=draw)
+    method = sde.Method("spy", SimpleNamespace(has_estimate=True, attempt=spy), ADDITIVE, increments=draw)
     x0 = np.arange(200.0)[:, None]
     sde.solve_adaptive(brownian, x0, [0, 1, 2, 3], method=method, key=KEY, **WHOLE)
     path = sde.BrownianPath(KEY, (200, 1), 0.0, 3.0, like=x0, terms=terms, steps=3)
@@ -214,12 +215,12 @@ def test_a_path_of_its_own_and_methods_with_areas():
 def test_the_estimate_of_a_method_saves_its_doubling():
     ou = sde.SDE(lambda t, x: -x, lambda t, x: 0.0 * x + 0.5, noise="additive")
 
-    def with_error(model, t, x, dt, dW):
+    def with_error(model, state, t, x, dt, dW, *, estimate=True):
         slope, euler = model.drift(t, x), sde.euler_maruyama_step(model, t, x, dt, dW)
-        return euler, 0.5 * dt * (model.drift(t + dt, euler) - slope)
+        return sde.Trial(euler, 0.5 * dt * (model.drift(t + dt, euler) - slope))
 
     method = sde.Method(
-        "heun_error", sde.euler_maruyama_step, ADDITIVE, step_with_error=with_error, evaluations=2
+        "heun_error", SimpleNamespace(has_estimate=True, attempt=with_error), ADDITIVE, evaluations=2
     )
     options = {"key": KEY, "rtol": 1e-2, "atol": 1e-2}
     own = sde.solve_adaptive(ou, np.ones((9, 1)), [0, 1], method=method, **options)
@@ -227,9 +228,6 @@ def test_the_estimate_of_a_method_saves_its_doubling():
     np.testing.assert_array_equal(own.stats["evaluations"], 2 * trials)
     doubled = sde.solve_adaptive(ou, np.ones((9, 1)), [0, 1], method=sde.euler_maruyama, **options)
     np.testing.assert_allclose(own.x, doubled.x, atol=0.1)
-    bad = sde.Method("bad", pure_step, ADDITIVE, step_with_error=pure_step)
-    with pytest.raises(TypeError, match=r"step_with_error must return \(x_new, error\); got ndarray"):
-        sde.solve_adaptive(ou, np.ones((1, 1)), [0, 1], method=bad, **options)
 
 
 def test_every_array_library(xp):
@@ -248,10 +246,10 @@ def test_every_array_library(xp):
 def test_every_call_ends():
     x0 = np.zeros((2, 1))
 
-    def never(model, t, x, dt, dW):
-        return x + dW, 0.0 * x + 2.0
+    def never(model, state, t, x, dt, dW, *, estimate=True):
+        return sde.Trial(x + dW, 0.0 * x + 2.0)
 
-    method = sde.Method("never", pure_step, ADDITIVE, step_with_error=never)
+    method = sde.Method("never", SimpleNamespace(has_estimate=True, attempt=never), ADDITIVE)
     options = {"method": method, "key": KEY, "on_failure": "return"}
     stuck = sde.solve_adaptive(brownian, x0, [0, 1], **options)
     assert stuck.row_status == ("step_too_small",) * 2
@@ -376,10 +374,10 @@ def test_a_progress_bar_counts_save_times(capsys, monkeypatch):
 def test_steps_go_down_to_the_shortest_interval_of_the_path(times):
     """Wherever the save times lie; with doubling, the halves of a step do."""
 
-    def never(model, t, x, dt, dW):
-        return x + dW, 0.0 * x + 2.0
+    def never(model, state, t, x, dt, dW, *, estimate=True):
+        return sde.Trial(x + dW, 0.0 * x + 2.0)
 
-    method = sde.Method("never", pure_step, ADDITIVE, step_with_error=never)
+    method = sde.Method("never", SimpleNamespace(has_estimate=True, attempt=never), ADDITIVE)
     x0 = np.zeros((2, 1))
     path = sde.BrownianPath(KEY, (2, 1), 0.0, 1.0, like=x0)
     stuck = sde.solve_adaptive(brownian, x0, times, method=method, path=path, on_failure="return")

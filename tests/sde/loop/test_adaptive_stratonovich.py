@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,11 +74,12 @@ def test_an_ito_step_converges_elsewhere():
 def refined(method, chosen):
     """The method with an estimate that halves steps of `chosen` noise, down to 2**-5."""
 
-    def step_with_error(model, t, x, dt, noise):
+    def attempt(model, state, t, x, dt, noise, *, estimate=True):
         large = chosen(noise) & (abs(dt) > 2.0**-5)
-        return method.step(model, t, x, dt, noise), np.where(large[:, None], 2.0, 0.0) + 0.0 * x
+        error = np.where(large[:, None], 2.0, 0.0) + 0.0 * x
+        return sde.Trial(method.step(model, t, x, dt, noise), error)
 
-    return replace(method, step_with_error=step_with_error)
+    return replace(method, step=SimpleNamespace(has_estimate=True, attempt=attempt))
 
 
 EAGER = {"rtol": 0.0, "atol": 1.0, "first_step": 1.0}  # tries the longest steps first: most are rejected
@@ -198,7 +200,7 @@ def test_areas_of_a_path_are_drawn_only_for_methods_that_use_them(monkeypatch):
         (sde.shark, "stratonovich", "shark needs noise in .*; got 'general'"),
         (sde.dri1, "ito", "must have a strong order for general noise; dri1 has none"),
         (sde.euler_maruyama, "ito", "strong order 1 for adaptive steps with general Ito noise"),
-        (sde.reversible_heun, "stratonovich", "carries a shadow state to the next step"),
+        (sde.reversible_heun, "stratonovich", "reversible_heun needs steps of equal size"),
         (sde.milstein_levy, "stratonovich", "path must be given for the Levy areas A of milstein_levy"),
     ],
     ids=lambda value: getattr(value, "name", None),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -19,18 +21,20 @@ MOTION = sde.SDE(lambda t, x: 0.0 * x, lambda t, x: 0.0 * x + 1.0, noise="additi
 def crossing(error, *, wanted=1.0, min_step=1.0, exponent=1.5, seen=None):
     """Cross the node [0, 1], undivided for min_step=1, with one trial of a given error, in units of atol."""
 
-    def step(model, t, x, dt, dW):
+    def attempt(model, state, t, x, dt, dW, *, estimate=True):
         if seen is not None:
             seen.append((t, dt))
-        return x + dW, 0.0 * x + error
+        return sde.Trial(x + dW, 0.0 * x + error)
 
-    method = sde.Method("known", lambda *a: a[2], {"additive": (1.0, 1.0)}, step_with_error=step)
+    method = sde.Method(
+        "known", SimpleNamespace(has_estimate=True, attempt=attempt), {"additive": (1.0, 1.0)}
+    )
     x0 = np.zeros((1, 1))
     options = Steps(Tolerance(0.0, 1.0), IController(max_factor=2.0), exponent, 99, wanted, np.inf, min_step)
     nodes = KeyNodes(KEY, np.array([0.0, 1.0]), (1, 1), x0, "", 0)
     descent = Descent(MOTION, method, nodes, options, 1)
     for node in nodes:
-        descent.cross(node, x0)
+        descent.cross(node, descent.begin(0.0, x0))
     return descent
 
 

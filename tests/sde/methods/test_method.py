@@ -37,22 +37,6 @@ def test_a_refusal_of_noise_names_methods_that_take_it(noise, calculus):
         getattr(sde, name).check(model)  # would raise
 
 
-def half_error(model, t, x, dt, dW):
-    after = sde.euler_maruyama_step(model, t, x, dt, dW)
-    return after, 0.5 * (after - x)
-
-
-def test_a_method_may_estimate_its_error():
-    orders = {"additive": (1.0, 1.0)}
-    mine = sde.Method("mine", sde.euler_maruyama_step, orders, step_with_error=half_error)
-    again = pickle.loads(pickle.dumps(mine))
-    assert again.step_with_error is half_error
-    assert again == mine
-    assert sde.euler_maruyama.step_with_error is None
-    with pytest.raises(TypeError, match=r"step_with_error must be a callable .* got int"):
-        sde.Method("mine", sde.euler_maruyama_step, orders, step_with_error=1)
-
-
 def test_levy_areas_have_their_law():
     """Variances h/12, h/720, h^2/4, uncorrelated with W: each within 6 standard errors (1e-8 a figure)."""
     rows, h = 200_000, 0.5
@@ -72,7 +56,11 @@ def test_levy_areas_have_their_law():
 @pytest.mark.parametrize(
     ("change", "error", "match"),
     [
-        ({"name": 3}, TypeError, "a Method has a name, a str, and a step"),
+        (
+            {"name": 3},
+            TypeError,
+            "a Method has a name, a str, and a step, .* or an object with attempt",
+        ),
         ({"step": None}, TypeError, "got str and NoneType"),
         (
             {"orders": {"diagonal": 1.0}},

@@ -233,7 +233,8 @@ def test_the_error_estimate():
     for h in (1e-2, 2.5e-3, 6.25e-4):
         x, root = np.array([[0.5], [1.0]]), np.sqrt(h)
         noise = sde.Increment(h, root * W, H=root * H)
-        new, error = METHOD.step_with_error(model, 0.0, x, h, noise)
+        trial = METHOD.attempt(model, None, 0.0, x, h, noise)
+        new, error = trial.x, trial.error
         np.testing.assert_array_equal(new, METHOD.step(model, 0.0, x, h, noise))
         euler = x + h * model.drift(0.0, x) + model.diffusion(h, x) * noise.W
         # The filter changes the drift's part, h^(3/2), by h of itself.
@@ -241,12 +242,14 @@ def test_the_error_estimate():
         sizes.append(abs(error).max())
     np.testing.assert_allclose(np.log2(np.divide(sizes[:-1], sizes[1:])) / 2, 1.5, atol=0.15)
     stiff = sde.SDE(lambda t, x: -1e8 * x, lambda t, x: 0.0 * x + 1.0, noise="additive")
-    _, error = METHOD.step_with_error(stiff, 0.0, np.ones((1, 1)), 0.1, sde.Increment(0.1, W[:1], H=H[:1]))
+    noise = sde.Increment(0.1, W[:1], H=H[:1])
+    error = METHOD.attempt(stiff, None, 0.0, np.ones((1, 1)), 0.1, noise).error
     assert abs(error).max() < 10  # the slopes of the stages alone are 1e7
     jump = sde.SDE(lambda t, x: -1e6 * np.sign(x), lambda t, x: 0.0 * x + 1.0, noise="additive")
-    new, error = METHOD.step_with_error(jump, 0.0, np.array([[1e9], [0.1]]), 0.5, sde.Increment(0.5, W, H=H))
-    np.testing.assert_array_equal(np.isnan(error[:, 0]), [False, True])
-    np.testing.assert_array_equal(np.isnan(new[:, 0]), [False, True])
+    start, noise = np.array([[1e9], [0.1]]), sde.Increment(0.5, W, H=H)
+    trial = METHOD.attempt(jump, None, 0.0, start, 0.5, noise)
+    np.testing.assert_array_equal(np.isnan(trial.error[:, 0]), [False, True])
+    np.testing.assert_array_equal(np.isnan(trial.x[:, 0]), [False, True])
 
 
 def test_adaptive_steps_on_a_stiff_drift():

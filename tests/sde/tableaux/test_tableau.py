@@ -129,14 +129,21 @@ def test_methods_with_an_estimate_return_the_state_of_their_step(method):
     problem = linear_sde() if "additive" in method.orders else curved_sde()
     x0 = np.array([[0.3, -0.2]])
     noise = sde.Increment(0.1, np.array([[0.2, -0.3]]), np.array([[0.05, 0.02]]))
-    new, error = method.step_with_error(problem.model, 0.0, x0, 0.1, noise)
-    np.testing.assert_allclose(new, method.step(problem.model, 0.0, x0, 0.1, noise), rtol=1e-13)
-    assert error.shape == x0.shape
-    assert 1e-5 < np.abs(error).max() < 0.1
+    trial = method.attempt(problem.model, None, 0.0, x0, 0.1, noise)
+    plain = method.attempt(problem.model, None, 0.0, x0, 0.1, noise, estimate=False)
+    np.testing.assert_array_equal(plain.x, method.step(problem.model, 0.0, x0, 0.1, noise))
+    np.testing.assert_allclose(trial.x, plain.x, rtol=1e-13)
+    assert plain.error is None
+    assert trial.error.shape == x0.shape
+    assert 1e-5 < np.abs(trial.error).max() < 0.1
 
 
 def test_methods_without_an_estimate_have_none():
-    assert all(method.step_with_error is None for method in (sde.sea, sde.general_shark, sde.slow_rk))
+    noise = sde.Increment(0.1, np.array([[0.2, -0.3]]), np.array([[0.05, 0.02]]))
+    curved = curved_sde(calculus="stratonovich")
+    for method, problem in ((sde.sea, linear_sde()), (sde.general_shark, curved), (sde.slow_rk, curved)):
+        assert not method.has_estimate
+        assert method.attempt(problem.model, None, 0.0, np.array([[0.3, -0.2]]), 0.1, noise).error is None
 
 
 def test_orders_that_a_family_cannot_prove_are_refused():

@@ -10,7 +10,7 @@ from diffmath.testing import AffineSDE, affine_sde, assert_weak_order, measure_w
 
 NOISES = ["additive", "diagonal", "scalar", "commutative", "general"]
 ALL = {name: getattr(sde, name) for name in sde.__all__ if isinstance(getattr(sde, name), sde.Method)}
-# Langevin methods are for a model of their own; reversible_heun carries a shadow: see tests/sde.
+# Langevin methods are for a model of their own; reversible_heun has a state of its own: see tests/sde.
 APART = {"align", "baoab", "quicsort", "reversible_heun", "should", "ubu"}
 
 
@@ -100,7 +100,7 @@ def test_refusals():
         measure_weak_order(sde.dri1, 3)
     with pytest.raises(ValueError, match="halvings must be at least 4"):
         measure_weak_order(sde.dri1, affine_sde("diagonal"), halvings=2)
-    with pytest.raises(ValueError, match="reversible_heun carries more from step to step"):
+    with pytest.raises(ValueError, match="reversible_heun has a state of its own"):
         measure_weak_order(sde.reversible_heun, affine_sde("diagonal", calculus="stratonovich"))
     with pytest.raises(ValueError, match="noise must be one of"):
         affine_sde("white")

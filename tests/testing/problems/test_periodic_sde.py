@@ -14,7 +14,7 @@ from diffmath.testing import PeriodicSDE, affine_sde, assert_weak_order, measure
 
 NOISES = ["additive", "diagonal", "scalar", "commutative", "general"]
 ALL = {name: getattr(sde, name) for name in sde.__all__ if isinstance(getattr(sde, name), sde.Method)}
-# Langevin methods are for a model of their own; reversible_heun carries a shadow.
+# Langevin methods are for a model of their own; reversible_heun has a state of its own.
 APART = {"align", "baoab", "quicsort", "reversible_heun", "should", "ubu"}
 problem_of = cache(periodic_sde)
 
