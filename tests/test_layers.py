@@ -45,6 +45,7 @@ ROOMS = {
         "_methods",
         "_singlestep",
         "_loop",
+        "_catalogue",
     ),
     "testing": ("_problems", "_orders"),
 }  # fmt: skip

@@ -9,6 +9,7 @@ have an exact `FlowMap` and `Transition`. `likely_bandwidth` chooses the width o
 the other guidances make a model of models.
 """
 
+from diffmath.diffusion._catalogue.names import PeerName, SamplerRow, names, samplers
 from diffmath.diffusion._grids.ays import ays_times
 from diffmath.diffusion._grids.discrete import discrete_times
 from diffmath.diffusion._grids.flows import (
@@ -86,7 +87,9 @@ __all__ = [
     "GaussianMixture",
     "Method",
     "Model",
+    "PeerName",
     "Process",
+    "SamplerRow",
     "Stage",
     "Step",
     "Target",
@@ -145,6 +148,7 @@ __all__ = [
     "log_likelihood",
     "log_snr_times",
     "loss_weight",
+    "names",
     "polyexponential_times",
     "quadratic_times",
     "res_2s",
@@ -152,6 +156,7 @@ __all__ = [
     "rf_solver",
     "runge_kutta",
     "sample",
+    "samplers",
     "sde_dpmpp_2m",
     "seeds_1",
     "seeds_2",

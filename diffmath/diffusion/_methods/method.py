@@ -8,6 +8,7 @@ from typing import Any
 
 from diffmath._core.counts import check_count
 from diffmath._core.named import named
+from diffmath._core.spoken import name_and_parameters
 from diffmath.diffusion._methods.step import Step
 from diffmath.diffusion._process import FORMS, Form, Parametrisation, Process
 
@@ -102,8 +103,13 @@ class Method:
 
 
 def as_method(method: Any) -> Method:
-    """Return a method that is given as an object or by its name."""
-    method = named(method, "diffmath.diffusion", lambda value: isinstance(value, Method))
+    """Return a method that is given as an object or by its name, ``"heun"`` or ``"ddim(eta=0.5)"``."""
+    name, parameters = name_and_parameters(method) if isinstance(method, str) else (method, {})
+    method = named(name, "diffmath.diffusion", lambda value: isinstance(value, Method))
+    if parameters:
+        if type(method) is Method:
+            raise TypeError(f"{name} has no parameters; got {parameters}")
+        return method(**parameters)  # type: ignore[no-any-return]
     if not isinstance(method, Method):
         raise TypeError(
             "method must be a diffusion Method such as diffusion.dpmpp_2m, or its name; got "
