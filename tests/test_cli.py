@@ -17,7 +17,8 @@ import sympy
 import diffmath
 from diffmath import demo, symbolic
 from diffmath.cli import main
-from diffmath.cli._sample import METHODS, Sampling, sample_points
+from diffmath.cli._choices import GRIDS, METHODS, PROCESSES
+from diffmath.cli._sample import Sampling, sample_points
 
 
 def _points(n: int = 60) -> Any:
@@ -40,7 +41,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert text.index("examples:") < text.index("commands:")
     assert "exit codes" in text
-    for command in ("demo", "sample", "hippo", "info"):
+    for command in ("demo", "sample", "samplers", "hippo", "info"):
         assert main([command, "--help"]) == 0
         assert f"python -m diffmath {command}" in capsys.readouterr().out
 
@@ -104,6 +105,13 @@ def test_samples_go_to_standard_output_and_messages_to_standard_error(
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_every_method_samples(method: str) -> None:
+    samples, _ = sample_points(_points(), Sampling(method=method, n=3, steps=4))
+    assert samples.shape == (3, 3)
+    assert np.all(np.isfinite(samples))
+
+
+@pytest.mark.parametrize("method", ["dpmpp_2m", "sde_dpmpp_2m", "euler_maruyama"])
 def test_samples_follow_the_points(method: str) -> None:
     """Both clusters are found, in the file's units; the constant column stays constant."""
     samples, width = sample_points(_points(400), Sampling(method=method, n=2000, steps=60))
@@ -484,3 +492,49 @@ def test_the_demo_says_in_one_line_what_to_install(
     assert err.count("\n") == 1
     assert 'pip install "diffmath[plot]"' in err
     assert not (tmp_path / "demo").exists()
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_every_process_samples(process: str) -> None:
+    samples, _ = sample_points(_points(), Sampling(process=process, grid="uniform", n=3, steps=4))
+    assert samples.shape == (3, 3)
+    assert np.all(np.isfinite(samples))
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_every_grid_samples(grid: str) -> None:
+    process = "vp_sigmoid" if grid == "discrete" else "vp"
+    parameters = "(N=100)" if grid == "discrete" else ""
+    steps = 10 if grid == "ays" else 4
+    asked = Sampling(process=process, grid=f"{grid}{parameters}", n=3, steps=steps)
+    assert np.all(np.isfinite(sample_points(_points(), asked)[0]))
+
+
+def test_names_have_parameters(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--process", "edm(t_max=50)", "--grid", "karras(rho=5)", "--method", "ddim(eta=0.5)"]
+    assert main(["sample", str(file), "--n", "3", "--steps", "4", "--json", "--quiet", *options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["process"], found["grid"], found["method"]) == (
+        "edm(t_max=50)",
+        "karras(rho=5)",
+        "ddim(eta=0.5)",
+    )
+    for option, text, message in (
+        ("--grid", "karas", "--grid must be an object of diffmath.diffusion or its name; got 'karas_times'"),
+        ("--grid", "karras(r=1)", "the parameters are process, steps, rho"),
+        ("--process", "vq", "--process must be an object of diffmath.diffusion or its name; got 'vq'"),
+        ("--method", "ddim(tau=1)", "the parameters are eta"),
+    ):
+        assert main(["sample", str(file), "--n", "3", "--steps", "4", option, text]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_samplers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["samplers"]) == 0
+    text = capsys.readouterr().out
+    assert all(any(line.startswith(f"{name} ") for line in text.splitlines()) for name in METHODS)
+    assert "processes: " in text
+    assert main(["samplers", "--json"]) == 0
+    assert {row["name"] for row in json.loads(capsys.readouterr().out)} == set(METHODS)
+    assert main(["samplers", "--peer", "ComfyUI"]) == 0
+    assert "dpmpp_2m_sde_heun" in capsys.readouterr().out

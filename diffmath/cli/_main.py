@@ -14,7 +14,7 @@ from diffmath.cli._command import program
 
 __all__ = ["main"]
 
-_COMMANDS = ("demo", "sample", "hippo", "info")  # the files of this folder, with an underscore
+_COMMANDS = ("demo", "sample", "samplers", "hippo", "info")  # the files of this folder, with an underscore
 
 _EXAMPLES = """\
 examples:

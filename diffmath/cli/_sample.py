@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,21 +16,19 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath import diffusion, plot, random
-from diffmath._core.named import names_of
+from diffmath.cli._choices import GRIDS, METHODS, PROCESSES, grid_of, method_of, process_of
 from diffmath.cli._command import JSON_HELP, command_parser, has_bars, print_json
 from diffmath.cli._figure import figure_for
 from diffmath.cli._files import check_folder, check_format, load_points, save_points, write_csv
 
-__all__ = ["METHODS", "PROCESSES", "Sampling", "add_command", "sample_points"]
-
-METHODS = names_of("diffmath.diffusion", lambda value: isinstance(value, diffusion.Method))
-PROCESSES: dict[str, Callable[[], diffusion.Process]] = {"vp": diffusion.vp}
+__all__ = ["Sampling", "add_command", "sample_points"]
 
 _DESCRIPTION = """\
 examples:
   python -m diffmath sample my.npy --process vp --method dpmpp_2m --steps 20 --n 10000 \\
       --out samples.npy --plot samples.png
   python -m diffmath sample my.csv --method sde_dpmpp_2m --seed 1 > samples.csv
+  python -m diffmath sample my.npy --process edm --grid "karras(rho=5)" --method "ddim(eta=0.5)"
 
 Draws new points like those in a file (.npy, .npz, .csv; rows are points) by a diffusion sampler with the
 exact score of their Gaussian-kernel density. Columns are standardised first; a constant column is kept
@@ -49,6 +46,7 @@ class Sampling:
 
     process: str = "vp"
     method: str = "dpmpp_2m"
+    grid: str = "log_snr"
     steps: int = 20
     n: int = 1000
     seed: int = 0
@@ -69,8 +67,18 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument("file", type=Path, help=".npy, .npz or .csv; rows are points")
     parser.add_argument("--array", metavar="NAME", help="which array of an .npz file")
-    parser.add_argument("--process", choices=PROCESSES, default=default.process, help="noising process")
-    parser.add_argument("--method", choices=METHODS, default=default.method, help=f"sampler{_SHOW}")
+    parser.add_argument(
+        "--process", metavar="NAME", default=default.process, help=f"{', '.join(PROCESSES)}{_SHOW}"
+    )
+    parser.add_argument(
+        "--grid", metavar="NAME", default=default.grid, help=f"times: {', '.join(GRIDS)}{_SHOW}"
+    )
+    parser.add_argument(
+        "--method",
+        metavar="NAME",
+        default=default.method,
+        help=f"one of {len(METHODS)} samplers, which the command samplers lists{_SHOW}",
+    )
     parser.add_argument("--steps", type=int, default=default.steps, help=f"sampler steps{_SHOW}")
     parser.add_argument("--n", type=int, default=default.n, help=f"number of samples{_SHOW}")
     parser.add_argument("--seed", type=int, default=default.seed, help=f"names the noise{_SHOW}")
@@ -95,8 +103,8 @@ def run(options: argparse.Namespace) -> int:
         check_folder(path, role)
     points = load_points(options.file, options.array)
     asked = Sampling(
-        options.process, options.method, options.steps, options.n, options.seed, options.bandwidth,
-        progress=not options.quiet and has_bars(),
+        options.process, options.method, options.grid, options.steps, options.n, options.seed,
+        options.bandwidth, progress=not options.quiet and has_bars(),
     )  # fmt: skip
     samples, width = sample_points(points, asked)
     if not options.quiet:
@@ -118,7 +126,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _summary(asked: Sampling, samples: HostArray, width: float, out: Path | None) -> dict[str, Any]:
-    given = {name: getattr(asked, name) for name in ("process", "method", "steps", "n", "seed")}
+    given = {name: getattr(asked, name) for name in ("process", "method", "grid", "steps", "n", "seed")}
     where = {"samples": samples.tolist()} if out is None else {"out": str(out)}
     return {**given, "bandwidth": width, **where}
 
@@ -164,14 +172,13 @@ def sample_points(points: HostArray, asked: Sampling) -> tuple[HostArray, float]
     width = asked.bandwidth
     if width is None:
         width = 1.0 if constant.all() else diffusion.likely_bandwidth(standard[:, ~constant])
-    process = PROCESSES[asked.process]()
+    process, method = process_of(asked.process), method_of(asked.method)
+    times = grid_of(asked.grid, process, asked.steps)
     target = diffusion.EmpiricalData(standard, bandwidth=width)
     key = random.key(asked.seed)
     x_T = process.sample_prior(key, (asked.n, points.shape[1]), like=standard)
-    times = diffusion.log_snr_times(process, asked.steps)
-    x = diffusion.sample(
-        process, target.score(process), x_T, times, method=asked.method, key=key, progress=asked.progress
-    )
+    model = diffusion.from_denoiser(target.denoiser(process), process)
+    x = diffusion.sample(process, model, x_T, times, method=method, key=key, progress=asked.progress)
     return centre + scale * x, width
 
 
