@@ -41,6 +41,7 @@ ROOMS = {
         "_model",
         "_exact",
         "_targets",
+        "_paths",
         "_guidance",
         "_methods",
         "_singlestep",

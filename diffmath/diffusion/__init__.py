@@ -54,6 +54,8 @@ from diffmath.diffusion._model.model import (
 from diffmath.diffusion._model.network import batch_time
 from diffmath.diffusion._model.threshold import threshold
 from diffmath.diffusion._model.training import loss_weight, training_target
+from diffmath.diffusion._paths.between_mixtures import MixtureInterpolant
+from diffmath.diffusion._paths.interpolant import Interpolant, interpolant
 from diffmath.diffusion._process.betas import betas
 from diffmath.diffusion._process.discrete import from_alphas_cumprod, from_betas, zero_terminal_snr
 from diffmath.diffusion._process.exponential import ve, vp_exponential
@@ -85,7 +87,9 @@ __all__ = [
     "FlowMap",
     "Gaussian",
     "GaussianMixture",
+    "Interpolant",
     "Method",
+    "MixtureInterpolant",
     "Model",
     "PeerName",
     "Process",
@@ -140,6 +144,7 @@ __all__ = [
     "from_velocity",
     "guidance_interval",
     "heun",
+    "interpolant",
     "interval_times",
     "karras_times",
     "kl_optimal_times",

@@ -21,7 +21,7 @@ from diffmath.diffusion._process.parametrisation import (
     conversion,
 )
 from diffmath.diffusion._process.process import Process
-from diffmath.diffusion._process.times import check_noise, row_times
+from diffmath.diffusion._process.times import check_noise, noise_for, row_times
 
 __all__ = [
     "DENOISER",
@@ -40,6 +40,7 @@ __all__ = [
     "conversion",
     "log_snr_at",
     "matches",
+    "noise_for",
     "ratio",
     "remembering",
     "row_times",

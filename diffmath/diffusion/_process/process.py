@@ -22,7 +22,7 @@ from diffmath._arrays.namespace import array_namespace, check_array
 from diffmath._core.typing import Array, Time
 from diffmath.diffusion._process.consistency import check_consistency
 from diffmath.diffusion._process.derived import Drift, LogSNR, SquaredDiffusion, TimeOfLogSNR, time_functions
-from diffmath.diffusion._process.times import TimeFunction, check_noise, in_kind, row_times
+from diffmath.diffusion._process.times import TimeFunction, in_kind, noise_for, row_times
 from diffmath.random import Key, fold_in, normal
 
 __all__ = ["Process"]
@@ -254,12 +254,7 @@ class Process:
         array([[1., 1.]])
         """
         x0 = check_array("x0", x0, min_ndim=2)
-        if (key is None) == (noise is None):
-            raise TypeError("perturb needs exactly one of key=dm.random.key(0) and noise=array")
-        if key is not None:
-            noise = normal(fold_in(key, "diffusion.perturb"), tuple(x0.shape), like=x0)
-        else:
-            noise = check_noise(x0, noise)
+        noise = noise_for("perturb", x0, key, noise)
         alpha, sigma = self.marginal(row_times(t, x0))
         return alpha * x0 + sigma * noise
 

@@ -9,8 +9,9 @@ from typing import Any
 from diffmath._arrays.namespace import array_namespace, check_array, expand_like, same_kind
 from diffmath._arrays.tracing import all_true, is_traced
 from diffmath._core.typing import Array, Time
+from diffmath.random import Key, fold_in, normal
 
-__all__ = ["TimeFunction", "check_noise", "functions_of", "in_kind", "row_times"]
+__all__ = ["TimeFunction", "check_noise", "functions_of", "in_kind", "noise_for", "row_times"]
 
 TimeFunction = Callable[[Any], Any]
 
@@ -47,6 +48,15 @@ def check_noise(x0: Array, noise: Any) -> Array:
     if found.shape != x0.shape:
         raise ValueError(f"noise must have the shape of x0, {tuple(x0.shape)}; got {tuple(found.shape)}")
     return found
+
+
+def noise_for(caller: str, x0: Array, key: Key | None, noise: Any) -> Array:
+    """Return the noise that is given, or draw it with the key in the domain of the caller."""
+    if (key is None) == (noise is None):
+        raise TypeError(f"{caller} needs exactly one of key=dm.random.key(0) and noise=array")
+    if key is None:
+        return check_noise(x0, noise)
+    return normal(fold_in(key, f"diffusion.{caller}"), tuple(x0.shape), like=x0)
 
 
 def in_kind(function: TimeFunction, t: Time) -> Any:

@@ -3,6 +3,7 @@
 Belongs here: exact references. May import: `_process`, `_model`, `_exact`, `random`.
 """
 
+from diffmath.diffusion._targets.mixture import GaussianMixture
 from diffmath.diffusion._targets.target import Target
 
-__all__ = ["Target"]
+__all__ = ["GaussianMixture", "Target"]
