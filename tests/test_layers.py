@@ -46,6 +46,7 @@ ROOMS = {
         "_methods",
         "_singlestep",
         "_loop",
+        "_special",
         "_catalogue",
     ),
     "testing": ("_problems", "_orders"),

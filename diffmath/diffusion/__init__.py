@@ -74,6 +74,9 @@ from diffmath.diffusion._singlestep.edm import heun
 from diffmath.diffusion._singlestep.etd import etd, exp_heun, res_2s, res_3s
 from diffmath.diffusion._singlestep.flows import euler, fireflow, rf_solver, runge_kutta
 from diffmath.diffusion._singlestep.seeds import dpmpp_sde, seeds_1, seeds_2, seeds_3
+from diffmath.diffusion._special.dpm_adaptive import dpm_adaptive
+from diffmath.diffusion._special.gotta_go_fast import gotta_go_fast
+from diffmath.diffusion._special.probability_flow import probability_flow
 from diffmath.diffusion._targets.bandwidth import likely_bandwidth
 from diffmath.diffusion._targets.empirical import EmpiricalData
 from diffmath.diffusion._targets.flow_map import FlowMap
@@ -118,6 +121,7 @@ __all__ = [
     "discrete_times",
     "dpm_2",
     "dpm_2_ancestral",
+    "dpm_adaptive",
     "dpm_solver",
     "dpmpp_2m",
     "dpmpp_2s",
@@ -142,6 +146,7 @@ __all__ = [
     "from_noise",
     "from_score",
     "from_velocity",
+    "gotta_go_fast",
     "guidance_interval",
     "heun",
     "interpolant",
@@ -155,6 +160,7 @@ __all__ = [
     "loss_weight",
     "names",
     "polyexponential_times",
+    "probability_flow",
     "quadratic_times",
     "res_2s",
     "res_3s",
