@@ -17,7 +17,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import array_api_compat as compat
 
-__all__ = ["each_on_its_device", "on_device_of", "on_its_device"]
+from diffmath._arrays.tracing import is_traced
+
+__all__ = ["each_on_its_device", "is_off_host", "on_device_of", "on_its_device"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,6 +43,25 @@ def on_device_of(*values: Any) -> AbstractContextManager[Any]:
         return nullcontext()
     place = next((place for value in values if (place := _device_in(value, _DEPTH)) is not None), None)
     return nullcontext() if place is None else cast(AbstractContextManager[Any], place)
+
+
+def is_off_host(x: Any) -> bool:
+    """Whether an array lives on another device than the CPU, so that reading a number waits for its kernels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath._arrays.devices import is_off_host
+    >>> is_off_host(np.zeros(2))
+    False
+    """
+    if compat.is_cupy_array(x):
+        return True
+    if compat.is_torch_array(x):
+        return not x.is_cpu
+    if compat.is_jax_array(x) and not is_traced(x):
+        return any(place.platform != "cpu" for place in x.devices())
+    return False
 
 
 def _device_in(value: Any, depth: int) -> Any:

@@ -25,20 +25,21 @@ class Linearised:
     """The matrix h J of every row, and the inverses of ``I - A x h J`` that a step needs."""
 
     def __init__(self, hJ: Array, x: Array) -> None:
-        xp, self._sound = array_namespace(x), sound_rows(hJ)
+        xp = array_namespace(x)
+        self.sound = sound_rows(hJ)  # which rows have a finite matrix, on the device
         # A row that is not finite would affect the others: libraries refuse the whole batch.
-        self.matrix = xp.where(expand_like(self._sound, hJ), hJ, xp.zeros_like(hJ))
+        self.matrix = xp.where(expand_like(self.sound, hJ), hJ, xp.zeros_like(hJ))
         self._inverses: dict[Matrix, Array] = {}
 
     @cached_property
     def finite(self) -> Mask:
         """Which rows have a finite matrix, on the host."""
-        return np.asarray(to_numpy(self._sound), dtype=bool)
+        return np.asarray(to_numpy(self.sound), dtype=bool)
 
     def ended(self, x: Array) -> Array:
         """Return `x`, with NaN in the rows without a finite matrix, which the solver then rejects."""
         xp = array_namespace(x)
-        return xp.where(expand_like(self._sound, x), x, xp.full_like(x, math.nan))
+        return xp.where(expand_like(self.sound, x), x, xp.full_like(x, math.nan))
 
     def inverse(self, a: Matrix) -> Array:
         """Return the inverse of ``I - A x h J``, (batch, s n, s n); NaN in rows where it is singular."""

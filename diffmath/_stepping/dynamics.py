@@ -14,6 +14,7 @@ from diffmath._arrays.callables import annotate, check_part, check_result, guard
 from diffmath._arrays.namespace import array_namespace
 from diffmath._arrays.scalars import constant
 from diffmath._core.typing import Array, Drift, Time
+from diffmath._stepping.fetch import TrialFetch
 from diffmath._stepping.watcher import Watcher, refuse_modified
 
 __all__ = ["Dynamics"]
@@ -52,6 +53,7 @@ class Dynamics(Watcher):
         self.near = True  # arrays of times may exceed a bound by rounding
         self.tolerance: Any = None  # of an adaptive solve: iterations within a step need no more
         self.unsolved: Any = None  # rows whose equations the last step could not solve, if it had any
+        self.fetch: TrialFetch | None = None  # reads a trial step on the host, for the solver and the method
 
     @property
     def model(self) -> Drift:

@@ -75,9 +75,14 @@ class Trial:
 
 @dataclass(eq=False, slots=True)
 class SlopeState:
-    """The state of a one-step method: the slope where the next step begins, None where it is not known."""
+    """The state of a one-step method: the slope where the next step begins, None where it is not known.
+
+    `plan` is the number of Newton's iterations that an implicit method plans for a step on a device
+    (`diffmath._newton.plan`), an empty tuple where nothing is known.
+    """
 
     slope: Array | None = None
+    plan: tuple[Any, ...] = ()
 
 
 def choose(rows: Mask | Array, new: Array, old: Array) -> Array:

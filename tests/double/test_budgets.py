@@ -22,7 +22,10 @@ def _budgets() -> dict[str, tuple[float, ...]]:
 
 
 BUDGETS, CASES = _budgets(), launches.cases()
-NEWTON = ("implicit", "kvaerno", "radau")  # one synchronisation for every iteration
+
+# At most this many synchronisations a step, where it is not one: an attempt whose iterations were not enough
+# is repeated, and the SDE methods look at every iteration.
+MORE = {"ode.solve, kvaerno5, fixed": 1.2, "sde.solve, implicit_euler_maruyama, additive noise": 4.2}
 
 
 def test_the_page_has_a_row_for_every_case():
@@ -41,7 +44,7 @@ def test_no_budget_is_exceeded(name):
 def test_a_fixed_step_waits_once_and_sends_nothing(name):
     _, synchronizations, copies_in = BUDGETS[name]
     assert copies_in == 0
-    assert synchronizations <= 1 or any(word in name for word in NEWTON)
+    assert synchronizations <= MORE.get(name, 1)
 
 
 @pytest.mark.parametrize("name", ["dopri5", "tsit5", "dop853", "rodas5p"])
@@ -60,10 +63,24 @@ def test_a_shared_clock_sends_nothing(name):
     assert counts.copies_in <= 3
 
 
-@pytest.mark.parametrize("name", ["kvaerno5", "radau5"])
-def test_newton_sends_at_most_one_mask_for_every_answer(name):
+@pytest.mark.parametrize(("name", "again"), [("kvaerno5", 0.2), ("radau5", 0.02)])
+def test_newton_waits_once_a_trial(name, again):
+    """What is needed to know whether all rows have converged is in the copy of the errors.
+
+    `again` is the share of trials that are repeated with more iterations. The last steps of a row, which
+    kvaerno5 must not end beyond the solve, are tried by two methods: eight copies in for such a trial.
+    """
     counts, trials = launches.adaptive(name)
-    assert counts.copies_in <= counts.copies_out + trials
+    once = 12
+    closing = 8 * launches.ROWS if name == "kvaerno5" else 0
+    assert counts.copies_out == counts.synchronizations <= (1 + again) * trials + once
+    assert counts.copies_in <= trials + launches.ROWS + once + closing
+
+
+def test_a_shared_clock_and_fixed_steps_of_newton_wait_as_often():
+    counts, trials = launches.adaptive("radau5", "shared")
+    assert counts.copies_out <= 1.05 * trials + 12
+    assert counts.copies_in <= 3
 
 
 def test_a_draw_of_normals_copies_nothing():

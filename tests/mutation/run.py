@@ -82,6 +82,10 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "diffmath/_stepping/failures.py": ("tests/stepping/test_failures.py", "tests/ode/test_hostile.py"),
     "diffmath/_stepping/watcher.py": ("tests/stepping/test_watcher.py", "tests/ode/test_hostile.py"),
     "diffmath/_newton/newton.py": ("tests/newton/test_newton.py", "tests/ode/implicit/test_implicit.py"),
+    "diffmath/_newton/convergence.py": ("tests/newton/test_convergence.py", "tests/newton/test_newton.py"),
+    "diffmath/_newton/plan.py": ("tests/newton/test_plan.py",),
+    "diffmath/_newton/stages.py": ("tests/newton/test_stages.py", "tests/newton/test_newton.py"),
+    "diffmath/_stepping/fetch.py": ("tests/stepping/test_fetch.py", "tests/newton/test_stages.py"),
     "diffmath/_stepping/one_clock.py": (
         "tests/stepping/test_clocks.py",
         "tests/ode/steps/test_small.py",

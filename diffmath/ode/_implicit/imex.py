@@ -8,9 +8,10 @@ from typing import ClassVar
 
 from diffmath._core.typing import Array, Drift, Time
 from diffmath._newton.jacobian import needs_differences
-from diffmath._newton.linearised import linearise
-from diffmath._newton.newton import Newton, Stages, increment
+from diffmath._newton.linearised import Linearised, linearise
+from diffmath._newton.newton import Newton, increment
 from diffmath._newton.problems import Split, structured
+from diffmath._newton.stages import Stages, until_solved
 from diffmath._stepping.trial import SlopeState, Trial
 from diffmath.ode._explicit import UNKNOWN, ContinuousMethod, check_kind
 from diffmath.ode._tableaux import AdditiveTableau, ContinuousExtension, floats
@@ -75,7 +76,7 @@ class AdditiveRungeKutta(ContinuousMethod):
         f, t, x, dt, estimate
             As for `ExplicitRungeKutta.attempt`.
         state : SlopeState
-            Not used: the slopes of both parts are needed, not their sum.
+            The slope is not used: those of both parts are needed, not their sum.
 
         Returns
         -------
@@ -87,19 +88,26 @@ class AdditiveRungeKutta(ContinuousMethod):
         TypeError
             f is not split.
         """
-        stages, slopes = self._solve(f, t, x, dt)
-        # Not filtered by (I - h g J)^-1: the weights of these methods keep the estimate bounded as f becomes
-        # stiffer, and a filter would hide the error of the explicit part along a slow solution.
-        error = stages.ended(increment(self._b_error, slopes)) if estimate else None
-        x_new = stages.ended(x + increment(self._b, slopes))
-        return Trial(x_new, error, UNKNOWN, self._dense(partial(stages.kept, slopes)))
-
-    def _solve(self, f: Drift, t: Time, x: Array, dt: Time) -> tuple[Stages, list[Array]]:
-        """Return the record of the iterations, and the scaled slopes of the whole f."""
         split = structured(f, Split, self.name)
         first = split.implicit(t, x)
         linear = linearise(split.implicit, t, x, dt, first if needs_differences(split.implicit) else None)
-        stages, explicit, slopes = Stages.begin(linear, f), list[Array](), list[Array]()
+
+        def attempt(stages: Stages) -> Trial:
+            slopes = self._solve(split, (t, x, dt), first, linear, stages)
+            # Not filtered by (I - h g J)^-1: the weights of these methods keep the estimate bounded as f
+            # becomes stiffer, and a filter would hide the error of the explicit part along a slow solution.
+            error = stages.ended(increment(self._b_error, slopes)) if estimate else None
+            x_new = stages.ended(x + increment(self._b, slopes))
+            return Trial(x_new, error, UNKNOWN, self._dense(partial(stages.kept, slopes)))
+
+        return until_solved(linear, f, x, state, attempt)
+
+    def _solve(
+        self, split: Split, step: tuple[Time, Array, Time], first: Array, linear: Linearised, stages: Stages
+    ) -> list[Array]:
+        """Append the scaled slopes of the implicit part; return those of the whole f."""
+        t, x, dt = step
+        explicit, slopes = list[Array](), list[Array]()
         for i, c in enumerate(self._c):
             base = (
                 x + increment(self._explicit[i], explicit) + increment(self._implicit[i][:i], stages.slopes)
@@ -112,7 +120,7 @@ class AdditiveRungeKutta(ContinuousMethod):
                 state = base + self._gamma * stages.slopes[-1]
             explicit.append(dt * split.explicit(t + c * dt, state))
             slopes.append(explicit[-1] + stages.slopes[-1])
-        return stages, slopes
+        return slopes
 
     # Exact numbers are converted to floats once, each correctly rounded.
     @cached_property

@@ -11,7 +11,8 @@ from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array, Drift, Time
 from diffmath._newton.jacobian import needs_differences
 from diffmath._newton.linearised import Linearised, linearise
-from diffmath._newton.newton import Newton, Stages, increment, slope_of
+from diffmath._newton.newton import Newton, increment, slope_of
+from diffmath._newton.stages import Stages, until_solved
 from diffmath._stepping.trial import SlopeState, Trial
 from diffmath.ode._explicit import UNKNOWN, ContinuousMethod, check_kind
 from diffmath.ode._tableaux import ContinuousExtension, ImplicitTableau, floats
@@ -93,32 +94,40 @@ class ImplicitRungeKutta(ContinuousMethod):
         TypeError
             The tableau has no error weights.
         """
-        if not estimate:
-            stages, _ = self._solve(f, t, x, dt, state.slope, self._explicit_stages(self._b))
+        if estimate:
+            self._require_estimate()
+        # A slope from the last step satisfies its equations up to the Newton tolerance. Finite differences
+        # need f itself; otherwise the remaining error, times the stiffness, would be taken for a change of f.
+        needed = self._explicit_stages(self._b, *([self._b_error] if estimate else []))
+        first = needs_differences(f) or (state.slope is None and 0 in needed)
+        value = f(t, x) if first else None
+        linear = linearise(f, t, x, dt, value)
+        slope = value if state.slope is None else state.slope
+
+        def attempt(stages: Stages) -> Trial:
+            self._solve(f, (t, x, dt), slope, needed, linear, stages)
             x_new = stages.ended(x + increment(self._b, stages.slopes))
-            return Trial(x_new, None, UNKNOWN, self._dense(stages.kept))
-        self._require_estimate()
-        needed = self._explicit_stages(self._b, self._b_error)
-        stages, linear = self._solve(f, t, x, dt, state.slope, needed)
+            error, known = self._estimate(dt, linear, stages) if estimate else (None, UNKNOWN)
+            return Trial(x_new, error, known, self._dense(stages.kept))
+
+        return until_solved(linear, f, x, state, attempt)
+
+    def _estimate(self, dt: Time, linear: Linearised, stages: Stages) -> tuple[Array, SlopeState]:
+        """Return the estimate of the error, and the slope of the new state if it is known."""
         error = increment(self._b_error, stages.slopes)
         if self.tableau.error_filter is not None:
             error = linear.solve(float(self.tableau.error_filter), error)
-        x_new = stages.ended(x + increment(self._b, stages.slopes))
         # The slope from the equations, not f(x_new), which would multiply the remaining Newton error by the
         # stiffness.
         known = SlopeState(slope_of(stages.slopes[-1], dt)) if self.tableau.is_stiffly_accurate else UNKNOWN
-        return Trial(x_new, stages.ended(error), known, self._dense(stages.kept))
+        return stages.ended(error), known
 
     def _solve(
-        self, f: Drift, t: Time, x: Array, dt: Time, slope: Array | None, needed: set[int]
-    ) -> tuple[Stages, Linearised]:
-        """Return the scaled slopes of all stages; explicit stages that are not `needed` stay zero."""
-        # A slope from the last step satisfies its equations up to the Newton tolerance. Finite differences
-        # need f itself; otherwise the remaining error, times the stiffness, would be taken for a change of f.
-        value = f(t, x) if needs_differences(f) or (slope is None and 0 in needed) else None
-        linear = linearise(f, t, x, dt, value)
-        slope = value if slope is None else slope
-        stages = Stages.begin(linear, f)
+        self, f: Drift, step: tuple[Time, Array, Time], slope: Array | None, needed: set[int],
+        linear: Linearised, stages: Stages,
+    ) -> None:  # fmt: skip
+        """Append the scaled slopes of all stages; explicit stages that are not `needed` stay zero."""
+        t, x, dt = step
         for block, matrix in zip(self.tableau.blocks, self._matrices, strict=True):
             times = [t + self._c[i] * dt for i in block]
             bases = [x + increment(self._a[i][: block.start], stages.slopes) for i in block]
@@ -129,7 +138,6 @@ class ImplicitRungeKutta(ContinuousMethod):
             else:
                 first = slope is not None and block.start == 0
                 stages.slopes.append(dt * (slope if first else f(times[0], bases[0])))
-        return stages, linear
 
     def _explicit_stages(self, *weights: Sequence[float]) -> set[int]:
         """The stages used by a later stage or by one of the weights."""

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays.namespace import array_namespace, asarray_like, expand_like, to_numpy
-from diffmath._core.typing import Array, Drift, Time
+from diffmath._arrays.namespace import array_namespace, asarray_like, expand_like
+from diffmath._core.typing import Array, Time
 from diffmath._stepping.clocks import Mask, Rows
 from diffmath._stepping.control import Tolerance
+from diffmath._stepping.dynamics import Dynamics
+from diffmath._stepping.fetch import TrialFetch
 from diffmath.ode._explicit import Attempting, ExplicitRungeKutta, Method, StagedMethod, attempting
 from diffmath.ode._steps.host import KernelAttempt, kernels_serve
 from diffmath.ode._steps.interpolant import interpolation
@@ -57,7 +59,7 @@ def as_attempting(method: Method) -> Attempting:
     return method if isinstance(method, StagedMethod) else attempting(method)
 
 
-def make_attempt(f: Drift, method: Method, x: Array, tolerance: Tolerance, own_clocks: bool) -> Attempt:
+def make_attempt(f: Dynamics, method: Method, x: Array, tolerance: Tolerance, own_clocks: bool) -> Attempt:
     """Return a function that tries steps of `method` on arrays like x: by kernels or its `attempt`."""
     if isinstance(method, ExplicitRungeKutta) and method.tableau.b_error is not None:
         if kernels_serve(x):
@@ -65,13 +67,15 @@ def make_attempt(f: Drift, method: Method, x: Array, tolerance: Tolerance, own_c
         if is_small(x, tolerance):
             return SmallAttempt(f, method, tolerance, own_clocks)
     attempt = as_attempting(method).attempt
+    # NaN in rows whose new state is not finite, so one copy to the host contains both results.
+    reading = TrialFetch(lambda trial, x: tolerance.measure(trial.error + 0.0 * trial.x, x, trial.x))
+    read = reading.read
 
     def by_method(t: Rows, dt: Rows, x: Array, state: Any) -> Outcome:
         times = _send_both(t, dt, x, own_clocks)
+        f.fetch = reading
         trial = attempt(f, state, times[0], x, times[1])
-        # NaN in rows whose new state is not finite, so one copy to the host contains both results.
-        size = tolerance.measure(trial.error + 0.0 * trial.x, x, trial.x)
-        error = to_numpy(size).astype(np.float64)
+        size, error = read(trial, x)
         dense = partial(interpolation, f, trial, state, times, dt, x)
         return Outcome(trial.x, error, trial.state, dense, (size, times[1]) if own_clocks else None)
 

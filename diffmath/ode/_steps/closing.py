@@ -19,7 +19,7 @@ from diffmath._stepping.clocks import Mask, Rows
 from diffmath._stepping.control import Tolerance
 from diffmath._stepping.dynamics import Dynamics
 from diffmath._stepping.trial import Interpolation, SlopeState, choose
-from diffmath.ode._explicit import UNKNOWN, Method
+from diffmath.ode._explicit import Method
 from diffmath.ode._steps.attempt import make_attempt, send
 from diffmath.ode._steps.interpolant import slope_in
 from diffmath.ode._steps.outcome import Attempt, Outcome
@@ -85,9 +85,10 @@ class _Bounded:
         if unsolved is not None and f.unsolved is not None:
             f.unsolved = np.where(leaves, f.unsolved, unsolved)
         x_new, error = choose(leaves, other.x, own.x), np.where(leaves, other.error, own.error)
-        known, slope = UNKNOWN, slope_in(own.state)
+        slope = slope_in(own.state)
         if slope is not None:
-            known = SlopeState(choose(leaves, self._slope(other, leaves, t, dt), slope))
+            slope = choose(leaves, self._slope(other, leaves, t, dt), slope)
+        known = SlopeState(slope, getattr(own.state, "plan", ()))
 
         def dense() -> Interpolation:
             first, second = own.dense(), other.dense()

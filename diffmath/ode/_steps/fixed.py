@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from diffmath._arrays.namespace import array_namespace
+from diffmath._arrays.namespace import array_namespace, real_dtype
 from diffmath._core.solution import Status
 from diffmath._core.typing import Array
 from diffmath._newton.jacobian_check import check_derivatives
 from diffmath._stepping.clocks import Mask, Rows
-from diffmath._stepping.control import finite_rows
+from diffmath._stepping.control import finite_rows, sound_rows
 from diffmath._stepping.dynamics import Dynamics
 from diffmath._stepping.failures import Failures, advice
+from diffmath._stepping.fetch import TrialFetch
 from diffmath._stepping.trial import SlopeState, Trial, choose
 from diffmath.ode._explicit import UNKNOWN, Method
 from diffmath.ode._steps.attempt import DeviceMask, as_attempting
@@ -51,6 +52,7 @@ class FixedSteps:
         other = closing(method)
         self._closing = None if other is None else as_attempting(other)
         self._nodes = nodes(method)
+        self._fetch = f.fetch = TrialFetch(_sound)
         self._taken, self._everybody, self._mask = 0, True, DeviceMask()
         self._ended_at = np.full(self.batch, self.start)  # end times of the rows that have ended
         self._now = self.start
@@ -74,8 +76,9 @@ class FixedSteps:
                 if self.f.unsolved is not None:
                     self._unsolved |= self.f.unsolved
                 if j == last:
-                    self._check(start, stop)
-                state = state if state is UNKNOWN else trial.state
+                    self._check(trial, start, stop)
+                if trial.state is not None or state is not UNKNOWN:
+                    state = trial.state
                 yield Step((t, dt, end), self.alive, x0, self.x, make)
             start = stop
 
@@ -105,9 +108,10 @@ class FixedSteps:
             method = self._closing
         return method.attempt(self.f, state, t, x, dt, estimate=False)
 
-    def _check(self, start: float, stop: float) -> None:
+    def _check(self, trial: Trial, start: float, stop: float) -> None:
         """End the rows that are not finite at the end of an interval."""
-        sound = finite_rows(self.x)
+        known = self._fetch.known(trial)
+        sound = finite_rows(self.x) if known is None else (known[1] == 1) | ~self.alive
         if sound.all():
             return
         bad, span = self.alive & ~sound, f"between t={start:g} and t={stop:g}"
@@ -134,3 +138,8 @@ class FixedSteps:
     def _fail(self, rows: Mask, what: str, status: Status = "nonfinite") -> None:
         self.failures.add(status, np.flatnonzero(rows), advice("fixed", what=what))
         self.end(rows)
+
+
+def _sound(trial: Trial, x: Array) -> Array:
+    """Return 1 for every row whose new state is finite, else 0."""
+    return array_namespace(x).astype(sound_rows(trial.x), real_dtype(x))

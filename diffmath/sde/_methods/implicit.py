@@ -17,8 +17,9 @@ from diffmath._core.numbers import check_number
 from diffmath._core.solution import Status
 from diffmath._core.typing import Array
 from diffmath._newton.linearised import Linearised, linearise
-from diffmath._newton.newton import Newton, Stages
+from diffmath._newton.newton import Newton
 from diffmath._newton.problems import WithJacobian
+from diffmath._newton.stages import Stages
 from diffmath._stepping.clocks import Mask
 from diffmath.sde._methods.method import Method
 from diffmath.sde._methods.steppers import apply_diffusion
