@@ -45,6 +45,7 @@ ROOMS = {
         "_guidance",
         "_methods",
         "_singlestep",
+        "_multistep",
         "_loop",
         "_special",
         "_catalogue",

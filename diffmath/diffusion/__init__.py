@@ -54,6 +54,8 @@ from diffmath.diffusion._model.model import (
 from diffmath.diffusion._model.network import batch_time
 from diffmath.diffusion._model.threshold import threshold
 from diffmath.diffusion._model.training import loss_weight, training_target
+from diffmath.diffusion._multistep.adams import adams
+from diffmath.diffusion._multistep.auto import auto
 from diffmath.diffusion._paths.between_mixtures import MixtureInterpolant
 from diffmath.diffusion._paths.interpolant import Interpolant, interpolant
 from diffmath.diffusion._process.betas import betas
@@ -101,8 +103,10 @@ __all__ = [
     "Step",
     "Target",
     "Transition",
+    "adams",
     "apg",
     "apg_step",
+    "auto",
     "autoguidance",
     "ays_times",
     "batch_time",

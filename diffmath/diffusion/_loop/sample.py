@@ -65,7 +65,8 @@ def sample(
         Host times in [0, t_max], decreasing; for a deterministic method also increasing (encoding).
         The model is never evaluated at the last time, which may be 0.
     method : Method or str
-        `ddim`, `dpmpp_2m`, `sde_dpmpp_2m`, `euler_maruyama`, the name of one of them, or your own method.
+        A sampler such as `auto`, `dpmpp_2m`, `sde_dpmpp_2m`, the name of one, or your own method. "auto"
+        chooses by the number of steps.
     key : Key, optional
         Required by a stochastic method (domain "diffusion.sample"). Equal keys give the same Brownian path
         for any batch size, and for grids that refine one another: N steps, 2 N, 4 N, ...
@@ -193,6 +194,7 @@ def _run(
     method = as_method(method)
     process = remembering(process)
     grid = check_times(process, times, method)
+    method = method.for_steps(len(grid) - 1)
     plan = checked_plan(process, grid, method)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a callable; got {type(callback).__name__}")

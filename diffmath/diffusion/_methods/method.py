@@ -88,6 +88,10 @@ class Method:
         """Whether the method is stochastic."""
         return self.clock is not None
 
+    def for_steps(self, steps: int) -> Method:
+        """Return the method of a run of so many steps: itself, except for `auto`, which chooses one."""
+        return self
+
     def nfe(self, steps: int) -> int:
         """Return the number of model evaluations of `steps` steps."""
         steps = check_count("steps", steps, 0)

@@ -1,0 +1,6 @@
+"""Linear multistep samplers: the exponential-Adams kernel in four forms, its starters, and its presets.
+
+Belongs here: methods that combine evaluations of several steps. May import: `_process`, `_methods`.
+"""
+
+__all__: list[str] = []
