@@ -3,10 +3,10 @@
 A `Process` (`vp`, `ve`, `edm`, `flow` and more) describes how noise is added to data. A model is a score,
 or a denoiser, noise, velocity or flow prediction wrapped by `from_denoiser` and similar functions. A
 `Method` (`ddim`, `dpmpp_2m`, `sde_dpmpp_2m`, `euler_maruyama`) defines the steps that `sample` and
-`trajectory` take over host times (`log_snr_times`). `Gaussian`, `GaussianMixture` and `EmpiricalData` are
-targets whose score, denoiser and density are exact at every time, with which samplers can be tested; some
-have an exact `FlowMap` and `Transition`. `likely_bandwidth` chooses the width of `EmpiricalData`. `cfg` and
-the other guidances make a model of models.
+`trajectory` take over host times (`log_snr_times`). `Gaussian`, `GaussianMixture`, `EmpiricalData`,
+`Uniform`, `Ring`, `Product` and `Rotated` are targets whose score, denoiser and density are exact at every
+time, with which samplers can be tested; some have an exact `FlowMap`, `Transition` or posterior.
+`likely_bandwidth` chooses the width of `EmpiricalData`. `cfg` and the other guidances make a model of models.
 """
 
 from diffmath.diffusion._catalogue.names import PeerName, SamplerRow, names, samplers
@@ -84,8 +84,12 @@ from diffmath.diffusion._targets.empirical import EmpiricalData
 from diffmath.diffusion._targets.flow_map import FlowMap
 from diffmath.diffusion._targets.gaussian import Gaussian
 from diffmath.diffusion._targets.mixture import GaussianMixture
+from diffmath.diffusion._targets.product import Product
+from diffmath.diffusion._targets.ring import Ring
+from diffmath.diffusion._targets.rotated import Rotated
 from diffmath.diffusion._targets.target import Target
 from diffmath.diffusion._targets.transition import Transition
+from diffmath.diffusion._targets.uniform import Uniform
 
 __all__ = [
     "EmpiricalData",
@@ -98,11 +102,15 @@ __all__ = [
     "Model",
     "PeerName",
     "Process",
+    "Product",
+    "Ring",
+    "Rotated",
     "SamplerRow",
     "Stage",
     "Step",
     "Target",
     "Transition",
+    "Uniform",
     "adams",
     "apg",
     "apg_step",

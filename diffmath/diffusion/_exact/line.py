@@ -9,12 +9,11 @@ import numpy.typing as npt
 from scipy.special import logsumexp, ndtr
 
 from diffmath._arrays.host_numbers import check_host
+from diffmath.diffusion._exact.roots import in_chunks
 
 __all__ = ["LineMixture"]
 
 Host = npt.NDArray[np.float64]
-# Numbers held at once, 8 MiB of float64.
-CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -28,14 +27,12 @@ class LineMixture:
     def __call__(self, z: npt.ArrayLike) -> Host:
         check_host("z", z)
         values = np.asarray(z, dtype=np.float64)
-        total = np.zeros(values.size)
-        flat, step = values.ravel(), max(1, CHUNK // len(self.weights))
-        for i in range(0, values.size, step):
-            gap = flat[i : i + step, None] - self.means
-            width = self.deviations > 0
-            smooth = ndtr(gap / np.where(width, self.deviations, 1.0))
-            total[i : i + step] = np.where(width, smooth, gap >= 0) @ self.weights
-        return total.reshape(values.shape)
+        return in_chunks(self._cdf, values.ravel(), len(self.weights)).reshape(values.shape)
+
+    def _cdf(self, z: Host) -> Host:
+        gap, width = z[:, None] - self.means, self.deviations > 0
+        smooth = ndtr(gap / np.where(width, self.deviations, 1.0))
+        return np.asarray(np.sum(np.where(width, smooth, gap >= 0) * self.weights, axis=1))
 
     def log_density(self, z: Host) -> Host:
         """Return the log-density at values of shape (batch,); every component has a width."""

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_ndtr
 
-from diffmath.diffusion._exact.line import CHUNK, LineMixture
-from diffmath.diffusion._exact.roots import increasing_root
+from diffmath.diffusion._exact.line import LineMixture
+from diffmath.diffusion._exact.roots import in_chunks, increasing_root
 
 __all__ = ["Marginal", "mixture_map"]
 
@@ -29,9 +29,7 @@ def mixture_map(source: LineMixture, target: LineMixture, x: Host) -> Host:
     The two have the same weights; the points of a component with the same distance from its mean, in
     deviations, correspond.
     """
-    step = max(1, CHUNK // len(source.weights))
-    parts = [_map(source, target, x[i : i + step]) for i in range(0, max(1, len(x)), step)]
-    return np.concatenate(parts)
+    return in_chunks(lambda rows: _map(source, target, rows), x, len(source.weights))
 
 
 def _map(source: LineMixture, target: LineMixture, x: Host) -> Host:
@@ -62,7 +60,7 @@ class _Level:
         gained = np.exp(log_tails - top) * signs - np.exp(known - top) * self.signs[rows]
         # Components that lie between the level and y: 0 in most rows, exactly.
         crossed = (z > 0).astype(np.float64) - self.passed[rows]
-        jump = crossed @ self.target.weights
+        jump = (crossed * self.target.weights).sum(axis=1)
         with np.errstate(over="ignore", invalid="ignore"):
             jump = np.where(jump == 0, 0.0, jump * np.exp(-top[:, 0]))
             slope = np.exp(self.target.log_terms(z) - top).sum(axis=1)

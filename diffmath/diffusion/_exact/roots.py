@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["increasing_root"]
+__all__ = ["in_chunks", "increasing_root"]
 
 Host = npt.NDArray[np.float64]
 # function(y, rows): value and slope of the functions of these rows at y, up to a common positive factor.
@@ -16,6 +16,8 @@ RowFunction = Callable[[Host, npt.NDArray[np.intp]], tuple[Host, Host]]
 EPS = float(np.finfo(np.float64).eps)
 # Every third step halves the bracket, so 3 * 64 steps end it whatever Newton's steps do.
 MOST_STEPS = 200
+# Numbers held at once, 8 MiB of float64.
+CHUNK = 1 << 20
 
 
 def increasing_root(function: RowFunction, low: Host, high: Host, scale: Host) -> Host:
@@ -44,3 +46,9 @@ def increasing_root(function: RowFunction, low: Host, high: Host, scale: Host) -
         y[rows] = np.where(halve, left + 0.5 * (right - left), newton)
         rows = rows[~done]
     return y
+
+
+def in_chunks(function: Callable[[Host], Host], x: Host, width: int) -> Host:
+    """Apply a function of rows, which holds `width` numbers for each, to chunks of bounded memory."""
+    step = max(1, CHUNK // width)
+    return np.concatenate([function(x[i : i + step]) for i in range(0, max(1, len(x)), step)])

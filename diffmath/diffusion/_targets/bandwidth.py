@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from diffmath.diffusion._targets.parameters import HostArray, host_parameter
+from diffmath.diffusion._exact import HostArray, host_parameter
 from diffmath.random import key, uniform
 
 __all__ = ["likely_bandwidth"]

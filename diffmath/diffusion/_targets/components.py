@@ -11,9 +11,8 @@ import numpy.typing as npt
 from diffmath._arrays.host_numbers import check_host
 from diffmath._arrays.namespace import asarray_like, to_numpy
 from diffmath._core.typing import Array
-from diffmath.diffusion._exact import LineMixture, Marginal, mixture_map
+from diffmath.diffusion._exact import HostArray, LineMixture, Marginal, mixture_map
 from diffmath.diffusion._process import Process
-from diffmath.diffusion._targets.parameters import HostArray
 from diffmath.diffusion._targets.target import Target
 
 __all__ = ["ComponentTarget"]

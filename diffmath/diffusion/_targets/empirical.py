@@ -1,7 +1,7 @@
 r"""Data points as a target: the exact score of a finite data set, optionally smoothed.
 
-.. math:: p_t = \frac1n \sum_j \mathcal N(\alpha y_j, v I), \quad v = \alpha^2 h^2 + \sigma^2, \qquad
-   \hat y = \sum_j r_j y_j, \quad r = \mathrm{softmax}_j\big(-|x - \alpha y_j|^2 / 2v\big), \qquad
+.. math:: p_t = \sum_j w_j\,\mathcal N(\alpha y_j, v I), \quad v = \alpha^2 h^2 + \sigma^2, \qquad
+   \hat y = \sum_j r_j y_j, \quad r = \mathrm{softmax}_j\big(\ln w_j - |x - \alpha y_j|^2 / 2v\big), \qquad
    \nabla\log p_t = -\frac{x - \alpha \hat y}{v}
 
 Two matrix products per evaluation: x against the points, r against the points. Source: Karras et al. (2022),
@@ -18,8 +18,19 @@ import numpy as np
 
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array
+from diffmath.diffusion._exact import (
+    LOG_2PI,
+    HostArray,
+    Measurement,
+    check_weights,
+    frozen,
+    host_parameter,
+    normalise,
+    posterior_weights,
+    send,
+)
 from diffmath.diffusion._targets.components import ComponentTarget
-from diffmath.diffusion._targets.parameters import LOG_2PI, HostArray, frozen, host_parameter, normalise, send
+from diffmath.diffusion._targets.mixture import GaussianMixture
 from diffmath.diffusion._targets.rows import in_each_row, log, row_product
 from diffmath.random import Key, fold_in, normal, uniform
 
@@ -30,21 +41,24 @@ __all__ = ["EmpiricalData"]
 class EmpiricalData(ComponentTarget):
     r"""The distribution of given points, each smoothed by a Gaussian of width `bandwidth`.
 
-    .. math:: p_0(x) = \frac1n \sum_j \mathcal N(x; y_j, h^2 I)
+    .. math:: p_0(x) = \sum_j w_j\,\mathcal N(x; y_j, h^2 I)
 
     Parameters
     ----------
     points : array_like, shape (n, d)
-        Host numbers; equal weights.
+        Host numbers.
     bandwidth : float
         Standard deviation h of the kernel; 0 is the data set itself, which has no density at sigma = 0.
+    weights : array_like, shape (n,), optional
+        Positive, summing to 1; by default equal.
 
     Raises
     ------
     TypeError
         Points that are not host numbers.
     ValueError
-        A wrong shape, values that are not finite, or a negative bandwidth.
+        A wrong shape, values that are not finite, a negative bandwidth, or weights that are not positive or
+        do not sum to 1.
 
     Notes
     -----
@@ -68,13 +82,22 @@ class EmpiricalData(ComponentTarget):
 
     points: HostArray
     bandwidth: float
+    weights: HostArray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         points = host_parameter("points", self.points, "(n, d)", (2,))
         bandwidth = float(self.bandwidth)
         if not 0 <= bandwidth < np.inf:
             raise ValueError(f"bandwidth must be finite and not negative; got {bandwidth}")
+        n = len(points)
+        weights = frozen(np.full(n, 1 / n))
+        if self.weights is not None:
+            weights = host_parameter("weights", self.weights, "(n,)", (1,))
+            check_weights(weights)
+        if len(weights) != n:
+            raise ValueError(f"weights must have shape ({n},), one per point; got {weights.shape}")
         object.__setattr__(self, "points", points)
+        object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "bandwidth", bandwidth)
 
     @property
@@ -85,19 +108,27 @@ class EmpiricalData(ComponentTarget):
     @property
     def mean(self) -> HostArray:
         """Mean of the data, shape (dim,), on the host."""
-        return np.asarray(self.points.mean(axis=0))
+        return np.asarray(self.weights @ self.points)
 
     @property
     def covariance(self) -> HostArray:
         """Covariance of the data (of the smoothed points), shape (dim, dim), on the host."""
         centred = self.points - self.mean
-        return np.asarray(centred.T @ centred / len(centred) + self.bandwidth**2 * np.eye(self.dim))
+        between = (centred.T * self.weights) @ centred
+        return np.asarray(between + self.bandwidth**2 * np.eye(self.dim))
 
     @cached_property
-    def _centred(self) -> tuple[HostArray, HostArray, HostArray]:
-        """The mean, the centred points, and their squared lengths."""
+    def _centred(self) -> tuple[HostArray, HostArray, HostArray, HostArray]:
+        """The mean, the centred points, their squared lengths, and the logarithms of the weights."""
         points = self.points - self.mean
-        return frozen(self.mean), frozen(points), frozen(np.sum(points**2, axis=1))
+        parts = (self.mean, points, np.sum(points**2, axis=1), np.log(self.weights))
+        return tuple(frozen(part) for part in parts)  # type: ignore[return-value]
+
+    @cached_property
+    def _bounds(self) -> HostArray | None:
+        """Upper ends of the intervals of the unit interval that draw a point; none if all are equal."""
+        bounds = np.cumsum(self.weights)[:-1]
+        return None if np.ptp(self.weights) == 0 else frozen(bounds)
 
     @property
     def _width(self) -> int:
@@ -114,15 +145,28 @@ class EmpiricalData(ComponentTarget):
         u = uniform(fold_in(key, "point"), (n, 1), like=like)
         xp = array_namespace(u)
         points = send(self.points, u)
-        index = xp.astype(xp.floor(u[:, 0] * len(self.points)), xp.int64)
-        # For u close to 1, u times n may round up to n.
-        x = xp.take(points, xp.where(index < len(self.points), index, index - 1), axis=0)
+        if self._bounds is None:
+            index = xp.astype(xp.floor(u[:, 0] * len(self.points)), xp.int64)
+            # For u close to 1, u times n may round up to n.
+            index = xp.where(index < len(self.points), index, index - 1)
+        else:
+            index = xp.searchsorted(send(self._bounds, u), u[:, 0], side="right")
+        x = xp.take(points, index, axis=0)
         return x + self.bandwidth * normal(fold_in(key, "normal"), (n, self.dim), like=like)
 
     def _projected_components(self, direction: HostArray) -> tuple[HostArray, HostArray, HostArray]:
-        n = len(self.points)
         variance = self.bandwidth**2 * float(direction @ direction)
-        return np.full(n, 1 / n), self.points @ direction, np.full(n, variance)
+        return self.weights, self.points @ direction, np.full(len(self.points), variance)
+
+    def _measured(self, measurement: Measurement) -> tuple[ComponentTarget, float]:
+        covariance = self.bandwidth**2 * np.eye(self.dim)
+        means, covariance, log_density = measurement.update(self.points, covariance)
+        weights, log_evidence = posterior_weights(np.log(self.weights), log_density)
+        kept = weights > 0
+        if not self._smooth:
+            return EmpiricalData(self.points[kept], 0.0, weights[kept]), log_evidence
+        covariances = np.broadcast_to(covariance, (int(kept.sum()), *covariance.shape))
+        return GaussianMixture(weights[kept], means[kept], covariances), log_evidence
 
     def __repr__(self) -> str:
         return f"EmpiricalData(points={len(self.points)}, dim={self.dim}, bandwidth={self.bandwidth:g})"
@@ -137,7 +181,8 @@ class _PointRows:
         self.sigma = sigma
         self.variance = alpha**2 * target.bandwidth**2 + sigma**2
         self.data_variance = target.bandwidth**2
-        self.mean, self.points, self.squares = (send(part, x) for part in target._centred)
+        parts = (send(part, x) for part in target._centred)
+        self.mean, self.points, self.squares, self.log_weights = parts
         self.x = x - alpha * self.mean
         self.dim = target.dim
 
@@ -146,7 +191,7 @@ class _PointRows:
         """Responsibilities (batch, point) and the log-sum-exp of -|x - alpha y|^2 / 2v without its |x|^2."""
         pull = self.alpha / self.variance
         cross = row_product(pull * self.x, self.xp.matrix_transpose(self.points))
-        return normalise(cross - (0.5 * self.alpha * pull) * self.squares, axis=1)
+        return normalise(cross - (0.5 * self.alpha * pull) * self.squares + self.log_weights, axis=1)
 
     @cached_property
     def centre(self) -> Array:
@@ -158,10 +203,10 @@ class _PointRows:
         return self.x - self.alpha * self.centre
 
     def log_density(self) -> Array:
-        variance, count = in_each_row(self.variance), self.points.shape[0]
+        variance = in_each_row(self.variance)
         square = self.xp.sum(self.x**2, axis=1) / variance
         log_scale = self.dim * (LOG_2PI + log(variance, self.xp))
-        return self.normalised[1] - float(np.log(count)) - 0.5 * (square + log_scale)
+        return self.normalised[1] - 0.5 * (square + log_scale)
 
     def score(self) -> Array:
         return -self.gap / self.variance

@@ -25,7 +25,7 @@ class _Flowing(Protocol):
     @property
     def dim(self) -> int: ...
     @property
-    def _smooth(self) -> bool: ...
+    def _has_density(self) -> bool: ...
     def _no_flow(self) -> str: ...
     def _flow(self, x: Array, start: Marginal, end: Marginal) -> tuple[Array, Array]: ...
 
@@ -77,8 +77,8 @@ class FlowMap:
         Parameters
         ----------
         x : array, shape (batch, dim)
-            States at `s`; NumPy arrays for one-dimensional mixtures and data, whose quantiles are computed
-            on the host in float64, arrays of any library for `Gaussian`.
+            States at `s`; NumPy arrays for mixtures, data and `Uniform`, whose quantiles are computed on the
+            host in float64, arrays of any library for `Gaussian`.
         s, t : float
             Times, in either order.
 
@@ -91,7 +91,8 @@ class FlowMap:
         TypeError
             `x` is no array, or an array on a device where the host is required.
         ValueError
-            A wrong shape, values that are not finite, or a time with sigma = 0 and no density of the data.
+            A wrong shape, values that are not finite, a time with sigma = 0 and no density of the data, or
+            states outside the support there.
         """
         return self._both(x, s, t)[0]
 
@@ -109,7 +110,7 @@ class FlowMap:
             raise ValueError(f"x must have shape (batch, {self.target.dim}); got {tuple(x.shape)}")
         start, end = self.process.marginal(float(s)), self.process.marginal(float(t))
         for time, (_, sigma) in ((s, start), (t, end)):
-            if sigma == 0 and not self.target._smooth:
+            if sigma == 0 and not self.target._has_density:
                 raise ValueError(
                     f"{self.target!r} has no density at sigma=0 (time {time}), where its flow ends; "
                     "take a time above 0"

@@ -16,10 +16,19 @@ import numpy.typing as npt
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace, check_array
 from diffmath._core.typing import Array
-from diffmath.diffusion._exact import Marginal, spectrum, transition_factors
+from diffmath.diffusion._exact import (
+    LOG_2PI,
+    HostArray,
+    Marginal,
+    Measurement,
+    frozen,
+    host_parameter,
+    send,
+    spectrum,
+    transition_factors,
+)
 from diffmath.diffusion._process import Process
 from diffmath.diffusion._targets.components import ComponentTarget
-from diffmath.diffusion._targets.parameters import LOG_2PI, HostArray, frozen, host_parameter, send
 from diffmath.diffusion._targets.rows import row_product
 from diffmath.diffusion._targets.transition import Transition
 from diffmath.random import Key, fold_in, normal
@@ -197,6 +206,10 @@ class Gaussian(ComponentTarget):
     def _sample_data(self, key: Key, n: int, like: Array) -> Array:
         z = normal(fold_in(key, "normal"), (n, self.dim), like=like)
         return send(self._mean, z) + self._back(send(np.sqrt(self._variances), z) * z)
+
+    def _measured(self, measurement: Measurement) -> tuple[Gaussian, float]:
+        means, covariance, log_density = measurement.update(self._mean[None], self._covariance)
+        return Gaussian(means[0], covariance), float(log_density[0])
 
     def _projected_components(self, direction: HostArray) -> tuple[HostArray, HostArray, HostArray]:
         along = direction if self._axes is None else direction @ self._axes

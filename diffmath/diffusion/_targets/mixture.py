@@ -18,9 +18,19 @@ import numpy as np
 
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array
-from diffmath.diffusion._exact import spectrum
+from diffmath.diffusion._exact import (
+    LOG_2PI,
+    HostArray,
+    Measurement,
+    check_weights,
+    frozen,
+    host_parameter,
+    normalise,
+    posterior_weights,
+    send,
+    spectrum,
+)
 from diffmath.diffusion._targets.components import ComponentTarget
-from diffmath.diffusion._targets.parameters import LOG_2PI, HostArray, frozen, host_parameter, normalise, send
 from diffmath.diffusion._targets.rows import per_row, row_product
 from diffmath.random import Key, fold_in, normal, uniform
 
@@ -79,7 +89,7 @@ class GaussianMixture(ComponentTarget):
         means = host_parameter("means", self.means, "(k, d)", (2,))
         shape = "(k,), (k, d) or (k, d, d)"
         covariances = host_parameter("covariances", self.covariances, shape, (1, 2, 3))
-        _check_weights(weights)
+        check_weights(weights)
         k, d = means.shape
         if len(weights) != k or covariances.shape != (k, d, d)[: covariances.ndim]:
             raise ValueError(
@@ -118,7 +128,7 @@ class GaussianMixture(ComponentTarget):
         return bool(np.all(self._variances > 0))
 
     def _matrices(self) -> HostArray:
-        return self.covariances if self._axes is not None else np.eye(self.dim) * self._variances[:, :, None]
+        return self.covariances if self._axes is not None else np.eye(self.dim) * self._variances[:, None, :]
 
     def _rows(self, x: Array, alpha: Any, sigma: Any) -> _MixtureRows:
         return _MixtureRows(self, x, alpha, sigma)
@@ -136,6 +146,16 @@ class GaussianMixture(ComponentTarget):
             chosen = xp.astype(component == k, z.dtype)[:, None]
             x = x + chosen * (z @ send(root.T, z))
         return x
+
+    def _measured(self, measurement: Measurement) -> tuple[GaussianMixture, float]:
+        updates = [
+            measurement.update(mean[None], matrix) for mean, matrix in zip(self.means, self._matrices())
+        ]
+        means, covariances, log_densities = (list(part) for part in zip(*updates))
+        weights, log_evidence = posterior_weights(self._log_weights, np.concatenate(log_densities))
+        kept = weights > 0
+        found = (weights[kept], np.concatenate(means)[kept], np.stack(covariances)[kept])
+        return GaussianMixture(*found), log_evidence
 
     def _projected_components(self, direction: HostArray) -> tuple[HostArray, HostArray, HostArray]:
         along = direction if self._axes is None else np.einsum("i,kij->kj", direction, self._axes)
@@ -211,11 +231,3 @@ class _MixtureRows:
 
     def _from_eigenbasis(self, y: Array) -> Array:
         return y if self.axes is None else row_product(y, self.xp.matrix_transpose(self.axes))
-
-
-def _check_weights(weights: HostArray) -> None:
-    if np.any(weights <= 0):
-        raise ValueError(f"weights must be positive; weights[{int(np.argmin(weights))}] is {weights.min()}")
-    # 1e-9: weights written with 10 digits pass, counts and unnormalised weights do not.
-    if abs(weights.sum() - 1) > 1e-9:
-        raise ValueError(f"weights must sum to 1; they sum to {weights.sum()}: divide them by their sum")

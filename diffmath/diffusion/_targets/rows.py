@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import array_api_compat as compat
 
 from diffmath._arrays.namespace import array_namespace
 from diffmath._arrays.tracing import all_true
-from diffmath._core.typing import Array
+from diffmath._core.typing import Array, Time
+from diffmath.diffusion._process import Process
 
-__all__ = ["Quantity", "Rows", "any_zero", "in_each_row", "per_row", "row_product", "take_rows"]
+__all__ = ["ExactModel", "Quantity", "Rows", "any_zero", "in_each_row", "per_row", "row_product", "take_rows"]
 
 Quantity = Literal["score", "denoiser", "divergence", "denoiser_divergence", "log_density"]
 
@@ -30,6 +32,26 @@ class Rows(Protocol):
     def denoiser(self) -> Array: ...
     def divergence(self) -> Array: ...
     def denoiser_divergence(self) -> Array: ...
+
+
+class _Evaluated(Protocol):
+    def _evaluate(self, quantity: Quantity, x: Array, process: Process | None, t: Time) -> Array: ...
+
+
+@dataclass(frozen=True)
+class ExactModel:
+    """``score(x, t)`` or ``denoiser(x, t)`` of a target under a process, with its exact divergence."""
+
+    target: _Evaluated
+    process: Process
+    value: Quantity
+    trace: Quantity
+
+    def __call__(self, x: Array, t: Time) -> Array:
+        return self.target._evaluate(self.value, x, self.process, t)
+
+    def divergence(self, x: Array, t: Time) -> Array:
+        return self.target._evaluate(self.trace, x, self.process, t)
 
 
 def any_zero(value: Any) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array
-from diffmath.diffusion._targets.parameters import HostArray, send
+from diffmath.diffusion._exact import HostArray, send
 from diffmath.diffusion._targets.rows import row_product
 from diffmath.random import Key, fold_in, normal
 

@@ -78,6 +78,6 @@ def test_components_may_change_their_order():
 def test_chunks_change_nothing(monkeypatch):
     x = np.linspace(-5, 5, 11)
     whole = mixture_map(law(0.0, 1.0), law(1.0, 0.0), x)
-    monkeypatch.setattr("diffmath.diffusion._exact.quantile.CHUNK", 6)
+    monkeypatch.setattr("diffmath.diffusion._exact.roots.CHUNK", 6)
     np.testing.assert_array_equal(mixture_map(law(0.0, 1.0), law(1.0, 0.0), x), whole)
     assert mixture_map(law(0.0, 1.0), law(1.0, 0.0), x[:0]).shape == (0,)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import kstest
+from scipy.stats import kstest, norm
 
 from diffmath import diffusion, random
 
@@ -98,6 +98,67 @@ def test_samples_follow_the_projected_cdf() -> None:
         )
         x = data.sample(random.key(5), 20_000, like=np.empty(0), process=PROCESS, t=t)
         assert kstest(x @ direction, cdf).pvalue > 1e-6  # the false-positive rate of each
+
+
+WEIGHTS = np.arange(1, 41) / 820
+
+
+def test_weights_are_those_of_the_mixture(xp):
+    mixture = diffusion.GaussianMixture(WEIGHTS, POINTS, np.full(40, 0.09))
+    data = diffusion.EmpiricalData(POINTS, 0.3, WEIGHTS)
+    np.testing.assert_allclose(data.mean, mixture.mean, rtol=1e-14)
+    np.testing.assert_allclose(data.covariance, mixture.covariance, rtol=1e-12, atol=1e-13)
+    x, t = PROCESS.alpha(0.2) * X, 0.2
+    for name in ("score", "denoiser"):
+        ours = xp.numpy(getattr(data, name)(PROCESS)(xp.asarray(x), t))
+        np.testing.assert_allclose(ours, getattr(mixture, name)(PROCESS)(x, t), rtol=1e-11, atol=1e-12)
+    found = xp.numpy(data.log_density(xp.asarray(x), PROCESS, t))
+    np.testing.assert_allclose(found, mixture.log_density(x, PROCESS, t), rtol=1e-12)
+    np.testing.assert_array_equal(data.projected_cdf(np.ones(5)).weights, WEIGHTS)
+    drawn = xp.numpy(data.sample(random.key(0), 6, like=xp.empty()))
+    np.testing.assert_allclose(drawn, data.sample(random.key(0), 9, like=np.empty(0))[:6], rtol=1e-11)
+
+
+def test_points_are_drawn_by_their_weights():
+    data = diffusion.EmpiricalData([[0.0], [1.0], [2.0]], 0.0, [0.2, 0.5, 0.3])
+    x = data.sample(random.key(1), 20_000, like=np.empty(0))
+    counts = np.array([np.sum(x == value) for value in (0.0, 1.0, 2.0)])
+    assert counts.sum() == 20_000
+    assert np.all(np.abs(counts - [4000, 10_000, 6000]) < 5 * np.sqrt([3200, 5000, 4200]))  # 5 deviations
+    same = diffusion.EmpiricalData(POINTS, 0.0, np.full(40, 1 / 40))  # equal weights change no stream
+    plain = diffusion.EmpiricalData(POINTS, 0.0).sample(random.key(1), 50, like=np.empty(0))
+    np.testing.assert_array_equal(same.sample(random.key(1), 50, like=np.empty(0)), plain)
+
+
+def test_a_measurement_weighs_the_points():
+    H, y, noise = np.array([[1.0, 0.0, 0.0, 0.0, 1.0]]), [60.5], 0.5
+    data = diffusion.EmpiricalData(POINTS, 0.0, WEIGHTS)
+    found = data.posterior(H, y, noise)
+    joint = WEIGHTS * norm.pdf(60.5, (POINTS @ H.T)[:, 0], np.sqrt(0.5))
+    kept = joint > 0
+    np.testing.assert_array_equal(found.points, POINTS[kept])
+    np.testing.assert_allclose(found.weights, (joint / joint.sum())[kept], rtol=1e-11)
+    assert data.log_evidence(H, y, noise) == pytest.approx(np.log(joint.sum()), rel=1e-12)
+    assert isinstance(found, diffusion.EmpiricalData)
+    smooth = diffusion.EmpiricalData(POINTS, 0.3, WEIGHTS).posterior(H, y, noise)
+    wanted = diffusion.GaussianMixture(WEIGHTS, POINTS, np.full(40, 0.09)).posterior(H, y, noise)
+    np.testing.assert_allclose(smooth.log_density(X), wanted.log_density(X), rtol=1e-11)
+    with pytest.raises(ValueError, match="pass a positive definite noise"):
+        data.posterior(H, y, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([0.5, 0.6], "weights must sum to 1; they sum to 1.1"),
+        ([1.5, -0.5], r"weights must be positive; weights\[1\] is -0.5"),
+        ([1.0], r"weights must have shape \(2,\), one per point; got \(1,\)"),
+        ([[0.5, 0.5]], r"weights must have shape \(n,\); got \(1, 2\)"),
+    ],
+)
+def test_bad_weights_are_refused(weights, message):
+    with pytest.raises(ValueError, match=message):
+        diffusion.EmpiricalData([[0.0], [1.0]], 0.1, weights)
 
 
 @pytest.mark.parametrize(

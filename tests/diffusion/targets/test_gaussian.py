@@ -88,6 +88,20 @@ def test_tau_0_is_the_flow_and_tau_1_is_bayes(xp):
     np.testing.assert_allclose(law.covariance, np.linalg.inv(precision), rtol=1e-12)
 
 
+def test_the_posterior_is_bayes():
+    H, y, noise = np.array([[1.0, 2.0]]), [0.5], 0.2
+    target = TARGETS["full"]
+    found = target.posterior(H, y, noise)
+    precision = np.linalg.inv(FULL) + H.T @ H / noise
+    np.testing.assert_allclose(found.covariance, np.linalg.inv(precision), rtol=1e-12)
+    wanted = np.linalg.solve(precision, np.linalg.solve(FULL, MEAN) + H.T @ y / noise)
+    np.testing.assert_allclose(found.mean, wanted, rtol=1e-12)
+    evidence = multivariate_normal(H @ MEAN, H @ FULL @ H.T + noise).logpdf(y)
+    assert target.log_evidence(H, y, noise) == pytest.approx(evidence, rel=1e-13)
+    mixture = diffusion.GaussianMixture([1.0], [MEAN], [FULL]).posterior(H, y, noise)
+    np.testing.assert_allclose(mixture.covariance, found.covariance, rtol=1e-13)
+
+
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [

@@ -267,3 +267,44 @@ def test_a_density_that_overflows_is_refused():
         with pytest.raises(ValueError, match="the log-density at x overflows float64"):
             target.log_density(x)
     assert diffusion.vp().log_prior(x)[0] == -math.inf
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_posterior_is_bayes_by_quadrature(kind):
+    target, H, y, noise = TARGETS[kind], np.array([[1.0, -0.5], [0.3, 1.0]]), [0.5, 0.2], [0.4, 0.9]
+    found = target.posterior(H, y, noise)
+    # Trapezoidal sums of Gaussians of width above 0.1 with a step of 0.05 are exact to rounding.
+    axis = np.arange(-8, 8, 0.05)
+    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    likelihood = multivariate_normal([0.0, 0.0], np.diag(noise)).logpdf(y - grid @ H.T)
+    joint = target.log_density(grid) + likelihood
+    evidence = logsumexp(joint) + 2 * math.log(0.05)
+    assert target.log_evidence(H, y, noise) == pytest.approx(evidence, rel=1e-9)
+    density = np.exp(found.log_density(grid))
+    np.testing.assert_allclose(density, np.exp(joint - evidence), rtol=1e-8, atol=1e-9)
+
+
+def test_components_that_the_measurement_excludes_are_left_out():
+    target = diffusion.GaussianMixture([0.5, 0.5], [[-100.0], [0.0]], [0.1, 0.1])
+    found = target.posterior([[1.0]], [0.1], 1e-3)
+    assert found.weights.shape == (1,)
+    np.testing.assert_allclose(found.mean, 0.1 * 0.1 / 0.101, rtol=1e-12)
+
+
+@pytest.mark.parametrize("t", [0.2, 0.7])
+def test_the_score_given_a_measurement_is_that_of_the_joint_law(t):
+    """grad log p(x_t | y) = grad log p(x_t) + grad log p(y | x_t), with p(y | x_t) by the mixture's rows."""
+    target, H, y, noise = TARGETS["full"], np.array([[1.0, -0.5]]), [0.5], 0.4
+    (alpha, sigma), x = PROCESS.marginal(t), X[:3]
+
+    def log_likelihood(states):
+        rows = []
+        for state in states:
+            # x_t is itself a measurement of the data, so y given x_t is evidence of the posterior of it.
+            known = target.posterior(alpha * np.eye(2), state, sigma**2)
+            rows.append(known.log_evidence(H, y, noise))
+        return np.array(rows)
+
+    given = target.posterior(H, y, noise).score(PROCESS)(x, t) - target.score(PROCESS)(x, t)
+    # Central differences with h = 1e-4: 1e-8 relative, and eps / h.
+    np.testing.assert_allclose(given, gradient(log_likelihood, x, 1e-4), rtol=1e-6, atol=1e-6)

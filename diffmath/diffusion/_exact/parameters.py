@@ -13,7 +13,7 @@ import numpy.typing as npt
 from diffmath._arrays.namespace import array_namespace, asarray_like
 from diffmath._core.typing import Array
 
-__all__ = ["LOG_2PI", "HostArray", "frozen", "host_parameter", "normalise", "send"]
+__all__ = ["LOG_2PI", "HostArray", "check_weights", "frozen", "host_parameter", "normalise", "send"]
 
 HostArray = npt.NDArray[np.float64]
 LOG_2PI = math.log(2 * math.pi)
@@ -32,6 +32,15 @@ def host_parameter(name: str, values: npt.ArrayLike, shape: str, ndims: tuple[in
             f"{name} must be finite; {name}{np.argwhere(~np.isfinite(array))[0].tolist()} is not"
         )
     return frozen(array)
+
+
+def check_weights(weights: HostArray) -> None:
+    """Refuse weights that are not positive or do not sum to 1."""
+    if np.any(weights <= 0):
+        raise ValueError(f"weights must be positive; weights[{int(np.argmin(weights))}] is {weights.min()}")
+    # 1e-9: weights written with 10 digits pass, counts and unnormalised weights do not.
+    if abs(weights.sum() - 1) > 1e-9:
+        raise ValueError(f"weights must sum to 1; they sum to {weights.sum()}: divide them by their sum")
 
 
 def frozen(array: HostArray) -> HostArray:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from diffmath.diffusion._targets.parameters import host_parameter, normalise, send
+from diffmath.diffusion._exact.parameters import host_parameter, normalise, send
 
 
 def test_parameters_are_frozen_copies_and_sent_as_copies(xp: Any) -> None:
