@@ -57,6 +57,7 @@ from diffmath.diffusion._model.training import loss_weight, training_target
 from diffmath.diffusion._multistep.adams import adams
 from diffmath.diffusion._multistep.auto import auto
 from diffmath.diffusion._paths.between_mixtures import MixtureInterpolant
+from diffmath.diffusion._paths.damped import DampedLangevin, cld
 from diffmath.diffusion._paths.interpolant import Interpolant, interpolant
 from diffmath.diffusion._process.betas import betas
 from diffmath.diffusion._process.discrete import from_alphas_cumprod, from_betas, zero_terminal_snr
@@ -92,6 +93,7 @@ from diffmath.diffusion._targets.transition import Transition
 from diffmath.diffusion._targets.uniform import Uniform
 
 __all__ = [
+    "DampedLangevin",
     "EmpiricalData",
     "FlowMap",
     "Gaussian",
@@ -127,6 +129,7 @@ __all__ = [
     "cfg_zero_star",
     "change_process",
     "classifier_guidance",
+    "cld",
     "ddim",
     "ddpm",
     "discrete_time",
