@@ -78,6 +78,7 @@ from diffmath.diffusion._singlestep.etd import etd, exp_heun, res_2s, res_3s
 from diffmath.diffusion._singlestep.flows import euler, fireflow, rf_solver, runge_kutta
 from diffmath.diffusion._singlestep.seeds import dpmpp_sde, seeds_1, seeds_2, seeds_3
 from diffmath.diffusion._special.dpm_adaptive import dpm_adaptive
+from diffmath.diffusion._special.er_sde import er_sde
 from diffmath.diffusion._special.gotta_go_fast import gotta_go_fast
 from diffmath.diffusion._special.probability_flow import probability_flow
 from diffmath.diffusion._targets.bandwidth import likely_bandwidth
@@ -144,6 +145,7 @@ __all__ = [
     "dpmpp_3s",
     "dpmpp_sde",
     "edm",
+    "er_sde",
     "etd",
     "euler",
     "euler_ancestral",
