@@ -70,13 +70,14 @@ def advance_one(
     min_step, max_step, stop, max_steps = limits
     size, accepted, ended, arrived = abs(dt), error <= 1.0, 0, False
     if accepted:
-        growth = safety * np.float64(max(error, _TINY)) ** e0 * np.float64(max(past, LEAST_ERROR)) ** e1
+        growth = safety * float(np.float64(max(error, _TINY)) ** e0)
+        growth *= float(np.float64(max(past, LEAST_ERROR)) ** e1)
         if e2 != 0.0:
-            growth *= np.float64(max(before, LEAST_ERROR)) ** e2
-        growth = np.float64(min(max(growth, least), most))
+            growth *= float(np.float64(max(before, LEAST_ERROR)) ** e2)
+        growth = min(max(growth, least), most)
         # A step shortened to end on its goal says little about the planned step: keep the plan.
         cut = reaches_goal and size < h and growth >= most
-        factor = min(float(growth), 1.0) if recovering else float(growth)
+        factor = min(growth, 1.0) if recovering else growth
         h = max(h, size * factor) if cut else size * factor
         if not cut:
             past, before = error, past

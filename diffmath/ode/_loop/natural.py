@@ -38,7 +38,7 @@ class NaturalSteps:
         if self._left < 0:
             self.complete = False
             self._x, self._reached, self._accepted = self._x[:1], self._reached[:1], []
-        elif np.count_nonzero(step.accepted):
+        elif step.accepted[0] or np.count_nonzero(step.accepted):  # one look, as mostly
             self._x.append(x)
             self._reached.append(step.clock[2] if limit is None else np.array(limit))
             self._accepted.append(step.accepted)

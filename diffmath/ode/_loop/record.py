@@ -36,6 +36,7 @@ class Recorder:
         self._place = np.full((len(times), x0.shape[0]), -1, dtype=np.intp)
         self._count = 0
         self._rows = np.arange(x0.shape[0])
+        self._in_order = x0.shape[0] == 1  # one row, saved at one time after the other
         self.save(x0, self._rows, 0)
 
     def save(self, x: Array, rows: Indices, times: Indices | int) -> None:
@@ -50,7 +51,10 @@ class Recorder:
     def append(self, states: Array, rows: Indices, times: Indices | int) -> None:
         """Save states, one for each pair of a row and a save index."""
         self._chunks.append(states)
-        if isinstance(times, int) and len(rows) == self._place.shape[1]:
+        self._in_order = self._in_order and isinstance(times, int) and times == self._count
+        if self._in_order:
+            self._place[times, 0] = self._count
+        elif isinstance(times, int) and len(rows) == self._place.shape[1]:
             self._place[times] = self._rows + self._count
         else:
             self._place[times, rows] = self._count + np.arange(len(rows))
@@ -78,20 +82,19 @@ class Recorder:
         later = (self._place < 0) & chosen
         self._place = np.where(later, self._count + np.arange(x.shape[0]), self._place)
         self._chunks.append(x)
-        self._count += x.shape[0]
+        self._count, self._in_order = self._count + x.shape[0], False
 
     def assemble(self) -> tuple[npt.NDArray[np.float64], Array]:
         """Return the times that any row reached, and the states there; NaN for rows that did not."""
         x0, xp = self._x0, array_namespace(self._x0)
         if x0.shape[0] == 0:
             return self._times, xp.zeros((len(self._times), *x0.shape), dtype=x0.dtype, device=device(x0))
+        if self._in_order and self._count == len(self._times):
+            return self._times, xp.stack(self._chunks, axis=0)
         known = self._place >= 0
         whole = bool(known.all())
         reached = len(known) if whole else int(np.flatnonzero(known.any(axis=1))[-1]) + 1
         place = self._place[:reached]
-        one_row = whole and self._count == len(self._chunks) == place.size
-        if one_row and place.ravel().tolist() == list(range(self._count)):
-            return self._times, xp.stack(self._chunks, axis=0)
         chunks = list(self._chunks)
         if not whole and (place < 0).any():
             chunks.append(xp.full((1, *x0.shape[1:]), math.nan, dtype=x0.dtype, device=device(x0)))
@@ -111,7 +114,7 @@ class Saver(ABC):
 
     def __init__(self, run: Run[Step], times: Rows, x0: Array, *, landing: bool) -> None:
         self._run, self._times, self._landing = run, times, landing
-        self._ahead = run.direction * times  # increasing
+        self._direction, self._ahead = run.direction, run.direction * times  # increasing
         self.recorder = Recorder(times, x0)
         if landing and len(times) > 1:
             run.goal[:] = times[1]
@@ -123,8 +126,8 @@ class Saver(ABC):
     def saved(self) -> tuple[Rows, Array]:
         """Return the save times reached, and the states; rows ended by an event repeat their state."""
         failures = self._run.failures.rows.items()
-        ended = np.array([row for row, status in failures if status == "event"], dtype=np.intp)
-        self.recorder.repeat(self._run.x, ended, self._run.reached())
+        if ended := [row for row, status in failures if status == "event"]:
+            self.recorder.repeat(self._run.x, np.array(ended, dtype=np.intp), self._run.reached())
         return self.recorder.assemble()
 
 
@@ -138,8 +141,8 @@ class OneClockSaver(Saver):
 
     def take(self, step: Step, limit: Rows | None) -> None:
         """Save the states at save times in the step."""
-        t0, dt, t = step.one_clock()
-        reached = self._run.direction * t
+        t0, dt, t = step.clock if type(step.clock[2]) is float else step.one_clock()
+        reached = self._direction * t
         if reached < self._list[self._target]:
             return
         first, last = self._target, bisect_right(self._list, reached)

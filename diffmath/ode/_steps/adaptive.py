@@ -6,17 +6,17 @@ steps of length zero: they are evaluated where they stopped, and the results are
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
-import array_api_compat as compat
 import numpy as np
 
-from diffmath._arrays.namespace import array_namespace, real_dtype
+from diffmath._arrays.namespace import all_finite, array_namespace, real_dtype
 from diffmath._core.solution import Status
 from diffmath._core.typing import Array, Time
 from diffmath._newton.jacobian_check import check_derivatives
-from diffmath._stepping.clocks import Mask, Rows, advance_clocks, plan_steps
+from diffmath._stepping.clocks import Mask, Rows, advance_clocks, filled, plan_steps
 from diffmath._stepping.control import finite_rows, initial_step
 from diffmath._stepping.diagnosis import blows_up, roughness, spectrum, steps_left
 from diffmath._stepping.dynamics import Dynamics
@@ -25,7 +25,7 @@ from diffmath._stepping.one_clock import BROKEN, SPENT, STUCK, Law, Limits, adva
 from diffmath._stepping.options import AdaptiveOptions
 from diffmath._stepping.trial import choose, keep_state, select_state
 from diffmath.ode._explicit import AdaptiveMethod, ExplicitRungeKutta
-from diffmath.ode._steps.attempt import DeviceMask, as_attempting, send
+from diffmath.ode._steps.attempt import DeviceMask, as_attempting, on_one_clock, send
 from diffmath.ode._steps.closing import make_bounded_attempt
 from diffmath.ode._steps.step import Account, Step
 from diffmath.ode._steps.traced import refuse_traced_steps
@@ -62,28 +62,26 @@ class AdaptiveSteps:
         self.f, self.method, self.options, self.batch = f, method, options, batch
         f.tolerance = options.tolerance
         self._x0 = x
-        self.x = xp.astype(x, x.dtype, copy=True)
-        if compat.is_numpy_array(x):
-            self.x = np.ascontiguousarray(self.x)
+        numpy = isinstance(x, np.ndarray)
+        self.x = np.array(x, order="C") if numpy else xp.astype(x, x.dtype, copy=True)
         self.start, self.stop = span
         self.direction = 1.0 if self.stop >= self.start else -1.0
-        self.t = np.full(clocks, self.start)
-        self.h = np.zeros(clocks)  # size of the next step, before it is clipped to the goal
-        self.goal = np.full(clocks, self.stop)
-        self.past = np.ones((2, clocks))  # errors of the last two accepted steps
-        self.recovering = np.zeros(clocks, dtype=bool)  # the last trial was rejected
+        self.t, self.goal = filled(clocks, self.start), filled(clocks, self.stop)
+        self.h = filled(clocks, 0.0)  # size of the next step, before it is clipped to the goal
         self.running = np.full(clocks, self.start != self.stop)
         self.counts = np.zeros((2, clocks), dtype=np.int64)  # trials, steps
         self.account = Account(f, clocks, self.own_clocks)
         self.alive = np.full(batch, True)  # rows not ended by an event
         self._everybody = True  # all rows are alive
-        self._ended_at = np.full(batch, self.start)  # end times of the others, if they share a clock
+        self._ended_at = filled(batch, self.start)  # end times of the others, if they share a clock
         self.failures = Failures(batch)
         f.bounds = min(span), max(span)
         self._method = as_attempting(method)
         self._attempt = make_bounded_attempt(f, method, x, options.tolerance, self.own_clocks)
         # A time that is this close to the last one may be rounded to beyond it.
-        self._grain = 8 * float(xp.finfo(real_dtype(x)).eps) * max(map(abs, span))
+        double = numpy and x.dtype == np.float64
+        eps = sys.float_info.epsilon if double else float(xp.finfo(real_dtype(x)).eps)
+        self._grain = 8 * eps * max(map(abs, span))
         self._q = int(method.embedded_order or 0)
         self._mask = DeviceMask()
 
@@ -96,6 +94,8 @@ class AdaptiveSteps:
     def _row_clocks(self, state: Any, law: Law, limits: Limits) -> Iterator[Step]:
         """Take the steps of rows with separate clocks, together."""
         clocks, f, like = len(self.t), self.f, np.empty(0)
+        past = np.ones((2, clocks))  # errors of the last two accepted steps
+        recovering = np.zeros(clocks, dtype=bool)  # the last trial was rejected
         plan = plan_steps.kernel_for(like) or plan_steps.reference
         advance = advance_clocks.kernel_for(like) or advance_clocks.reference
         while np.count_nonzero(self.running):
@@ -107,8 +107,8 @@ class AdaptiveSteps:
             trial = self._attempt(t0, dt, self.x, state)
             f.near, unsolved, ended = True, f.unsolved, np.empty(clocks, dtype=np.int8)
             moved = advance(
-                self.t, self.h, self.goal, self.running, trial.error, self.past, self.recovering, self.counts,
-                dt, reaches_goal, law, limits, accepted, ended,
+                self.t, self.h, self.goal, self.running, trial.error, past, recovering, self.counts, dt,
+                 reaches_goal, law, limits, accepted, ended,
             )  # fmt: skip
             self.account.evaluations += running * (f.calls - f.spared - spent)
             x0 = self.x
@@ -128,32 +128,36 @@ class AdaptiveSteps:
 
     def _one_clock(self, state: Any, law: Law, limits: Limits) -> Iterator[Step]:
         """Take the steps of rows that share a clock, or of one row, in plain numbers."""
-        f, running, past, before, recovering, trials = self.f, self.running, 1.0, 1.0, False, 0
-        own_clock, one_row, evaluations = self.own_clocks, self.batch == 1, self.account.evaluations
+        f, past, before, recovering, trials = self.f, 1.0, 1.0, False, 0
+        own_clock, one_row, attempt = self.own_clocks, self.batch == 1, on_one_clock(self._attempt)
+        # Entries of these arrays: a view of their memory gives and takes plain numbers.
+        arrays = self.t, self.h, self.goal, self.running, *self.counts, self.account.evaluations
+        views: list[Any] = [memoryview(array) for array in arrays]
+        times, sizes, goals, running, tried, taken, evaluations = views
         while running[0]:
-            t, h, goal, x0, calls = self.t.item(), self.h.item(), self.goal.item(), self.x, f.calls
-            spared = f.spared
+            t, h, goal, x0, calls, spared = times[0], sizes[0], goals[0], self.x, f.calls, f.spared
             dt, reaches_goal = plan_one(t, h, goal, self.direction, limits[1])
             f.near = not own_clock or abs(self.stop - (t + dt)) <= self._grain
-            trial = self._attempt(np.array([t]), np.array([dt]), x0, state)
-            f.near, unsolved, trials = True, f.unsolved, trials + 1
-            error = (trial.error if one_row else trial.error[self.alive].max()).item()
-            self.t[0], self.h[0], past, before, accepted, ended, arrived = advance_one(
+            trial = attempt(t, dt, x0, state)
+            f.near, unsolved, trials, error = True, f.unsolved, trials + 1, trial.error
+            if not isinstance(error, float):
+                error = (error if one_row else error[self.alive].max()).item()
+            times[0], sizes[0], past, before, accepted, ended, arrived = advance_one(
                 t, h, goal, dt, reaches_goal, error, past, before, recovering, trials, law, limits
             )
-            self.counts[0, 0], recovering, running[0] = trials, not accepted, not arrived and not ended
+            tried[0], recovering, running[0] = trials, not accepted, not arrived and not ended
             evaluations[0] += f.calls - calls
             if own_clock and f.spared is not spared:
-                evaluations -= f.spared - spared
+                self.account.evaluations -= f.spared - spared
             if accepted:
-                self.counts[1, 0] += 1
+                taken[0] += 1
                 if self._everybody:
                     self.x, state = trial.x, trial.state
                 else:
                     rows = self._mask(self.alive, trial.x)
                     self.x = choose(rows, trial.x, x0)
                     state = select_state(rows, trial.state, state, complete=True)
-                clock = t, dt, self.t.item()
+                clock = t, dt, times[0]
                 yield Step(clock, self.alive, x0, self.x, trial.dense, self.account)
             else:
                 state = keep_state(trial.state, state)
@@ -174,7 +178,11 @@ class AdaptiveSteps:
 
     def reached(self) -> Rows:
         """Return the time that every row reached."""
-        return self.t.copy() if self.own_clocks else np.where(self.alive, self.t[0], self._ended_at)
+        if self.own_clocks:
+            return self.t.copy()
+        return (
+            self.t.repeat(self.batch) if self._everybody else np.where(self.alive, self.t[0], self._ended_at)
+        )
 
     def stats(self) -> dict[str, Any]:
         """Return the work done, per row or as one number for a shared clock."""
@@ -192,19 +200,19 @@ class AdaptiveSteps:
         begin = self._send(self.t)
         slope = self.f.start(begin, self.x, self._x0)
         refuse_traced_steps("f(t, x)", slope)
-        good = finite_rows(slope)
-        known = self.alive if self.f.whole else finite_rows(self.x)
-        if not good.all() or not known.all():
+        if not (self.f.whole and all_finite(slope)):
+            good, known = finite_rows(slope), self.alive if self.f.whole else finite_rows(self.x)
             self.failures.add("nonfinite", np.flatnonzero(~known), advice("x0"))
             self.end(~known)
             self.failures.add("nonfinite", np.flatnonzero(~good), advice("start", t=self.start))
             self.running &= good if self.own_clocks else good[known].all()
         state, calls = self._method.init(self.f, begin, self.x), 1
-        if self.running.any():
+        if going := np.count_nonzero(self.running):
             self.h = self._first_step(slope)
             calls, first = self.f.calls, self._send(self.direction * self.h)
             check_derivatives(self.f, self.method, begin, self.x, first, slope)  # not counted for any row
-        self.account.evaluations += np.where(self.running, calls, 1)  # failed rows need no more
+        # Failed rows need no more.
+        self.account.evaluations += calls if going == len(self.running) else np.where(self.running, calls, 1)
         return state
 
     def _send(self, values: Rows) -> Time:

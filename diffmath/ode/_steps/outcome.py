@@ -11,7 +11,7 @@ from diffmath._core.typing import Array, Time
 from diffmath._stepping.clocks import Rows
 from diffmath._stepping.trial import Interpolation
 
-__all__ = ["Attempt", "Outcome"]
+__all__ = ["Attempt", "NumberAttempt", "Outcome"]
 
 
 @dataclass(eq=False, slots=True)
@@ -19,7 +19,7 @@ class Outcome:
     """A step tried from x: `error` is in units of the tolerance, `state` that of the method after it."""
 
     x: Array
-    error: Rows
+    error: Any  # one per row, Rows; or a number from a `NumberAttempt`
     state: Any
     dense: Callable[[], Interpolation]
     on_device: tuple[Array, Time] | None = None  # error and step on the device, with own clocks
@@ -39,3 +39,6 @@ class Outcome:
 
 # (t, dt, x, state of the method) -> Outcome; t and dt hold one entry per clock.
 Attempt: TypeAlias = Callable[[Rows, Rows, Array, Any], Outcome]
+
+# The same for one clock, in numbers.
+NumberAttempt: TypeAlias = Callable[[float, float, Array, Any], Outcome]

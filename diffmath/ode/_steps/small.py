@@ -1,14 +1,14 @@
 """Trial steps of explicit Runge-Kutta methods on one small state, with Python numbers.
 
-For a few numbers, Python is faster than NumPy, whose calls cost more than the sums. The results are
-bit-identical to those of arrays: the same operations in the same order.
+For a few numbers, Python is faster than NumPy and than a kernel, whose calls cost more than the sums. The
+results are bit-identical to those of arrays: the same operations in the same order.
 """
 
 from __future__ import annotations
 
 import math
-from functools import partial
-from typing import Any, TypeAlias
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,10 +19,9 @@ from diffmath._stepping.trial import SlopeState, Trial
 from diffmath.ode._explicit import UNKNOWN, ExplicitRungeKutta
 from diffmath.ode._steps.interpolant import Interpolant, interpolation
 from diffmath.ode._steps.outcome import Outcome
+from diffmath.ode._steps.sums import StageSums, stage_sums
 
 __all__ = ["SmallAttempt", "is_small"]
-
-Numbers: TypeAlias = list[float]
 
 # Above this size, arrays are faster.
 _LARGEST = 4
@@ -38,72 +37,84 @@ def is_small(x: Array, tolerance: Tolerance) -> bool:
     return plain and x.shape[0] == 1 and 0 < x.shape[1] <= _LARGEST
 
 
+class _Sums(NamedTuple):
+    """The sums of a tableau; None for one that it does not need."""
+
+    nodes: tuple[float, ...]  # of the stages after the first
+    stages: tuple[StageSums, ...]
+    last: StageSums | None
+    error: StageSums
+    low: StageSums | None
+
+
+@lru_cache(maxsize=64)
+def _sums_of(tables: Any, columns: int, is_fsal: bool) -> _Sums:
+    rows, b, error, low = tables
+    stages = tuple(stage_sums(weights, columns) for _, weights in rows)
+    last, second = None if is_fsal else stage_sums(b, columns), stage_sums(low, columns) if low else None
+    return _Sums(tuple(node for node, _ in rows), stages, last, stage_sums(error, columns), second)
+
+
 class SmallAttempt:
     """Try steps of an explicit Runge-Kutta method with an error estimate."""
 
-    def __init__(self, f: Drift, method: ExplicitRungeKutta, tolerance: Tolerance, own_clocks: bool) -> None:
-        self._f, self._method, self._own_clocks = f, method, own_clocks
+    def __init__(
+        self, f: Drift, method: ExplicitRungeKutta, x: Array, tolerance: Tolerance, own_clocks: bool
+    ) -> None:
+        self._f: Drift = f.__call__  # a bound method, which Python calls faster than an object
+        self._method, self._own_clocks = method, own_clocks
         self._rtol, self._atol = tolerance.rtol, tolerance.atol + _TINY
-        self._rows, self._b, self._error, self._low = method.sparse
         self._fsal = method.tableau.is_fsal
+        sums = _sums_of(method.sparse, x.shape[1], self._fsal)
+        self._nodes, self._stages, self._last, self._error, self._low = sums
 
     def __call__(self, t: Rows, dt: Rows, x: Array, state: SlopeState) -> Outcome:
-        f, now, h, own_clock = self._f, t.item(), dt.item(), self._own_clocks
-        first = f(self._time(now, x), x) if state.slope is None else state.slope
-        start, arrays, inner = x[0].tolist(), [first], x
-        slopes, numbers = first.tolist(), range(len(start))
-        for c, row in self._rows:
-            totals = _sums(h, row, slopes, numbers)
-            inner = np.array([[start[j] + totals[j] for j in numbers]])
-            found = f(np.array([[now + c * h]]) if own_clock else now + c * h, inner)
-            arrays.append(found)
-            slopes += found.tolist()
-        x_new = inner
-        if not self._fsal:
-            totals = _sums(h, self._b, slopes, numbers)
-            x_new = np.array([[start[j] + totals[j] for j in numbers]])
-        error = self._norm(start, x_new[0].tolist(), h, slopes)
-        known = SlopeState(arrays[-1]) if self._fsal else UNKNOWN
-        times = self._time(now, x), np.array([[h]]) if own_clock else h
-        return Outcome(x_new, np.array([error]), known, partial(self._inside, times, h, x, x_new, arrays))
+        found = self.of_numbers(t.item(), dt.item(), x, state)
+        found.error = np.array([found.error])
+        return found
 
-    def _time(self, t: float, x: Array) -> Time:
-        return np.array([[t]]) if self._own_clocks else t
+    def of_numbers(self, t: float, h: float, x: Array, state: SlopeState) -> Outcome:
+        """Try a step with numbers for the clock and the error."""
+        f, first, x_new = self._f, state.slope, x
+        if first is None:
+            first = f(np.array([[t]]) if self._own_clocks else t, x)
+        times: Any = [t + c * h for c in self._nodes]
+        if self._own_clocks:
+            times = np.array(times).reshape(-1, 1, 1)
+        start, arrays, slopes = x.tolist()[0], [first], first.tolist()
+        for time, add in zip(times, self._stages):
+            x_new = add(h, start, slopes)
+            slope = f(time, x_new)
+            arrays.append(slope)
+            slopes += slope.tolist()
+        if self._last is not None:
+            x_new = self._last(h, start, slopes)
+        error = self._norm(start, x_new.tolist()[0], h, slopes)
+        known = SlopeState(slope) if self._fsal else UNKNOWN
+        return Outcome(x_new, error, known, partial(self._inside, t, h, x, x_new, arrays))
 
-    def _norm(self, x: Numbers, x_new: Numbers, h: float, slopes: list[Numbers]) -> float:
+    def _norm(self, x: list[float], x_new: list[float], h: float, slopes: list[list[float]]) -> float:
         """Return the root mean square of the error in units of the tolerance."""
-        numbers, total = range(len(x)), 0.0
-        errors = _sums(h, self._error, slopes, numbers)
-        others = _sums(h, self._low, slopes, numbers) if self._low else None
-        for j in numbers:
-            error = abs(errors[j])
-            if others is not None:
-                error *= _share(error, 0.1 * abs(others[j]))
-            size = max(abs(x[j]), abs(x_new[j]))
-            # max may drop a NaN; zero times the new state keeps it
-            ratio = error / (self._rtol * size + self._atol) + 0.0 * x_new[j]
+        total, rtol, atol, zeros = 0.0, self._rtol, self._atol, [0.0] * len(x)
+        errors = self._error(h, zeros, slopes).tolist()[0]
+        if self._low is not None:
+            others = self._low(h, zeros, slopes).tolist()[0]
+            errors = [error * _share(abs(error), 0.1 * abs(low)) for error, low in zip(errors, others)]
+        for error, before, after in zip(errors, x, x_new):
+            size, size_new = abs(before), abs(after)
+            # A comparison may drop a NaN; zero times the new state keeps it.
+            ratio = abs(error) / (rtol * (size_new if size_new > size else size) + atol) + 0.0 * after
             total += ratio * ratio
         return math.sqrt(total / len(x))
 
-    def _inside(self, times: tuple[Time, Time], h: float, x: Array, x_new: Array, slopes: list[Array]) -> Any:
+    def _inside(self, t: float, h: float, x: Array, x_new: Array, slopes: list[Array]) -> Any:
         """Return the state inside a step; evaluates f if the extension has more stages."""
+        times: tuple[Time, Time] = (np.array([[t]]), np.array([[h]])) if self._own_clocks else (t, h)
         if self._method.extension is None:
             known = SlopeState(slopes[-1]) if self._fsal else UNKNOWN
             return interpolation(self._f, Trial(x_new, state=known), SlopeState(slopes[0]), times, h, x)
         basis, weights, times_dt = self._method.inside(self._f, times[0], x, times[1], slopes)
         return Interpolant(x, np.array([h]), np.stack(basis), weights, times_dt)
-
-
-def _sums(h: float, weights: Any, slopes: list[Numbers], numbers: range) -> Numbers:
-    """Return the weighted sums of the slopes, times h; the weights are multiplied by h first."""
-    i, weight = weights[0]
-    scale, slope = weight * h, slopes[i]
-    totals = [scale * slope[j] for j in numbers]
-    for i, weight in weights[1:]:
-        scale, slope = weight * h, slopes[i]
-        for j in numbers:
-            totals[j] += scale * slope[j]
-    return totals
 
 
 def _share(error: float, other: float) -> float:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from diffmath import ode, reference_only
 from diffmath._stepping.tolerance import Tolerance
 from diffmath._stepping.trial import SlopeState
-from diffmath.ode._steps.attempt import make_attempt
+from diffmath.ode._steps.attempt import make_attempt, on_one_clock
 from diffmath.ode._steps.host import KernelAttempt
 from diffmath.ode._steps.small import SmallAttempt, is_small
 
@@ -41,7 +41,7 @@ def test_plain_numbers_are_those_of_arrays_and_kernels(
     x, tolerance = np.array([values]), Tolerance(1e-4, 1e-7)
     assert is_small(x, tolerance)
     wide = Tolerance(np.full(x.shape, 1e-4), 1e-7)  # an array: the method's own attempt
-    small = _tried(SmallAttempt(swirl, method, tolerance, own_clocks), x, known)
+    small = _tried(SmallAttempt(swirl, method, x, tolerance, own_clocks), x, known)
     kernel = _tried(KernelAttempt(swirl, method, tolerance, own_clocks), x, known)
     with reference_only():
         arrays = _tried(make_attempt(swirl, method, x, wide, own_clocks), x, known)
@@ -52,8 +52,9 @@ def test_plain_numbers_are_those_of_arrays_and_kernels(
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_stage_that_is_not_finite_is_an_error_that_is_none(bad: float) -> None:
-    attempt = SmallAttempt(lambda t, x: np.full_like(x, bad), ode.dopri5, Tolerance(1e-4, 1e-7), False)
-    error = attempt(np.zeros(1), np.ones(1), np.ones((1, 2)), SlopeState()).error
+    x, tolerance = np.ones((1, 2)), Tolerance(1e-4, 1e-7)
+    attempt = SmallAttempt(lambda t, x: np.full_like(x, bad), ode.dopri5, x, tolerance, False)
+    error = attempt(np.zeros(1), np.ones(1), x, SlopeState()).error
     assert not np.isfinite(error[0])
 
 
@@ -62,3 +63,21 @@ def test_wide_states_batches_and_single_precision_are_not_small() -> None:
     for x in (np.ones((1, 5)), np.ones((2, 1)), np.ones((1, 1), "f4"), np.ones((1, 1, 1)), np.ones((1, 0))):
         assert not is_small(x, tolerance)
     assert not is_small(np.ones((1, 1)), Tolerance(np.array([1e-4]), 1e-7))
+
+
+@pytest.mark.parametrize("own_clocks", [False, True])
+def test_numbers_for_the_clock_give_the_same_step_with_the_error_as_a_number(own_clocks: bool) -> None:
+    x, tolerance = np.array([[0.3, -0.2]]), Tolerance(1e-4, 1e-7)
+    attempt = make_attempt(swirl, ode.dopri5, x, tolerance, own_clocks)
+    by_numbers = on_one_clock(attempt)(0.3, 0.07, x, SlopeState())
+    by_rows = attempt(np.array([0.3]), np.array([0.07]), x, SlopeState())
+    assert isinstance(attempt, SmallAttempt)
+    assert type(by_numbers.error) is float
+    assert by_rows.error.tolist() == [by_numbers.error]
+    np.testing.assert_array_equal(by_numbers.x, by_rows.x)
+
+
+def test_an_attempt_on_arrays_gets_the_numbers_of_one_clock_as_arrays() -> None:
+    seen: list[Any] = []
+    on_one_clock(lambda *given: seen.append(given))(0.5, 0.25, np.ones((1, 1)), None)  # type: ignore[arg-type, return-value]
+    assert [value.tolist() for value in seen[0][:2]] == [[0.5], [0.25]]
