@@ -191,15 +191,19 @@ class FirstResult:
         """
         if is_traced(result, self._copy):
             return True
-        xp, copy = array_namespace(self._copy), self._copy
-        known = xp.isfinite(copy)
-        if not all_true((self._result == copy) | ~known):
+        copy = self._copy
+        if not (all_true(same := self._result == copy) or all_true(same | self._unknown())):
             raise TypeError(
                 f"{self._role} overwrote the array it returned before: return a new array at every call"
             )
         self._left -= 1
         # Equal results, for example of two calls at one point, show nothing.
-        return self._left <= 0 or result.shape != copy.shape or not all_true((result == copy) | ~known)
+        return (
+            self._left <= 0 or result.shape != copy.shape or not all_true((result == copy) | self._unknown())
+        )
+
+    def _unknown(self) -> Array:
+        return ~array_namespace(self._copy).isfinite(self._copy)
 
 
 def annotate(error: BaseException, role: str, t: float) -> None:

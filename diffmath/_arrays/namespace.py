@@ -181,12 +181,12 @@ def check_array(
     xp = array_namespace(array, names=[name])
     if isinstance(array, np.memmap):
         array = np.asarray(array)  # a view: kernels and their callers support only plain arrays
-    dims = "x".join(map(str, array.shape)) or "scalar"
     if ndim is not None and array.ndim != ndim:
         raise ValueError(
             f"{name} must have {ndim} dimension{'s' * (ndim != 1)}; got shape {tuple(array.shape)}"
         )
     if array.ndim < min_ndim:
+        dims = "x".join(map(str, array.shape)) or "scalar"
         raise ValueError(
             f"{name} must have shape (batch, dim) or (batch, ...); got {dims}: "
             f"for one row use {name}[None, ...]"
@@ -208,7 +208,8 @@ def _any_row(mask: Array) -> bool:
 
 
 def _as_floating(name: str, array: Array, xp: Any, allow_complex: bool) -> Array:
-    check_precision(name, array.dtype, xp)
+    if xp is not numpy_namespace:
+        check_precision(name, array.dtype, xp)
     if is_real_float(array.dtype, xp):
         return array
     if xp.isdtype(array.dtype, "complex floating"):
@@ -224,7 +225,7 @@ def all_finite(array: Array) -> bool:
     """Whether no number of an array is infinite or nan; a traced one is not looked at and counts so."""
     view = array if type(array) is np.ndarray else host_view(array)
     if view is not None:  # PyTorch takes several passes
-        return bool(np.isfinite(view).all())
+        return all_true(np.isfinite(view))
     return all_true(compat.array_namespace(array).isfinite(array))
 
 

@@ -90,7 +90,7 @@ def all_true(mask: Any) -> bool:
     (False, True)
     """
     if type(mask) is np.ndarray:
-        return bool(mask.all())
+        return bool(np.count_nonzero(mask) == mask.size)  # several times faster than `all` for a few
     return is_traced(mask) or bool(compat.array_namespace(mask).all(mask))
 
 
@@ -146,5 +146,5 @@ def refuse_traced(name: str, why: str, instead: str, *values: Any) -> None:
     TypeError
         Any of `values` is traced; the message has the name, the reason and the remedy.
     """
-    if is_tracing(*values):
+    if "jax" in sys.modules and is_tracing(*values):
         raise TypeError(f"{name} is traced by JAX (jit, vmap or grad), but {why}: {instead}")

@@ -29,6 +29,8 @@ def check_flag(name: str, value: Any) -> bool:
         ...
     TypeError: progress must be True or False; got str
     """
-    if not isinstance(value, bool | np.bool_):
+    if type(value) is bool:
+        return value
+    if not isinstance(value, np.bool_):
         raise TypeError(f"{name} must be True or False; got {type(value).__name__}")
     return bool(value)

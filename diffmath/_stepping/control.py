@@ -225,12 +225,12 @@ def _initial_step_of_one(
 ) -> Rows:
     """Return what `initial_step` does for one row, by plain numbers."""
     t, direction, longest = clock
-    d0, d1 = tolerance.norm(x, x).item(), tolerance.norm(slope, x).item()
+    d0, d1 = tolerance.norm_of_one(x, x), tolerance.norm_of_one(slope, x)
     trusted = d0 >= 1e-5 and d1 > 0 and d1 * longest >= 1e-5 and math.isfinite(d1) and math.isfinite(d0 / d1)
     unit = min(d0 / d1, longest) if trusted else longest
-    h0 = min(max((0.01 if trusted else 1e-6) * unit, float(np.spacing(np.abs(t[0])))), longest)
+    h0 = min(max((0.01 if trusted else 1e-6) * unit, math.ulp(t.item())), longest)
     ahead: Any = f(send(t + direction * h0), x + send(np.array([direction * h0])) * slope)
-    d2 = tolerance.norm(ahead - slope, x).item() / h0
+    d2 = tolerance.norm_of_one(ahead - slope, x) / h0
     if not (math.isfinite(d1) and math.isfinite(d2)):
         return np.array([min(min(100 * h0, 1e-3 * h0), longest)])
     if d2 > 0:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from diffmath._core.counts import check_count
 from diffmath._core.numbers import check_number
@@ -13,13 +12,13 @@ from diffmath._stepping.control import PIController, PIDController, Tolerance
 __all__ = ["AdaptiveOptions", "Batch", "check_options"]
 
 Batch = Literal["rows", "shared"]
+_BATCHES = get_args(Batch)
 
 _CONTROLLER = PIController()
 _RTOL, _ATOL, _MAX_STEPS = 1e-6, 1e-9, 10_000
 
 
-@dataclass(frozen=True)
-class AdaptiveOptions:
+class AdaptiveOptions(NamedTuple):
     """Options of adaptive steps: tolerances, controller, clocks and limits."""
 
     tolerance: Tolerance
@@ -47,7 +46,7 @@ def check_options(
     }  # fmt: skip
     low = 0.0 if min_step is None else check_number("min_step", min_step)
     high = math.inf if max_step is None else check_number("max_step", max_step)
-    if batch not in get_args(Batch):
+    if batch not in _BATCHES:
         raise ValueError(f"batch must be 'rows' or 'shared'; got {batch!r}")
     if not (math.isfinite(low) and low >= 0):
         raise ValueError(f"min_step must be finite and not negative; got {min_step}")
@@ -55,7 +54,7 @@ def check_options(
         raise ValueError(f"max_step must be positive, and at least min_step={low}; got {max_step}")
     if first_step is not None and not 0 < check_number("first_step", first_step) <= high:
         raise ValueError(f"first_step must be positive, and at most max_step={high}; got {first_step}")
-    if not isinstance(controller, PIDController | None):
+    if controller is not None and not isinstance(controller, PIDController):
         raise TypeError(f"controller must be an ode.PIController; got {type(controller).__name__}")
     return AdaptiveOptions(
         tolerance=Tolerance(

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from diffmath import ode, reference_only
 from diffmath._stepping.tolerance import Tolerance
@@ -88,6 +90,30 @@ def test_states_of_several_axes() -> None:
             for atol in (1e-7, np.full(shape, 1e-7))
         ]
         same(*stiff)
+
+
+@given(
+    values=st.lists(st.floats(allow_nan=True), min_size=0, max_size=9),
+    at=st.lists(st.floats(-1e9, 1e9), min_size=9, max_size=9),
+    zero=st.sampled_from(["", "rtol", "atol"]),
+)
+def test_the_norm_of_one_row_by_numbers_is_that_by_arrays(
+    values: list[float], at: list[float], zero: str
+) -> None:
+    tolerance = Tolerance(0.0 if zero == "rtol" else 1e-4, 0.0 if zero == "atol" else 1e-7)
+    row, state = np.array([values]), np.array([at[: len(values)]])
+    with np.errstate(all="ignore"):
+        expected = tolerance.norm(row, state)[0]
+        np.testing.assert_array_equal(tolerance.norm_of_one(row, state), expected)
+
+
+def test_the_norm_of_one_row_of_other_numbers_is_that_of_arrays() -> None:
+    tolerance = Tolerance(1e-3, 1e-6)
+    for row in (np.ones((1, 2), "f4"), np.ones((1, 2)) + 1j, np.ones((1, 2, 3))):
+        assert tolerance.norm_of_one(row, row) == tolerance.norm(row, row)[0]
+    wide = Tolerance(np.array([1e-3, 1e-4]), 1e-6)
+    row = np.array([[1.0, 2.0]])
+    assert wide.norm_of_one(row, row) == wide.norm(row, row)[0]
 
 
 @pytest.mark.parametrize("shapes", [((1, 1), (1, 4)), ((5, 1), (1, 1)), ((5, 4), (5, 1)), ((1, 4), (5, 4))])

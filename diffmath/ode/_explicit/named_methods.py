@@ -35,6 +35,8 @@ def check_method(method: Any) -> Method:
         ...
     ValueError: method must be an object of diffmath.ode or its name; got 'RK45': SciPy's RK45 is 'dopri5' ...
     """
+    if type(method) is ExplicitRungeKutta:  # as mostly
+        return method
     method = named(method, "diffmath.ode", _has_step, foreign=_FOREIGN)
     if isinstance(method, Tableau):
         return ExplicitRungeKutta(method)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -29,9 +28,14 @@ def begin(
     method: Method | Tableau | str,
     substeps: int | None,
     options: AdaptiveOptions,
+    *,
+    checked: bool,
 ) -> tuple[AdaptiveSteps | FixedSteps, Rows]:
-    """Check the arguments of a solve; return an iterator over its steps, and the save times."""
-    states, watched = _initial(x0), Dynamics(f)
+    """Check the arguments of a solve; return an iterator over its steps, and the save times.
+
+    With `checked`, x0 is known to be an array of finite numbers.
+    """
+    states, watched = x0 if checked else _initial(x0), Dynamics(f)
     watched.whole = states is not None
     if states is None:
         states = check_array("x0", x0, min_ndim=2, allow_complex=True, some_rows=True)
@@ -45,7 +49,8 @@ def begin(
         refuse_traced_steps("x0", states)
         span = float(save_times[0]), float(save_times[-1])
         _refuse_long_steps(options, span)
-        options = replace(options, tolerance=options.tolerance.fitted(states))
+        tolerance = options.tolerance.fitted(states)
+        options = options._replace(tolerance=tolerance)
         return AdaptiveSteps(watched, states, span, cast(AdaptiveMethod, stepper), options), save_times
     return FixedSteps(watched, states, save_times, stepper, count), save_times
 

@@ -97,7 +97,7 @@ def steps(
         rtol, atol, batch, controller, max_steps, min_step, max_step=max_step, first_step=first_step,
         single=single is not None,
     )  # fmt: skip
-    run, _ = begin(problem.f, problem.x0, times, method, substeps, options)
+    run, _ = begin(problem.f, problem.x0, times, method, substeps, options, checked=single is not None)
     return each_on_its_device(_iterate(run, single, on_failure), problem.x0)
 
 

@@ -24,6 +24,7 @@ from diffmath.ode._tableaux import Tableau
 __all__ = ["solve"]
 
 Save = Literal["auto", "land", "read", "steps"]
+_SAVES = get_args(Save)
 
 
 @on_its_device
@@ -200,7 +201,9 @@ def solve(
         rtol, atol, batch, controller, max_steps, min_step, max_step=max_step, first_step=first_step,
         single=single is not None,
     )  # fmt: skip
-    run, save_times = begin(problem.f, problem.x0, times, method, substeps, options)
+    run, save_times = begin(
+        problem.f, problem.x0, times, method, substeps, options, checked=single is not None
+    )
     landing = _is_landing(save, run, len(save_times), options.max_steps)
     if isinstance(run, FixedSteps) and is_traced_solve(run.f, run.x, run.start):
         refuse_options(dense=dense, events=problem.events, callback=callback, save=save == "steps")
@@ -217,7 +220,7 @@ def solve(
 
 def _is_landing(save: Save, run: AdaptiveSteps | FixedSteps, times: int, max_steps: int) -> bool:
     """Whether adaptive steps end at the save times; fixed steps always do."""
-    if save not in get_args(Save):
+    if save not in _SAVES:
         raise ValueError(f"save must be 'auto', 'land', 'read' or 'steps'; got {save!r}")
     if save == "read" and isinstance(run, FixedSteps) and run.batch:
         raise ValueError("save='read' is for adaptive steps: fixed steps end on every save time")

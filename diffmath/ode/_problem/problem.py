@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import array_api_compat as compat
 
@@ -17,8 +17,7 @@ from diffmath.ode._problem.single import Single, single_state
 __all__ = ["Problem", "pose"]
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """A right-hand side of (t, x), a batch of states, events and callback; `single` for one state."""
 
     f: Drift

@@ -72,8 +72,8 @@ class Single:
             more["curve"] = partial(self._curve, solution.curve)
         end = None if solution.t_end is None else float(solution.t_end[0])
         message = solution.message.replace("ended row 0", "ended the solve").replace(" in row 0", "")
-        x = solution.x[(slice(None), *self.index)]
-        return replace(solution, x=x, message=message, row_status=None, t_end=end, **more)
+        more |= {"x": solution.x[(slice(None), *self.index)], "message": message}
+        return Solution(**{**vars(solution), **more, "row_status": None, "t_end": end})
 
     def _curve(self, curve: Callable[[], tuple[Any, Array]]) -> tuple[Any, Array]:
         t, x = curve()
@@ -122,7 +122,9 @@ def single_state(f: Any, x0: Any) -> Single | None:
             "while solve_ivp takes the times first, solve_ivp(f, t_span, y0)"
         )
     pair = isinstance(f, Separable)
-    if isinstance(x0, int | float | complex) or _is_list(x0, 2 if pair else 1):
+    if type(x0) is not np.ndarray and (
+        isinstance(x0, int | float | complex) or _is_list(x0, 2 if pair else 1)
+    ):
         x0 = np.asarray(x0)
     if not compat.is_array_api_obj(x0):
         advice = "give x0.toarray()" if is_sparse(x0) else "for a batch give np.asarray(x0)"
