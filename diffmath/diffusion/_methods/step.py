@@ -101,6 +101,8 @@ class Step:
 
     def __post_init__(self) -> None:
         _check_update(self)
+        if type(self.stages) is tuple and not self.stages and not self.carries:  # as mostly
+            return
         if not isinstance(self.stages, tuple | list) or not all(isinstance(v, Stage) for v in self.stages):
             raise TypeError(f"stages must be a tuple of diffusion.Stage; got {self.stages!r}")
         object.__setattr__(self, "stages", tuple(self.stages))
@@ -140,6 +142,9 @@ class Step:
 
 def _check_update(update: Step | Stage) -> None:
     """Turn the coefficients of an update into floats and tuples of floats, or refuse them."""
+    weights = update.weights
+    if type(weights) is tuple and {float}.issuperset(map(type, (update.decay, update.noise, *weights))):
+        return  # as mostly
     object.__setattr__(update, "decay", check_number("decay", update.decay))
     given: dict[str, Any] = {"weights": update.weights, "noise": update.noise}
     for name, value in given.items():
@@ -169,6 +174,8 @@ def take_step(
     noise of each update.
     """
     y, inner = updated(step, x, known, noises[0]), known
+    if not step.stages:
+        return y, known
     for stage, noise in zip(step.stages, noises[1:], strict=True):
         inner = (predict(y, stage.t), *inner)
         y = updated(stage, x, inner, noise)
@@ -189,7 +196,7 @@ def is_finite(step: Step) -> bool:
     """Whether all coefficients of a step are finite."""
     if not all(map(math.isfinite, (step.decay, *step.weights, *factors(step.noise)))):
         return False
-    return all(
+    return not step.stages or all(
         math.isfinite(number)
         for stage in step.stages
         for number in (stage.decay, *stage.weights, *factors(stage.noise))
