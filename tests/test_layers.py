@@ -46,6 +46,7 @@ ROOMS = {
         "_methods",
         "_singlestep",
         "_multistep",
+        "_likelihood",
         "_loop",
         "_special",
         "_catalogue",

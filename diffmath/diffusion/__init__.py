@@ -30,7 +30,9 @@ from diffmath.diffusion._guidance.linear import autoguidance, cfg, classifier_gu
 from diffmath.diffusion._guidance.projected import apg, apg_step, tangential_cfg
 from diffmath.diffusion._guidance.rescaled import cfg_rescale, cfg_zero_star
 from diffmath.diffusion._guidance.stepwise import cfg_pp
-from diffmath.diffusion._loop.likelihood import log_likelihood
+from diffmath.diffusion._likelihood.encode import decode, encode
+from diffmath.diffusion._likelihood.likelihood import Likelihood, likelihood, log_likelihood
+from diffmath.diffusion._likelihood.pixels import bits_per_dim, dequantize
 from diffmath.diffusion._loop.sample import sample, trajectory
 from diffmath.diffusion._methods.method import Method
 from diffmath.diffusion._methods.methods import (
@@ -100,6 +102,7 @@ __all__ = [
     "Gaussian",
     "GaussianMixture",
     "Interpolant",
+    "Likelihood",
     "Method",
     "MixtureInterpolant",
     "Model",
@@ -123,6 +126,7 @@ __all__ = [
     "batch_time",
     "beta_times",
     "betas",
+    "bits_per_dim",
     "bong_tangent_times",
     "cfg",
     "cfg_pp",
@@ -133,6 +137,8 @@ __all__ = [
     "cld",
     "ddim",
     "ddpm",
+    "decode",
+    "dequantize",
     "discrete_time",
     "discrete_times",
     "dpm_2",
@@ -145,6 +151,7 @@ __all__ = [
     "dpmpp_3s",
     "dpmpp_sde",
     "edm",
+    "encode",
     "er_sde",
     "etd",
     "euler",
@@ -170,6 +177,7 @@ __all__ = [
     "interval_times",
     "karras_times",
     "kl_optimal_times",
+    "likelihood",
     "likely_bandwidth",
     "linear_quadratic_times",
     "log_likelihood",

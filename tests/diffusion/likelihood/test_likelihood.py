@@ -175,8 +175,9 @@ def test_gaussian_data_have_their_gaussian_density(
 
 
 def test_a_score_that_returns_nan_is_a_solve_error() -> None:
-    with pytest.raises(SolveError, match=r"nan or inf just after t=0\.3"):
+    with pytest.raises(SolveError, match=r"nan or inf just after t=0\.3 in all rows") as caught:
         diffusion.log_likelihood(PROCESS, lambda x, t: x * (math.nan if t > 0.3 else -1.0), X)
+    assert caught.value.solution.x.shape[1:] == (4, 3)
 
 
 @pytest.mark.parametrize(
@@ -214,3 +215,40 @@ def test_refusals(changes: dict[str, Any], error: type[Exception], message: str)
     arguments = {"model": lambda x, t: -x, "x": X, **changes}
     with pytest.raises(error, match=message):
         diffusion.log_likelihood(PROCESS, arguments.pop("model"), arguments.pop("x"), **arguments)
+
+
+def test_flows_have_a_likelihood_from_pure_noise() -> None:
+    """alpha is 0 at t = 1, where f and g2 are infinite: the angle passes through."""
+    process = diffusion.flow()
+    model = diffusion.from_denoiser(TARGET.denoiser(process), process)
+    value = diffusion.log_likelihood(process, model, X, t_start=0.01, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(value, TARGET.log_density(X, process, 0.01), atol=1e-5)  # by differences
+
+
+@pytest.mark.parametrize("process", [diffusion.vp(), diffusion.edm(), diffusion.flow()], ids=lambda p: p.name)
+def test_the_latent_is_the_exact_one(process: diffusion.Process) -> None:
+    target = diffusion.Gaussian([0.3, -1.0], [[1.0, 0.4], [0.4, 0.5]])
+    start = 0.01 * process.t_max
+    found = diffusion.likelihood(process, target.denoiser(process), X, t_start=start, rtol=1e-9, atol=1e-11)
+    exact = target.flow_map(process)(X, start, process.t_max)
+    np.testing.assert_allclose(found.latent, exact, rtol=1e-6, atol=1e-6)
+    assert found.standard_error is None
+    assert found.steps > 5
+
+
+def test_the_standard_error_is_that_of_the_probes() -> None:
+    """z.Jz = tr J + 2 J_01 z_0 z_1: each probe is off by 1.1 up or down (see above)."""
+    target = diffusion.Gaussian([0.0, 0.0], [[1.0, 0.8], [0.8, 1.0]])
+    x = np.tile([[0.5, 0.1]], (300, 1))
+    found = diffusion.likelihood(
+        PROCESS, target.score(PROCESS), x, divergence="hutchinson", probes=16, key=KEY, prior=target
+    )
+    exact = target.log_density(x[:1], PROCESS, PROCESS.t_min)[0]
+    error = found.log_density - exact
+    assert found.standard_error is not None
+    # 300 rows of 16 coins: the mean of the squared standard errors is 1.1^2 / 16 to 3 %; 6 of its deviations.
+    assert np.mean(found.standard_error**2) == pytest.approx(1.1**2 / 16, rel=0.15)
+    assert np.mean(error**2) == pytest.approx(np.mean(found.standard_error**2), rel=0.5)
+    one = diffusion.likelihood(PROCESS, target.score(PROCESS), x[:2], divergence="hutchinson", key=KEY)
+    assert one.standard_error is None
+    assert repr(found).startswith("Likelihood(300 points, with standard errors, ")

@@ -1,7 +1,8 @@
 r"""Log-density of a model, by the probability-flow ODE and its divergence.
 
-.. math:: \dot x = f x - \tfrac12 g^2\,\nabla\log p_t(x), \qquad
-   \log p_{t_0}(x_{t_0}) = \log p_T(x_T) + \int_{t_0}^T \nabla\cdot\dot x\,dt
+.. math:: \frac{dy}{d\theta} = \frac{v}{r}, \quad y = x/r, \qquad
+   \log p_{t_0}(x_{t_0}) = \log p_T(x_T) + d \log\frac{r_T}{r_{t_0}}
+   + \int_{\theta_0}^{\theta_T} \nabla_x\cdot v\,d\theta
 
 Source: Song et al. (2021), arXiv:2011.13456, appendix D; Grathwohl et al. (2019), arXiv:1810.01367, for the
 trace estimate.
@@ -11,7 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 from diffmath._arrays.callables import check_result, guarded
 from diffmath._arrays.devices import on_its_device
@@ -19,16 +21,54 @@ from diffmath._arrays.gradients import keeping_gradients
 from diffmath._arrays.namespace import array_namespace, check_array, device
 from diffmath._arrays.tracing import refuse_traced
 from diffmath._core.typing import Array, Score
+from diffmath.diffusion._likelihood.angle import AngleFlow, check_start
+from diffmath.diffusion._likelihood.divergence import DivergenceKind, traces
 from diffmath.diffusion._model import Model, as_model
 from diffmath.diffusion._process import Process
 from diffmath.diffusion._targets import Target
 from diffmath.ode import dopri5, solve
-from diffmath.random import Key, fold_in, normal
+from diffmath.random import Key
 
-__all__ = ["log_likelihood"]
+__all__ = ["Likelihood", "likelihood", "log_likelihood"]
 
-Divergence = Callable[[Array, float], Array]
 LogDensity = Callable[[Array], Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Likelihood:
+    """The result of `likelihood`.
+
+    Parameters
+    ----------
+    log_density : array, shape (batch,)
+    standard_error : array, shape (batch,), or None
+        Standard error of `log_density` from the spread of the probes; None for an exact trace or one probe.
+    latent : array, shape (batch, \\*state)
+        The points transported to `t_max`.
+    steps : int
+        Accepted steps of the solver.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import diffusion, random
+    >>> normal = diffusion.Gaussian([0.0, 0.0], [[1.0, 0.5], [0.5, 1.0]])
+    >>> process = diffusion.vp()
+    >>> found = diffusion.likelihood(
+    ...     process, normal.score(process), np.ones((1, 2)), divergence="hutchinson", probes=8,
+    ...     key=random.key(0))
+    >>> found.standard_error.shape, found.latent.shape
+    ((1,), (1, 2))
+    """
+
+    log_density: Array
+    standard_error: Array | None
+    latent: Array
+    steps: int
+
+    def __repr__(self) -> str:
+        error = "no standard errors" if self.standard_error is None else "with standard errors"
+        return f"Likelihood({self.log_density.shape[0]} points, {error}, {self.steps} steps)"
 
 
 @on_its_device
@@ -40,7 +80,7 @@ def log_likelihood(
     t_start: float | None = None,
     rtol: float = 1e-6,
     atol: float = 1e-8,
-    divergence: Literal["auto", "exact", "differences", "hutchinson"] = "auto",
+    divergence: DivergenceKind = "auto",
     probes: int = 1,
     key: Key | None = None,
     prior: Target | LogDensity | None = None,
@@ -95,8 +135,8 @@ def log_likelihood(
     ValueError
         Invalid shapes, values or options; a model made for another process.
     SolveError
-        The ODE could not be solved to tolerance; the message names the time, and
-        ``solution.x`` has (x, accumulated divergence) as columns.
+        The ODE could not be solved to tolerance; the message names the time. ``solution.t`` are angles, and
+        ``solution.x`` has y and the accumulated divergence as columns.
 
     Notes
     -----
@@ -128,38 +168,82 @@ def log_likelihood(
     False
     True
     """
+    return likelihood(
+        process, model, x, t_start=t_start, rtol=rtol, atol=atol, divergence=divergence, probes=probes,
+        key=key, prior=prior, max_steps=max_steps, progress=progress, with_gradient=with_gradient,
+    ).log_density  # fmt: skip
+
+
+@on_its_device
+def likelihood(
+    process: Process,
+    model: Model | Score,
+    x: Array,
+    *,
+    t_start: float | None = None,
+    rtol: float = 1e-6,
+    atol: float = 1e-8,
+    divergence: DivergenceKind = "auto",
+    probes: int = 1,
+    key: Key | None = None,
+    prior: Target | LogDensity | None = None,
+    max_steps: int = 10_000,
+    progress: bool = False,
+    with_gradient: bool = False,
+) -> Likelihood:
+    """Return the log-density of `x` with its standard error and the points at `t_max`.
+
+    Parameters and errors are those of `log_likelihood`.
+
+    Returns
+    -------
+    Likelihood
+
+    Notes
+    -----
+    Each of `probes` directions gives an unbiased estimate of the log-density of a row. `log_density` is their
+    mean, and `standard_error` their standard deviation over the root of their number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from diffmath import diffusion
+    >>> standard = diffusion.Gaussian([0.0], [1.0])
+    >>> process = diffusion.vp()
+    >>> diffusion.likelihood(process, standard.score(process), np.zeros((1, 1)))
+    Likelihood(1 points, no standard errors, ... steps)
+    """
     model = as_model(model, process)
     log_prior = _log_prior(process, prior)
     x = check_array("x", x, min_ndim=2)
     refuse_traced("x", "adaptive steps depend on numbers", "call it outside the transformation", x)
-    start = _check_start(process, t_start)
-    trace = _divergence(model, x, divergence, probes, key)
+    flow = AngleFlow(model, process, check_start(process, t_start))
+    trace, count = traces(model, x, divergence, probes, key)
     batch, shape, dim = x.shape[0], tuple(x.shape), math.prod(x.shape[1:])
     xp = array_namespace(x)
 
-    def drift(t: float, y: Array) -> Array:
-        state = xp.reshape(y[:, :dim], shape)
-        flow = xp.astype(model.flow(state, t), x.dtype, copy=False)
+    def drift(theta: float, z: Array) -> Array:
+        t = flow.time(theta)
+        state, slope = flow.slope(xp.reshape(z[:, :dim], shape), t)
         growth = xp.astype(trace(state, t), x.dtype, copy=False)
-        return xp.concat([xp.reshape(flow, (batch, dim)), growth[:, None]], axis=1)
+        return xp.concat([xp.reshape(slope, (batch, dim)), growth], axis=1)
 
-    y0 = xp.concat(
-        [xp.reshape(x, (batch, dim)), xp.zeros((batch, 1), dtype=x.dtype, device=device(x))], axis=1
-    )
+    zeros = xp.zeros((batch, count), dtype=x.dtype, device=device(x))
+    z0 = xp.concat([xp.reshape(x, (batch, dim)) / flow.radius(flow.start), zeros], axis=1)
     with keeping_gradients(x, with_gradient):
         path = solve(
-            drift,
-            y0,
-            [start, process.t_max],
-            method=dopri5,
-            rtol=rtol,
-            atol=atol,
-            batch="shared",
-            max_steps=max_steps,
-            progress=progress,
-        )
-        end = path.x[-1, ...]
-        return log_prior(xp.reshape(end[:, :dim], shape)) + end[:, dim]
+            drift, z0, flow.ends, method=dopri5, rtol=rtol, atol=atol, batch="shared", max_steps=max_steps,
+            progress=progress, on_failure="return",
+        )  # fmt: skip
+        if not path.success:
+            raise flow.failure(path)
+        end, scale = path.x[-1, ...], flow.radius(process.t_max)
+        latent = xp.reshape(end[:, :dim], shape) * scale
+        change = dim * math.log(scale / flow.radius(flow.start))
+        estimates = (log_prior(latent) + change)[:, None] + end[:, dim:]
+        value = xp.mean(estimates, axis=1)
+        error = xp.std(estimates, axis=1, correction=1) / math.sqrt(count) if count > 1 else None
+    return Likelihood(value, error, latent, int(path.stats["steps"]))
 
 
 def _log_prior(process: Process, prior: Any) -> LogDensity:
@@ -182,60 +266,3 @@ def _log_prior(process: Process, prior: Any) -> LogDensity:
         )
 
     return log_prior
-
-
-def _check_start(process: Process, t_start: float | None) -> float:
-    start = process.t_min if t_start is None else float(t_start)
-    if not (0 <= start < process.t_max and process.marginal(start)[1] > 0):
-        raise ValueError(f"t_start must lie in (0, t_max={process.t_max:g}), where sigma > 0; got {start}")
-    return start
-
-
-def _divergence(model: Model, x: Array, kind: str, probes: int, key: Key | None) -> Divergence:
-    if kind not in ("auto", "exact", "differences", "hutchinson"):
-        raise ValueError(f"divergence must be 'auto', 'exact', 'differences' or 'hutchinson'; got {kind!r}")
-    if kind == "exact" and not model.has_divergence:
-        raise TypeError(
-            f"divergence='exact' needs a {model.kind.name} with an attribute divergence(x, t), shape "
-            "(batch,); use divergence='differences' or 'hutchinson'"
-        )
-    if kind == "exact" or (kind == "auto" and model.has_divergence):
-        return model.flow_divergence
-    if kind != "hutchinson":
-        return lambda state, t: _differences(model, state, t)
-    if key is None:
-        raise TypeError("divergence='hutchinson' is stochastic; pass key=dm.random.key(0)")
-    if probes < 1:
-        raise ValueError(f"probes must be at least 1; got {probes}")
-    directions = [_rademacher(fold_in(fold_in(key, "diffusion.likelihood"), i), x) for i in range(probes)]
-    return lambda state, t: sum(_along(model, state, t, z) for z in directions) / probes
-
-
-def _rademacher(key: Key, x: Array) -> Array:
-    xp = array_namespace(x)
-    z = normal(key, tuple(x.shape), like=x)
-    return xp.where(z < 0, -xp.ones_like(z), xp.ones_like(z))
-
-
-def _differences(model: Model, x: Array, t: float) -> Array:
-    """Trace of the Jacobian: one pair of evaluations per coordinate, always with the same batch size."""
-    xp = array_namespace(x)
-    dim = math.prod(x.shape[1:])
-    position = xp.reshape(xp.arange(dim, device=device(x)), (1, *x.shape[1:]))
-    total: Any = 0.0
-    for i in range(dim):
-        basis = xp.broadcast_to(xp.astype(position == i, x.dtype), x.shape)
-        total = total + _along(model, x, t, basis, reach=1.0)
-    return total
-
-
-def _along(model: Model, x: Array, t: float, z: Array, reach: float | None = None) -> Array:
-    """Return z . J z by a central difference of the flow; `reach` is the length of z.
-
-    p_t is smooth on the scale sigma_t. A step of eps^(1/3) sigma_t balances truncation and rounding errors.
-    """
-    xp = array_namespace(x)
-    reach = math.sqrt(math.prod(x.shape[1:])) if reach is None else reach
-    step = float(xp.finfo(x.dtype).eps) ** (1 / 3) * model.process.marginal(t)[1] / reach
-    slope = (model.flow(x + step * z, t) - model.flow(x - step * z, t)) / (2 * step)
-    return xp.sum(xp.reshape(slope * z, (x.shape[0], -1)), axis=1)
