@@ -18,6 +18,7 @@ from diffmath.diffusion._grids.flows import (
     shift_of_tokens,
     shifted_times,
 )
+from diffmath.diffusion._grids.gits import gits_times
 from diffmath.diffusion._grids.levels import (
     beta_times,
     exponential_times,
@@ -170,6 +171,7 @@ __all__ = [
     "from_noise",
     "from_score",
     "from_velocity",
+    "gits_times",
     "gotta_go_fast",
     "guidance_interval",
     "heun",
