@@ -93,6 +93,7 @@ class Stages:
     made: list[int] = field(default_factory=list)  # planned iterations of every stage
     needed: list[Array] = field(default_factory=list)  # how many of them every row needed
     attempted: list[Attempted] = field(default_factory=list)
+    lost: bool = False  # whether planned iterations have failed in some row
 
     @classmethod
     def begin(cls, linear: Linearised, f: Any = None, plan: Plan | None = None) -> Stages:
@@ -131,24 +132,27 @@ class Stages:
         """Return the slopes of all stages, or the given slopes, with NaN in the rows that failed."""
         return [self.ended(slope) for slope in (self.slopes if slopes is None else slopes)]
 
-    def settle(self, linear: Linearised, x: Array, trial: Trial, calls: int) -> bool:
+    def settle(self, linear: Linearised, x: Array, trial: Trial | None = None, calls: int = 0) -> bool:
         """Read what planned iterations did, in one copy; return whether every row had enough of them.
 
-        `calls` is the number of calls of f in this attempt: they count for no row if it is repeated.
+        `calls` is the number of calls of f in this attempt: they count for no row if it is repeated. With a
+        watcher, the copy is shared with the solver, which reads the `trial`.
         """
         if self.plan is None or not self.needed:
             return True
         xp, kind = array_namespace(x), real_dtype(x)
         needed, lost = xp.stack(self.needed), xp.astype(self.failed & linear.sound, kind)
         rows = [sum(self.made) - xp.sum(needed, axis=0), lost, xp.max(needed, axis=1)]
-        shared = getattr(self.watcher, "fetch", None)
-        spared, lost, most = fetch(rows) if shared is None else shared.along(trial, x, rows)
+        shared: Any = getattr(self.watcher, "fetch", None)
+        alone = shared is None or trial is None
+        spared, lost, most = fetch(rows) if alone else shared.along(trial, x, rows)
         self.plan = self.plan.after(most.astype(int).tolist(), self.made)
         if (most > self.made).any():
             self.spare(np.ones(len(spared), dtype=int), calls)
             return False
         self.spare(spared.astype(int), 1)
-        if lost.any() and self.unsolved is not None:  # a second copy, in attempts that fail
+        self.lost = bool(lost.any())
+        if self.lost and self.watcher is not None:  # a second copy, in attempts that fail
             for block in self.attempted:
                 self.unsolved |= to_numpy(block.unsolved())
         self.attempted.clear()

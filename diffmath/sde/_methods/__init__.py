@@ -3,7 +3,8 @@
 Belongs here: steps as pure functions of (model, state, t, x, dt, noise). May import: `_model`, `_noise`.
 """
 
-from diffmath.sde._methods.implicit import ImplicitMethod, check_newton, drift_of, implicit_slope, without
+from diffmath.sde._methods.implicit import ImplicitMethod, check_newton, drift_of
+from diffmath.sde._methods.implicit_slope import implicit_slope, without
 from diffmath.sde._methods.method import Method
 from diffmath.sde._methods.named_methods import as_method
 from diffmath.sde._methods.scheme import Scheme

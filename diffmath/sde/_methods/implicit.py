@@ -9,28 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
+from diffmath._arrays.devices import is_off_host
 from diffmath._arrays.models import SDE
-from diffmath._arrays.namespace import to_numpy
 from diffmath._core.numbers import check_number
 from diffmath._core.solution import Status
 from diffmath._core.typing import Array
-from diffmath._newton.linearised import Linearised, linearise
 from diffmath._newton.newton import Newton
+from diffmath._newton.plan import Plan
 from diffmath._newton.problems import WithJacobian
-from diffmath._newton.stages import Stages
-from diffmath._stepping.clocks import Mask
+from diffmath.sde._methods.implicit_slope import implicit_slope, planned_slope, without
 from diffmath.sde._methods.method import Method
+from diffmath.sde._methods.scheme import Scheme
 from diffmath.sde._methods.steppers import apply_diffusion
+from diffmath.sde._methods.trial import Trial
 
 __all__ = [
     "ImplicitMethod", "check_newton", "drift_of", "implicit_euler_maruyama", "implicit_milstein",
-    "implicit_slope", "theta_maruyama", "theta_milstein", "without",
+    "theta_maruyama", "theta_milstein",
 ]  # fmt: skip
-
-# How many times rows that did not converge get a new Jacobian.
-_RESTARTS = 10
 
 
 class ImplicitMethod(Method):
@@ -188,20 +184,32 @@ def theta_milstein(theta: float, *, newton: Newton = Newton()) -> Method:  # noq
 
 
 @dataclass(frozen=True)
-class _ThetaStep:
-    """The step of both families: the explicit terms, then one equation for h f at the new state."""
+class _ThetaStep(Scheme):
+    """The step of both families: the explicit terms, then one equation for h f at the new state.
+
+    Its state is the plan of the iterations on a device, an empty tuple where nothing is known.
+    """
 
     theta: float
     newton: Newton
     milstein: bool
 
-    def __call__(self, model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array:
+    def init(self, model: SDE, t: float, x: Array) -> tuple[Any, ...]:
+        return ()
+
+    def attempt(
+        self, model: SDE, state: Any, t: float, x: Array, dt: float, noise: Any, *, estimate: bool = True
+    ) -> Trial:
         f, theta = drift_of(model), self.theta
-        base = x + self._noise(model, t, x, dt, dW)
+        base = x + self._noise(model, t, x, dt, noise)
         if theta != 1.0:
             base = base + (1.0 - theta) * dt * f(t, x)
+        if is_off_host(base) and base.shape[0]:
+            stages, state = planned_slope(self.newton, f, t + dt, base, dt, theta, Plan(*state))
+            if not stages.lost:
+                return Trial(stages.ended(base + theta * stages.slopes[0]), None, state)
         slope, failed = implicit_slope(self.newton, f, t + dt, base, dt, theta)
-        return without(failed, base + theta * slope)
+        return Trial(without(failed, base + theta * slope), None, state)
 
     def _noise(self, model: SDE, t: float, x: Array, dt: float, dW: Array) -> Array:
         g = model.diffusion(t, x)
@@ -210,43 +218,6 @@ class _ThetaStep:
         assert model.diffusion_derivative is not None, "Method.check has refused this model"
         iterated = dW * dW - abs(dt) if model.calculus == "ito" else dW * dW
         return g * dW + 0.5 * g * model.diffusion_derivative(t, x) * iterated
-
-
-def implicit_slope(
-    newton: Newton, f: Any, t: float, base: Array, dt: float, theta: float, linear: Linearised | None = None
-) -> tuple[Array, Mask]:
-    """Solve z = dt f(t, base + theta z) row by row; return z, and the rows that did not converge.
-
-    The Jacobian is evaluated at `linear`, or at the state with the noise. There is no error estimate that
-    could reject a failed step, and one failed path in many thousands would end the solve. Therefore rows that
-    do not converge get a new Jacobian at their current iterate.
-    """
-    slope: Array = None
-    waiting = np.ones(base.shape[0], dtype=bool)
-    for _ in range(_RESTARTS):
-        before, here = slope, linear is None
-        if linear is None:
-            linear = linearise(f, t, base if slope is None else base + theta * slope, dt, None)
-        stages = Stages.begin(linear)
-        stages.failed |= ~waiting  # rows that are done stay unchanged
-        stages.guess = slope
-        newton.solve(f, [t], [base], dt, ((theta,),), linear, stages)
-        slope, linear = stages.slopes[0], None
-        waiting &= stages.failed
-        if not waiting.any() or (here and not _moved(slope, before)[waiting].any()):
-            break  # all done, or all at their initial guess, where a new Jacobian would be the same
-    return slope, waiting
-
-
-def _moved(slope: Array, before: Array | None) -> Mask:
-    """Return which rows an iteration has moved from the initial guess."""
-    change = slope if before is None else slope - before
-    return np.asarray(np.any(to_numpy(change) != 0, axis=1))
-
-
-def without(rows: Mask, x: Array) -> Array:
-    """Return x with NaN in the given rows."""
-    return Stages([], rows, np.ones(len(rows))).ended(x)
 
 
 def drift_of(model: SDE) -> Any:
