@@ -36,12 +36,7 @@ from diffmath.diffusion._likelihood.likelihood import Likelihood, likelihood, lo
 from diffmath.diffusion._likelihood.pixels import bits_per_dim, dequantize
 from diffmath.diffusion._loop.sample import sample, trajectory
 from diffmath.diffusion._methods.method import Method
-from diffmath.diffusion._methods.methods import (
-    ddim,
-    dpmpp_2m,
-    euler_maruyama,
-    sde_dpmpp_2m,
-)
+from diffmath.diffusion._methods.methods import ddim, euler_maruyama
 from diffmath.diffusion._methods.step import Stage, Step
 from diffmath.diffusion._model.change import change_process
 from diffmath.diffusion._model.discrete import discrete_time
@@ -59,6 +54,17 @@ from diffmath.diffusion._model.threshold import threshold
 from diffmath.diffusion._model.training import loss_weight, training_target
 from diffmath.diffusion._multistep.adams import adams
 from diffmath.diffusion._multistep.auto import auto
+from diffmath.diffusion._multistep.constant import gradient_estimation, ipndm, pndm
+from diffmath.diffusion._multistep.corrected import sa_solver, unipc
+from diffmath.diffusion._multistep.data import (
+    dpmpp_2m,
+    dpmpp_3m,
+    res_2m,
+    res_3m,
+    sde_dpmpp_2m,
+    sde_dpmpp_3m,
+)
+from diffmath.diffusion._multistep.noise import deis, dpm_solver_2m, dpm_solver_3m, ipndm_v, lms
 from diffmath.diffusion._paths.between_mixtures import MixtureInterpolant
 from diffmath.diffusion._paths.damped import DampedLangevin, cld
 from diffmath.diffusion._paths.interpolant import Interpolant, interpolant
@@ -139,6 +145,7 @@ __all__ = [
     "ddim",
     "ddpm",
     "decode",
+    "deis",
     "dequantize",
     "discrete_time",
     "discrete_times",
@@ -146,9 +153,12 @@ __all__ = [
     "dpm_2_ancestral",
     "dpm_adaptive",
     "dpm_solver",
+    "dpm_solver_2m",
+    "dpm_solver_3m",
     "dpmpp_2m",
     "dpmpp_2s",
     "dpmpp_2s_ancestral",
+    "dpmpp_3m",
     "dpmpp_3s",
     "dpmpp_sde",
     "edm",
@@ -173,29 +183,38 @@ __all__ = [
     "from_velocity",
     "gits_times",
     "gotta_go_fast",
+    "gradient_estimation",
     "guidance_interval",
     "heun",
     "interpolant",
     "interval_times",
+    "ipndm",
+    "ipndm_v",
     "karras_times",
     "kl_optimal_times",
     "likelihood",
     "likely_bandwidth",
     "linear_quadratic_times",
+    "lms",
     "log_likelihood",
     "log_snr_times",
     "loss_weight",
     "names",
+    "pndm",
     "polyexponential_times",
     "probability_flow",
     "quadratic_times",
+    "res_2m",
     "res_2s",
+    "res_3m",
     "res_3s",
     "rf_solver",
     "runge_kutta",
+    "sa_solver",
     "sample",
     "samplers",
     "sde_dpmpp_2m",
+    "sde_dpmpp_3m",
     "seeds_1",
     "seeds_2",
     "seeds_3",
@@ -207,6 +226,7 @@ __all__ = [
     "training_target",
     "trajectory",
     "uniform_times",
+    "unipc",
     "ve",
     "vp",
     "vp_cosine",

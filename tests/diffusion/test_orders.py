@@ -31,6 +31,7 @@ NAMED = {name: getattr(diffusion, name) for name in diffusion.__all__}
 ALL: dict[str, diffusion.Method] = {k: v for k, v in NAMED.items() if isinstance(v, diffusion.Method)}
 FORMS: tuple[Any, ...] = ("data", "noise", "flow", "velocity")
 ORDERS = ((4, 0), (3, 4), (4, 5))
+VARIABLES: tuple[Any, ...] = ((2, "rho"), (2, "log_rho"), (3, "t"), (4, "log_rho"))
 # Nodes, predictor, corrector, tau.
 NOISY: tuple[Any, ...] = (
     ("log_snr", 1, 0, 1.0),
@@ -45,6 +46,19 @@ SETTINGS: list[diffusion.Method] = [
     *(diffusion.adams(form=form, predictor=p, corrector=c) for form in FORMS for p, c in ORDERS),
     diffusion.adams(form="data", nodes="log_norm", predictor=3, corrector=0),
     diffusion.adams(form="noise", nodes="time", predictor=3, corrector=0),
+    *(diffusion.deis(order=k, variable=v) for k, v in VARIABLES),
+    *(diffusion.lms(order=k) for k in (1, 2, 3, 5)),
+    *(diffusion.unipc(order=k, variant=v) for k in (1, 2, 3, 4) for v in ("bh1", "bh2")),
+    *(diffusion.unipc(order=k, variant=v, as_published=True) for k in (2, 3) for v in ("bh2", "vary")),
+    *(diffusion.ipndm(order=k) for k in (1, 2, 3)),
+    *(diffusion.sa_solver(predictor=p, corrector=c, tau=0.0) for p, c in ((3, 0), (3, 4), (4, 5))),
+    *(make(as_published=True) for make in (diffusion.dpmpp_3m, diffusion.dpm_solver_3m, diffusion.lms)),
+    diffusion.dpmpp_2m(variant="taylor"),
+    diffusion.dpm_solver_2m(variant="taylor"),
+    diffusion.gradient_estimation(gamma=1.5),
+    diffusion.sde_dpmpp_3m(as_published=True),
+    diffusion.sde_dpmpp_2m(variant="taylor", tau=0.5),
+    diffusion.ddim(eta=1.0),
     *(
         diffusion.adams(form="data", nodes=nodes, predictor=p, corrector=c, tau=tau)
         for nodes, p, c, tau in NOISY

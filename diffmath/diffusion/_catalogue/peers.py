@@ -26,6 +26,19 @@ DPMSolverSinglestepScheduler[dpmsolver, 3]; dpm_solver(order=3)
 DPMSolverSinglestepScheduler[sde-dpmsolver++, 2]; dpmpp_sde; theirs is weak order 1: its stage has other noise
 DPMSolverMultistepScheduler[dpmsolver++, 2, midpoint]; dpmpp_2m
 DPMSolverMultistepScheduler[dpmsolver++, 2, heun]; dpmpp_2m(variant='taylor')
+DPMSolverMultistepScheduler[dpmsolver++, 3]; dpmpp_3m(as_published=True); order 2; dpmpp_3m is order 3
+DPMSolverMultistepScheduler[dpmsolver, 2, midpoint]; dpm_solver_2m
+DPMSolverMultistepScheduler[dpmsolver, 2, heun]; dpm_solver_2m(variant='taylor')
+DPMSolverMultistepScheduler[dpmsolver, 3]; dpm_solver_3m(as_published=True); order 2; dpm_solver_3m is order 3
+DPMSolverMultistepScheduler[sde-dpmsolver++, 3]; sde_dpmpp_3m; theirs is weak order 1: a sign is wrong
+UniPCMultistepScheduler; unipc(as_published=True); unipc keeps the order 3
+UniPCMultistepScheduler[3]; unipc(order=3, as_published=True); unipc(order=3) keeps the order 4
+DEISMultistepScheduler; deis(order=2)
+DEISMultistepScheduler[3]; deis(as_published=True); deis keeps the order 3
+LMSDiscreteScheduler; lms(as_published=True); lms keeps the order 4
+PNDMScheduler; pndm; theirs combines raw outputs of a velocity model
+IPNDMScheduler; ipndm
+SASolverScheduler; sa_solver
 DPMSolverMultistepScheduler[sde-dpmsolver++, 2, midpoint]; sde_dpmpp_2m
 DPMSolverMultistepScheduler[sde-dpmsolver++, 2, heun]; sde_dpmpp_2m(variant='taylor')
 DPMSolverSDEScheduler; dpmpp_sde
@@ -45,6 +58,8 @@ sample_dpmpp_2s_ancestral; dpmpp_2s_ancestral
 sample_dpmpp_sde; dpmpp_sde; theirs is weak order 1 without its Brownian tree
 sample_dpmpp_2m; dpmpp_2m
 sample_dpmpp_2m_sde; sde_dpmpp_2m; their eta is tau^2; solver_type='heun' is variant='taylor'
+sample_dpmpp_3m_sde; sde_dpmpp_3m(as_published=True); their eta is tau^2
+sample_lms; lms(as_published=True); lms keeps the order 4
 """,
     "ComfyUI": """
 euler; euler
@@ -57,6 +72,16 @@ dpmpp_sde; dpmpp_sde
 dpmpp_2m; dpmpp_2m
 dpmpp_2m_sde; sde_dpmpp_2m
 dpmpp_2m_sde_heun; sde_dpmpp_2m(variant='taylor')
+dpmpp_3m_sde; sde_dpmpp_3m(as_published=True)
+lms; lms(as_published=True); lms keeps the order 4
+ipndm; ipndm
+ipndm_v; ipndm_v(as_published=True); ipndm_v keeps the order 4
+deis; deis(variable='t', as_published=True)
+uni_pc; unipc(order=3, variant='bh1', as_published=True); unipc(order=3) keeps the order 4
+uni_pc_bh2; unipc(order=3, as_published=True); unipc(order=3) keeps the order 4
+res_multistep; res_2m
+gradient_estimation; gradient_estimation
+sa_solver; sa_solver
 ddpm; ddpm
 ddim; ddim
 seeds_2; seeds_2

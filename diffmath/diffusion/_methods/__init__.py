@@ -1,4 +1,4 @@
-"""Samplers as data: what a step and a method are, presets, clocks, and the two-step methods.
+"""Samplers as data: what a step and a method are, presets, clocks, and the simplest methods.
 
 Belongs here: single steps between two times. May import: `_process`.
 """

@@ -24,7 +24,8 @@ class AdamsRule:
     """Predictor through `predictor` values, corrector through `corrector` values (0 for none).
 
     `last` is the number of values of the last step, which has no corrector. The first `starting` steps are
-    Runge-Kutta steps; without them the numbers of values grow from 1.
+    Runge-Kutta steps; without them the numbers of values grow from 1. With `tapers` they fall to 1 at the
+    end.
     """
 
     form: Form
@@ -36,6 +37,7 @@ class AdamsRule:
     last: int = 0
     predictor_moments: Moments = "exact"
     corrector_moments: Moments = "exact"
+    tapers: bool = False
 
     @property
     def full_order(self) -> int:
@@ -67,7 +69,9 @@ class AdamsRule:
     @property
     def _ode_order(self) -> int:
         full = self.full_order if self.starting or self.tau else self.ramp_order
-        return min(full, (self.last or self.predictor) + 1)
+        if self.predictor_moments in ("single", "published"):  # of order 2 with three values
+            full = min(full, 2)
+        return min(full, 2 if self.tapers else (self.last or self.predictor) + 1)
 
     @property
     def end_order(self) -> int | None:
@@ -91,7 +95,11 @@ class AdamsRule:
         if n < self.starting and not is_last:
             return starting_step(process, self.form, times[n], times[n + 1], self.full_order - 1)
         s, t = level(process, times[n]), level(process, times[n + 1])
+        left = len(times) - 1 - n
         values = self.last if is_last and self.last else self.predictor
+        values, corrector = (
+            (min(values, left), min(self.corrector, left + 1)) if self.tapers else (values, self.corrector)
+        )
         past = [s, *(level(process, time) for time in reversed(times[max(0, n - 5) : n]))]
         weights = self._weights(process, s, t, past[:values], self.predictor_moments)
         loss = self.tau**2 * (t.log_snr - s.log_snr) if self.tau else 0.0
@@ -102,7 +110,7 @@ class AdamsRule:
         if is_infinite(self.nodes, s):  # nothing to interpolate: the prediction stands
             corrected = (0.0, *weights)
         else:
-            known = [t, *past[: self.corrector - 1]]
+            known = [t, *past[: corrector - 1]]
             corrected = self._weights(process, s, t, known, self.corrector_moments)
         return Step(kept, weights, noise, (Stage(times[n + 1], kept, corrected, noise),), carries=True)
 

@@ -29,9 +29,10 @@ from diffmath.diffusion._process import Form, Process
 
 __all__ = ["Moments", "exponential_weights", "step_weights"]
 
-# Which moments: exact; the first one halved from phi_1 ("midpoint") or from H ("half"), with two nodes; the
-# second one halved ("single"), or two thirds of the first ("two_thirds"), with three nodes.
-Moments = Literal["exact", "midpoint", "half", "single", "two_thirds"]
+# Which moments: exact; the first one half of phi_1 ("midpoint") or of H ("half"), with two nodes; the second
+# one halved ("single"), or two thirds of the first ("two_thirds"), with three nodes; "published" is midpoint
+# with two nodes and single with three.
+Moments = Literal["exact", "midpoint", "half", "single", "published", "two_thirds"]
 
 
 def step_weights(
@@ -93,9 +94,10 @@ def exponential_weights(H: float, nodes: Sequence[float], moments: Moments = "ex
         Step in log-SNR times (1 + tau^2); negative when encoding.
     nodes : sequence of float
         The other nodes :math:`w_1, w_2, \dots`; the present one is 0.
-    moments : {"exact", "midpoint", "half", "single", "two_thirds"}
-        What replaces a moment: :math:`\tfrac12 H\varphi_1(-H)` or :math:`\tfrac12 H` the first, with one
-        other node; :math:`H\varphi_3(-H)` or :math:`\tfrac23 H\varphi_2(-H)` the second, with two others.
+    moments : {"exact", "midpoint", "half", "single", "published", "two_thirds"}
+        What replaces a moment: :math:`\tfrac12 H\varphi_1(-H)` (midpoint, published) or :math:`\tfrac12 H`
+        (half) the first, with one other node; :math:`H\varphi_3(-H)` (single, published) or
+        :math:`\tfrac23 H\varphi_2(-H)` (two thirds) the second, with two others.
 
     Returns
     -------
@@ -112,10 +114,10 @@ def exponential_weights(H: float, nodes: Sequence[float], moments: Moments = "ex
     if not nodes:
         return [total]
     found = [H * math.factorial(k) * phi(k + 1, -H) for k in range(1, len(nodes) + 1)]
-    if len(nodes) == 1 and moments in ("midpoint", "half"):
-        found[0] = 0.5 * (total if moments == "midpoint" else H)
-    if len(nodes) == 2 and moments in ("single", "two_thirds"):
-        found[1] = 0.5 * found[1] if moments == "single" else 2 / 3 * found[0]
+    if len(nodes) == 1 and moments in ("midpoint", "published", "half"):
+        found[0] = 0.5 * (H if moments == "half" else total)
+    if len(nodes) == 2 and moments in ("single", "published", "two_thirds"):
+        found[1] = 2 / 3 * found[0] if moments == "two_thirds" else 0.5 * found[1]
     if len(nodes) == 1:
         others = [found[0] / nodes[0]]
     else:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from diffmath import SolveError, diffusion, random
-from diffmath.diffusion._methods.adams import adams_weights
+from diffmath.diffusion._multistep.weights import exponential_weights
 
 PROCESS, KEY = diffusion.vp(), random.key(3)
 MEAN, VARIANCE = 0.7, 0.3
@@ -38,7 +38,7 @@ def corrector_step(process: diffusion.Process, times: Any, n: int) -> diffusion.
     """Return DDIM, corrected by the exponential trapezoidal rule; the next step takes over its evaluation."""
     (_, b0), (a1, b1) = process.marginal(times[n]), process.marginal(times[n + 1])
     h = log_snr(process, times[n + 1]) - log_snr(process, times[n])
-    now, ahead = adams_weights(h, [1.0])
+    now, ahead = exponential_weights(h, [1.0])
     stage = diffusion.Stage(times[n + 1], b1 / b0, (a1 * ahead, a1 * now))
     return diffusion.Step(b1 / b0, (-a1 * math.expm1(-h),), stages=(stage,), carries=True)
 
