@@ -3,7 +3,7 @@ r"""Grids of flow models, in the fraction of noise :math:`\sigma/(\alpha + \sigm
 .. math:: \text{shift:}\quad y' = \frac{s y}{1 + (s - 1) y} \;\Leftrightarrow\; \lambda' = \lambda - \ln s
 
 Source: Esser et al. (2024), arXiv:2403.03206, section 5.3.2, for the shift; Polyak et al. (2024),
-arXiv:2410.13720, section 3.4.2, for the linear-quadratic grid.
+arXiv:2410.13720, for the linear-quadratic grid.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def linear_quadratic_times(
 
     References
     ----------
-    .. [1] Polyak et al. (2024), Movie Gen, arXiv:2410.13720, section 3.4.2.
+    .. [1] Polyak et al. (2024), Movie Gen, arXiv:2410.13720, inference.
 
     Examples
     --------

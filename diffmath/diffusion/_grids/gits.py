@@ -3,7 +3,7 @@ r"""Grids chosen from a fine one by dynamic programming on the curves of a teach
 .. math:: C_{ij} = \frac1B \sum_b \frac{\|\hat x_j(x_i) - x_j\|_b}{\alpha_j}, \qquad
    V_n(j) = \min_{i < j} \bigl(V_{n-1}(i) + C_{ij}\bigr)
 
-Source: Chen, Zhou, Wang, Shen & Xu (2024), arXiv:2405.11326, section 3.3, whose process has alpha = 1.
+Source: Chen, Zhou, Wang, Shen & Lyu (2024), arXiv:2405.11326, whose process has alpha = 1.
 """
 
 from __future__ import annotations
@@ -78,8 +78,7 @@ def gits_times(
 
     References
     ----------
-    .. [1] Chen et al. (2024), On the trajectory regularity of ODE-based diffusion sampling, arXiv:2405.11326,
-       section 3.3.
+    .. [1] Chen et al. (2024), On the trajectory regularity of ODE-based diffusion sampling, arXiv:2405.11326.
 
     Examples
     --------

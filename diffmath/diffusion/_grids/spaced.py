@@ -120,20 +120,30 @@ def quadratic_times(
 
 
 def kl_optimal_times(
-    process: Process, steps: int, *, t_start: float | None = None, t_end: float | None = None
+    process: Process,
+    steps: int,
+    *,
+    sigma_data: float = 1.0,
+    t_start: float | None = None,
+    t_end: float | None = None,
 ) -> Times:
-    r"""Return times that are equally spaced in the angle :math:`\theta = \arctan(\sigma/\alpha)`.
+    r"""Return times that are equally spaced in the angle :math:`\arctan(\sigma / (c\,\alpha))`.
 
-    .. math:: \frac{\sigma_n}{\alpha_n} = \tan\Bigl(\bigl(1 - \tfrac nN\bigr) \arctan\tilde\sigma_{\max}
-       + \tfrac nN \arctan\tilde\sigma_{\min}\Bigr)
+    .. math:: \frac{\sigma_n}{\alpha_n} = c\tan\Bigl(\bigl(1 - \tfrac nN\bigr)
+       \arctan\frac{\tilde\sigma_{\max}}c + \tfrac nN \arctan\frac{\tilde\sigma_{\min}}c\Bigr)
 
     Parameters, returns and errors are those of `log_snr_times`; `t_end` may be 0, and `t_start` a time where
     alpha is 0, since the angle is finite there.
 
+    Parameters
+    ----------
+    sigma_data : float
+        c, positive.
+
     Notes
     -----
-    It minimises an upper bound of the Kullback-Leibler divergence of Euler steps if the data are normal with
-    unit variance [1]_. The angle does not depend on the process.
+    For data :math:`\mathcal N(0, c^2 I)` the law of N Euler steps (`ddim`) has the least Kullback-Leibler
+    divergence from that of the exact flow on this grid [1]_. The angle does not depend on the process.
 
     References
     ----------
@@ -147,5 +157,14 @@ def kl_optimal_times(
     >>> kl_optimal_times(vp_cosine(0.0), 4, t_end=0.0).round(4)
     array([1.  , 0.75, 0.5 , 0.25, 0.  ])
     """
+    if not 0 < sigma_data < math.inf:
+        raise ValueError(f"sigma_data must be positive and finite; got {sigma_data}")
     ends = two_ends(process, steps, t_start, t_end)
-    return spaced(process, ends, "angle", lambda a, b: np.linspace(a, b, steps + 1))
+
+    def angles(noisy: float, clean: float) -> Times:
+        first, last = (math.atan2(math.sin(end), sigma_data * math.cos(end)) for end in (noisy, clean))
+        equal = np.linspace(first, last, steps + 1)
+        found: Times = np.arctan2(sigma_data * np.sin(equal), np.cos(equal))
+        return found
+
+    return spaced(process, ends, "angle", angles)

@@ -4,7 +4,7 @@ r"""What a network learns: the target of each parametrisation, and the weight of
    |D - \hat D|^2 = \frac{\sigma^2 s^2}{(\alpha b - \sigma a)^2} |p - \hat p|^2
 
 Every weighting is a weight w of the squared error of the denoised data D; the second equation carries it to
-the parametrisation p. Source: Kingma & Gao (2023), arXiv:2303.00848, sections 2 and 4.
+the parametrisation p. Source: Kingma & Gao (2023), arXiv:2303.00848.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def loss_weight(
 
     References
     ----------
-    .. [1] Kingma & Gao (2023), arXiv:2303.00848, appendix D.
+    .. [1] Kingma & Gao (2023), arXiv:2303.00848.
     .. [2] Hang et al. (2023), Min-SNR weighting, arXiv:2303.09556. Choi et al. (2022), P2, arXiv:2204.00227.
        Salimans & Ho (2022), arXiv:2202.00512, for the truncated SNR.
     .. [3] Karras et al. (2022), arXiv:2206.00364, section 5.

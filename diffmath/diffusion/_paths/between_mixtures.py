@@ -5,7 +5,7 @@ r"""The exact velocity and score of an interpolant between two Gaussian mixtures
 
 with independent ends. Given the pair of components all is normal: with :math:`y = S^{-1}(x - \mu)`,
 :math:`E[x_0|x] = m + a C y`, :math:`E[x_1|x] = m' + b C' y`, :math:`\nabla\ln p = -y`. Source: Albergo, Boffi
-& Vanden-Eijnden (2023), arXiv:2303.08797, appendix A.
+& Vanden-Eijnden (2023), arXiv:2303.08797.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class MixtureInterpolant:
 
     References
     ----------
-    .. [1] Albergo, Boffi & Vanden-Eijnden (2023), arXiv:2303.08797, appendix A.
+    .. [1] Albergo, Boffi & Vanden-Eijnden (2023), arXiv:2303.08797.
 
     Examples
     --------

@@ -4,7 +4,7 @@ r"""The coefficients of stochastic interpolants: named pairs (a, b), and familie
 
 A family of gamma has :math:`\gamma\dot\gamma` beside gamma: it is finite at the ends, where the derivative of
 a square root is not. All are exact at t = 0 and t = 1. Source: Albergo, Boffi & Vanden-Eijnden (2023),
-arXiv:2303.08797, tables 2 and 8; the gammas "squared", "sine_squared" and "sigmoid" are those of its code.
+arXiv:2303.08797, section 4; the gammas "squared", "sine_squared" and "sigmoid" are those of its code.
 """
 
 from __future__ import annotations

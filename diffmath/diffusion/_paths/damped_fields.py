@@ -3,7 +3,7 @@ r"""Drifts of critically damped Langevin diffusion: forward, reversed, and witho
 .. math:: f = \frac\beta M (v,\; -M x - \Gamma v), \qquad
    -f + (0, 2\Gamma\beta s), \qquad f - (0, \Gamma\beta s)
 
-with s the score in v. Source: Dockhorn, Vahdat & Kreis (2022), arXiv:2112.07068, eq. 6 and 8.
+with s the score in v. Source: Dockhorn, Vahdat & Kreis (2022), arXiv:2112.07068, section 3.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ r"""Stochastic interpolants: paths of random samples of one law to samples of an
 
 The law of :math:`x_t` is kept by :math:`\dot x = u` and by :math:`dx = (u + \epsilon s)\,dt
 + \sqrt{2\epsilon}\,dW` for every :math:`\epsilon \ge 0`. Source: Albergo, Boffi & Vanden-Eijnden (2023),
-arXiv:2303.08797, theorem 2.6 and corollaries 2.10 and 2.18.
+arXiv:2303.08797, section 2.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Interpolant:
 
     References
     ----------
-    .. [1] Albergo, Boffi & Vanden-Eijnden (2023), arXiv:2303.08797, definition 2.1.
+    .. [1] Albergo, Boffi & Vanden-Eijnden (2023), arXiv:2303.08797, section 2.
 
     Examples
     --------
@@ -268,7 +268,7 @@ def interpolant(
 
     References
     ----------
-    .. [1] Albergo, Boffi & Vanden-Eijnden (2023), arXiv:2303.08797, table 8.
+    .. [1] Albergo, Boffi & Vanden-Eijnden (2023), arXiv:2303.08797, section 4.
 
     Examples
     --------

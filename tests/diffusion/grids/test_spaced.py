@@ -79,6 +79,27 @@ def test_kl_optimal_times_have_the_tangents_of_equally_spaced_angles(process: di
         assert (times[0], times[-1]) == (process.t_max, end)
 
 
+@pytest.mark.parametrize("c", [0.3, 1.0, 4.0])
+def test_kl_optimal_times_are_optimal_for_normal_data(c: float) -> None:
+    """Euler's factors multiply to a variance; any change of an inner time increases the divergence."""
+    process, n = diffusion.edm(), 8
+    times = diffusion.kl_optimal_times(process, n, sigma_data=c)
+
+    def divergence(grid: Any) -> float:
+        # x + (t - s) x s / (s^2 + c^2): one factor a step.
+        factors = 1 + (grid[1:] - grid[:-1]) * grid[:-1] / (grid[:-1] ** 2 + c**2)
+        ratio = np.prod(factors) ** 2 * (grid[0] ** 2 + c**2) / (grid[-1] ** 2 + c**2)
+        return float(ratio - 1 - np.log(ratio)) / 2
+
+    least = divergence(times)
+    for k in range(1, n):
+        for change in (-1e-3, 1e-3):
+            moved = times.copy()
+            moved[k] *= 1 + change
+            assert divergence(moved) > least
+    assert divergence(diffusion.karras_times(process, n)) > 2 * least
+
+
 GRIDS = [
     diffusion.uniform_times,
     diffusion.log_snr_times,
@@ -143,3 +164,5 @@ def test_a_grid_with_repeated_times_is_refused() -> None:
 def test_refused_parameters() -> None:
     with pytest.raises(ValueError, match=r"power must be positive and finite; got 0"):
         diffusion.quadratic_times(PROCESS, 3, power=0.0)
+    with pytest.raises(ValueError, match=r"sigma_data must be positive and finite; got 0"):
+        diffusion.kl_optimal_times(PROCESS, 3, sigma_data=0.0)
