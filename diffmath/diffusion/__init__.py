@@ -86,7 +86,9 @@ from diffmath.diffusion._singlestep.edm import heun
 from diffmath.diffusion._singlestep.etd import etd, exp_heun, res_2s, res_3s
 from diffmath.diffusion._singlestep.flows import euler, fireflow, rf_solver, runge_kutta
 from diffmath.diffusion._singlestep.seeds import dpmpp_sde, seeds_1, seeds_2, seeds_3
+from diffmath.diffusion._special.belm import belm
 from diffmath.diffusion._special.dpm_adaptive import dpm_adaptive
+from diffmath.diffusion._special.edict import edict
 from diffmath.diffusion._special.er_sde import er_sde
 from diffmath.diffusion._special.gotta_go_fast import gotta_go_fast
 from diffmath.diffusion._special.probability_flow import probability_flow
@@ -131,6 +133,7 @@ __all__ = [
     "autoguidance",
     "ays_times",
     "batch_time",
+    "belm",
     "beta_times",
     "betas",
     "bits_per_dim",
@@ -161,6 +164,7 @@ __all__ = [
     "dpmpp_3m",
     "dpmpp_3s",
     "dpmpp_sde",
+    "edict",
     "edm",
     "encode",
     "er_sde",
