@@ -90,6 +90,7 @@ from diffmath.diffusion._special.belm import belm
 from diffmath.diffusion._special.dpm_adaptive import dpm_adaptive
 from diffmath.diffusion._special.edict import edict
 from diffmath.diffusion._special.er_sde import er_sde
+from diffmath.diffusion._special.flow_maps import consistency, lcm, mean_flow, tcd
 from diffmath.diffusion._special.gotta_go_fast import gotta_go_fast
 from diffmath.diffusion._special.probability_flow import probability_flow
 from diffmath.diffusion._targets.bandwidth import likely_bandwidth
@@ -145,6 +146,7 @@ __all__ = [
     "change_process",
     "classifier_guidance",
     "cld",
+    "consistency",
     "ddim",
     "ddpm",
     "decode",
@@ -196,6 +198,7 @@ __all__ = [
     "ipndm_v",
     "karras_times",
     "kl_optimal_times",
+    "lcm",
     "likelihood",
     "likely_bandwidth",
     "linear_quadratic_times",
@@ -203,6 +206,7 @@ __all__ = [
     "log_likelihood",
     "log_snr_times",
     "loss_weight",
+    "mean_flow",
     "names",
     "pndm",
     "polyexponential_times",
@@ -226,6 +230,7 @@ __all__ = [
     "shifted_times",
     "sub_vp",
     "tangential_cfg",
+    "tcd",
     "threshold",
     "training_target",
     "trajectory",

@@ -98,8 +98,6 @@ def belm(
     model = as_model(model, process)
     now, ahead = as_pair("x", x)
     grid = checked_times(process, times)
-    if len(grid) < 2:
-        raise ValueError(f"times must be at least two; got {len(grid)}")
     alphas, levels = finite_levels("belm", process, grid)
     steps = [a - b for a, b in pairwise(levels)]
     _check_growth(levels, float(array_namespace(now).finfo(now.dtype).eps))

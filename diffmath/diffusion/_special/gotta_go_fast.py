@@ -19,7 +19,7 @@ from diffmath._core.solution import Solution
 from diffmath._core.typing import Array, Score
 from diffmath.diffusion._model import Model, as_model
 from diffmath.diffusion._process import Process
-from diffmath.diffusion._special.clock import checked_times
+from diffmath.diffusion._special.unrolled import decreasing_times, needed_key
 from diffmath.random import Key, fold_in
 from diffmath.sde import SDE, Trial, solve_adaptive
 
@@ -99,9 +99,8 @@ def gotta_go_fast(
     model = as_model(model, process)
     x = check_array("x_T", x_T, min_ndim=2)
     refuse_traced("x_T", "adaptive steps depend on numbers", "use diffusion.sample", x)
-    if key is None:
-        raise TypeError("gotta_go_fast is stochastic; pass key=dm.random.key(0)")
-    grid = checked_times(process, times)
+    key = needed_key("gotta_go_fast", key)
+    grid = decreasing_times("gotta_go_fast", process, times)
     _check_ends(process, grid)
 
     def drift(t: float, x: Array) -> Array:
@@ -117,10 +116,6 @@ def gotta_go_fast(
 
 
 def _check_ends(process: Process, grid: list[float]) -> None:
-    if grid[0] < grid[-1]:
-        raise ValueError(
-            f"gotta_go_fast runs from noise to data: times must decrease; got {grid[0]:g} -> {grid[-1]:g}"
-        )
     for t in (grid[0], grid[-1]):
         if process.marginal(t)[1] == 0 or not all(map(math.isfinite, process.coefficients(t))):
             raise ValueError(

@@ -5,6 +5,7 @@ Such a loop has no decisions that depend on numbers of the state, so JAX can tra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,10 +17,14 @@ from diffmath._core.solution import Solution, SolveError
 from diffmath._core.typing import Array
 from diffmath._stepping.failures import nonfinite_rows
 from diffmath.diffusion._loop import host_standin
-from diffmath.diffusion._process import Process
+from diffmath.diffusion._process import Process, log_snr_at
+from diffmath.diffusion._special.clock import checked_times
 from diffmath.random import Key, fold_in, normal
 
-__all__ = ["Pair", "as_pair", "check_steps", "finite_levels", "in_kind_of", "step_noise"]
+__all__ = [
+    "Pair", "as_pair", "check_steps", "decreasing_times", "finite_levels", "in_kind_of", "needed_key",
+    "renoised", "step_noise",
+]  # fmt: skip
 
 Pair = tuple[Array, Array]
 Evaluation = Callable[[Array, float], Array]
@@ -77,3 +82,30 @@ def step_noise(key: Key, domain: str, n: int, x: Array) -> Array:
     if not is_tracing(x):
         return normal(drawn, tuple(x.shape), like=x)
     return asarray_like(normal(drawn, tuple(x.shape), like=host_standin(x)), x)
+
+
+def renoised(process: Process, x: Array, low: float, high: float, noise: Array) -> Array:
+    r"""Return a state at `low`, noised to the higher time: the exact transition of the forward process.
+
+    .. math:: x_t = \frac{\alpha_t}{\alpha_s} x_s + \sigma_t\sqrt{1 - e^{-2(\lambda_s - \lambda_t)}}\; z
+    """
+    (alpha_s, _), (alpha_t, sigma_t) = process.marginal(low), process.marginal(high)
+    gap = log_snr_at(process, low) - log_snr_at(process, high)  # infinite from sigma = 0, or to alpha = 0
+    return alpha_t / alpha_s * x + sigma_t * math.sqrt(-math.expm1(-2 * gap)) * noise
+
+
+def needed_key(name: str, key: Key | None) -> Key:
+    """Return the key of a stochastic sampler, or refuse None."""
+    if key is None:
+        raise TypeError(f"{name} is stochastic; pass key=dm.random.key(0)")
+    return key
+
+
+def decreasing_times(name: str, process: Process, times: Any) -> list[float]:
+    """Return host times that decrease."""
+    grid = checked_times(process, times)
+    if grid[0] < grid[-1]:
+        raise ValueError(
+            f"{name} runs from noise to data: times must decrease; got {grid[0]:g} -> {grid[-1]:g}"
+        )
+    return grid
