@@ -97,6 +97,10 @@ def test_a_constant_of_a_target_is_sent_once():
     for target in (
         diffusion.GaussianMixture(weights=[1.0], means=[[0.0, 1.0]], covariances=[[[1.0, 0.5], [0.5, 1.0]]]),
         diffusion.EmpiricalData([[0.0, 0.0], [1.0, 1.0]], bandwidth=0.1),
+        diffusion.Gaussian([0.0, 1.0], [[1.0, 0.5], [0.5, 1.0]]),
+        diffusion.Uniform([0.0, 0.0], [1.0, 1.0]),
+        diffusion.Ring(1.0),
+        diffusion.Rotated(diffusion.Product([diffusion.Gaussian([0.0], 1.0)] * 2), [[0.0, 1.0], [1.0, 0.0]]),
     ):
         score = target.score(process)
         score(x, 0.5)

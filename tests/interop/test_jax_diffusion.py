@@ -215,3 +215,25 @@ def test_jax_jit_of_steps_with_stages_is_what_numpy_computes(step):
         return diffusion.trajectory(PROCESS, score, x, TIMES, method=method).x
 
     np.testing.assert_allclose(jax.jit(run)(jnp.asarray(X_T)), run(X_T), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        diffusion.Gaussian([1.0, -2.0], [[2.0, 0.5], [0.5, 0.4]]),
+        TARGET,
+        diffusion.EmpiricalData(np.eye(3), 0.0, [0.2, 0.3, 0.5]),
+        diffusion.Uniform([-1.0, 0.0], [0.5, 4.0]),
+        diffusion.Ring(1.5, 3),
+        diffusion.Rotated(diffusion.Product([diffusion.Ring(1.0)] * 2), np.eye(4)[::-1], 0.5),
+    ],
+    ids=repr,
+)
+def test_jax_grad_of_an_exact_denoiser_has_its_divergence_for_a_trace(target):
+    x = np.concatenate([np.zeros((1, target.dim)), np.linspace(-3, 9, 3 * target.dim).reshape(3, -1)])
+    denoiser = target.denoiser(PROCESS)
+    for derivative in (jax.jacrev, jax.jacfwd):
+        jacobian = jax.jit(jax.vmap(derivative(lambda row: denoiser(row[None], 0.3)[0])))(jnp.asarray(x))
+        trace = np.trace(np.asarray(jacobian), axis1=1, axis2=2)
+        # 1e-9: the derivative of a sum of exponentials cancels like the variance it is.
+        np.testing.assert_allclose(trace, denoiser.divergence(x, 0.3), rtol=1e-9, atol=1e-12)

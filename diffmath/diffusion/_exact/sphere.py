@@ -40,7 +40,8 @@ class SphereAverage:
         ones = xp.ones_like(kappa)
         some = kappa > cut / 2
         limit = xp.sqrt(cut / (2 * xp.where(some, kappa, ones)))
-        self.largest = 2 * xp.asin(xp.where(some, limit, ones))
+        # The root of 1, whose derivative is infinite, is not taken.
+        self.largest = xp.where(some, 2 * xp.asin(xp.where(some, limit, 0 * ones)), math.pi * ones)
         angle = self.largest[..., None] * points
         self.half_square = xp.sin(0.5 * angle) ** 2  # sin^2(theta / 2)
         self.square = xp.sin(angle) ** 2

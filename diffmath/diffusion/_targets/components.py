@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays.host_numbers import check_host
-from diffmath._arrays.namespace import asarray_like, to_numpy
+from diffmath._arrays.namespace import asarray_like, check_array, to_numpy
 from diffmath._core.typing import Array
 from diffmath.diffusion._exact import HostArray, LineMixture, Marginal, mixture_map
 from diffmath.diffusion._process import Process
@@ -60,6 +60,18 @@ class ComponentTarget(Target):
         if u.shape != (self.dim,) or not np.all(np.isfinite(u)):
             raise ValueError(f"direction must be a finite vector of shape ({self.dim},); got shape {u.shape}")
         return self._on_line(u, (1.0, 0.0) if process is None else process.marginal(float(t)))
+
+    def _checked_step(
+        self, process: Process, x: Array, s: float, t: float
+    ) -> tuple[Array, Marginal, Marginal]:
+        """Return the states of a transition, and (alpha, sigma) at both times."""
+        x = check_array("x", x, ndim=2)
+        if x.shape[1] != self.dim:
+            raise ValueError(f"x must have shape (batch, {self.dim}); got {tuple(x.shape)}")
+        start, end = process.marginal(float(s)), process.marginal(float(t))
+        if start[1] == 0 and not self._smooth:
+            raise ValueError(f"{self!r} is a point mass in a direction at sigma=0 (time {s}): start above it")
+        return x, start, end
 
     def _on_line(self, direction: HostArray, marginal: Marginal) -> LineMixture:
         """Return the law of direction . x_t."""

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffmath._arrays.devices import on_its_device
-from diffmath._arrays.namespace import array_namespace, check_array
+from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array
 from diffmath.diffusion._exact import (
     LOG_2PI,
@@ -152,20 +152,13 @@ class Gaussian(ComponentTarget):
         >>> law.mean.round(4), law.covariance.round(4)
         (array([[0.297]]), array([[0.9118]]))
         """
-        x = check_array("x", x, ndim=2)
-        if x.shape[1] != self.dim:
-            raise ValueError(f"x must have shape (batch, {self.dim}); got {tuple(x.shape)}")
+        x, start, end = self._checked_step(process, x, s, t)
         if not 0 <= tau < np.inf:
             raise ValueError(f"tau must be finite and not negative; got {tau}")
-        start, end = process.marginal(float(s)), process.marginal(float(t))
-        self._refuse_point(start, s)
         factors, variances = transition_factors(self._variances, start, end, float(tau))
-        mean = self._moved(x, start[0], end[0], factors)
-        return Transition(mean, variances, self._axes)
-
-    def _refuse_point(self, start: Marginal, s: float) -> None:
-        if start[1] == 0 and not self._smooth:
-            raise ValueError(f"{self!r} is a point mass in a direction at sigma=0 (time {s}): start above it")
+        mean = self._moved(x, start[0], end[0], factors)[:, None, :]
+        axes = None if self._axes is None else self._axes[None]
+        return Transition(array_namespace(x).ones_like(mean[:, :, 0]), mean, variances[None], axes)
 
     def _moved(self, x: Array, alpha_s: float, alpha_t: float, factors: HostArray) -> Array:
         """Return alpha_t m + U factors U^T (x - alpha_s m)."""

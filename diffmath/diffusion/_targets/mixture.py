@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array
 from diffmath.diffusion._exact import (
@@ -29,9 +30,12 @@ from diffmath.diffusion._exact import (
     posterior_weights,
     send,
     spectrum,
+    transition_factors,
 )
+from diffmath.diffusion._process import Process
 from diffmath.diffusion._targets.components import ComponentTarget
 from diffmath.diffusion._targets.rows import per_row, row_product
+from diffmath.diffusion._targets.transition import Transition
 from diffmath.random import Key, fold_in, normal, uniform
 
 __all__ = ["GaussianMixture"]
@@ -119,6 +123,53 @@ class GaussianMixture(ComponentTarget):
         between = np.einsum("k,ki,kj->ij", self.weights, centred, centred)
         return np.asarray(np.einsum("k,kij->ij", self.weights, self._matrices()) + between)
 
+    @on_its_device
+    def transition(self, process: Process, x: Array, s: float, t: float) -> Transition:
+        r"""Return the law of :math:`x_t` given :math:`x_s` under the process or its reverse, a `Transition`.
+
+        .. math:: x_t \mid x_s \sim \sum_k r_k(x_s)\,\mathcal N(\mu_k, P_k)
+
+        with the responsibilities of the components at :math:`x_s`, and of each the transition of a
+        `Gaussian`.
+
+        Parameters
+        ----------
+        process : Process
+        x : array, shape (batch, dim)
+            States at `s`.
+        s, t : float
+            Times, in either order: towards data the reverse SDE, towards noise the forward one.
+
+        Returns
+        -------
+        Transition
+
+        Raises
+        ------
+        ValueError
+            A wrong shape, values that are not finite, or point masses at `s`.
+
+        Notes
+        -----
+        Only for tau = 1, where the component does not change along a path: the reverse SDE is the forward
+        process, run backwards.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from diffmath import diffusion
+        >>> pair = diffusion.GaussianMixture([0.5, 0.5], [[-1.0], [1.0]], [0.0, 0.0])
+        >>> law = pair.transition(diffusion.edm(), np.array([[0.5]]), 1.0, 0.0)
+        >>> law.weights.round(4), law.means[0, :, 0]
+        (array([[0.2689, 0.7311]]), array([-1.,  1.]))
+        """
+        x, start, end = self._checked_step(process, x, s, t)
+        factors, variances = transition_factors(self._variances, start, end, 1.0)
+        with np.errstate(all="ignore"):
+            rows = self._rows(x, *start)
+            moved = rows.from_eigenbasis(rows.gap * send(factors, x))
+            return Transition(rows.normalised[0], end[0] * rows.means + moved, variances, self._axes)
+
     @property
     def _width(self) -> int:
         return int(self.means.size)
@@ -195,13 +246,13 @@ class _MixtureRows:
     @cached_property
     def scores(self) -> Array:
         """Score of each component."""
-        return self._from_eigenbasis(-self.gap / self.variance)
+        return self.from_eigenbasis(-self.gap / self.variance)
 
     @cached_property
     def denoised(self) -> Array:
         """Mean of the data given x and the component."""
         # m + alpha C Sigma^-1 gap instead of (x + sigma^2 s)/alpha: exact for point masses, and at alpha = 0.
-        return self.means + self._from_eigenbasis(self.alpha * self.data_variance * self.gap / self.variance)
+        return self.means + self.from_eigenbasis(self.alpha * self.data_variance * self.gap / self.variance)
 
     def log_density(self) -> Array:
         return self.normalised[1]
@@ -229,5 +280,5 @@ class _MixtureRows:
     def _total(self, per_component: Array) -> Array:
         return self.xp.sum(self.normalised[0] * per_component, axis=1)
 
-    def _from_eigenbasis(self, y: Array) -> Array:
+    def from_eigenbasis(self, y: Array) -> Array:
         return y if self.axes is None else row_product(y, self.xp.matrix_transpose(self.axes))

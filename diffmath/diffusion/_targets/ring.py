@@ -121,8 +121,12 @@ class _RingRows:
         self.alpha, self.sigma = in_each_row(alpha), in_each_row(sigma)
         # Scaled by the largest coordinate, so that no square overflows or underflows.
         largest = xp.max(xp.abs(x), axis=1)
-        largest = xp.where(largest > 0, largest, xp.ones_like(largest))
-        self.length = largest * xp.sqrt(xp.sum((x / largest[:, None]) ** 2, axis=1))
+        some, one = largest > 0, xp.ones_like(largest)
+        largest = xp.where(some, largest, one)
+        square = xp.sum((x / largest[:, None]) ** 2, axis=1)
+        # At the origin the derivative of the root is infinite, but that of no quantity.
+        root = xp.sqrt(xp.where(some, square, one))
+        self.length = xp.where(some, largest * root, xp.zeros_like(root))
         self.pull = self.alpha * self.radius / self.sigma**2
 
     @cached_property
