@@ -6,7 +6,7 @@ import pytest
 from diffmath import SolveError, ode
 from diffmath._newton.jacobian import jacobian
 from diffmath._newton.linearised import Linearised
-from diffmath._newton.newton import Newton
+from diffmath._newton.newton import Newton, increment, slope_of
 from diffmath._newton.stages import Stages
 from diffmath._stepping.control import Tolerance
 
@@ -167,3 +167,19 @@ def test_an_iteration_ends_after_its_greatest_number(adaptive, most, given):
 def test_a_tolerance_that_is_no_fraction_is_refused(tolerance):
     with pytest.raises(ValueError, match=r"tolerance must lie in \(0, 1\); got"):
         ode.Newton(tolerance=tolerance)
+
+
+def test_a_slope_of_a_step_of_zero_is_zero(xp):
+    """A row that has ended takes a step of 0, with scaled slopes of 0."""
+    scaled, dt = np.array([[2.0, -3.0], [0.0, 0.0], [5.0, 1.0]]), np.array([[0.5], [0.0], [1.0]])
+    found = xp.numpy(slope_of(xp.asarray(scaled), xp.asarray(dt)))
+    np.testing.assert_array_equal(found, [[4.0, -6.0], [0.0, 0.0], [5.0, 1.0]])
+    np.testing.assert_array_equal(xp.numpy(slope_of(xp.asarray(scaled), 0.25)), 4.0 * scaled)
+
+
+def test_an_increment_is_the_weighted_sum_of_its_slopes():
+    """Weights of either sign; a weight of zero skips its slope, whatever that holds."""
+    slopes = [np.array([[1.0]]), np.array([[np.nan]]), np.array([[10.0]]), np.array([[100.0]])]
+    np.testing.assert_array_equal(increment([2.0, 0.0, -3.0, 0.5], slopes), [[22.0]])
+    np.testing.assert_array_equal(increment([-1.0], slopes), [[-1.0]])
+    assert increment([0.0, 0.0], slopes) == 0.0

@@ -24,7 +24,7 @@ def crossing(error, *, wanted=1.0, min_step=1.0, exponent=1.5, seen=None):
     def attempt(model, state, t, x, dt, dW, *, estimate=True):
         if seen is not None:
             seen.append((t, dt))
-        return sde.Trial(x + dW, 0.0 * x + error)
+        return sde.Trial(x + dW, 0.0 * x + (error(t, dt) if callable(error) else error))
 
     method = sde.Method(
         "known", SimpleNamespace(has_estimate=True, attempt=attempt), {"additive": (1.0, 1.0)}
@@ -103,3 +103,39 @@ def test_the_error_of_a_step_is_half_an_order_above_the_strong_order(method, mod
     assert options.exponent == exponent
     assert options.first_step == 2.0 / 64
     assert options.controller.max_factor == 2.0
+
+
+def test_the_work_is_counted():
+    """Trials of 1 and 1/2 are rejected, two of 1/4 and one of 1/2 accepted: two of five in vain."""
+    seen = []
+
+    def error(t, dt):
+        return 2.0 if dt > (0.25 if t < 0.5 else 0.5) else 0.0
+
+    descent = crossing(error, min_step=0.0, seen=seen)
+    assert seen == [(0.0, 1.0), (0.0, 0.5), (0.0, 0.25), (0.25, 0.25), (0.5, 0.5)]
+    counted = {name: np.asarray(value).tolist() for name, value in descent.stats().items()}
+    assert counted == {"steps": [3], "rejected": [2], "evaluations": [5], "calls": 5}
+
+
+def test_half_steps_are_counted_too():
+    """Without an estimate a trial takes the step and its halves: x + t dt differs from them by dt^2 / 4."""
+    seen = []
+
+    def step(model, t, x, dt, noise):
+        seen.append((t, dt))
+        np.testing.assert_allclose(noise.H, path.increment(t, t + dt).H, rtol=0, atol=1e-14)
+        return x + t * dt
+
+    draw = sde.levy_increments("H")
+    method = sde.Method("known", step, {"additive": (1.0, 1.0)}, increments=draw)
+    path = sde.BrownianPath(KEY, (1, 1), 1.0, 4.0, like=np.zeros((1, 1)), terms="H", steps=1)
+    options = {"rtol": 0.0, "atol": 2.0, "first_step": 3.0, "method": method, "key": KEY}
+    solution = sde.solve_adaptive(MOTION, np.zeros((1, 1)), [1.0, 4.0], check=False, **options)
+    # An error of 9 / 4, then of 9 / 16.
+    assert seen == [(1.0, 3.0), (1.0, 1.5), (2.5, 1.5)] + [
+        (1.0, 1.5), (1.0, 0.75), (1.75, 0.75), (2.5, 1.5), (2.5, 0.75), (3.25, 0.75)
+    ]  # fmt: skip
+    assert solution.stats["calls"] == 9
+    assert solution.stats["rejected"].tolist() == [1]
+    assert solution.x[-1, 0, 0] == pytest.approx(0.75 * (1.0 + 1.75 + 2.5 + 3.25), rel=1e-15)
