@@ -68,7 +68,10 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "diffmath/_core/progress.py": ("tests/test_foundation.py",),
     "diffmath/_core/solution.py": ("tests/test_foundation.py", "tests/core/test_html.py"),
     "diffmath/_core/step_cache.py": ("tests/core/test_step_cache.py",),
-    "diffmath/random/_distributions.py": ("tests/random/test_distributions.py",),
+    "diffmath/random/_distributions.py": (
+        "tests/random/test_distributions.py",
+        "tests/random/test_streams.py",
+    ),
     "diffmath/random/_key.py": ("tests/random/test_key.py",),
     "diffmath/random/_philox.py": ("tests/random/test_philox.py", "tests/random/test_distributions.py"),
     "diffmath/random/_streams.py": ("tests/random/test_streams.py",),
@@ -98,6 +101,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/ode/steps/test_adaptive.py",
     ),
     "diffmath/ode/_steps/attempt.py": (
+        "tests/ode/steps/test_attempt.py",
         "tests/ode/test_own_method.py",
         "tests/ode/steps/test_adaptive.py",
         "tests/ode/loop/test_dense.py",
