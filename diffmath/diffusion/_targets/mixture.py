@@ -34,7 +34,7 @@ from diffmath.diffusion._exact import (
 )
 from diffmath.diffusion._process import Process
 from diffmath.diffusion._targets.components import ComponentTarget
-from diffmath.diffusion._targets.rows import per_row, row_product
+from diffmath.diffusion._targets.rows import per_row, row_product, row_sum
 from diffmath.diffusion._targets.transition import Transition
 from diffmath.random import Key, fold_in, normal, uniform
 
@@ -238,9 +238,7 @@ class _MixtureRows:
     @cached_property
     def normalised(self) -> tuple[Array, Array]:
         """Responsibilities (batch, component) and log-density (batch,)."""
-        log_normal = -0.5 * self.xp.sum(
-            self.gap**2 / self.variance + self.xp.log(self.variance) + LOG_2PI, axis=2
-        )
+        log_normal = -0.5 * row_sum(self.gap**2 / self.variance + self.xp.log(self.variance) + LOG_2PI, 2)
         return normalise(self.log_weights + log_normal, axis=1)
 
     @cached_property
@@ -264,21 +262,21 @@ class _MixtureRows:
         return self._average(self.denoised)
 
     def divergence(self) -> Array:
-        spread = self.xp.sum((self.scores - self.score()[:, None, :]) ** 2, axis=2)
-        return self._total(spread - self.xp.sum(1 / self.variance, axis=2))
+        spread = row_sum((self.scores - self.score()[:, None, :]) ** 2, 2)
+        return self._total(spread - row_sum(1 / self.variance, 2))
 
     def denoiser_divergence(self) -> Array:
         # (alpha/sigma^2) (D_k - D).(D_k - D) = (D_k - D).(s_k - s): regular at alpha = 0 and at sigma = 0.
         moved = self.denoised - self.denoiser()[:, None, :]
-        between = self.xp.sum(moved * (self.scores - self.score()[:, None, :]), axis=2)
-        within = self.xp.sum(self.alpha * self.data_variance / self.variance, axis=2)
+        between = row_sum(moved * (self.scores - self.score()[:, None, :]), 2)
+        within = row_sum(self.alpha * self.data_variance / self.variance, 2)
         return self._total(between + within)
 
     def _average(self, per_component: Array) -> Array:
-        return self.xp.sum(self.normalised[0][:, :, None] * per_component, axis=1)
+        return row_sum(self.normalised[0][:, :, None] * per_component, 1)
 
     def _total(self, per_component: Array) -> Array:
-        return self.xp.sum(self.normalised[0] * per_component, axis=1)
+        return row_sum(self.normalised[0] * per_component, 1)
 
     def from_eigenbasis(self, y: Array) -> Array:
         return y if self.axes is None else row_product(y, self.xp.matrix_transpose(self.axes))

@@ -13,7 +13,10 @@ from diffmath._arrays.tracing import all_true
 from diffmath._core.typing import Array, Time
 from diffmath.diffusion._process import Process
 
-__all__ = ["ExactModel", "Quantity", "Rows", "any_zero", "in_each_row", "per_row", "row_product", "take_rows"]
+__all__ = [
+    "ExactModel", "Quantity", "Rows", "any_zero", "in_each_row", "per_row", "row_product", "row_sum",
+    "take_rows",
+]  # fmt: skip
 
 Quantity = Literal["score", "denoiser", "divergence", "denoiser_divergence", "log_density"]
 
@@ -81,7 +84,7 @@ def row_product(x: Array, matrix: Array) -> Array:
     that depends on their number.
     """
     xp = array_namespace(x)
-    if not (compat.is_numpy_array(x) or compat.is_array_api_strict_namespace(xp)):
+    if not _on_host(x, xp):
         if matrix.ndim == 2:
             return x @ matrix
         return xp.permute_dims(xp.permute_dims(x, (1, 0, 2)) @ matrix, (1, 0, 2))
@@ -91,6 +94,19 @@ def row_product(x: Array, matrix: Array) -> Array:
     for i in range(1, x.shape[-1]):
         total = total + x[..., i, None] * matrix[..., i, :]
     return total
+
+
+def row_sum(values: Array, axis: int) -> Array:
+    """Return the sum over axis 1 or 2, with a short axis term by term on the host, which is faster there."""
+    xp = array_namespace(values)
+    if values.shape[axis] > FEW_COLUMNS or not _on_host(values, xp):
+        return xp.sum(values, axis=axis)
+    terms = [values[:, i, ...] if axis == 1 else values[:, :, i] for i in range(values.shape[axis])]
+    return sum(terms[1:], terms[0])
+
+
+def _on_host(x: Array, xp: Any) -> bool:
+    return bool(compat.is_numpy_array(x) or compat.is_array_api_strict_namespace(xp))
 
 
 def log(value: Any, xp: Any) -> Any:
