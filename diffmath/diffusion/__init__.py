@@ -92,7 +92,10 @@ from diffmath.diffusion._special.edict import edict
 from diffmath.diffusion._special.er_sde import er_sde
 from diffmath.diffusion._special.flow_maps import consistency, lcm, mean_flow, tcd
 from diffmath.diffusion._special.gotta_go_fast import gotta_go_fast
+from diffmath.diffusion._special.mixed_steps import dpm_fast, heunpp2
+from diffmath.diffusion._special.predictor_corrector import predictor_corrector
 from diffmath.diffusion._special.probability_flow import probability_flow
+from diffmath.diffusion._special.restart import restart
 from diffmath.diffusion._targets.bandwidth import likely_bandwidth
 from diffmath.diffusion._targets.empirical import EmpiricalData
 from diffmath.diffusion._targets.flow_map import FlowMap
@@ -157,6 +160,7 @@ __all__ = [
     "dpm_2",
     "dpm_2_ancestral",
     "dpm_adaptive",
+    "dpm_fast",
     "dpm_solver",
     "dpm_solver_2m",
     "dpm_solver_3m",
@@ -192,6 +196,7 @@ __all__ = [
     "gradient_estimation",
     "guidance_interval",
     "heun",
+    "heunpp2",
     "interpolant",
     "interval_times",
     "ipndm",
@@ -210,12 +215,14 @@ __all__ = [
     "names",
     "pndm",
     "polyexponential_times",
+    "predictor_corrector",
     "probability_flow",
     "quadratic_times",
     "res_2m",
     "res_2s",
     "res_3m",
     "res_3s",
+    "restart",
     "rf_solver",
     "runge_kutta",
     "sa_solver",

@@ -47,6 +47,9 @@ EDMEulerScheduler; euler; on edm
 EDMDPMSolverMultistepScheduler; dpmpp_2m; on edm
 FlowMatchEulerDiscreteScheduler; euler; on flow, with shifted_times once; theirs shifts twice
 FlowMatchHeunDiscreteScheduler; runge_kutta; with method=ode.heun, on flow
+CMStochasticIterativeScheduler; consistency; a function of the consistency model
+LCMScheduler; lcm; a function of the consistency model
+TCDScheduler; tcd; a function of the flow map; their times are indices
 """,
     "k-diffusion": """
 sample_euler; euler
@@ -60,6 +63,8 @@ sample_dpmpp_2m; dpmpp_2m
 sample_dpmpp_2m_sde; sde_dpmpp_2m; their eta is tau^2; solver_type='heun' is variant='taylor'
 sample_dpmpp_3m_sde; sde_dpmpp_3m(as_published=True); their eta is tau^2
 sample_lms; lms(as_published=True); lms keeps the order 4
+sample_dpm_fast; dpm_fast(as_published=True); dpm_fast keeps the order 3
+sample_dpm_adaptive; dpm_adaptive; a function; their tolerances are max(atol, rtol |x|)
 """,
     "ComfyUI": """
 euler; euler
@@ -88,6 +93,11 @@ seeds_2; seeds_2
 seeds_3; seeds_3
 exp_heun_2_x0; exp_heun
 exp_heun_2_x0_sde; exp_heun(tau=1.0)
+heunpp2; heunpp2
+dpm_fast; dpm_fast(as_published=True); dpm_fast keeps the order 3
+dpm_adaptive; dpm_adaptive; a function
+er_sde; er_sde(as_published=True); their integrals are sums of 200 terms
+lcm; lcm; a function of the consistency model
 """,
 }
 
