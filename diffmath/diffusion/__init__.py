@@ -34,7 +34,9 @@ from diffmath.diffusion._guidance.stepwise import cfg_pp
 from diffmath.diffusion._likelihood.encode import decode, encode
 from diffmath.diffusion._likelihood.likelihood import Likelihood, likelihood, log_likelihood
 from diffmath.diffusion._likelihood.pixels import bits_per_dim, dequantize
+from diffmath.diffusion._loop.run import SamplerState
 from diffmath.diffusion._loop.sample import sample, trajectory
+from diffmath.diffusion._loop.steps import steps
 from diffmath.diffusion._methods.method import Method
 from diffmath.diffusion._methods.methods import ddim, euler_maruyama
 from diffmath.diffusion._methods.step import Stage, Step
@@ -125,6 +127,7 @@ __all__ = [
     "Ring",
     "Rotated",
     "SamplerRow",
+    "SamplerState",
     "Stage",
     "Step",
     "Target",
@@ -235,6 +238,7 @@ __all__ = [
     "seeds_3",
     "shift_of_tokens",
     "shifted_times",
+    "steps",
     "sub_vp",
     "tangential_cfg",
     "tcd",

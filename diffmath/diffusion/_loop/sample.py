@@ -11,28 +11,24 @@ expression on the device.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.gradients import keeping_gradients
-from diffmath._arrays.namespace import all_finite, array_namespace, check_array
-from diffmath._core.progress import progress_bar
+from diffmath._arrays.namespace import array_namespace
 from diffmath._core.solution import Solution, check_on_failure, finish
 from diffmath._core.typing import Array, Score
-from diffmath.diffusion._loop.noise import update_noises
-from diffmath.diffusion._loop.plan import check_times, checked_plan, complaint, denoised
-from diffmath.diffusion._loop.traced import host_standin, is_traced_run, refuse_callback, traced_solution
-from diffmath.diffusion._methods import Method, as_method, take_step
-from diffmath.diffusion._model import Model, WatchedModel, as_model
-from diffmath.diffusion._process import Process, remembering
+from diffmath.diffusion._loop.run import Callback, SamplerState, begin
+from diffmath.diffusion._loop.traced import refuse_callback, traced_solution
+from diffmath.diffusion._methods import Method
+from diffmath.diffusion._model import Model
+from diffmath.diffusion._process import Process
 from diffmath.random import Key
 
-__all__ = ["sample", "trajectory"]
+__all__ = ["sample", "solution_of", "trajectory"]
 
-Callback = Callable[[int, float, Array, Array], None]
 OnFailure = Literal["raise", "return"]
 
 
@@ -40,7 +36,7 @@ OnFailure = Literal["raise", "return"]
 def sample(
     process: Process,
     model: Model | Score,
-    x_T: Array,
+    x_T: Array | SamplerState,
     times: Any,
     *,
     method: Method | str,
@@ -60,7 +56,8 @@ def sample(
         The result of `from_score`, `from_denoiser`, `from_noise`, ...; a plain callable is a score,
         ``score(x, t)``, shape (batch, \*state) -> (batch, \*state).
     x_T : array, shape (batch, \*state)
-        The state at ``times[0]``, for instance from `Process.sample_prior`.
+        The state at ``times[0]``, for instance from `Process.sample_prior`; or a `SamplerState` of `steps`,
+        from which the run continues.
     times : sequence of float, shape (steps + 1,)
         Host times in [0, t_max], decreasing; for a deterministic method also increasing (encoding).
         The model is never evaluated at the last time, which may be 0.
@@ -125,7 +122,7 @@ def sample(
     array([[2., 1.]])
     """
     check_on_failure(on_failure)
-    with keeping_gradients(x_T, with_gradient):
+    with keeping_gradients(getattr(x_T, "x", x_T), with_gradient):
         solution = _run(process, model, x_T, times, method, key, progress, callback, keep=False)
     finish(solution, on_failure)
     last = solution.x[-1, ...]
@@ -136,7 +133,7 @@ def sample(
 def trajectory(
     process: Process,
     model: Model | Score,
-    x_T: Array,
+    x_T: Array | SamplerState,
     times: Any,
     *,
     method: Method | str,
@@ -171,7 +168,7 @@ def trajectory(
     Solution(ok, t: 1 -> 0.001 (6 times), x: (6, 3, 2) float64, evaluations=5, steps=5)
     """
     check_on_failure(on_failure)
-    with keeping_gradients(x_T, with_gradient):
+    with keeping_gradients(getattr(x_T, "x", x_T), with_gradient):
         solution = _run(process, model, x_T, times, method, key, progress, callback, keep=True)
     return finish(solution, on_failure)
 
@@ -179,7 +176,7 @@ def trajectory(
 def _run(
     process: Process,
     model: Model | Score,
-    x: Array,
+    x: Array | SamplerState,
     times: Any,
     method: Method | str,
     key: Key | None,
@@ -188,47 +185,28 @@ def _run(
     *,
     keep: bool,
 ) -> Solution:
-    model = as_model(model, process)
-    same_process = model.process is process
-    x = check_array("x_T", x, min_ndim=2)
-    method = as_method(method)
-    process = remembering(process)
-    grid = check_times(process, times, method)
-    method = method.for_steps(len(grid) - 1)
-    plan = checked_plan(process, grid, method)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a callable; got {type(callback).__name__}")
-    if is_traced_run(model, x, grid[0]):
+    run = begin(process, model, x, times, method, key)
+    start, grid = run.start, run.grid[run.start.n :]
+    xp = array_namespace(start.x)
+    if run.traced:
         refuse_callback(callback)
-        noises = update_noises(process, grid, plan, method, key, host_standin(x))
-        return traced_solution(model, method.prediction, x, grid, plan, noises, keep=keep)
-    noises = update_noises(process, grid, plan, method, key, x)
-    of_model = process if same_process else model.process
-    xp, watched = array_namespace(x), WatchedModel(model, of_model, method.prediction)
-    kept: list[Array] = [x]
-    known: tuple[Array, ...] = ()
-    depth = max(step.history for step in plan)
-    for n in progress_bar(range(len(plan)), enabled=progress, description=method.name):
-        step, t = plan[n], grid[n]
-        watched.latest.clear()
-        if step.evaluates and not (n and plan[n - 1].carries):
-            known = (watched(x, t), *known)
-        known = known[:depth]
-        if callback is not None:
-            callback(n, t, x, denoised(method, process, x, t, known[0]) if step.evaluates else None)
-        noise = next(noises, None) or (None,) * (1 + len(step.stages))
-        new, known = take_step(step, watched, x, known, noise)
-        if not all_finite(new):
-            message = complaint(method, grid, n, watched.latest, new)
-            return _solution(xp, grid[: n + 1], kept, keep, watched.calls, "nonfinite", message)
-        x = new
+        if start.n:
+            raise TypeError("a SamplerState cannot be continued while JAX traces: continue it outside")
+        prediction = run.method.prediction
+        return traced_solution(run.model, prediction, start.x, grid, run.plan, run.noises, keep=keep)
+    kept: list[Array] = [start.x]
+    for taken, (new, _, message) in enumerate(run.states(callback, progress), start=1):
+        if message:
+            return solution_of(xp, grid[:taken], kept, keep, run.watched.calls, "nonfinite", message)
         if not keep:
             kept.clear()
-        kept.append(x)
-    return _solution(xp, grid, kept, keep, watched.calls)
+        kept.append(new)
+    return solution_of(xp, grid, kept, keep, run.watched.calls)
 
 
-def _solution(
+def solution_of(
     xp: Any,
     grid: list[float],
     kept: list[Array],
@@ -237,6 +215,7 @@ def _solution(
     status: Any = "ok",
     message: str = "",
 ) -> Solution:
+    """Return the states at all times of the grid, or at the last one."""
     t = np.asarray(grid if keep else grid[-1:])
     stats = {"evaluations": evaluations, "steps": len(grid) - 1}
     return Solution(t=t, x=xp.stack(kept), status=status, message=message, stats=stats)
