@@ -6,7 +6,10 @@ or a denoiser, noise, velocity or flow prediction wrapped by `from_denoiser` and
 `trajectory` take over host times (`log_snr_times`). `Gaussian`, `GaussianMixture`, `EmpiricalData`,
 `Uniform`, `Ring`, `Product` and `Rotated` are targets whose score, denoiser and density are exact at every
 time, with which samplers can be tested; some have an exact `FlowMap`, `Transition` or posterior.
-`likely_bandwidth` chooses the width of `EmpiricalData`. `cfg` and the other guidances make a model of models.
+`likely_bandwidth` chooses the width of `EmpiricalData`. Samplers that are no list of steps are functions of
+(process, model, state, times): `probability_flow`, `dpm_adaptive`, `gotta_go_fast`, `edict`, `belm`,
+`restart`, `predictor_corrector`, and for flow maps `consistency`, `lcm`, `tcd`, `mean_flow`. `cfg` and the
+other guidances make a model of models.
 """
 
 from diffmath.diffusion._catalogue.names import PeerName, SamplerRow, names, samplers

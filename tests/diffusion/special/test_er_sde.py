@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from diffmath import diffusion, random
@@ -35,6 +37,34 @@ def test_integrals_are_exact(ends: tuple[float, float]) -> None:
     assert np.all(np.abs(np.subtract(sde, exact)) < rounding), (sde, exact)
     assert _Interval(_Scale("ode"), s, t).constant == pytest.approx(1 - t / s, rel=1e-13)
     assert _Interval(_Scale("ode"), s, 0.0).moments() == (-s, s**2)
+
+
+@given(
+    logs=st.lists(st.floats(0.01, 2.0), min_size=3, max_size=3),
+    start=st.floats(0.01, 50.0),
+    order=st.integers(1, 3),
+    scale=st.sampled_from(["ode", "sde", "default"]),
+)
+@settings(max_examples=25)
+def test_data_that_are_polynomials_in_kappa_are_integrated_exactly(
+    logs: list[float], start: float, order: int, scale: Any
+) -> None:
+    """On any grid, D = kappa^k for k < order, against adaptive quadrature of D phi_t phi'/phi^2."""
+    times = [start * math.exp(-sum(logs[:k])) for k in range(4)]
+    process, psi = diffusion.edm(t_min=1e-5, t_max=60.0), _Scale(scale)
+    step, (s, t) = diffusion.er_sde(order=order, noise_scale=scale).step(process, times, 2), times[2:]
+    for k in range(order):
+
+        def integrand(u: float, k: int = k) -> float:
+            # By parts: the integral of k kappa^(k-1) (phi_t/phi - 1), plus the value for D = kappa_s^k.
+            return k * math.exp(k * u) * math.expm1(math.log(t) + psi(t) - u - psi(math.exp(u)))
+
+        whole = s**k * -math.expm1(math.log(t / s) + psi(t) - psi(s))
+        exact = whole + (quad(integrand, math.log(t), math.log(s), epsabs=1e-13, epsrel=1e-13)[0] if k else 0)
+        found = sum(w * kappa**k for w, kappa in zip(step.weights, times[2::-1], strict=False))
+        # Weights of nearly equal levels are large, and cancel.
+        size = sum(abs(w) * kappa**k for w, kappa in zip(step.weights, times[2::-1], strict=False))
+        assert abs(found - exact) < 1e-12 * (size + s**k), (found, exact)
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,18 @@ def test_what_is_refused() -> None:
         diffusion.probability_flow(process, denoiser(process), X, [2.0, 0.1])
 
 
+def test_a_model_that_takes_a_float_is_told_what_to_pass() -> None:
+    process = diffusion.vp()
+
+    def score(x: Any, t: Any) -> Any:
+        return -x if t > 0.5 else -2 * x
+
+    with pytest.raises(ValueError, match="truth value") as caught:
+        diffusion.probability_flow(process, score, X, [1.0, 0.1])
+    assert any("batch='shared'" in note for note in caught.value.__notes__)
+    assert diffusion.probability_flow(process, score, X, [1.0, 0.1], batch="shared").success
+
+
 def test_work_is_bounded_and_the_ending_says_so() -> None:
     process = diffusion.vp()
     with pytest.raises(
