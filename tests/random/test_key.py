@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffmath.random import Key, fold_in, key, split
+from diffmath.random._key import folded_words
 from diffmath.random._philox import philox4x32
 
 numbers = st.integers(0, 2**64 - 1)
@@ -46,6 +47,15 @@ def test_fold_in_hashes_tags(seed: int, tag: str) -> None:
     assert fold_in(key(seed), tag).words == block[:2]
     # A tag and its own digest as a number are different streams.
     assert fold_in(key(seed), tag) != fold_in(key(seed), n)
+
+
+def test_many_keys_at_once_are_those_of_fold_in() -> None:
+    """Numbers below and above 2^5 and 2^32, by the kernel and its body; a table of no columns is the key."""
+    table = np.array([[3, 31], [32, 2**32 - 1], [2**32 + 5, 2**62], [0, 2**40 + 33]])
+    wanted = [fold_in(fold_in(key(2**40 + 7), int(m)), int(n)).words for m, n in table]
+    for words in (folded_words, folded_words.reference):
+        np.testing.assert_array_equal(words(key(2**40 + 7).words, table), wanted)
+        np.testing.assert_array_equal(words((5, 6), table[:, :0]), [(5, 6)] * 4)
 
 
 def test_derived_keys_are_pinned() -> None:
