@@ -70,6 +70,7 @@ from diffmath.diffusion._multistep.data import (
     sde_dpmpp_3m,
 )
 from diffmath.diffusion._multistep.noise import deis, dpm_solver_2m, dpm_solver_3m, ipndm_v, lms
+from diffmath.diffusion._multistep.stork import stork
 from diffmath.diffusion._paths.between_mixtures import MixtureInterpolant
 from diffmath.diffusion._paths.damped import DampedLangevin, cld
 from diffmath.diffusion._paths.interpolant import Interpolant, interpolant
@@ -242,6 +243,7 @@ __all__ = [
     "shift_of_tokens",
     "shifted_times",
     "steps",
+    "stork",
     "sub_vp",
     "tangential_cfg",
     "tcd",

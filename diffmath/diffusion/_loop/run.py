@@ -53,7 +53,7 @@ class SamplerState:
     >>> run = diffusion.steps(process, lambda x, t: -x, np.ones((3, 2)), times, method="dpmpp_2m")
     >>> state = next(run)
     >>> state
-    SamplerState(dpmpp_2m, n=1, t=0.842, x: (3, 2), known=1)
+    SamplerState(dpmpp_2m, n=1, t=0.786, x: (3, 2), known=1)
     >>> diffusion.sample(process, lambda x, t: -x, state, times, method="dpmpp_2m").shape
     (3, 2)
     """

@@ -51,7 +51,8 @@ class Method:
         at alpha = 0 and sigma = 0. A denoiser does not determine the noise at sigma = 0; a score or a noise
         does not determine the data at alpha = 0.
     end_order : int, optional
-        Order on grids that reach alpha = 0 or sigma = 0, if it is less than `order`.
+        Order on grids that reach alpha = 0 or sigma = 0, if it is less than `order`; their steps in
+        :math:`\arctan(\sigma/\alpha)` are to shrink like 1/n.
 
     Examples
     --------

@@ -115,10 +115,13 @@ def adams(
     Notes
     -----
     Order max(predictor, corrector) without noise, bounded by ``last + 1``, and by 2 (3 with a corrector) with
-    the starter "ramp". On grids that reach alpha = 0 or sigma = 0 the flow and velocity with nodes in flow or
-    theta keep it; log_snr stops at order 2, and sigma and log_norm at alpha = 0. With noise the weak order is
-    2 (1 with one value) and the strong order 1. One evaluation per step, and for a starter of p stages p - 1
-    more. A step on which the coordinate is infinite has order 1.
+    the starter "ramp". With noise the weak order is 2 (1 with one value) and the strong order 1. One
+    evaluation per step, and for a starter of p stages p - 1 more.
+
+    On grids that reach alpha = 0 or sigma = 0 the flow and velocity with nodes in flow or theta keep the
+    order, if the steps in theta shrink like 1/n: uniform times of `flow` do, uniform times of `vp` do not
+    near t = 0, where theta is like the root of t. There log_snr and time have order 2, and sigma and log_norm
+    too where alpha is 0. A step on which the coordinate is infinite has order 1.
 
     References
     ----------

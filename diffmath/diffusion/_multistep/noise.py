@@ -125,8 +125,8 @@ def deis(*, order: int = 3, variable: Variable = "log_rho", as_published: bool =
     -----
     Order `order`; as published 2 at most, for the first step has order 1. The coefficients are accurate to
     1e-13 (Gauss-Legendre), those of the authors to a sum over 10,000 rectangles. One evaluation per step, and
-    in each of the first ``order - 1`` steps ``order - 2`` more. Times start where alpha > 0. With log_rho,
-    the order is 2 at sigma = 0.
+    in each of the first ``order - 1`` steps ``order - 2`` more. Times start where alpha > 0. With log_rho
+    and t, the order is 2 at sigma = 0.
 
     References
     ----------

@@ -76,7 +76,9 @@ class AdamsRule:
     @property
     def end_order(self) -> int | None:
         """The order on grids that reach alpha = 0 or sigma = 0, if it is less."""
-        if self.nodes == "log_snr" or (self.nodes in ("sigma", "log_norm") and self.form != "noise"):
+        if self.nodes in ("log_snr", "time") or (
+            self.nodes in ("sigma", "log_norm") and self.form != "noise"
+        ):
             bound = 2
         elif self.form == "data":  # at sigma = 0 the data are extrapolated, with weights that stay of size 1
             bound = self.last or self.predictor
