@@ -49,7 +49,8 @@ class Model:
         What `function` predicts.
     function : callable
         ``function(x, t)``, shape (batch, \*state) -> (batch, \*state). If it has an attribute
-        ``divergence(x, t)`` of shape (batch,), `log_likelihood` uses it.
+        ``divergence(x, t)`` of shape (batch,), `log_likelihood` uses it; `mmps` and its like use
+        ``vjp(x, t, v)``, the product of v and its Jacobian.
     process : Process
 
     Notes

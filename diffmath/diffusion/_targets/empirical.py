@@ -227,3 +227,11 @@ class _PointRows:
     def denoiser_divergence(self) -> Array:
         alpha, variance, sigma = (in_each_row(part) for part in (self.alpha, self.variance, self.sigma))
         return (alpha / variance) * (self.data_variance * self.dim + sigma**2 / variance * self.spread)
+
+    def denoiser_along(self, v: Array) -> Array:
+        xp, weights = self.xp, self.normalised[0]
+        gaps = row_product(v, xp.matrix_transpose(self.points)) - xp.sum(v * self.centre, axis=1)[:, None]
+        change = row_product(weights * gaps, self.points)  # the covariance of the points given x, times v
+        return (self.alpha / self.variance) * (
+            self.data_variance * v + self.sigma**2 / self.variance * change
+        )

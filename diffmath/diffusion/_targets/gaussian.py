@@ -237,3 +237,7 @@ class _GaussianRows:
 
     def denoiser_divergence(self) -> Array:
         return self.xp.sum(self.alpha * self.data_variance / self.variance, axis=1)
+
+    def denoiser_along(self, v: Array) -> Array:
+        shares = self.alpha * self.data_variance / self.variance
+        return self.target._back(shares * self.target._into(v))

@@ -272,6 +272,15 @@ class _MixtureRows:
         within = row_sum(self.alpha * self.data_variance / self.variance, 2)
         return self._total(between + within)
 
+    def denoiser_along(self, v: Array) -> Array:
+        # d r_k = r_k (s_k - s).v; sum of r_k (s_k - s) is 0, so D_k may be centred.
+        along = v[:, None, :] + self.xp.zeros_like(self.gap)
+        inside = along if self.axes is None else row_product(along, self.axes)
+        within = self.from_eigenbasis(self.alpha * self.data_variance * inside / self.variance)
+        moved = self.denoised - self.denoiser()[:, None, :]
+        change = self.xp.sum((self.scores - self.score()[:, None, :]) * v[:, None, :], axis=2)
+        return self._average(within + change[:, :, None] * moved)
+
     def _average(self, per_component: Array) -> Array:
         return row_sum(self.normalised[0][:, :, None] * per_component, 1)
 

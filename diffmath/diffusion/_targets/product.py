@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,8 @@ class Product(Target):
             first += target.dim
 
     def _rows(self, x: Array, alpha: Any, sigma: Any) -> _ProductRows:
-        return _ProductRows([target._rows(part, alpha, sigma) for target, part in self._blocks(x)], x)
+        blocks = [target._rows(part, alpha, sigma) for target, part in self._blocks(x)]
+        return _ProductRows(blocks, [target.dim for target in self.targets], x)
 
     def _sample_data(self, key: Key, n: int, like: Array) -> Array:
         parts = [target._sample_data(fold_in(key, i), n, like) for i, target in enumerate(self.targets)]
@@ -131,8 +133,8 @@ class Product(Target):
 class _ProductRows:
     """The blocks at rows x: densities and divergences add, vectors are concatenated."""
 
-    def __init__(self, blocks: list[Rows], x: Array) -> None:
-        self.blocks, self.xp = blocks, array_namespace(x)
+    def __init__(self, blocks: list[Rows], dims: list[int], x: Array) -> None:
+        self.blocks, self.dims, self.xp = blocks, dims, array_namespace(x)
 
     def log_density(self) -> Array:
         return self._sum(lambda rows: rows.log_density())
@@ -148,6 +150,12 @@ class _ProductRows:
 
     def denoiser_divergence(self) -> Array:
         return self._sum(lambda rows: rows.denoiser_divergence())
+
+    def denoiser_along(self, v: Array) -> Array:
+        ends = list(accumulate(self.dims))
+        parts = [v[:, end - dim : end] for dim, end in zip(self.dims, ends, strict=True)]
+        found = [rows.denoiser_along(part) for rows, part in zip(self.blocks, parts, strict=True)]
+        return self.xp.concat(found, axis=1)
 
     def _sum(self, quantity: Callable[[Rows], Array]) -> Array:
         first, *others = (quantity(rows) for rows in self.blocks)

@@ -162,3 +162,10 @@ class _RingRows:
         # (alpha / sigma^2) R^2 (1 - |D|^2 / R^2)
         deficit = self.average.deficit()
         return self.pull * self.radius * deficit * (2 - deficit)
+
+    def denoiser_along(self, v: Array) -> Array:
+        # D = x f(|x|): f in all directions, and |x| f', which the trace has too, along x.
+        xp, ratio = self.xp, self.ratio
+        towards = self.x / xp.where(self.length > 0, self.length, xp.ones_like(self.length))[:, None]
+        along = (self.denoiser_divergence() - self.dim * ratio) * xp.sum(towards * v, axis=1)
+        return ratio[:, None] * v + along[:, None] * towards

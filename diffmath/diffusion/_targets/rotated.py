@@ -165,3 +165,6 @@ class _RotatedRows:
 
     def denoiser_divergence(self) -> Array:
         return self.inner.denoiser_divergence()
+
+    def denoiser_along(self, v: Array) -> Array:
+        return self.target._back(self.inner.denoiser_along(self.target._to(v, 0.0)))

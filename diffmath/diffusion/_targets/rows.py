@@ -11,14 +11,14 @@ import array_api_compat as compat
 from diffmath._arrays.namespace import array_namespace
 from diffmath._arrays.tracing import all_true
 from diffmath._core.typing import Array, Time
-from diffmath.diffusion._process import Process
+from diffmath.diffusion._process import Process, row_times
 
 __all__ = [
     "ExactModel", "Quantity", "Rows", "any_zero", "in_each_row", "per_row", "row_product", "row_sum",
     "take_rows",
 ]  # fmt: skip
 
-Quantity = Literal["score", "denoiser", "divergence", "denoiser_divergence", "log_density"]
+Quantity = Literal["score", "denoiser", "divergence", "denoiser_divergence", "denoiser_along", "log_density"]
 
 # Up to this many columns a product is a sum over them; above it is a product of BLAS for each row.
 FEW_COLUMNS = 16
@@ -27,7 +27,8 @@ FEW_COLUMNS = 16
 class Rows(Protocol):
     """The exact quantities of a target at rows x for (alpha, sigma), one pair or one per row.
 
-    The divergences are those of the score and of the denoiser in x.
+    The divergences are those of the score and of the denoiser in x. `denoiser_along` is the product of the
+    Jacobian of the denoiser, which is symmetric, and vectors.
     """
 
     def log_density(self) -> Array: ...
@@ -35,10 +36,13 @@ class Rows(Protocol):
     def denoiser(self) -> Array: ...
     def divergence(self) -> Array: ...
     def denoiser_divergence(self) -> Array: ...
+    def denoiser_along(self, v: Array) -> Array: ...
 
 
 class _Evaluated(Protocol):
-    def _evaluate(self, quantity: Quantity, x: Array, process: Process | None, t: Time) -> Array: ...
+    def _evaluate(
+        self, quantity: Quantity, x: Array, process: Process | None, t: Time, *along: Array
+    ) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,15 @@ class ExactModel:
 
     def divergence(self, x: Array, t: Time) -> Array:
         return self.target._evaluate(self.trace, x, self.process, t)
+
+    def vjp(self, x: Array, t: Time, v: Array) -> Array:
+        """Return the product of v and the Jacobian, which is symmetric, at sigma > 0; shape (batch, dim)."""
+        along = self.target._evaluate("denoiser_along", x, self.process, t, v)
+        if self.value == "denoiser":
+            return along
+        alpha, sigma = self.process.marginal(row_times(t, x))
+        product: Array = (alpha * along - v) / sigma**2
+        return product
 
 
 def any_zero(value: Any) -> bool:

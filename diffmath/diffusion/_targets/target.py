@@ -119,7 +119,9 @@ class Target(ABC):
     def denoiser(self, process: Process) -> Model:
         r"""Return the exact denoiser ``denoiser(x, t)`` :math:`= E[x_0 \mid x_t = x]`, a `Model`.
 
-        Its ``divergence(x, t)`` is exact: :math:`(\alpha/\sigma^2)\,\mathrm{tr\,Cov}[x_0 \mid x_t = x]`.
+        Its ``divergence(x, t)`` is exact: :math:`(\alpha/\sigma^2)\,\mathrm{tr\,Cov}[x_0 \mid x_t = x]`, and
+        so is ``function.vjp(x, t, v)``, shape (batch, dim), the product of v and the Jacobian
+        :math:`(\alpha/\sigma^2)\,\mathrm{Cov}[x_0 \mid x_t = x]`.
 
         Examples
         --------
@@ -265,7 +267,9 @@ class Target(ABC):
         return self._measured(Measurement.checked(H, y, noise, self.dim))[1]
 
     @on_its_device
-    def _evaluate(self, quantity: Quantity, x: Array, process: Process | None, t: Time) -> Array:
+    def _evaluate(
+        self, quantity: Quantity, x: Array, process: Process | None, t: Time, *along: Array
+    ) -> Array:
         xp = array_namespace(x, names=["x"])
         if x.ndim != 2 or x.shape[1] != self.dim:
             raise ValueError(f"x must have shape (batch, {self.dim}); got {tuple(x.shape)}")
@@ -279,7 +283,9 @@ class Target(ABC):
         # Squares of huge states overflow and far weights underflow; samplers report non-finite values.
         with np.errstate(all="ignore"):
             parts = [
-                getattr(self._rows(x[rows, :], take_rows(alpha, rows), take_rows(sigma, rows)), quantity)()
+                getattr(self._rows(x[rows, :], take_rows(alpha, rows), take_rows(sigma, rows)), quantity)(
+                    *(v[rows, :] for v in along)
+                )
                 for rows in chunks
             ]
         return parts[0] if len(parts) == 1 else xp.concat(parts, axis=0)

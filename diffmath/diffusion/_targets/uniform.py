@@ -199,3 +199,7 @@ class _UniformRows:
     def denoiser_divergence(self) -> Array:
         variance = 4 * self.half**2 * self.law.spread()
         return in_each_row(self.alpha) * self.xp.sum(variance / self.sigma**2, axis=1)
+
+    def denoiser_along(self, v: Array) -> Array:
+        variance = 4 * self.half**2 * self.law.spread()
+        return self.alpha * variance / self.sigma**2 * v
