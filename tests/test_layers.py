@@ -49,6 +49,7 @@ ROOMS = {
         "_likelihood",
         "_loop",
         "_special",
+        "_conditional",
         "_catalogue",
     ),
     "testing": ("_problems", "_orders"),

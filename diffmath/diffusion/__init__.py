@@ -13,6 +13,13 @@ other guidances make a model of models.
 """
 
 from diffmath.diffusion._catalogue.names import PeerName, SamplerRow, names, samplers
+from diffmath.diffusion._conditional.fixed import dps, pigdm
+from diffmath.diffusion._conditional.measurement import LinearMeasurement
+from diffmath.diffusion._conditional.moments import mmps
+from diffmath.diffusion._conditional.particles import Particles
+from diffmath.diffusion._conditional.replacement import inpaint, repaint
+from diffmath.diffusion._conditional.steering import feynman_kac
+from diffmath.diffusion._conditional.twisting import twisted
 from diffmath.diffusion._grids.ays import ays_times
 from diffmath.diffusion._grids.discrete import discrete_times
 from diffmath.diffusion._grids.flows import (
@@ -122,9 +129,11 @@ __all__ = [
     "GaussianMixture",
     "Interpolant",
     "Likelihood",
+    "LinearMeasurement",
     "Method",
     "MixtureInterpolant",
     "Model",
+    "Particles",
     "PeerName",
     "Process",
     "Product",
@@ -177,6 +186,7 @@ __all__ = [
     "dpmpp_3m",
     "dpmpp_3s",
     "dpmpp_sde",
+    "dps",
     "edict",
     "edm",
     "encode",
@@ -187,6 +197,7 @@ __all__ = [
     "euler_maruyama",
     "exp_heun",
     "exponential_times",
+    "feynman_kac",
     "fireflow",
     "flow",
     "flow_polynomial",
@@ -204,6 +215,7 @@ __all__ = [
     "guidance_interval",
     "heun",
     "heunpp2",
+    "inpaint",
     "interpolant",
     "interval_times",
     "ipndm",
@@ -219,12 +231,15 @@ __all__ = [
     "log_snr_times",
     "loss_weight",
     "mean_flow",
+    "mmps",
     "names",
+    "pigdm",
     "pndm",
     "polyexponential_times",
     "predictor_corrector",
     "probability_flow",
     "quadratic_times",
+    "repaint",
     "res_2m",
     "res_2s",
     "res_3m",
@@ -250,6 +265,7 @@ __all__ = [
     "threshold",
     "training_target",
     "trajectory",
+    "twisted",
     "uniform_times",
     "unipc",
     "ve",

@@ -4,6 +4,7 @@ Belongs here: exact references. May import: `_process`, `_model`, `_exact`, `ran
 """
 
 from diffmath.diffusion._targets.mixture import GaussianMixture
+from diffmath.diffusion._targets.rows import row_product
 from diffmath.diffusion._targets.target import Target
 
-__all__ = ["GaussianMixture", "Target"]
+__all__ = ["GaussianMixture", "Target", "row_product"]
