@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from diffmath._arrays.devices import on_its_device
 from diffmath._core.solution import Solution
 from diffmath._core.typing import Array, Score
 from diffmath.diffusion._model import Model
@@ -23,7 +22,6 @@ from diffmath.ode import dopri5
 __all__ = ["probability_flow"]
 
 
-@on_its_device
 def probability_flow(
     process: Process,
     model: Model | Score,

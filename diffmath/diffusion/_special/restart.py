@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from diffmath._arrays.devices import on_its_device
-from diffmath._arrays.namespace import array_namespace, check_array
+from diffmath._arrays.namespace import check_array
 from diffmath._core.counts import check_count
 from diffmath._core.typing import Array, Score
-from diffmath.diffusion._loop import trajectory
+from diffmath.diffusion._loop import sample
 from diffmath.diffusion._methods import Method, as_method
 from diffmath.diffusion._model import Model, as_model
 from diffmath.diffusion._process import Process
@@ -99,11 +99,9 @@ def restart(
             noise = step_noise(key, "diffusion.restart", drawn, x)
             x = renoised(process, x, grid[position], grid[first], noise)
             drawn += 1
-        found = trajectory(
-            process, model, x, grid[first : last + 1], method=method, with_gradient=with_gradient
-        )
-        x, position = found.x[-1, ...], last
-    return array_namespace(x).astype(x, x.dtype, copy=False)
+        part = grid[first : last + 1]
+        x, position = sample(process, model, x, part, method=method, with_gradient=with_gradient), last
+    return x
 
 
 def _parts(grid: list[float], intervals: Sequence[Interval]) -> list[tuple[int, int]]:
