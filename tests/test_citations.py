@@ -69,7 +69,8 @@ def test_every_entry_is_complete_and_dated_by_its_number() -> None:
 
 
 def test_a_wrong_number_would_be_seen() -> None:
-    """SEEDS, 2305.14267, was cited as SA-Solver: it is not listed; and SA-Solver is by Xue, not by Lu."""
-    assert "2305.14267" not in LISTED
+    """SEEDS, 2305.14267, was once cited as SA-Solver; and SA-Solver is by Xue, not by Lu."""
+    with pytest.raises(AssertionError, match=r"2305\.14267 is by Gonzalez"):
+        test_a_number_stands_beside_its_first_author("2305.14267", PAGE, "Xue et al. (2023), SA-Solver, ")
     with pytest.raises(AssertionError, match=r"2309\.05019 is by Xue"):
         test_a_number_stands_beside_its_first_author("2309.05019", PAGE, "Lu et al. (2022), ")
