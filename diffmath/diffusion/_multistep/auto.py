@@ -19,7 +19,7 @@ _SETTINGS: tuple[tuple[int, Method], ...] = (
     (16, adams(form="flow", predictor=2, corrector=3, starter="ramp")),
     (48, adams(form="flow", predictor=4, corrector=5, starter="ramp", last=3)),
     (80, adams(form="velocity", predictor=4, corrector=5, starter="ramp", last=3)),
-    (144, adams(form="velocity", predictor=5, corrector=5, starter="ramp", last=4)),
+    (176, adams(form="velocity", predictor=5, corrector=5, starter="ramp")),
 )
 _FINEST = adams(form="velocity", predictor=5, corrector=5)
 
@@ -45,7 +45,7 @@ class _Auto(Method):
 
 
 # The setting of `adams` for the number of steps, with nodes in theta: predict-evaluate-correct, in the form
-# flow up to 48 steps and in the form velocity above. Deterministic, one evaluation per step up to 144 steps,
+# flow up to 48 steps and in the form velocity above. Deterministic, one evaluation per step up to 176 steps,
 # and 12 more for the starters above, where the order is 5. Regular at alpha = 0 and sigma = 0.
 auto = _Auto(
     "auto", 5, 5, "chosen by measurement among the settings of adams", _step, evaluations=_evaluations,
