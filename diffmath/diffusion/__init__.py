@@ -2,10 +2,11 @@
 
 A `Process` (`vp`, `ve`, `edm`, `flow` and more) describes how noise is added to data. A model is a score,
 or a denoiser, noise, velocity or flow prediction wrapped by `from_denoiser` and similar functions. A
-`Method` (`ddim`, `dpmpp_2m`, `sde_dpmpp_2m`, `euler_maruyama`) defines the steps that `sample` and
-`trajectory` take over host times (`log_snr_times`). `Gaussian`, `GaussianMixture`, `EmpiricalData`,
-`Uniform`, `Ring`, `Product` and `Rotated` are targets whose score, denoiser and density are exact at every
-time, with which samplers can be tested; some have an exact `FlowMap`, `Transition` or posterior.
+`Method` (`auto`, `dpmpp_2m`, `sde_dpmpp_2m` and more: `samplers` lists them) defines the steps that `sample`,
+`trajectory` and `steps` take over host times (`log_snr_times`). `Gaussian`, `GaussianMixture`,
+`EmpiricalData`, `Uniform`, `Ring`, `Product` and `Rotated` are targets whose score, denoiser and density are
+exact at every time, with which samplers can be tested; some have an exact `FlowMap`, `Transition` or
+posterior.
 `likely_bandwidth` chooses the width of `EmpiricalData`. Samplers that are no list of steps are functions of
 (process, model, state, times): `probability_flow`, `dpm_adaptive`, `gotta_go_fast`, `edict`, `belm`,
 `restart`, `predictor_corrector`, and for flow maps `consistency`, `lcm`, `tcd`, `mean_flow`. `cfg` and the

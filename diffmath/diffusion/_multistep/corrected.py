@@ -96,7 +96,8 @@ class _DroppedTerms(AdamsRule):
         if known[0] is not t or not math.isfinite(s.log_snr):
             return super()._weights(process, s, t, known, moments)
         h = t.log_snr - s.log_snr
-        places = [(at.log_snr - s.log_snr) / h for at in (*known[2:], t)]
+        past_levels = [at for at in known[2:] if math.isfinite(at.log_snr)]
+        places = [(at.log_snr - s.log_snr) / h for at in (*past_levels, t)]
         k = len(places)
         rows = np.linalg.inv([[r**j / math.factorial(j + 1) for j in range(k)] for r in places])
         phis = [h * phi(j + 2, -h) for j in range(k)]  # of the derivatives 1, 2, ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 
 from diffmath import diffusion
 from diffmath.diffusion._multistep.rule import AdamsRule
@@ -73,3 +74,41 @@ def test_starters_come_first_and_the_last_step_is_none() -> None:
     assert [len(step.stages) for step in steps] == [2, 2, 1, 1, 0]
     assert [step.carries for step in steps] == [False, False, True, True, False]
     assert not rule(FLOW, [1.0, 0.0], 0).stages
+
+
+METHODS = [
+    diffusion.auto,
+    diffusion.dpmpp_3m,
+    diffusion.dpmpp_3m(as_published=True),
+    diffusion.res_3m,
+    *(diffusion.unipc(order=3, variant=v, as_published=p) for v in ("bh1", "vary") for p in (False, True)),
+    diffusion.sa_solver(tau=0.0),
+    diffusion.stork(as_published=True),
+    *(diffusion.adams(form="data", nodes=n) for n in ("sigma", "theta", "log_norm", "time")),
+    *(
+        diffusion.adams(form="velocity", nodes=n, predictor=4, corrector=5)
+        for n in ("log_snr", "sigma", "theta")
+    ),
+]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_any_number_of_steps_goes_from_alpha_zero_to_sigma_zero(method: diffusion.Method) -> None:
+    model = diffusion.GaussianMixture([1.0], [[0.5]], [0.3]).denoiser(FLOW)
+    x = np.array([[0.3], [-1.1]])
+    exact = 0.5 + np.sqrt(0.3) * x
+    for n in (1, 2, 3, 4, 5, 7, 60):
+        run = diffusion.trajectory(FLOW, model, x, np.linspace(1.0, 0.0, n + 1), method=method)
+        assert run.stats["evaluations"] == method.nfe(n)
+    np.testing.assert_allclose(run.x[-1], exact, atol=0.02)  # order 1 at least: 1/60 times the slopes
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_any_number_of_steps_goes_the_other_way(method: diffusion.Method) -> None:
+    model = diffusion.GaussianMixture([1.0], [[0.5]], [0.3]).score(FLOW)
+    x = np.array([[0.3], [-1.1]])
+    start = 0.0 if method.form != "data" else 0.1
+    exact = (x - (1 - start) * 0.5) / np.sqrt((1 - start) ** 2 * 0.3 + start**2)
+    for n in (1, 2, 3, 5, 60):
+        found = diffusion.sample(FLOW, model, x, np.linspace(start, 1.0, n + 1), method=method)
+    np.testing.assert_allclose(found, exact, atol=0.05)
