@@ -63,6 +63,7 @@ from diffmath.diffusion._model.model import (
     from_velocity,
 )
 from diffmath.diffusion._model.network import batch_time
+from diffmath.diffusion._model.precision import network_dtype
 from diffmath.diffusion._model.threshold import threshold
 from diffmath.diffusion._model.training import loss_weight, training_target
 from diffmath.diffusion._multistep.adams import adams
@@ -234,6 +235,7 @@ __all__ = [
     "mean_flow",
     "mmps",
     "names",
+    "network_dtype",
     "pigdm",
     "pndm",
     "polyexponential_times",
