@@ -155,6 +155,9 @@ def _brief(value: Any) -> str:
     values = np.asarray(value)
     if values.ndim == 0:
         return f"{value}"
+    if values.dtype.kind == "f":  # NaN where a step has none
+        known = values[~np.isnan(values)]
+        return f"{known.min():.4g}..{known.max():.4g}" if known.size else "none"
     return f"{values.min()}..{values.max()}" if values.size else "none"
 
 

@@ -237,3 +237,64 @@ def test_jax_grad_of_an_exact_denoiser_has_its_divergence_for_a_trace(target):
         trace = np.trace(np.asarray(jacobian), axis1=1, axis2=2)
         # 1e-9: the derivative of a sum of exponentials cancels like the variance it is.
         np.testing.assert_allclose(trace, denoiser.divergence(x, 0.3), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("method", "places"), [("dpmpp_2m", [0, 12]), ("unipc", [3, 4, 9]), ("sde_dpmpp_2m", [0])]
+)
+def test_jax_keeps_the_states_at_some_times(method, places):
+    """Some methods take loops of several kinds; the rows of one buffer pass from one to the next."""
+
+    def run(x):
+        return diffusion.trajectory(
+            PROCESS, lambda x, t: -x, x, TIMES, method=method, key=KEY, save_at=TIMES[places]
+        )
+
+    path = run(X_T)
+    np.testing.assert_allclose(jax.jit(lambda x: run(x).x)(jnp.asarray(X_T)), path.x, rtol=0, atol=1e-13)
+    np.testing.assert_array_equal(path.t, TIMES[places])
+    gradient = jax.grad(lambda x: (run(x).x ** 2).sum())(jnp.asarray(X_T))
+    # The rule is linear in x_T, plus noise: the gradient of its square is 2 J^T y.
+    h = 1e-3
+    slope = (np.sum(run(X_T + h).x ** 2) - np.sum(run(X_T - h).x ** 2)) / (2 * h)
+    np.testing.assert_allclose(gradient.sum(), slope, rtol=1e-8)
+
+
+def test_jax_needs_memory_for_the_saved_states_only():
+    def run(x, save_at):
+        score = diffusion.from_score(lambda x, t: -x, PROCESS)
+        times = diffusion.log_snr_times(PROCESS, 200)
+        return diffusion.trajectory(PROCESS, score, x, times, method="ddim", save_at=save_at(times)).x
+
+    def bytes_of(save_at):
+        lowered = jax.jit(lambda x: run(x, save_at)).lower(jnp.zeros((1000, 1)))
+        memory = lowered.compile().memory_analysis()
+        return memory.temp_size_in_bytes + memory.output_size_in_bytes
+
+    assert bytes_of(lambda times: None) >= 201 * 8000
+    assert bytes_of(lambda times: times[[100, -1]]) < 12 * 8000
+
+
+def test_jax_float64_state_of_a_float32_model_is_traced():
+    def run(x, xp):
+        model = diffusion.from_denoiser(lambda x, t: xp.tanh(x).astype(xp.float32), PROCESS)
+        return diffusion.trajectory(PROCESS, model, x, TIMES, method="dpmpp_2m", dtype="float64").x
+
+    single = X_T.astype(np.float32)
+    got = jax.jit(lambda x: run(x, jnp))(jnp.asarray(single))
+    assert got.dtype == jnp.float32
+    np.testing.assert_allclose(got, run(single, np), rtol=0, atol=1e-6)  # tanh of two libraries, in float32
+
+
+def test_jax_without_x64_has_no_float64_state():
+    with jax.enable_x64(False), pytest.raises(TypeError, match="dtype='float64' is float64, which JAX turns"):
+        diffusion.sample(PROCESS, lambda x, t: -x, jnp.ones((2, 1)), TIMES, method="ddim", dtype="float64")
+
+
+def test_jax_statistics_refuse_a_trace_by_name():
+    def run(x):
+        return diffusion.trajectory(PROCESS, lambda x, t: -x, x, TIMES, method="ddim", statistics=True).x
+
+    with pytest.raises(TypeError, match="statistics needs numbers"):
+        jax.jit(run)(jnp.asarray(X_T))
+    assert run(jnp.asarray(X_T)).shape == (13, 3, 2)

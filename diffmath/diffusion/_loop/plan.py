@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from diffmath._arrays.host_numbers import host_times
@@ -10,7 +11,7 @@ from diffmath._stepping.failures import nonfinite_rows
 from diffmath.diffusion._methods import Method, Step, is_finite
 from diffmath.diffusion._process import DENOISER, Process, conversion
 
-__all__ = ["check_times", "checked_plan", "complaint", "denoised"]
+__all__ = ["check_times", "checked_plan", "complaint", "denoised", "evaluations_of"]
 
 
 def check_times(process: Process, times: Any, method: Method) -> list[float]:
@@ -42,6 +43,12 @@ def denoised(method: Method, process: Process, x: Array, t: float, prediction: A
         return prediction
     per_x, per_prediction = conversion(method.prediction, DENOISER, process, t)
     return per_x * x + per_prediction * prediction
+
+
+def evaluations_of(plan: Sequence[Step], n: int) -> int:
+    """Return how often a step calls the model, in a run from the first step or from a state before it."""
+    step = plan[n]
+    return len(step.stages) + (step.evaluates and not (n > 0 and plan[n - 1].carries))
 
 
 def checked_plan(process: Process, grid: list[float], method: Method) -> list[Step]:
@@ -92,5 +99,5 @@ def complaint(
             )
     return (
         f"the step of {method.name} overflowed at t={grid[n]:g} ({step}) in {nonfinite_rows(new)}; take "
-        "smaller steps or a float64 state"
+        "smaller steps or a float64 x_T"
     )

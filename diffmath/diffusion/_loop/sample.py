@@ -11,23 +11,26 @@ expression on the device.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
-
-import numpy as np
 
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.gradients import keeping_gradients
 from diffmath._arrays.namespace import array_namespace
+from diffmath._core.flags import check_flag
 from diffmath._core.solution import Solution, check_on_failure, finish
 from diffmath._core.typing import Array, Score
-from diffmath.diffusion._loop.run import Callback, SamplerState, begin
+from diffmath.diffusion._loop.collect import collected, save_places
+from diffmath.diffusion._loop.run import Callback, SamplerState, StateDtype, begin
 from diffmath.diffusion._loop.traced import refuse_callback, traced_solution
 from diffmath.diffusion._methods import Method
 from diffmath.diffusion._model import Model
 from diffmath.diffusion._process import Process
 from diffmath.random import Key
 
-__all__ = ["sample", "solution_of", "trajectory"]
+__all__ = ["sample", "trajectory"]
 
 OnFailure = Literal["raise", "return"]
 
@@ -43,6 +46,7 @@ def sample(
     key: Key | None = None,
     progress: bool = False,
     callback: Callback | None = None,
+    dtype: StateDtype = "model",
     with_gradient: bool = False,
     on_failure: OnFailure = "raise",
 ) -> Array:
@@ -71,6 +75,10 @@ def sample(
         Show a progress bar.
     callback : callable, optional
         ``callback(n, t, x, denoised)`` after each evaluation, with the step, time, state and denoised data.
+    dtype : {"model", "float64"}
+        The dtype of the state and of its updates: that of `x_T`, or float64. The model gets and returns
+        the dtype of `x_T` in both cases, and so does the caller; `callback` sees the state. `network_dtype`
+        adapts a network in half precision.
     with_gradient : bool
         Let PyTorch keep the graph of all steps, to differentiate the result with respect to `x_T` or to
         parameters of the model. By default no graph is kept. Other libraries keep no graph.
@@ -123,7 +131,7 @@ def sample(
     """
     check_on_failure(on_failure)
     with keeping_gradients(getattr(x_T, "x", x_T), with_gradient):
-        solution = _run(process, model, x_T, times, method, key, progress, callback, keep=False)
+        solution = _run(process, model, x_T, times, method, key, dtype, progress, callback, _last)
     finish(solution, on_failure)
     last = solution.x[-1, ...]
     return last if solution.success else array_namespace(last).full_like(last, math.nan)
@@ -140,23 +148,45 @@ def trajectory(
     key: Key | None = None,
     progress: bool = False,
     callback: Callback | None = None,
+    dtype: StateDtype = "model",
     with_gradient: bool = False,
     on_failure: OnFailure = "raise",
+    save_at: Any = None,
+    statistics: bool = False,
 ) -> Solution:
-    r"""Sample like `sample`, and keep the state at every time.
+    r"""Sample like `sample`, and keep the state at every time, or at some.
 
-    Parameters are those of `sample`.
+    Parameters
+    ----------
+    process, model, x_T, times, method, key, progress, callback, dtype, with_gradient, on_failure
+        As for `sample`.
+    save_at : sequence of float, optional
+        The times of `times` whose states are kept, in their order; by default all. Memory is needed for no
+        other state. The run ends at ``times[-1]`` in any case.
+    statistics : bool
+        Add to `stats`: ``step_evaluations``, the evaluations of every step, shape (steps,); ``rms_x``, the
+        root mean square of the state over all rows and components, at all times, shape (steps + 1,); and
+        ``rms_denoised``, that of the denoised data at the start of every step, shape (steps,), with NaN for
+        a step that makes no evaluation there. They are read from the device once, after the last step.
 
     Returns
     -------
     Solution
-        ``x`` has shape (steps + 1, batch, \*state), and ``x[0]`` is `x_T`. With ``on_failure="return"`` a run
-        with a non-finite value ends at its last finite state, with status "nonfinite".
+        ``x`` has shape (times, batch, \*state), one state for each of `times` (or `save_at`); that at
+        ``times[0]`` is `x_T`. With ``on_failure="return"`` a run with a non-finite value ends with its last
+        finite state, whether it is in `save_at` or not, and status "nonfinite".
 
     Raises
     ------
-    TypeError, ValueError, SolveError
-        As for `sample`.
+    TypeError
+        As for `sample`; also for `statistics` of arrays that JAX traces.
+    ValueError, SolveError
+        As for `sample`; also for times in `save_at` that are not in `times`: the nearest is named.
+
+    Notes
+    -----
+    For samples of the exact law, with data of root mean square r, ``rms_x`` is
+    :math:`\sqrt{\alpha_t^2 r^2 + \sigma_t^2}` up to the error of Monte Carlo.
 
     Examples
     --------
@@ -166,10 +196,20 @@ def trajectory(
     >>> times = diffusion.log_snr_times(process, 5)
     >>> diffusion.trajectory(process, lambda x, t: -x, np.zeros((3, 2)), times, method=diffusion.ddim)
     Solution(ok, t: 1 -> 0.001 (6 times), x: (6, 3, 2) float64, evaluations=5, steps=5)
+
+    Two states of a long run:
+
+    >>> times = diffusion.log_snr_times(process, 1000)
+    >>> diffusion.trajectory(process, lambda x, t: -x, np.zeros((3, 2)), times, method=diffusion.ddim,
+    ...                      save_at=times[[500, -1]])
+    Solution(ok, t: 0.304631 -> 0.001 (2 times), x: (2, 3, 2) float64, evaluations=1000, steps=1000)
     """
     check_on_failure(on_failure)
     with keeping_gradients(getattr(x_T, "x", x_T), with_gradient):
-        solution = _run(process, model, x_T, times, method, key, progress, callback, keep=True)
+        places = partial(save_places, save_at)
+        solution = _run(
+            process, model, x_T, times, method, key, dtype, progress, callback, places, statistics
+        )
     return finish(solution, on_failure)
 
 
@@ -180,42 +220,28 @@ def _run(
     times: Any,
     method: Method | str,
     key: Key | None,
+    dtype: StateDtype,
     progress: bool,
     callback: Callback | None,
-    *,
-    keep: bool,
+    save: Callable[[list[float]], Sequence[int]],
+    statistics: bool = False,
 ) -> Solution:
+    """Begin a run, and take its steps; `save` gives the places of the times to save."""
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a callable; got {type(callback).__name__}")
-    run = begin(process, model, x, times, method, key)
+    check_flag("statistics", statistics)
+    run = begin(process, model, x, times, method, key, dtype)
     start, grid = run.start, run.grid[run.start.n :]
-    xp = array_namespace(start.x)
-    if run.traced:
-        refuse_callback(callback)
-        if start.n:
-            raise TypeError("a SamplerState cannot be continued while JAX traces: continue it outside")
-        prediction = run.method.prediction
-        return traced_solution(run.model, prediction, start.x, grid, run.plan, run.noises, keep=keep)
-    kept: list[Array] = [start.x]
-    for taken, (new, _, message) in enumerate(run.states(callback, progress), start=1):
-        if message:
-            return solution_of(xp, grid[:taken], kept, keep, run.watched.calls, "nonfinite", message)
-        if not keep:
-            kept.clear()
-        kept.append(new)
-    return solution_of(xp, grid, kept, keep, run.watched.calls)
+    places = save(grid)
+    if not run.traced:
+        return collected(run, callback, progress, places, statistics)
+    refuse_callback("callback", callback)
+    refuse_callback("statistics", statistics or None)
+    if start.n:
+        raise TypeError("a SamplerState cannot be continued while JAX traces: continue it outside")
+    solution = traced_solution(run.model, run.method.prediction, start.x, grid, run.plan, run.noises, places)
+    return replace(solution, x=run.result(solution.x))
 
 
-def solution_of(
-    xp: Any,
-    grid: list[float],
-    kept: list[Array],
-    keep: bool,
-    evaluations: int,
-    status: Any = "ok",
-    message: str = "",
-) -> Solution:
-    """Return the states at all times of the grid, or at the last one."""
-    t = np.asarray(grid if keep else grid[-1:])
-    stats = {"evaluations": evaluations, "steps": len(grid) - 1}
-    return Solution(t=t, x=xp.stack(kept), status=status, message=message, stats=stats)
+def _last(grid: list[float]) -> range:
+    return range(len(grid) - 1, len(grid))

@@ -7,11 +7,10 @@ from typing import Any
 
 from diffmath._arrays.devices import each_on_its_device, on_its_device
 from diffmath._arrays.gradients import keeping_gradients
-from diffmath._arrays.namespace import array_namespace
 from diffmath._core.solution import finish
 from diffmath._core.typing import Array, Score
-from diffmath.diffusion._loop.run import Run, SamplerState, begin
-from diffmath.diffusion._loop.sample import solution_of
+from diffmath.diffusion._loop.collect import solution_of
+from diffmath.diffusion._loop.run import Run, SamplerState, StateDtype, begin
 from diffmath.diffusion._methods import Method
 from diffmath.diffusion._model import Model
 from diffmath.diffusion._process import Process
@@ -29,13 +28,14 @@ def steps(
     *,
     method: Method | str,
     key: Key | None = None,
+    dtype: StateDtype = "model",
     with_gradient: bool = False,
 ) -> Iterator[SamplerState]:
     r"""Iterate over the steps of a sampler; each is computed when it is requested.
 
     Parameters
     ----------
-    process, model, times, method, key, with_gradient
+    process, model, times, method, key, dtype, with_gradient
         As for `sample`.
     x_T : array, shape (batch, \*state), or SamplerState
         The state at ``times[0]``, or a state of an earlier run, which continues.
@@ -43,8 +43,9 @@ def steps(
     Returns
     -------
     iterator of SamplerState
-        One state after each step. The iteration can be stopped at any time, and a state continued by `steps`,
-        `sample` or `trajectory`: the results are those of one run, bit for bit.
+        One state after each step, in the dtype of the state of the run. The iteration can be stopped at any
+        time, and a state continued by `steps`, `sample` or `trajectory`: the results are those of one run,
+        bit for bit.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def steps(
     >>> bool(np.all(x == diffusion.sample(process, score, x_T, times, method="auto")))
     True
     """
-    run = begin(process, model, x_T, times, method, key)
+    run = begin(process, model, x_T, times, method, key, dtype)
     if run.traced:
         raise TypeError("steps needs numbers, which JAX does not have while it traces: use sample")
     return each_on_its_device(_states(run, with_gradient), run.start)
@@ -87,10 +88,7 @@ def _states(run: Run, with_gradient: bool) -> Iterator[SamplerState]:
             return
         new, known, message = found
         if message:
-            xp = array_namespace(x)
-            finish(
-                solution_of(xp, run.grid[: n + 1], [x], False, run.watched.calls, "nonfinite", message),
-                "raise",
-            )
+            stats = {"evaluations": run.watched.calls, "steps": n}
+            finish(solution_of(run, [n - run.start.n], [run.result(x)], stats, "nonfinite", message), "raise")
         n, x = n + 1, new
-        yield SamplerState(n, run.grid[n], x, known, run.method.name)
+        yield SamplerState(n, run.grid[n], x, known, run.method.name, run.start.model_dtype)

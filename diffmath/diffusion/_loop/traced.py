@@ -6,6 +6,7 @@ computed on the host before the trace reaches the loop, and enter as constants.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,10 +29,10 @@ def is_traced_run(model: Model, x: Array, t: float) -> bool:
     return makes_traced(x, lambda: model.function(x, t))
 
 
-def refuse_callback(callback: Any) -> None:
-    """Refuse a callback, since there are no numbers to pass to it."""
-    if callback is not None:
-        raise TypeError("callback needs numbers, which JAX does not have while it traces: leave it out")
+def refuse_callback(name: str, value: Any) -> None:
+    """Refuse an option that reads numbers, since there are none."""
+    if value is not None:
+        raise TypeError(f"{name} needs numbers, which JAX does not have while it traces: leave it out")
 
 
 def host_standin(x: Array) -> Array:
@@ -46,27 +47,33 @@ def traced_solution(
     grid: list[float],
     plan: Sequence[Step],
     noises: Iterator[tuple[Array | None, ...]],
-    *,
-    keep: bool,
+    places: Sequence[int],
 ) -> Solution:
-    """Return what `trajectory` (or `sample`, without `keep`) does, in loops that JAX traces once.
+    """Return the states at these places of the grid, in loops that JAX traces once.
+
+    All states are outputs of the loops, some are rows of a buffer that each step overwrites in place. The
+    last alone is neither.
 
     Consecutive steps of one shape are one loop: a method with starters, or a last step without a corrector,
     has two or three.
     """
     depth, host = max(1, *(step.history for step in plan)), np.dtype(real_dtype(x))
     xp, kept, drawn, evaluations = array_namespace(x), [x[None, ...]], list(noises), 0
-    carry = (x, tuple(xp.zeros_like(x) for _ in range(depth)))  # their weights are zero until they exist
+    keep, last_alone = len(places) == len(grid), list(places) == [len(plan)]
+    known = tuple(xp.zeros_like(x) for _ in range(depth))  # their weights are zero until they exist
+    carry = (x, known, None if keep or last_alone else xp.stack([x] * len(places)))
     for first, last in _segments(plan):
         part, shape = plan[first:last], _shape(plan, first)
         noise = [*drawn[first:last], *[()] * (last - first)][: last - first]
         inputs = _constants(model, wanted, grid[first:last], part, noise, depth, host)
+        if carry[2] is not None:
+            inputs["row"] = np.array([bisect_left(places, n + 1) for n in range(first, last)])
         carry, states = scan_loop(_body(model, shape, keep), carry, inputs)
         evaluations += (last - first) * (shape.stages + shape.evaluates)
         kept.append(states)
-    states = xp.concat(kept) if keep else carry[0][None, ...]
+    states = xp.concat(kept) if keep else carry[0][None, ...] if last_alone else carry[2]
     stats = {"evaluations": evaluations, "steps": len(plan)}
-    return Solution(t=np.asarray(grid if keep else grid[-1:]), x=states, message=UNCHECKED, stats=stats)
+    return Solution(t=np.asarray([grid[n] for n in places]), x=states, message=UNCHECKED, stats=stats)
 
 
 @dataclass(frozen=True)
@@ -140,8 +147,8 @@ def _predicted(model: Model, x: Array, t: Array, pair: Array) -> Array:
 
 
 def _body(model: Model, shape: _Shape, keep: bool) -> Callable[..., Any]:
-    def step(carry: tuple[Array, tuple[Array, ...]], inputs: dict[str, Array]) -> tuple[Any, Any]:
-        x, known = carry
+    def step(carry: tuple[Array, tuple[Array, ...], Any], inputs: dict[str, Array]) -> tuple[Any, Any]:
+        x, known, saved = carry
         if shape.evaluates:
             known = (_at(x, inputs, 0), *known[:-1])
         y, inner = _updated(x, known, inputs, 0), known
@@ -149,7 +156,9 @@ def _body(model: Model, shape: _Shape, keep: bool) -> Callable[..., Any]:
             inner = (_at(y, inputs, k), *inner)
             y = _updated(x, inner, inputs, k)
         kept = (inner[0], *known[:-1]) if shape.carries else known
-        return (y, kept), y if keep else None
+        if saved is not None:  # the row of the next time to save; no row after the last
+            saved = saved.at[inputs["row"]].set(y, mode="drop")
+        return (y, kept, saved), y if keep else None
 
     def _at(x: Array, inputs: dict[str, Array], k: int) -> Array:
         return _predicted(model, x, inputs["t"][k], inputs["pairs"][k])

@@ -48,14 +48,16 @@ def test_times_are_rounded_only_inside() -> None:
     assert network.seen == [(np.float16, np.float64), (np.float16, np.float16)]
 
 
-@pytest.mark.parametrize("state", ["float32", "float64"])
-def test_samples_of_a_network_in_half_precision(state: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "dtype"), [("float32", "model"), ("float32", "float64"), ("float64", "model")]
+)
+def test_samples_of_a_network_in_half_precision(state: str, dtype: Any) -> None:
     exact = diffusion.Gaussian([0.5, -0.5], 0.3 * np.eye(2)).denoiser(PROCESS)
     network = diffusion.network_dtype(
         lambda x, t: exact(x.astype(np.float64), t).astype(np.float16), np.float16
     )
     model, x = diffusion.from_denoiser(network, PROCESS), X.astype(state)
-    found = diffusion.sample(PROCESS, model, x, TIMES, method="dpmpp_2m")
+    found = diffusion.sample(PROCESS, model, x, TIMES, method="dpmpp_2m", dtype=dtype)
     assert found.dtype == state
     wanted = diffusion.sample(PROCESS, exact, X, TIMES, method="dpmpp_2m")
     # The input and the result of the network are rounded to 11 bits, 5e-4 relative.
