@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,3 +76,24 @@ def test_particles_are_refused_under_a_trace():
 
     with pytest.raises(TypeError, match="call this function outside the transformation"):
         jax.jit(run)(jax.numpy.asarray(X))
+
+
+def test_torch_code_of_the_page_guides_a_network():
+    torch = pytest.importorskip("torch")
+    page = Path(__file__).parents[2] / "docs" / "how_to" / "plot_9_inverse_problem.py"
+    text = re.sub(r"^# ?", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    block = text.split("code-block:: python")[-1]
+    kernel = torch.tensor(np.random.default_rng(0).standard_normal((3, 3, 3, 3)) / 9)
+    names = {
+        "conv": lambda x: torch.nn.functional.conv2d(x, kernel, padding=1),
+        "conv_transpose": lambda u: torch.nn.functional.conv_transpose2d(u, kernel, padding=1),
+        "network": lambda x, t: 0.5 * torch.tanh(x) * (1 - t[:, None, None, None]),
+        "y": torch.zeros((1, 3, 64, 64), dtype=torch.float64),
+        "diffusion": diffusion,
+        "process": PROCESS,
+    }
+    exec(compile(textwrap.dedent(block[: block.index("Which one?")]), str(page), "exec"), names)
+    x = torch.tensor(np.random.default_rng(1).standard_normal((2, 3, 64, 64)))
+    guided, plain = names["guided"](x, 0.3), names["model"].denoiser(x, 0.3)
+    fits = [names["measurement"].residual(found).square().mean(dim=1) for found in (guided, plain)]
+    assert bool((fits[0] < 0.5 * fits[1]).all())
