@@ -30,8 +30,7 @@ __all__ = ["LinearMeasurement", "check_measurement"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LinearMeasurement:
-    r"""A measurement of the data, linear and with Gaussian noise: what `dps`, `mmps`, `twisted`, ...
-    condition on.
+    r"""A linear measurement of the data with Gaussian noise: what conditional sampling conditions on.
 
     .. math:: y = H x_0 + \sigma_y n, \qquad n \sim \mathcal N(0, I)
 
@@ -40,13 +39,15 @@ class LinearMeasurement:
     H : array_like or tuple of callables
         One of:
 
-        - host numbers, shape (m, d), that multiply the flattened state; - a boolean mask of the shape of one
-        state: y is the state where it is true (imputation, inpainting); - ``(forward, adjoint)``, callables
-        on batches, (batch, \*state_shape) -> (batch, \*shape of y) and back.
+        - host numbers, shape (m, d), that multiply the flattened state;
+        - a boolean mask of the shape of one state: y is the state where it is true (imputation, inpainting);
+        - ``(forward, adjoint)``, callables on batches, (batch, \*state_shape) -> (batch, \*shape of y) and
+          back.
+
     y : array_like
         One measurement for all rows, or one per row. With a matrix, shape (m,) or (batch, m). With a mask,
         shape \*state or (batch, \*state); entries where the mask is false are ignored and may be nan. With
-        callables, (batch, ...) always; one row serves all rows of a state. Host numbers, or an array of the
+        callables, (batch, ...) always, where a batch of 1 serves all rows. Host numbers, or an array of the
         library of the states.
     noise : float
         Standard deviation :math:`\sigma_y` of the noise, not negative (`Target.posterior` has its square).
