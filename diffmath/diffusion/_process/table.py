@@ -18,7 +18,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
 
 from diffmath._arrays.namespace import array_namespace, device
 from diffmath._arrays.scalars import elementary
@@ -214,6 +213,8 @@ class TimeInTable(TimeOfLogSNR):
     table: Table
 
     def _solve(self, lam: float) -> float:
+        from scipy.optimize import brentq  # 0.2 s that only some processes need
+
         table = self.table
         length, k = table.length, int(np.searchsorted(-table.log_snrs, -lam))
         if k == 0:

@@ -116,3 +116,17 @@ def test_ratios_that_divide_by_zero() -> None:
     assert (ratio(1.0, 0.0), ratio(-2.0, 0.0)) == (math.inf, -math.inf)
     assert math.isnan(ratio(0.0, 0.0))
     np.testing.assert_array_equal(ratio(np.ones(2), np.array([0.0, 2.0])), [math.inf, 0.5])
+
+
+def test_importing_the_package_loads_neither_sympy_nor_optimizers() -> None:
+    """They take 0.5 s and 0.2 s, and few processes need them."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, diffmath.diffusion; print([m for m in ('sympy', 'scipy.optimize') if m in sys.modules])"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )
