@@ -39,8 +39,11 @@ class Level:
 
 def level(process: Process, t: float) -> Level:
     """Return the noise level at a host time."""
-    alpha, sigma = process.marginal(t)
-    return Level(alpha, sigma, log_snr_at(process, t))
+    known: dict[float, Level] = process.__dict__.get("_levels", {})  # of a run
+    found = known.get(t)
+    if found is None:
+        found = known[t] = Level(*process.marginal(t), log_snr_at(process, t))
+    return found
 
 
 def scale(form: Form, at: Level) -> float:

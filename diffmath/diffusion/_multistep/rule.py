@@ -102,7 +102,8 @@ class AdamsRule:
         values, corrector = (
             (min(values, left), min(self.corrector, left + 1)) if self.tapers else (values, self.corrector)
         )
-        past = [s, *(level(process, time) for time in reversed(times[max(0, n - 5) : n]))]
+        needed = max(values, corrector - 1)
+        past = [s, *(level(process, times[k]) for k in range(n - 1, max(-1, n - needed), -1))]
         weights = self._weights(process, s, t, past[:values], self.predictor_moments)
         loss = self.tau**2 * (t.log_snr - s.log_snr) if self.tau else 0.0
         noise = t.sigma * math.sqrt(-math.expm1(-2 * loss))

@@ -113,9 +113,10 @@ def exponential_weights(H: float, nodes: Sequence[float], moments: Moments = "ex
     total = -math.expm1(-H)
     if not nodes:
         return [total]
-    found = [H * math.factorial(k) * phi(k + 1, -H) for k in range(1, len(nodes) + 1)]
     if len(nodes) == 1 and moments in ("midpoint", "published", "half"):
-        found[0] = 0.5 * (H if moments == "half" else total)
+        past = 0.5 * (H if moments == "half" else total) / nodes[0]
+        return [total - past, past]
+    found = [H * math.factorial(k) * phi(k + 1, -H) for k in range(1, len(nodes) + 1)]
     if len(nodes) == 2 and moments in ("single", "published", "two_thirds"):
         found[1] = 2 / 3 * found[0] if moments == "two_thirds" else 0.5 * found[1]
     if len(nodes) == 1:

@@ -18,6 +18,7 @@ def remembering(process: Process) -> Process:
     for name in ("marginal", "log_snr"):
         object.__setattr__(copied, name, _Remembered(getattr(process, name)))
     object.__setattr__(copied, "_log_snrs", {})
+    object.__setattr__(copied, "_levels", {})  # of multistep methods, which ask for a time in every step
     return copied
 
 
