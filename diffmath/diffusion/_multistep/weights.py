@@ -51,6 +51,13 @@ def step_weights(
     Levels at which the coordinate is infinite get no weight; they stand at the end. A step from or to such a
     level is one of order 1, of the prediction at s.
     """
+    if nodes == "log_snr" and len(known) == 2 and known[0] is s and form == "data":
+        older = known[1]
+        if _are_finite(s.log_snr, t.log_snr, older.log_snr):  # most steps of most runs
+            h = t.log_snr - s.log_snr
+            w = (older.log_snr - s.log_snr) / h
+            own, other = exponential_weights((1 + tau**2) * h, [w], moments)
+            return t.alpha * own, t.alpha * other
     if is_infinite(nodes, s) or is_infinite(nodes, t):
         place = list(known).index(s)
         return (0.0,) * place + (constant_weight(form, s, t, tau),)
@@ -72,6 +79,11 @@ def step_weights(
         alpha, sigma, log_snr, weights = quadrature_in_log_snr(form, s, t, tau)
     values = lagrange(places, coordinate(nodes, alpha, sigma, log_snr, near, process)) @ weights
     return tuple(value / unit(form, at) for value, at in zip(values.tolist(), levels, strict=True))
+
+
+def _are_finite(a: float, b: float, c: float) -> bool:
+    total = a + b + c
+    return total - total == 0.0
 
 
 def _by_moments(
