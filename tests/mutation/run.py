@@ -48,6 +48,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "diffmath/_arrays/bound.py": ("tests/arrays/test_bound.py",),
     "diffmath/_arrays/diffusion_shape.py": ("tests/sde/test_shapes.py", "tests/sde/loop/test_solve.py"),
     "diffmath/_arrays/callables.py": (
+        "tests/arrays/test_callables.py",
         "tests/test_foundation.py",
         "tests/diffusion/model/test_model.py",
         "tests/ode/test_hostile.py",
@@ -118,8 +119,17 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/ode/loop/test_dense.py",
         "tests/ode/test_own_method.py",
     ),
-    "diffmath/ode/_steps/outcome.py": ("tests/ode/steps/test_adaptive.py", "tests/ode/test_own_method.py"),
-    "diffmath/ode/_steps/small.py": ("tests/ode/steps/test_small.py", "tests/ode/problem/test_single.py"),
+    "diffmath/ode/_steps/outcome.py": (
+        "tests/ode/steps/test_outcome.py",
+        "tests/ode/steps/test_adaptive.py",
+        "tests/ode/test_own_method.py",
+    ),
+    "diffmath/ode/_steps/small.py": (
+        "tests/ode/steps/test_small.py",
+        "tests/ode/steps/test_interpolant.py",
+        "tests/ode/problem/test_single.py",
+    ),
+    "diffmath/ode/_steps/sums.py": ("tests/ode/steps/test_small.py", "tests/ode/problem/test_single.py"),
     "diffmath/sde/_loop/adaptive.py": ("tests/sde/loop/test_adaptive.py", "tests/sde/loop/test_descent.py"),
     "diffmath/sde/_noise/area.py": ("tests/sde/noise/test_area.py", "tests/sde/noise/test_levy.py"),
     "diffmath/sde/_noise/bridge.py": ("tests/sde/noise/test_bridge.py", "tests/sde/brownian/test_path.py"),
@@ -128,6 +138,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/sde/methods/test_milstein.py",
     ),
     "diffmath/sde/_loop/descent.py": ("tests/sde/loop/test_descent.py", "tests/sde/loop/test_adaptive.py"),
+    "diffmath/sde/_loop/groups.py": ("tests/sde/loop/test_descent.py", "tests/sde/loop/test_adaptive.py"),
     "diffmath/sde/_noise/levy.py": ("tests/sde/noise/test_levy.py", "tests/sde/noise/test_area.py"),
 }
 

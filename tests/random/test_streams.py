@@ -100,6 +100,10 @@ def test_a_draw_is_of_the_library_of_like(xp):
 def test_it_says_what_it_is_and_refuses_what_is_no_key():
     stream = random.RowStream(random.normal, (3, 2), like=HOST, first_row=4)
     assert repr(stream) == "RowStream(normal, (3, 2), float64, first_row=4)"
+    last = 2**64 - 1  # the rows end below 2**64
+    assert random.RowStream(random.uniform, (3, 2), like=HOST, first_row=last - 3)(KEY).shape == (3, 2)
+    with pytest.raises(ValueError, match=f"must leave room for 3 rows below 2\\*\\*64; got {last - 2}"):
+        random.RowStream(random.uniform, (3, 2), like=HOST, first_row=last - 2)
     assert repr(random.RowStream(random.uniform, (3,), like=HOST)) == "RowStream(uniform, (3,), float64)"
     for draw in (stream, lambda key: stream.folded(key, [[1]])):
         with pytest.raises(TypeError, match="key must be a Key; got int"):

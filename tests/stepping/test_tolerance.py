@@ -138,6 +138,8 @@ def test_the_kernel_takes_what_the_body_takes(shapes: Any) -> None:
     ("options", "error", "match"),
     [
         ({"rtol": [1e-3, -1e-3]}, ValueError, r"rtol must be finite and not negative; rtol\[1\] is -0.001"),
+        ({"rtol": -1e-9}, ValueError, r"rtol must be finite and not negative; got -1e-09"),
+        ({"atol": np.inf}, ValueError, r"atol must be finite and not negative; got inf"),
         ({"atol": [1e-3, np.nan]}, ValueError, r"atol must be finite and not negative; atol\[1\] is nan"),
         ({"atol": [np.inf, 1.0]}, ValueError, r"atol\[0\] is inf"),
         ({"rtol": [1e-3, 0.0], "atol": 0.0}, ValueError, r"both be 0: .* be accepted at \[1\]"),

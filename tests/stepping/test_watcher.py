@@ -60,3 +60,14 @@ def test_an_argument_that_was_written_to(xp):
     refuse_modified("f", xp.asarray(x), xp.asarray(x.copy()))
     with pytest.raises(TypeError, match="f modified its argument x: return a new array, or work on a copy"):
         refuse_modified("f", xp.asarray(2.0 * x), xp.asarray(x))
+
+
+def test_a_change_of_finite_entries_alone_is_a_modification(xp):
+    """To either side; entries that were not finite may be anything."""
+    before = np.array([[1.0, np.inf, np.nan]])
+    for after, refused in (([1.0, 2.0, 3.0], False), ([0.5, np.inf, 3.0], True), ([1.5, np.inf, 3.0], True)):
+        if refused:
+            with pytest.raises(TypeError, match="modified its argument x"):
+                refuse_modified("f", xp.asarray(np.array([after])), xp.asarray(before))
+        else:
+            refuse_modified("f", xp.asarray(np.array([after])), xp.asarray(before))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,3 +82,40 @@ def test_an_attempt_on_arrays_gets_the_numbers_of_one_clock_as_arrays() -> None:
     seen: list[Any] = []
     on_one_clock(lambda *given: seen.append(given))(0.5, 0.25, np.ones((1, 1)), None)  # type: ignore[arg-type, return-value]
     assert [value.tolist() for value in seen[0][:2]] == [[0.5], [0.25]]
+
+
+@pytest.mark.parametrize("own_clocks", [False, True])
+def test_a_time_is_a_number_or_an_array_with_the_axes_of_the_state(own_clocks: bool) -> None:
+    """Of every stage, and of those for the state inside a step."""
+    times: list[Any] = []
+
+    def f(t: Any, x: Any) -> Any:
+        times.append(t)
+        return -x
+
+    with reference_only():
+        attempt = make_attempt(f, ode.dop853, np.ones((1, 2)), Tolerance(1e-4, 1e-7), own_clocks)
+        attempt(np.array([0.5]), np.array([0.25]), np.ones((1, 2)), SlopeState()).dense()
+    assert len(times) > 12
+    for t in times:
+        assert np.shape(t) == ((1, 1) if own_clocks else ())
+        assert isinstance(t, np.ndarray if own_clocks else float)
+    assert float(np.squeeze(times[0])) == 0.5
+
+
+@pytest.mark.parametrize("method", [ode.dopri5, ode.bosh3, ode.vern7], ids=lambda method: method.name)
+def test_without_an_extension_the_cubic_through_both_ends_is_read(method: Any) -> None:
+    """Exact for x' = 3 t^2: the last slope is that of the end, known or evaluated."""
+    x = np.array([[1.0, -2.0]])
+    with reference_only():
+        attempt = make_attempt(
+            lambda t, x: 3.0 * t * t + 0.0 * x,
+            replace(method, extension=None),
+            x,
+            Tolerance(1e-4, 1e-7),
+            False,
+        )
+        inside = attempt(np.array([0.5]), np.array([0.5]), x, SlopeState()).dense()
+    theta = np.array([0.0, 0.3, 0.8, 1.0])
+    wanted = x + ((0.5 + 0.5 * theta) ** 3 - 0.125)[:, None]
+    np.testing.assert_allclose(inside(np.zeros(4, dtype=int), theta), wanted, rtol=1e-14)

@@ -118,24 +118,48 @@ def test_the_work_is_counted():
     assert counted == {"steps": [3], "rejected": [2], "evaluations": [5], "calls": 5}
 
 
-def test_half_steps_are_counted_too():
+@pytest.mark.parametrize("start", [1.0, -3.0])
+def test_half_steps_are_counted_too(start):
     """Without an estimate a trial takes the step and its halves: x + t dt differs from them by dt^2 / 4."""
     seen = []
 
     def step(model, t, x, dt, noise):
-        seen.append((t, dt))
+        seen.append((t - start, dt))
         np.testing.assert_allclose(noise.H, path.increment(t, t + dt).H, rtol=0, atol=1e-14)
         return x + t * dt
 
     draw = sde.levy_increments("H")
     method = sde.Method("known", step, {"additive": (1.0, 1.0)}, increments=draw)
-    path = sde.BrownianPath(KEY, (1, 1), 1.0, 4.0, like=np.zeros((1, 1)), terms="H", steps=1)
+    path = sde.BrownianPath(KEY, (1, 1), start, start + 3.0, like=np.zeros((1, 1)), terms="H", steps=1)
     options = {"rtol": 0.0, "atol": 2.0, "first_step": 3.0, "method": method, "key": KEY}
-    solution = sde.solve_adaptive(MOTION, np.zeros((1, 1)), [1.0, 4.0], check=False, **options)
+    solution = sde.solve_adaptive(MOTION, np.zeros((1, 1)), [start, start + 3.0], check=False, **options)
     # An error of 9 / 4, then of 9 / 16.
-    assert seen == [(1.0, 3.0), (1.0, 1.5), (2.5, 1.5)] + [
-        (1.0, 1.5), (1.0, 0.75), (1.75, 0.75), (2.5, 1.5), (2.5, 0.75), (3.25, 0.75)
+    assert seen == [(0.0, 3.0), (0.0, 1.5), (1.5, 1.5)] + [
+        (0.0, 1.5), (0.0, 0.75), (0.75, 0.75), (1.5, 1.5), (1.5, 0.75), (2.25, 0.75)
     ]  # fmt: skip
     assert solution.stats["calls"] == 9
     assert solution.stats["rejected"].tolist() == [1]
-    assert solution.x[-1, 0, 0] == pytest.approx(0.75 * (1.0 + 1.75 + 2.5 + 3.25), rel=1e-15)
+    assert solution.x[-1, 0, 0] == pytest.approx(0.75 * (4 * start + 4.5), rel=1e-15)
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_an_error_says_that_rows_were_missing(missing):
+    """Where one of three rows goes on alone, an array of an entry per row does not fit: the note says so."""
+
+    def drift(t, x):
+        if t > 0.0 and (len(x) < 3) == missing:
+            raise ValueError("mine")
+        return 0.0 * x
+
+    def attempt(model, state, t, x, dt, dW, *, estimate=True):
+        rows = x[:, :1] + 0.0 * dW
+        return sde.Trial(x + model.drift(t, x), np.where((rows > 0.5) & missing & (dt > 0.25), 2.0, 0.0))
+
+    model = sde.SDE(drift, MOTION.diffusion, noise="additive")
+    method = sde.Method(
+        "known", SimpleNamespace(has_estimate=True, attempt=attempt), {"additive": (1.0, 1.0)}
+    )
+    options = {"rtol": 0.0, "atol": 1.0, "first_step": 0.5, "method": method, "key": KEY, "check": False}
+    with pytest.raises(ValueError, match="mine") as caught:
+        sde.solve_adaptive(model, np.arange(3.0)[:, None], [0.0, 1.0], **options)
+    assert any("on some of the rows" in note for note in getattr(caught.value, "__notes__", [])) == missing
