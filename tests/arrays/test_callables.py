@@ -19,7 +19,7 @@ def watched(xp: Any, *results: Any) -> list[bool]:
 
 
 def test_a_watch_ends_with_a_result_that_differs(xp: Any) -> None:
-    """In one finite entry, to either side, or in its shape; equal results, or others for nan, show nothing."""
+    """In one finite entry, to either side, or in its shape; not with an equal one, or another for nan."""
     below, above, elsewhere = FIRST.copy(), FIRST.copy(), FIRST.copy()
     below[1, 0], above[1, 0], elsewhere[0, 1] = 2.0, 3.5, 7.0
     assert watched(xp, FIRST, elsewhere, below) == [False, False, True]

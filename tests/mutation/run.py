@@ -129,7 +129,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/ode/steps/test_interpolant.py",
         "tests/ode/problem/test_single.py",
     ),
-    "diffmath/ode/_steps/sums.py": ("tests/ode/steps/test_small.py", "tests/ode/problem/test_single.py"),
+    "diffmath/ode/_steps/sums.py": (
+        "tests/ode/steps/test_sums.py",
+        "tests/ode/steps/test_small.py",
+        "tests/ode/problem/test_single.py",
+    ),
     "diffmath/sde/_loop/adaptive.py": ("tests/sde/loop/test_adaptive.py", "tests/sde/loop/test_descent.py"),
     "diffmath/sde/_noise/area.py": ("tests/sde/noise/test_area.py", "tests/sde/noise/test_levy.py"),
     "diffmath/sde/_noise/bridge.py": ("tests/sde/noise/test_bridge.py", "tests/sde/brownian/test_path.py"),
@@ -138,7 +142,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/sde/methods/test_milstein.py",
     ),
     "diffmath/sde/_loop/descent.py": ("tests/sde/loop/test_descent.py", "tests/sde/loop/test_adaptive.py"),
-    "diffmath/sde/_loop/groups.py": ("tests/sde/loop/test_descent.py", "tests/sde/loop/test_adaptive.py"),
+    "diffmath/sde/_loop/groups.py": (
+        "tests/sde/loop/test_groups.py",
+        "tests/sde/loop/test_descent.py",
+        "tests/sde/loop/test_adaptive.py",
+    ),
     "diffmath/sde/_noise/levy.py": ("tests/sde/noise/test_levy.py", "tests/sde/noise/test_area.py"),
 }
 
