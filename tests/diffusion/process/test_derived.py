@@ -106,10 +106,40 @@ def test_wrong_derivatives_are_refused() -> None:
 
 
 @pytest.mark.parametrize("power", range(5))
-@pytest.mark.parametrize("t", [0.0, 1e-4, 0.5])
+@pytest.mark.parametrize("t", [0.0, 1e-4, 0.5, 0.9997, 1.0])
 def test_differences_are_exact_for_polynomials_of_degree_four(power: int, t: float) -> None:
     slope = Differences(lambda s: (1 + s) ** power, 1.0)(t)
     assert math.isclose(slope, power * (1 + t) ** (power - 1), rel_tol=1e-11, abs_tol=1e-11)  # eps / h
+
+
+def test_differences_stay_where_the_function_is_defined() -> None:
+    """The schedule alpha = sqrt(1 - t), sigma = sqrt(t) has no values before t = 0 and after t = 1."""
+    process = diffusion.Process(lambda t: (1 - t) ** 0.5, lambda t: t**0.5)
+    t = np.array([0.0, 1e-5, 0.5, 1 - 1e-5, 1.0])
+    with np.errstate(all="raise"):
+        d_alpha, d_sigma = process.rates(t)
+    assert np.all(np.isfinite(d_alpha) & np.isfinite(d_sigma))
+    np.testing.assert_allclose(d_alpha[:3], -0.5 / np.sqrt(1 - t[:3]), rtol=1e-9)
+    np.testing.assert_allclose(d_sigma[2:], 0.5 / np.sqrt(t[2:]), rtol=1e-9)
+    for k, at in enumerate(t):  # 1e-11: eps / h
+        np.testing.assert_allclose(process.rates(float(at)), (d_alpha[k], d_sigma[k]), rtol=1e-11)
+
+
+def test_differences_of_float32_times(xp: Any) -> None:
+    process = bare(diffusion.vp_cosine())
+    t = np.linspace(0.1, 1.0, 19)
+    wanted = diffusion.vp_cosine().rates(t)
+    for got, exact in zip(process.rates(xp.asarray(t, "float32")), wanted):
+        assert got.dtype == xp.xp.float32
+        # Rounding, eps / h = 1e-5, and h^4 f^(5).
+        np.testing.assert_allclose(xp.numpy(got), exact, atol=5e-5)
+
+
+def test_an_expression_whose_derivative_is_infinite_at_an_end() -> None:
+    circle = diffusion.Process(sympy.sqrt(1 - T**2), T)
+    assert circle.rates(1.0) == (-math.inf, 1.0)
+    with np.errstate(all="raise"):
+        np.testing.assert_array_equal(circle.rates(np.array([0.0, 1.0]))[0], [0.0, -math.inf])
 
 
 def test_ratios_that_divide_by_zero() -> None:
