@@ -31,7 +31,8 @@ def test_without_a_corrector_it_is_the_predictor(method: str) -> None:
     np.testing.assert_allclose(run(method=method, snr=0.0), plain, rtol=1e-13)
 
 
-def test_the_corrector_comes_first_at_every_time() -> None:
+@pytest.mark.parametrize("as_published", [False, True])
+def test_the_corrector_comes_first_at_every_time(as_published: bool) -> None:
     """By hand, with ddim and two Langevin steps at each time."""
     x, score = X, TARGET.score(PROCESS)
     for n, (s, t) in enumerate(itertools.pairwise(TIMES)):
@@ -39,13 +40,28 @@ def test_the_corrector_comes_first_at_every_time() -> None:
             z = step_noise(KEY, "diffusion.corrector", 2 * n + k, x)
             force = score(x, s)
             ratio = np.linalg.norm(z, axis=1) / np.linalg.norm(force, axis=1)
-            step = 2 * (0.2 * ratio[:, None]) ** 2
+            step = 2 * (0.2 * (ratio[:, None] if as_published else PROCESS.marginal(s)[1])) ** 2
             x = x + step * force + np.sqrt(2 * step) * z
         x = diffusion.sample(PROCESS, score, x, [s, t], method="ddim")
-    np.testing.assert_allclose(run(method="ddim", snr=0.2, corrector_steps=2), x, rtol=1e-13)
+    found = run(method="ddim", snr=0.2, corrector_steps=2, as_published=as_published)
+    np.testing.assert_allclose(found, x, rtol=1e-13)
 
 
-def test_the_corrector_leads_to_the_law_of_the_process() -> None:
+@pytest.mark.parametrize("dim", [1, 2])
+def test_the_corrector_keeps_the_law_in_few_dimensions(dim: int) -> None:
+    """The variance stays near 1; with the published size it does not."""
+    normal = diffusion.Gaussian(np.zeros(dim), np.ones(dim)).score(PROCESS)  # N(0, 1) at every time
+    x = random.normal(KEY, (4000, dim), like=np.empty(0))
+    times = diffusion.log_snr_times(PROCESS, 60)
+    options = {"snr": 0.1, "method": "ddim", "key": random.key(9)}
+    found = diffusion.predictor_corrector(PROCESS, normal, x, times, **options)
+    # v = 1/(1 - epsilon/2) with epsilon = 0.02, and five standard errors of the variance.
+    assert abs(found.var() * 0.99 - 1) < 0.01 + 5 * math.sqrt(2 / (4000 * dim))
+    published = diffusion.predictor_corrector(PROCESS, normal, x, times, as_published=True, **options)
+    assert published.var() > 1.4
+
+
+def test_the_published_corrector_leads_to_the_law_of_the_process_in_many_dimensions() -> None:
     """In 256 dimensions the step is nearly 2 snr^2 v; the variance is then v/(1 - snr^2)."""
     target, snr = diffusion.Gaussian(np.zeros(256), 0.5), 0.1
     model = diffusion.from_score(target.score(PROCESS), PROCESS)
@@ -53,7 +69,7 @@ def test_the_corrector_leads_to_the_law_of_the_process() -> None:
     v = 0.5 * alpha**2 + sigma**2
     x = np.zeros((40, 256)) + 1.5
     for n in range(400):
-        x = _corrected(model, x, 0.2, snr, step_noise(KEY, "diffusion.corrector", n, x))
+        x = _corrected(model, x, 0.2, snr, step_noise(KEY, "diffusion.corrector", n, x), by_norms=True)
     # 10,240 numbers: five standard errors of the mean and of the variance (6e-7 of false alarms each), and
     # 1 % for the variation of the step.
     assert abs(x.mean()) < 5 * math.sqrt(v / 10_240)
@@ -79,9 +95,11 @@ def test_methods_that_carry_evaluations_evaluate_at_the_corrected_state() -> Non
     assert seen == [1.0, 1.0, 0.6, 0.6, 0.6, 0.3, 0.3]
 
 
-def test_a_row_without_a_force_does_not_move() -> None:
+def test_a_row_without_a_force_does_not_move_as_published() -> None:
     x = np.zeros((2, 1))
-    found = diffusion.predictor_corrector(PROCESS, lambda x, t: 0 * x, x, [0.5, 0.3], method="ddim", key=KEY)
+    found = diffusion.predictor_corrector(
+        PROCESS, lambda x, t: 0 * x, x, [0.5, 0.3], method="ddim", as_published=True, key=KEY
+    )
     np.testing.assert_array_equal(found, x)
 
 
