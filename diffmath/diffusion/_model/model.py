@@ -79,6 +79,10 @@ class Model:
     @on_its_device
     def __call__(self, x: Array, t: Time) -> Array:
         """Return the model's own prediction at (x, t)."""
+        row_times(t, x)
+        return self._call(x, t)
+
+    def _call(self, x: Array, t: Time) -> Array:
         role = f"{self.kind.name}(x, t)"
         return check_result(role, call_network(self.function, role, x, t), x)
 
@@ -124,10 +128,11 @@ class Model:
 
     def predict(self, wanted: Parametrisation, x: Array, t: Time) -> Array:
         """Return a parametrisation at (x, t), converted from the own prediction."""
-        prediction = self(x, t)
         if wanted is self.kind:
-            return prediction
-        per_x, per_prediction = self.conversion(wanted, row_times(t, x), self.process)
+            return self(x, t)
+        times = row_times(t, x)  # before the network could fail on them
+        prediction = self._call(x, t)
+        per_x, per_prediction = self.conversion(wanted, times, self.process)
         return per_x * x + per_prediction * prediction
 
     def divergence_of(self, wanted: Parametrisation, x: Array, t: Time) -> Array:

@@ -62,7 +62,7 @@ def training_target(
     x0, noise : array, shape (batch, \*state)
         Data and standard normal numbers, those of ``process.perturb(x0, t, noise=noise)``.
     t : float or array, shape (batch,)
-        One time, or one per row.
+        One time in [0, `t_max`], or one per row.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def training_target(
     x0 = check_array("x0", x0, min_ndim=2)
     noise = check_noise(x0, noise)
     found = _kind(kind)
-    a, b, scale = found.row(process, row_times(t, x0))
+    a, b, scale = found.row(process, row_times(t, x0, process.t_max))
     regular = scale != 0 if isinstance(scale, float) else all_true(scale != 0)
     if not (regular and _finite(a) and _finite(b)):
         raise ValueError(

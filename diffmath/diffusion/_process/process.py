@@ -230,7 +230,7 @@ class Process:
         x0 : array, shape (batch, \*state)
             Data.
         t : float or array, shape (batch,)
-            One time, or one per row.
+            One time in [0, `t_max`], or one per row.
         key : Key, optional
             Key to draw the noise (domain "diffusion.perturb"); pass this or `noise`.
         noise : array, shape (batch, \*state), optional
@@ -245,7 +245,7 @@ class Process:
         TypeError
             Neither or both of `key` and `noise`, or arrays of two libraries.
         ValueError
-            A shape that does not fit, or values that are not finite.
+            A shape that does not fit, values that are not finite, or times beyond `t_max`.
 
         Examples
         --------
@@ -256,7 +256,7 @@ class Process:
         """
         x0 = check_array("x0", x0, min_ndim=2)
         noise = noise_for("perturb", x0, key, noise)
-        alpha, sigma = self.marginal(row_times(t, x0))
+        alpha, sigma = self.marginal(row_times(t, x0, self.t_max))
         return alpha * x0 + sigma * noise
 
     def __repr__(self) -> str:

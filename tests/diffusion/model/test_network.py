@@ -47,6 +47,21 @@ def test_every_row_gets_its_time(dtype: str, xp: Any) -> None:
         np.testing.assert_array_equal(xp.numpy(network.times[-1]), xp.numpy(rows))
 
 
+def test_times_that_are_no_array_of_the_state_are_refused_before_the_network() -> None:
+    network = Recorder()
+    model = diffusion.from_noise(diffusion.batch_time(network), PROCESS)
+    for call in (model, model.noise, model.denoiser):
+        with pytest.raises(
+            TypeError, match=r"t must be an array \(NumPy, .*got list: wrap it, np.asarray\(t\)"
+        ):
+            call(X, [0.1, 0.2, 0.3])
+        with pytest.raises(
+            ValueError, match=r"t must be a number or one time per row, shape \(3,\); got \(2,\)"
+        ):
+            call(X, np.array([0.1, 0.2]))
+    assert network.times == []
+
+
 def test_the_divergence_is_adapted_too() -> None:
     network = Recorder()
     model = diffusion.batch_time(network)

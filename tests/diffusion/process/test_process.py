@@ -122,6 +122,31 @@ def test_perturb_refuses() -> None:
         process.perturb(np.ones(3), 0.5, key=KEY)
 
 
+@pytest.mark.parametrize("process", [diffusion.flow(), edm(), diffusion.from_betas([0.1, 0.2])], ids=repr)
+def test_times_beyond_the_process_are_refused(process: diffusion.Process, xp: Any) -> None:
+    x, last = xp.asarray(np.ones((2, 1))), process.t_max
+    advice = r"not indices \(index i of N is the time \(i \+ 1\)/N\), or make the process with a larger t_max"
+    for call in (
+        lambda t: process.perturb(x, t, noise=x),
+        lambda t: diffusion.training_target(process, "velocity", x, x, t),
+    ):
+        call(last)
+        call(xp.asarray([0.5 * last, np.nextafter(np.float32(last), np.float32(1e3))], "float32"))
+        with pytest.raises(ValueError, match=f"t must lie in .0, t_max={last:g}.; got 500: .*{advice}"):
+            call(500)
+        with pytest.raises(ValueError, match=f"t_max={last:g}.; got 500 in some row: .*{advice}"):
+            call(xp.asarray([0.5, 500.0]))
+
+
+@pytest.mark.parametrize("t", [[0.1, 0.2], (0.1,), "0.1", None])
+def test_times_that_are_no_array_are_refused(t: Any) -> None:
+    for function in (edm().marginal, edm().rates, edm().coefficients):
+        with pytest.raises(
+            TypeError, match=f"t must be a number or an array of times; got {type(t).__name__}"
+        ):
+            function(t)
+
+
 def test_equal_processes_match_and_others_do_not() -> None:
     assert matches(diffusion.vp(), diffusion.vp())
     assert not matches(diffusion.vp(), diffusion.vp(0.1, 19.0))
