@@ -69,3 +69,22 @@ def test_torch_differentiates_what_the_page_says():
     # gradcheck compares every entry, to 1e-5 absolute.
     assert torch.autograd.gradcheck(layer, (draw(2, 4), draw(2), draw(20, 2)))
     assert torch.autograd.gradcheck(diagonal, (draw(2, 3), draw(2, 3, dtype=torch.complex128), draw(2)))
+
+
+@pytest.mark.parametrize(("library", "page"), [("torch", "run_1_pytorch.py"), ("jax", "run_2_jax.py")])
+def test_the_page_on_networks_runs(library, page):
+    """It trains a network and samples from it; its assertions are the test."""
+    code = (PAGES / page).read_text(encoding="utf-8")
+    assert code.count("assert ") >= 5
+    if not os.environ.get("DIFFMATH_INTEROP"):
+        pytest.skip("only with DIFFMATH_INTEROP=1: the frameworks are never loaded by accident")
+    module = pytest.importorskip(library)
+    if library == "torch":
+        exec(compile(code, page, "exec"), {"__name__": page})
+        return
+    before = module.config.jax_enable_x64  # other tests have switched it on; a reader has not
+    module.config.update("jax_enable_x64", False)
+    try:
+        exec(compile(code, page, "exec"), {"__name__": page})
+    finally:
+        module.config.update("jax_enable_x64", before)

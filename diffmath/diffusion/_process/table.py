@@ -108,7 +108,7 @@ class Table(Preserving):
         xp = array_namespace(t)
         k = xp.clip(xp.floor(t * self.length), 0, last)
         place = t * self.length - k
-        flat = xp.reshape(xp.astype(k, xp.int64), (-1,))
+        flat = xp.reshape(xp.astype(k, xp.int32), (-1,))
         cells = xp.asarray(self.cells, dtype=t.dtype, device=device(t))
         coefficients = [xp.reshape(xp.take(cells[i, :], flat), t.shape) for i in range(4)]
         found = getattr(self._inner(place, coefficients), wanted)

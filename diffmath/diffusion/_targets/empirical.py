@@ -146,7 +146,7 @@ class EmpiricalData(ComponentTarget):
         xp = array_namespace(u)
         points = send(self.points, u)
         if self._bounds is None:
-            index = xp.astype(xp.floor(u[:, 0] * len(self.points)), xp.int64)
+            index = xp.astype(xp.floor(u[:, 0] * len(self.points)), xp.int32)
             # For u close to 1, u times n may round up to n.
             index = xp.where(index < len(self.points), index, index - 1)
         else:

@@ -189,7 +189,7 @@ class GaussianMixture(ComponentTarget):
         z = normal(fold_in(key, "normal"), (n, self.dim), like=like)
         xp = array_namespace(z)
         bounds = send(np.cumsum(self.weights)[:-1], z)
-        component = xp.sum(xp.astype(u > bounds[None, :], xp.int64), axis=1)
+        component = xp.sum(xp.astype(u > bounds[None, :], xp.int32), axis=1)
         x = xp.take(send(self.means, z), component, axis=0)
         if self._axes is None:
             return x + xp.take(send(np.sqrt(self._variances), z), component, axis=0) * z

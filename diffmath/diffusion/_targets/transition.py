@@ -92,7 +92,7 @@ class Transition:
             return drawn[:, 0, :]
         u = uniform(fold_in(key, "component"), (batch, 1), like=z)
         above = xp.cumulative_sum(self.weights, axis=1)[:, :-1]
-        chosen = xp.sum(xp.astype(u > above, xp.int64), axis=1)
+        chosen = xp.sum(xp.astype(u > above, xp.int32), axis=1)
         one_hot = chosen[:, None] == xp.arange(k, dtype=chosen.dtype, device=chosen.device)[None, :]
         return xp.sum(xp.where(one_hot[:, :, None], drawn, xp.zeros_like(drawn)), axis=1)
 
