@@ -94,7 +94,11 @@ class Method:
         return self
 
     def nfe(self, steps: int) -> int:
-        """Return the number of model evaluations of `steps` steps."""
+        """Return the number of model evaluations of `steps` steps.
+
+        A run from alpha = 0 or to sigma = 0 makes fewer where its first or its last step needs no stages;
+        ``trajectory(...).stats["evaluations"]`` is the number of a run.
+        """
         steps = check_count("steps", steps, 0)
         return self.evaluations(steps) if callable(self.evaluations) else self.evaluations * steps
 
