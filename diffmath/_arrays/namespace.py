@@ -22,7 +22,7 @@ from diffmath._core.typing import Array
 
 __all__ = [
     "all_finite", "array_namespace", "asarray_like", "check_array", "check_precision",
-    "default_float", "device", "expand_like", "is_real_float", "library_name", "real_dtype",
+    "default_float", "device", "expand_like", "is_real_float", "is_unchanged", "library_name", "real_dtype",
     "same_kind", "to_numpy",
 ]  # fmt: skip
 
@@ -227,6 +227,15 @@ def all_finite(array: Array) -> bool:
     if view is not None:  # PyTorch takes several passes
         return all_true(np.isfinite(view))
     return all_true(compat.array_namespace(array).isfinite(array))
+
+
+def is_unchanged(array: Array, copy: Array) -> bool:
+    """Whether an array equals its earlier copy wherever that is finite; a traced one counts so."""
+    views = host_view(array), host_view(copy)
+    if views[0] is not None and views[1] is not None:  # PyTorch compares more slowly
+        array, copy = views
+    same = array == copy
+    return all_true(same) or all_true(same | ~compat.array_namespace(copy).isfinite(copy))
 
 
 def asarray_like(values: Any, like: Array, dtype: Any = None) -> Array:

@@ -7,8 +7,7 @@ from typing import Any
 import array_api_compat as compat
 
 from diffmath._arrays.callables import FirstResult
-from diffmath._arrays.namespace import array_namespace
-from diffmath._arrays.tracing import all_true
+from diffmath._arrays.namespace import is_unchanged
 from diffmath._core.typing import Array
 
 __all__ = ["Watcher", "refuse_modified"]
@@ -83,7 +82,6 @@ def refuse_modified(role: str, x: Array, before: Array) -> None:
     TypeError
         A finite entry of x has changed.
     """
-    same = x == before
-    if all_true(same) or all_true(same | ~array_namespace(x).isfinite(before)):
+    if is_unchanged(x, before):
         return
     raise TypeError(f"{role} modified its argument x: return a new array, or work on a copy")

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 
-__all__ = ["diffusers_samplers", "k_samplers"]
+__all__ = ["diffusers_samplers", "k_samplers", "sampling_module"]
 
 Sampler = Callable[[Any, np.ndarray, np.ndarray], np.ndarray]
 
 
 def k_samplers() -> dict[str, Sampler]:
     """The deterministic samplers of k-diffusion."""
-    module = _sampling_module()
+    module = sampling_module()
     names = ["euler", "heun", "dpm_2", "lms", "dpmpp_2m"]
     found: dict[str, Sampler] = {f"k {name}": _k(getattr(module, f"sample_{name}")) for name in names}
     for name in ("dpmpp_2s_ancestral",):
@@ -36,7 +36,7 @@ def _no_noise(sigma: Any, sigma_next: Any) -> Any:
     return 0.0
 
 
-def _sampling_module() -> Any:
+def sampling_module() -> Any:
     spec = importlib.util.find_spec("k_diffusion")
     if spec is None or spec.origin is None:
         raise SystemExit("k-diffusion is missing; `nox -s bench` installs it")

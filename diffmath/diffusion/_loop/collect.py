@@ -74,7 +74,8 @@ def solution_of(
 ) -> Solution:
     """Return kept states, each after so many steps."""
     t = np.asarray([run.grid[run.start.n + taken] for taken in at])
-    return Solution(t=t, x=array_namespace(kept[0]).stack(kept), status=status, message=message, stats=stats)
+    x = kept[0][None, ...] if len(kept) == 1 else array_namespace(kept[0]).stack(kept)
+    return Solution(t=t, x=x, status=status, message=message, stats=stats)
 
 
 class _Statistics:

@@ -107,21 +107,22 @@ class Run:
     ) -> Iterator[tuple[Array, tuple[Array, ...], str]]:
         """Yield the state and the known evaluations after each step, and what is wrong with a last one."""
         grid, plan, watched = self.grid, self.plan, self.watched
-        x, known, first = self.start.x, self.start.known, self.start.n
+        x, first = self.start.x, self.start.n
+        known: tuple[Any, ...] = self.start.known
         depth, low = max(step.history for step in plan), self.start.model_dtype
         for n in progress_bar(range(first, len(plan)), enabled=progress, description=self.method.name):
             step, t = plan[n], grid[n]
             watched.latest.clear()
             if step.evaluates and not (n and plan[n - 1].carries):
-                known = (watched(x, t), *known)
+                known = (watched.unconverted(x, t) if callback is None else watched(x, t), *known)
             known = known[:depth]
             if callback is not None:
                 data = denoised(self.method, self.process, x, t, known[0]) if step.evaluates else None
                 callback(n, t, x, data)
             noise = next(self.noises, None) or (None,) * (1 + len(step.stages))
-            x, known = take_step(step, watched, x, known, noise)
+            x, known, finite = take_step(step, watched, x, known, noise)
             seen = x if low is None else _as_dtype(x, low)  # by the model
-            if not all_finite(seen):
+            if not finite or (low is not None and not all_finite(seen)):
                 yield x, known, complaint(self.method, grid, n, watched.latest, seen)
                 return
             yield x, known[:depth], ""

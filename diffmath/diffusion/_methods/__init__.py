@@ -6,7 +6,7 @@ Belongs here: single steps between two times. May import: `_process`.
 from diffmath.diffusion._methods.clocks import exponential_clock
 from diffmath.diffusion._methods.method import Clock, Method, as_method
 from diffmath.diffusion._methods.preset import Preset, preset
-from diffmath.diffusion._methods.step import Stage, Step, factors, is_finite, take_step, updated
+from diffmath.diffusion._methods.step import Stage, Step, factors, is_finite, take_step
 
 __all__ = [
     "Clock",
@@ -20,5 +20,4 @@ __all__ = [
     "is_finite",
     "preset",
     "take_step",
-    "updated",
 ]

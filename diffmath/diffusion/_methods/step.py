@@ -7,10 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from diffmath._core.numbers import check_number
 from diffmath._core.typing import Array
+from diffmath.diffusion._process import (
+    Combination,
+    checked_combination,
+    linear_combination,
+    nested_combination,
+)
 
 __all__ = ["Stage", "Step", "take_step"]
 
@@ -165,31 +169,38 @@ def take_step(
     step: Step,
     predict: Prediction,
     x: Array,
-    known: tuple[Array, ...],
+    known: tuple[Any, ...],
     noises: Sequence[Array | None],
-) -> tuple[Array, tuple[Array, ...]]:
-    """Return the state after a step, and the evaluations that the next step begins with.
+) -> tuple[Array, tuple[Array, ...], bool]:
+    """Return the state after a step, the evaluations that the next begins with, and whether it is finite.
 
-    `known` holds the first evaluations of this step and of earlier ones, the latest first; `noises` holds the
-    noise of each update.
+    `known` holds the first evaluations of this step and of earlier ones, the latest first, which may be a
+    combination of x and what the model returned; `noises` holds the noise of each update.
     """
-    y, inner = updated(step, x, known, noises[0]), known
-    if not step.stages:
-        return y, known
-    for stage, noise in zip(step.stages, noises[1:], strict=True):
-        inner = (predict(y, stage.t), *inner)
-        y = updated(stage, x, inner, noise)
-    return y, (inner[0], *known) if step.carries else known
+    latest = known[0] if known else None
+    if isinstance(latest, Combination):
+        if not step.stages and step.weights:  # one pass computes both
+            factors, (_, _, *others) = _terms(step, x, known, noises[0])
+            value, y, finite = nested_combination(latest, factors, others)
+            return y, (value, *known[1:]), finite
+        known = (latest.value(), *known[1:])
+    update: Step | Stage = step
+    inner = known
+    for stage, noise in zip(step.stages, noises, strict=False):
+        y = linear_combination(*_terms(update, x, inner, noise))
+        update, inner = stage, (predict(y, stage.t), *inner)
+    y, finite = checked_combination(*_terms(update, x, inner, noises[-1]))
+    return y, (inner[0], *known) if step.carries else known, finite
 
 
-def updated(update: Step | Stage, x: Array, known: Sequence[Array], noise: Array | None) -> Array:
-    """Return one linear update of the state."""
-    # An overflow gives no warning here: the caller checks the state and raises.
-    with np.errstate(over="ignore", invalid="ignore"):
-        new = update.decay * x
-        for weight, prediction in zip(update.weights, known, strict=False):
-            new = new + weight * prediction
-        return new if noise is None else new + noise
+def _terms(
+    update: Step | Stage, x: Array, known: Sequence[Any], noise: Array | None
+) -> tuple[tuple[float, ...], tuple[Any, ...]]:
+    """Return the factors and the arrays whose sum is the update."""
+    weights = update.weights[: len(known)]
+    if noise is None:
+        return (update.decay, *weights), (x, *known[: len(weights)])
+    return (update.decay, *weights, 1.0), (x, *known[: len(weights)], noise)
 
 
 def is_finite(step: Step) -> bool:

@@ -8,7 +8,14 @@ from diffmath._core.typing import Array
 from diffmath._stepping.watcher import Watcher, refuse_modified
 from diffmath.diffusion._model.model import Model
 from diffmath.diffusion._model.network import explain
-from diffmath.diffusion._process import Parametrisation, Process
+from diffmath.diffusion._process import (
+    Combination,
+    Pair,
+    Parametrisation,
+    Process,
+    alike,
+    linear_combination,
+)
 
 __all__ = ["WatchedModel"]
 
@@ -26,6 +33,23 @@ class WatchedModel(Watcher):
 
     def __call__(self, x: Array, t: float) -> Array:
         """Return the wanted prediction at (x, t), in the dtype of x."""
+        prediction = self._evaluated(x, t)
+        if self._model.kind is not self._wanted:
+            prediction = linear_combination(self._pair(t), (x, prediction))
+        return self._noted(x, t, prediction)
+
+    def unconverted(self, x: Array, t: float) -> Array | Combination:
+        """Return what a call does, or the combination that gives it, where a kernel can compute it later."""
+        prediction = self._evaluated(x, t)
+        if self._model.kind is self._wanted:
+            return self._noted(x, t, prediction)
+        combination = Combination(self._pair(t), (x, prediction))
+        if not alike(combination.arrays):
+            return self._noted(x, t, combination.value())
+        self._noted(x, t, prediction)
+        return combination
+
+    def _evaluated(self, x: Array, t: float) -> Array:
         before = array_namespace(x).astype(x, x.dtype, copy=True) if self._dtype is None else x
         try:
             prediction = self._model.function(x, t)
@@ -35,9 +59,12 @@ class WatchedModel(Watcher):
         shape = getattr(prediction, "shape", None)
         if self.watching or shape != x.shape or prediction.dtype != self._dtype:
             self._look(prediction, x, before)
-        if self._model.kind is not self._wanted:
-            per_x, per_prediction = self._model.conversion(self._wanted, t, self._process)
-            prediction = per_x * x + per_prediction * prediction
+        return prediction
+
+    def _pair(self, t: float) -> Pair:
+        return self._model.conversion(self._wanted, t, self._process)
+
+    def _noted(self, x: Array, t: float, prediction: Array) -> Array:
         if prediction.dtype != x.dtype:
             prediction = array_namespace(x).astype(prediction, x.dtype, copy=False)
         self.calls += 1

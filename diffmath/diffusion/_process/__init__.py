@@ -3,6 +3,13 @@
 Belongs here: everything that needs neither a model nor data. May import: floors 0 to 2.
 """
 
+from diffmath.diffusion._process.combination import (
+    Combination,
+    alike,
+    checked_combination,
+    linear_combination,
+    nested_combination,
+)
 from diffmath.diffusion._process.consistency import matches
 from diffmath.diffusion._process.derived import ratio
 from diffmath.diffusion._process.discrete import DiscreteProcess
@@ -25,21 +32,26 @@ from diffmath.diffusion._process.times import check_noise, noise_for, row_times
 
 __all__ = [
     "DENOISER",
-    "DiscreteProcess",
     "FLOW",
     "FORMS",
-    "Form",
     "NOISE",
-    "Pair",
-    "Parametrisation",
-    "Process",
     "SCORE",
     "STRAIGHT",
     "VELOCITY",
+    "Combination",
+    "DiscreteProcess",
+    "Form",
+    "Pair",
+    "Parametrisation",
+    "Process",
+    "alike",
     "check_noise",
+    "checked_combination",
     "conversion",
+    "linear_combination",
     "log_snr_at",
     "matches",
+    "nested_combination",
     "noise_for",
     "ratio",
     "remembering",

@@ -135,7 +135,7 @@ def predictor_corrector(
             if step.evaluates:
                 known = (predict(x, grid[n]), *known[carried:])[:depth]
             drawn = next(noises, None) or (None,) * (1 + len(step.stages))
-            x, known = take_step(step, predict, x, known, drawn)
+            x, known, _ = take_step(step, predict, x, known, drawn)
             carried = step.carries
             check_steps("predictor_corrector", (x,), before, grid, n)
     return x
