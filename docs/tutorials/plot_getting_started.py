@@ -89,6 +89,10 @@ y = diffusion.sample(process, noise_model, x_T, times, method=diffusion.dpmpp_2m
 float(np.max(np.abs(y - x_ode)))
 
 # %%
+# How to wrap a network of PyTorch or JAX: :doc:`/auto_how_to/run_1_pytorch`, :doc:`/auto_how_to/run_2_jax`.
+# Which sampler on which times: :doc:`/auto_how_to/plot_8_which_sampler`.
+
+# %%
 # One equation: paths, density, and the check that they agree
 # -----------------------------------------------------------
 # The double well :math:`dX = (X - X^3)\,dt + 0.7\,dW`, written once in SymPy.

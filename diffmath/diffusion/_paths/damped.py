@@ -189,7 +189,7 @@ class DampedLangevin:
         return -score_scale(entries) * z[:, 1, ...]
 
     def forward(self) -> SDE:
-        """Return the SDE that adds noise, of states (batch, 2, *state), for `diffmath.sde.solve`."""
+        r"""Return the SDE that adds noise, of states (batch, 2, \*state), for `diffmath.sde.solve`."""
         return SDE(DampedDrift(self, None), DampedDiffusion(self, reverse=False), noise="additive")
 
     def reverse(self, score: Score) -> SDE:
