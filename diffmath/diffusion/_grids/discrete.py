@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from diffmath._core.counts import check_count
 from diffmath.diffusion._grids.variables import Times, decreasing
 from diffmath.diffusion._process import DiscreteProcess, Process
 
@@ -90,7 +91,7 @@ def discrete_times(
     total = _length(process, N)
     if spacing not in _SPACINGS:
         raise ValueError(f"spacing must be one of {', '.join(map(repr, _SPACINGS))}; got {spacing!r}")
-    if not 1 <= index(steps) <= total:
+    if not 1 <= check_count("steps", steps, 0) <= total:
         raise ValueError(f"steps must lie in 1 to {total}, the number of indices; got {steps}")
     if offset and spacing != "leading":
         raise ValueError(f'offset is for spacing="leading"; got {offset} with {spacing!r}')

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy.typing as npt
 
 from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.namespace import array_namespace, check_array, to_numpy
+from diffmath._core.counts import check_count
 from diffmath._core.typing import Array, Score
 from diffmath.diffusion._grids.variables import Times, decreasing
 from diffmath.diffusion._process import Process
@@ -99,7 +99,7 @@ def gits_times(
             f"states must have one entry for each of the {len(grid)} times, shape (times, batch, ...); got "
             f"{tuple(states.shape)}"
         )
-    if not 1 <= index(steps) < len(grid):
+    if not 1 <= check_count("steps", steps, 0) < len(grid):
         raise ValueError(f"steps must lie in 1 to {len(grid) - 1}, the number of fine steps; got {steps}")
     if (denoiser is None) == (step is None):
         raise TypeError("gits_times needs exactly one of a denoiser, for Euler steps, and step=")

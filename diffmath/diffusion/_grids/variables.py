@@ -12,12 +12,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import index
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from diffmath._core.counts import check_count
 from diffmath.diffusion._process import Process, log_snr_at
 
 __all__ = ["Times", "Variable", "decreasing", "spaced", "times_at", "two_ends", "value_at"]
@@ -63,8 +63,9 @@ def value_at(process: Process, t: float, variable: Variable) -> float:
 
 def two_ends(process: Process, steps: int, start: float | None, end: float | None) -> tuple[float, float]:
     """Return the first and the last time of a grid, checked."""
-    if index(steps) < 1:
-        raise ValueError(f"steps must be at least 1; got {steps}")
+    if not isinstance(process, Process):
+        raise TypeError(f"process must be a diffmath.diffusion.Process; got {type(process).__name__}")
+    check_count("steps", steps)
     ends = (process.t_max if start is None else float(start), process.t_min if end is None else float(end))
     if not all(0 <= t <= process.t_max for t in ends) or ends[0] == ends[1]:
         raise ValueError(

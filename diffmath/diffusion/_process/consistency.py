@@ -43,6 +43,11 @@ def check_consistency(process: Schedule) -> None:
         # Logarithms, because schedules are often geometric.
         d_alpha = _derivative(lambda s: math.log(process.marginal(s)[0]), t, h)
         d_sigma = _derivative(lambda s: math.log(process.marginal(s)[1]), t, h)
+        if d_alpha - d_sigma > 1e-5 / process.t_max:  # beyond the rounding of the quotients
+            raise ValueError(
+                f"log(alpha/sigma) must fall in time, but it grows at t={t:g}: t = 0 is the data, so alpha "
+                "must fall or sigma grow; are alpha and sigma swapped?"
+            )
         lam = float(process.log_snr(t))
         for name, value, rate, wanted in zip(
             ("d_alpha", "d_sigma"), (alpha, sigma), process.rates(t), (d_alpha, d_sigma), strict=True

@@ -43,8 +43,11 @@ def test_uniform_times_reach_zero() -> None:
 def test_refusals() -> None:
     with pytest.raises(ValueError, match=r"steps must be at least 1; got 0"):
         diffusion.log_snr_times(PROCESS, 0)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="steps must be an int; got float"):
         diffusion.log_snr_times(PROCESS, 2.5)  # type: ignore[arg-type]
+    for swapped in (5, "vp"):
+        with pytest.raises(TypeError, match=r"process must be a diffmath.diffusion.Process; got (int|str)"):
+            diffusion.log_snr_times(swapped, PROCESS)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"log-SNR is infinite at t=0; .* np.append\(times, 0.0\)"):
         diffusion.log_snr_times(PROCESS, 5, t_end=0.0)
     with pytest.raises(ValueError, match=r"must be two times in \[0, 1\]; got t_start=2.0, t_end=0.001"):

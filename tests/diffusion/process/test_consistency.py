@@ -36,6 +36,11 @@ def allowed(role: str) -> float:
     return min(bounds)
 
 
+def test_alpha_and_sigma_are_not_swapped() -> None:
+    with pytest.raises(ValueError, match=r"but it grows at t=0.1009.*are alpha and sigma swapped"):
+        diffusion.Process(lambda t: t, lambda t: 1 - t)
+
+
 @pytest.mark.parametrize("role", ["f", "g2", "log_snr"])
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_a_function_may_be_off_by_the_tolerance_and_no_more(role: str, sign: int) -> None:
