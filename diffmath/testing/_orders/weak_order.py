@@ -244,7 +244,8 @@ def _error(
 def _check_stateless(method: Method, model: Any, problem: AffineSDE | PeriodicSDE) -> None:
     """Refuse a method whose steps depend on more than the state of the equation."""
     dim = problem.dim if isinstance(problem, PeriodicSDE) else len(problem.x0)
-    if method.init(model, 0.0, np.zeros((1, dim))) is not None:
+    # An empty tuple is the plan of a Newton iteration before its first step: it changes no number.
+    if method.init(model, 0.0, np.zeros((1, dim))) not in (None, ()):
         raise ValueError(
             f"method must be a function of the state of the equation; {method.name} has a state of its own: "
             "measure the step of both, on an equation that has both"

@@ -103,9 +103,11 @@ class PeriodicSDE:
 
     def expectations(self, t: float) -> Matrix:
         """Return exact expectations of the observables at time t, shape (k,), up to the error of `modes`."""
-        points = self._points()
-        values = expm(t * self._generator(points)) @ self._observed(points)
-        return np.asarray(self._at_start(values))
+        if t not in self._known:
+            points = self._points()
+            values = expm(t * self._generator(points)) @ self._observed(points)
+            self._known[t] = np.asarray(self._at_start(values))
+        return self._known[t].copy()
 
     def resolution(self, t: float) -> float:
         """Return the change of exact expectations by the last two frequencies; inf if there are no more."""
@@ -203,8 +205,11 @@ class PeriodicSDE:
                 if self.dim == 1
                 else np.matmul((outcomes.weights[:, None] * waves[0]).swapaxes(1, 2), waves[1])
             )
-        spectral = np.concatenate(parts).reshape(len(points), -1)
-        return np.asarray((spectral @ self._analysis(points)).real)
+        spectral, size = np.concatenate(parts), 2 * self.modes + 1
+        axis = 2 * np.pi * np.arange(size)[:, None] / size  # the grid is a product: one axis after the other
+        along = np.exp(-1j * axis * np.arange(-self.modes, self.modes + 1)) / size
+        values = spectral @ along.T if self.dim == 1 else along @ spectral @ along.T
+        return np.asarray(values.real.reshape(len(points), -1))
 
     def _at_start(self, values: Matrix) -> Matrix:
         """Return the interpolant of values on the grid at x0."""

@@ -62,6 +62,16 @@ def test_the_problem_is_of_its_class_and_well_resolved(noise, calculus):
     assert same == (noise == "additive")
 
 
+def test_exact_expectations_are_computed_once(monkeypatch):
+    problem, made = periodic_sde("additive"), []
+    generator = PeriodicSDE._generator
+    monkeypatch.setattr(PeriodicSDE, "_generator", lambda *rest: made.append(1) or generator(*rest))
+    first = problem.expectations(1.0)
+    kept, first[:] = first.copy(), np.nan  # a caller's change is not kept
+    np.testing.assert_array_equal(problem.expectations(1.0), kept)
+    assert len(made) == 1
+
+
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("method", [sde.dri1, sde.w2ito1, sde.platen_weak2], ids=lambda m: m.name)
 def test_weak_methods_have_order_two_for_curved_coefficients(method, noise):
