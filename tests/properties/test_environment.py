@@ -36,44 +36,28 @@ def numbers():
 first = numbers()
 """
 
+# What leaves a process usable shares one: a process takes a second to start and to take the first numbers.
 ENVIRONMENTS = {
     "plain": "",
     "numpy raises": 'np.seterr(all="raise")\nassert numbers() == first',
-    "threads": """
-from concurrent.futures import ThreadPoolExecutor
-with ThreadPoolExecutor(4) as pool:
-    assert set(pool.map(lambda _: numbers(), range(8))) == {first}
-""",
-    "fork": """
+    "forked, threaded, with a low recursion limit, interrupted, short of memory": """
+# A process is forked before it has threads.
 read, write = os.pipe()
 if not os.fork():
     os.write(write, numbers().encode())
     os._exit(0)
 assert os.read(read, 100).decode() == first
 assert os.wait()[1] == 0
-""",
-    "a low recursion limit": "sys.setrecursionlimit(60)\nassert numbers() == first",
-    "little memory": """
-import resource
-used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, -1))
-for batch in ({}, {"batch": "shared"}, {"substeps": 2}):
-    try:
-        ode.solve(f, np.ones((5_000_000, 4)), [0.0, 1.0], **batch)
-    except MemoryError:
-        pass
-    else:
-        sys.exit("a solve of 160 MB in 256 MB")
-model, key = sde.SDE(f, f), random.key(0)
-try:
-    sde.solve(model, np.ones((5_000_000, 4)), [0.0, 1.0], method=sde.euler_maruyama, key=key)
-except MemoryError:
-    pass
-else:
-    sys.exit("a solve of 160 MB in 256 MB")
+
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(4) as pool:
+    assert set(pool.map(lambda _: numbers(), range(8))) == {first}
+
+usual = sys.getrecursionlimit()
+sys.setrecursionlimit(60)
 assert numbers() == first
-""",
-    "Ctrl-C": """
+sys.setrecursionlimit(usual)
+
 # A process that a shell starts in the background ignores Ctrl-C, and so do its children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -94,6 +78,25 @@ for call in (
         timer.join()
     else:
         sys.exit("it went on")
+assert numbers() == first
+
+import resource
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, -1))
+for batch in ({}, {"batch": "shared"}, {"substeps": 2}):
+    try:
+        ode.solve(f, np.ones((5_000_000, 4)), [0.0, 1.0], **batch)
+    except MemoryError:
+        pass
+    else:
+        sys.exit("a solve of 160 MB in 256 MB")
+model, key = sde.SDE(f, f), random.key(0)
+try:
+    sde.solve(model, np.ones((5_000_000, 4)), [0.0, 1.0], method=sde.euler_maruyama, key=key)
+except MemoryError:
+    pass
+else:
+    sys.exit("a solve of 160 MB in 256 MB")
 assert numbers() == first
 """,
 }

@@ -28,19 +28,21 @@ def test_equals_the_symbolic_derivation(name, order):
     np.testing.assert_array_equal(system.B, _floats(B)[:, 0])
 
 
+@pytest.mark.parametrize("order", [5, pytest.param(8, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
-    ("system", "measure"),
+    ("name", "numeric", "exact"),
     [
-        (ss.jacs(8, 0.5), symbolic.jacs(0.5)),
-        (ss.jacs(8, -0.3), symbolic.jacs(-0.3)),
-        (ss.lagt(8), symbolic.lagt()),
-        (ss.lagt(8, beta=0.0, timescale=3.0), symbolic.lagt(0, 0, timescale=3)),
-        (ss.lagt(8, 0.5, 0.25), symbolic.lagt(0.5, 0.25)),
-        (ss.lagt(8, -0.4, 2.0), symbolic.lagt(-0.4, 2)),
+        ("jacs", {"beta": 0.5}, {}),
+        ("jacs", {"beta": -0.3}, {}),
+        ("lagt", {}, {}),
+        ("lagt", {"alpha": 0.0, "beta": 0.0, "timescale": 3.0}, {"alpha": 0, "beta": 0, "timescale": 3}),
+        ("lagt", {"alpha": 0.5, "beta": 0.25}, {}),
+        ("lagt", {"alpha": -0.4, "beta": 2.0}, {"beta": 2}),
     ],
 )
-def test_families_equal_the_symbolic_derivation(system, measure):
-    A, B = symbolic.derive_hippo(measure, 8)
+def test_families_equal_the_symbolic_derivation(name, numeric, exact, order):
+    system = getattr(ss, name)(order, **numeric)
+    A, B = symbolic.derive_hippo(getattr(symbolic, name)(**numeric | exact), order)
     # Two or three roundings of each entry, one more for the unit of time.
     np.testing.assert_allclose(system.A, _floats(A), rtol=1e-15)
     np.testing.assert_allclose(system.B, _floats(B)[:, 0], rtol=1e-15)

@@ -31,11 +31,14 @@ def _present(order: int) -> Any:
     return sympy.Matrix([sqrt(2) * (n % 2) if n else 1 for n in range(order)])
 
 
+@pytest.mark.parametrize("order", [5, pytest.param(8, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("beta", [0, 1, HALF, -HALF])
-def test_jacs_is_the_closed_form(beta: Any) -> None:
-    A, B = symbolic.derive_hippo(symbolic.jacs(beta), 8)
-    r = [sqrt(2 * n + beta + 1) for n in range(8)]
-    expected = sympy.Matrix(8, 8, lambda n, k: -r[n] * r[k] if k < n else -(n + beta + 1) * int(k == n))
+def test_jacs_is_the_closed_form(beta: Any, order: int) -> None:
+    A, B = symbolic.derive_hippo(symbolic.jacs(beta), order)
+    r = [sqrt(2 * n + beta + 1) for n in range(order)]
+    expected = sympy.Matrix(
+        order, order, lambda n, k: -r[n] * r[k] if k < n else -(n + beta + 1) * int(k == n)
+    )
     assert _same(A, expected)
     assert _same(B, sympy.Matrix(r))
 
@@ -44,13 +47,14 @@ def test_jacs_without_a_preference_is_legs() -> None:
     assert symbolic.derive_hippo(symbolic.jacs(0.0), 5) == symbolic.derive_hippo(symbolic.legs, 5)
 
 
+@pytest.mark.parametrize("order", [5, pytest.param(8, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("alpha", "beta", "unit"), [(0, 1, 1), (0, 0, 3), (HALF, THIRD, 2), (-HALF, 1, 1)])
-def test_lagt_is_the_closed_form(alpha: Any, beta: Any, unit: Any) -> None:
-    found = symbolic.hippo_closure(symbolic.lagt(alpha, beta, timescale=unit), 8)
-    growth = [sympy.binomial(n + alpha, n).expand(func=True) for n in range(8)]
+def test_lagt_is_the_closed_form(alpha: Any, beta: Any, unit: Any, order: int) -> None:
+    found = symbolic.hippo_closure(symbolic.lagt(alpha, beta, timescale=unit), order)
+    growth = [sympy.binomial(n + alpha, n).expand(func=True) for n in range(order)]
     mass = sympy.gamma(1 - alpha) * Rational(beta) ** (alpha - 1) if beta else 1
     A = sympy.Matrix(
-        8, 8, lambda n, k: -sqrt(growth[k] / growth[n]) if k < n else -int(k == n) * (1 + beta) * HALF
+        order, order, lambda n, k: -sqrt(growth[k] / growth[n]) if k < n else -int(k == n) * (1 + beta) * HALF
     )
     B = sympy.Matrix([sqrt(ratio / (mass * sympy.gamma(alpha + 1))) for ratio in growth])
     assert found.closure == "exact"

@@ -103,7 +103,7 @@ def _gaussian_integral(formula: Any) -> Any:
     return sum(c * moment[i] * moment[j] for (i, j), c in sympy.Poly(formula, x, y).terms())
 
 
-@settings(max_examples=25)
+@settings(max_examples=settings.default.max_examples // 5)
 @given(*[_coefficients] * 6, st.sampled_from(["ito", "stratonovich"]))
 def test_the_operators_are_adjoint(f: Any, h: Any, g: Any, k: Any, phi: Any, q: Any, calculus: Any) -> None:
     """Integrals of phi L*p and p L phi agree, exactly, for polynomials phi and Gaussian p."""

@@ -63,7 +63,7 @@ def test_the_problem_is_of_its_class_and_well_resolved(noise, calculus):
 
 
 def test_exact_expectations_are_computed_once(monkeypatch):
-    problem, made = periodic_sde("additive"), []
+    problem, made = replace(problem_of("additive")), []
     generator = PeriodicSDE._generator
     monkeypatch.setattr(PeriodicSDE, "_generator", lambda *rest: made.append(1) or generator(*rest))
     first = problem.expectations(1.0)
