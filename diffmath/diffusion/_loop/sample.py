@@ -70,7 +70,8 @@ def sample(
         chooses by the number of steps.
     key : Key, optional
         Required by a stochastic method (domain "diffusion.sample"). Equal keys give the same Brownian path
-        for any batch size, and for grids that refine one another: N steps, 2 N, 4 N, ...
+        for any batch size, and for grids that refine one another: N steps, 2 N, 4 N, ... to a time with
+        sigma > 0, also with a time 0 appended, or an even number of steps to sigma = 0.
     progress : bool
         Show a progress bar.
     callback : callable, optional
