@@ -47,7 +47,7 @@ WEIGHTINGS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("weighting", WEIGHTINGS, ids=str)
+@pytest.mark.parametrize("weighting", WEIGHTINGS, ids=lambda w: w if isinstance(w, str) else "callable")
 @pytest.mark.parametrize("process", PROCESSES, ids=repr)
 def test_the_weighted_error_does_not_depend_on_the_parametrisation(
     process: diffusion.Process, weighting: Any

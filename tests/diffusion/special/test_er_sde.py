@@ -129,7 +129,7 @@ def moments(method: diffusion.Method, steps: int, mean: float, variance: float) 
         ({"noise_scale": twice}, "sde"),
         ({"noise_scale": "sde", "as_published": True}, "sde"),
     ],
-    ids=str,
+    ids=["1", "2", "default", "1-sde", "sde", "callable", "published"],
 )
 def test_weak_order_by_exact_moments(parameters: dict[str, Any], scale: str) -> None:
     """The law with the noise scale phi: a gain exp(-int phi'/phi kappa^2/v), and the marginals are kept."""
