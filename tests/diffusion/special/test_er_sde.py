@@ -112,7 +112,7 @@ def moments(method: diffusion.Method, steps: int, mean: float, variance: float) 
             unit = np.zeros_like(x)
             unit[2 + n] = update.noise
             noises.append(unit)
-        x, known = take_step(step, model, x, known, noises)
+        x, known, _ = take_step(step, model, x, known, noises)
         carried = step.carries
     gains = x[1:, 0] - x[0, 0]
     return np.array([x[0, 0] + gains[0] * mean, gains[0] ** 2 * variance + (gains[1:] ** 2).sum()])
