@@ -9,7 +9,7 @@ import numpy as np
 
 from diffmath import diffusion
 
-__all__ = ["CELLS", "OTHERS", "Cell", "geometric_mean", "other_cells"]
+__all__ = ["CELLS", "GRIDS", "OTHERS", "Cell", "geometric_mean", "grid_times", "other_cells"]
 
 QUANTILES = (np.arange(128) + 0.5) / 128
 MIXTURES = {
@@ -26,7 +26,7 @@ OTHERS = {
 VP, EDM, FLOW = diffusion.vp(), diffusion.edm(), diffusion.flow()
 
 
-def _times(grid: str, steps: int) -> tuple[diffusion.Process, np.ndarray]:
+def grid_times(grid: str, steps: int) -> tuple[diffusion.Process, np.ndarray]:
     if grid == "vp log-SNR":
         return VP, diffusion.log_snr_times(VP, steps)
     if grid == "vp uniform":
@@ -45,7 +45,7 @@ class Cell:
     grid: str
 
     def times(self, steps: int) -> tuple[diffusion.Process, np.ndarray]:
-        return _times(self.grid, steps)
+        return grid_times(self.grid, steps)
 
     def start(self, process: diffusion.Process, t: float) -> np.ndarray:
         """The exact quantiles at a time, shape (128, 1)."""

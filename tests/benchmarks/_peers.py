@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-__all__ = ["diffusers_samplers", "k_samplers", "sampling_module"]
+__all__ = ["diffusers_samplers", "k_samplers", "sampling_module", "vp_sampler"]
 
 Sampler = Callable[[Any, np.ndarray, np.ndarray], np.ndarray]
 
@@ -78,20 +78,20 @@ def diffusers_samplers() -> dict[str, Sampler]:
             for solver in ("midpoint", "heun") if order == 2 else ("midpoint",):
                 name = f"hf DPMSolverMultistep {kind} {order} {solver}"
                 options = {"algorithm_type": kind, "solver_order": order, "solver_type": solver}
-                found[name] = _vp(multi, final_sigmas_type="sigma_min", **options)
-            found[f"hf DPMSolverSinglestep {kind} {order}"] = _vp(
+                found[name] = vp_sampler(multi, final_sigmas_type="sigma_min", **options)
+            found[f"hf DPMSolverSinglestep {kind} {order}"] = vp_sampler(
                 single, algorithm_type=kind, solver_order=order, final_sigmas_type="sigma_min"
             )
     for order in (1, 2, 3):
         for solver in ("bh1", "bh2"):
-            found[f"hf UniPC {order} {solver}"] = _vp(
+            found[f"hf UniPC {order} {solver}"] = vp_sampler(
                 d.UniPCMultistepScheduler,
                 solver_order=order,
                 solver_type=solver,
                 final_sigmas_type="sigma_min",
             )
     for order in (2, 3):
-        found[f"hf DEIS {order}"] = _vp(d.DEISMultistepScheduler, solver_order=order)
+        found[f"hf DEIS {order}"] = vp_sampler(d.DEISMultistepScheduler, solver_order=order)
     for cls in (
         d.EulerDiscreteScheduler,
         d.HeunDiscreteScheduler,
@@ -102,7 +102,7 @@ def diffusers_samplers() -> dict[str, Sampler]:
     return found
 
 
-def _vp(cls: Any, **options: Any) -> Sampler:
+def vp_sampler(cls: Any, **options: Any) -> Sampler:
     """A scheduler whose state is x = alpha y with alpha = 1/sqrt(1 + kappa^2)."""
 
     def run(denoiser: Any, y: np.ndarray, kappas: np.ndarray) -> np.ndarray:
