@@ -125,7 +125,10 @@ class Run:
             if not finite or (low is not None and not all_finite(seen)):
                 yield x, known, complaint(self.method, grid, n, watched.latest, seen)
                 return
-            yield x, known[:depth], ""
+            # One place is for the evaluation at the start of the next step, if it makes one.
+            begins = n + 1 < len(plan) and plan[n + 1].evaluates and not step.carries
+            known = known[: depth - begins]
+            yield x, known, ""
 
 
 def begin(
