@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -88,3 +90,18 @@ def test_shares_cover_all_in_whole_units():
         assert all(first % unit == 0 for first, _ in shares)
         assert len(shares) <= max(1, numba.get_num_threads())
     assert len(shares_of(1000, 128, 1001)) == 1
+
+
+def test_kernels_do_not_start_the_pool_of_numba():
+    """An OpenMP pool, once started, sets the number of threads of PyTorch as well."""
+    program = """
+import numpy as np, diffmath as dm
+from numba.np.ufunc import parallel
+dm.random.normal(dm.random.key(0), (1000, 300), like=np.empty(0))
+assert parallel._is_initialized is False
+import numba
+numba.set_num_threads(1)
+from diffmath.kernels.numba._threads import shares_of
+assert len(shares_of(10**6, 1, 1)) == 1
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import numba
+from numba.np.ufunc import parallel
 
 __all__ = ["share_out", "shares_of"]
 
@@ -22,7 +23,7 @@ _pools: dict[int, ThreadPoolExecutor] = {}  # by process: a parent's threads do 
 
 
 def share_out(work: Callable[[Share], None], shares: Sequence[Share]) -> None:
-    """Call `work` on every share, on ``numba.get_num_threads()`` threads, including this one."""
+    """Call `work` on every share, on the threads that numba may use, including this one."""
     if len(shares) == 1:
         work(shares[0])
         return
@@ -32,13 +33,22 @@ def share_out(work: Callable[[Share], None], shares: Sequence[Share]) -> None:
         for share in left:  # threads take the remaining shares: a late thread delays none
             work(share)
 
-    helping = _call(take, min(numba.get_num_threads(), len(shares)) - 1)
+    helping = _call(take, min(_threads(), len(shares)) - 1)
     try:
         take()
     finally:  # a thread that has not begun by now has no work left
         begun = [future for future in helping if not future.cancel()]
     for future in begun:
         future.result()
+
+
+def _threads() -> int:
+    """Return ``numba.get_num_threads()`` without starting the pool of numba.
+
+    The start of an OpenMP pool sets the number of threads of all OpenMP code in the process, that of PyTorch
+    too. Only ``numba.set_num_threads``, which starts the pool itself, makes the number another one.
+    """
+    return int(numba.get_num_threads() if parallel._is_initialized else numba.config.NUMBA_NUM_THREADS)
 
 
 def _call(take: Callable[[], None], helpers: int) -> list[Future[None]]:
@@ -58,6 +68,6 @@ def _call(take: Callable[[], None], helpers: int) -> list[Future[None]]:
 def shares_of(total: int, unit: int, worth: int) -> list[tuple[int, int]]:
     """Split `total` into one share per thread, each a multiple of `unit` and at least `worth`."""
     most = max(1, total // max(1, worth))
-    threads = min(numba.get_num_threads(), most) if most > 1 else 1
+    threads = min(_threads(), most) if most > 1 else 1
     size = -(-total // (threads * unit)) * unit
     return [(first, min(first + size, total)) for first in range(0, total, max(1, size))]
