@@ -163,11 +163,11 @@ assert first == ("auto", "angle, 1.5")
 # ---------------------
 # A sampler of the ODE keeps every error that the model makes. The noise of the reverse SDE forgets some of
 # the past. Here the denoised data are wrong between two noise levels: their spread, or their mean. The
-# distance is that of the quantiles of 1000 samples to the exact ones (Wasserstein-1). The noise at the
+# distance is that of the quantiles of 4000 samples to the exact ones (Wasserstein-1). The noise at the
 # start has its exact quantiles; only the noise of the SDE is random.
 
 key = dm.random.key(0)
-levels = norm.ppf((np.arange(1000) + 0.5) / 1000)
+levels = norm.ppf((np.arange(4000) + 0.5) / 4000)
 noise = np.stack([np.random.default_rng(seed).permutation(levels) for seed in range(3)], axis=1)
 quantiles = data.flow_map(process)(levels[:, None] * np.ones(3), process.t_max, 0.0)
 model = data.denoiser(process)
