@@ -51,7 +51,7 @@ class Sampled:
 def image_digits(settings: Settings) -> Digits:
     """Return the images themselves, 64 pixels from -1 (paper) to 1 (ink)."""
     images = data.digits().images / 8 - 1
-    training = images[: settings.size(TRAINING, 500)]
+    training = images[: settings.size(TRAINING, 200)]
     width = diffusion.likely_bandwidth(training)
     return Digits("64-D", diffusion.EmpiricalData(training, bandwidth=width), images[TRAINING:], unit=8.0)
 
@@ -59,7 +59,7 @@ def image_digits(settings: Settings) -> Digits:
 def plane_digits(settings: Settings) -> Digits:
     """Return the first two principal components of the images, the first with unit variance."""
     images = data.digits().images
-    training = images[: settings.size(TRAINING, 500)]
+    training = images[: settings.size(TRAINING, 200)]
     centre = training.mean(axis=0)
     axes = np.linalg.svd(training - centre, full_matrices=False)[2][:2]
     unit = float(((training - centre) @ axes[0]).std())

@@ -24,11 +24,11 @@ X = np.array([[-2.0, 0.3], [2.1, 1.0], [0.0, 0.5], [1.0, -0.3]])
 @pytest.mark.parametrize("t_start", [None, 0.05])
 def test_the_density_of_a_mixture(t_start: float | None, xp: Any) -> None:
     value = diffusion.log_likelihood(
-        PROCESS, TARGET.score(PROCESS), xp.asarray(X), t_start=t_start, rtol=1e-8, atol=1e-10
+        PROCESS, TARGET.score(PROCESS), xp.asarray(X), t_start=t_start, rtol=1e-6, atol=1e-8
     )
     exact = TARGET.log_density(X, PROCESS, 1e-3 if t_start is None else t_start)
     # The solver's tolerance, amplified by about 100 along the path, and the prior's 1e-6.
-    np.testing.assert_allclose(xp.numpy(value), exact, atol=3e-6)
+    np.testing.assert_allclose(xp.numpy(value), exact, rtol=0, atol=1e-4)
 
 
 def test_float32_stays_float32(xp: Any) -> None:
@@ -60,8 +60,11 @@ def test_the_default_prior_makes_an_error() -> None:
     """Above 1e-3 for the default process: what the exact marginal of the next test takes away."""
     process = diffusion.vp()
     exact = TARGET.log_density(X, process, process.t_min)
-    value = diffusion.log_likelihood(process, TARGET.score(process), X, rtol=1e-9, atol=1e-10)
+    options = {"rtol": 1e-9, "atol": 1e-10}
+    value = diffusion.log_likelihood(process, TARGET.score(process), X, **options)
     assert np.abs(value - exact).max() > 1e-3
+    value = diffusion.log_likelihood(process, TARGET.score(process), X, prior=TARGET, **options)
+    assert np.abs(value - exact).max() < 1e-7  # the tolerance, amplified by about 100 along the path
 
 
 @pytest.mark.parametrize("form", ["target", "callable"])
@@ -70,10 +73,10 @@ def test_with_the_exact_marginal_as_prior_only_the_solver_errs(form: str, xp: An
     x, score = xp.asarray(X), TARGET.score(process)
     exact = TARGET.log_density(X, process, process.t_min)
     prior: Any = TARGET if form == "target" else lambda z: TARGET.log_density(z, process, process.t_max)
-    value = diffusion.log_likelihood(process, score, x, prior=prior, rtol=1e-9, atol=1e-10)
+    value = diffusion.log_likelihood(process, score, x, prior=prior, rtol=1e-6, atol=1e-8)
     value = xp.numpy(value)
     # The solver's tolerance, amplified by about 100 along the path.
-    np.testing.assert_allclose(value, exact, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(value, exact, rtol=0, atol=1e-4)
 
 
 def test_a_prior_keeps_float32() -> None:
