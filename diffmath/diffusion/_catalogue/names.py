@@ -71,8 +71,8 @@ class SamplerRow:
     Examples
     --------
     >>> from diffmath import diffusion
-    >>> [row.name for row in diffusion.samplers() if row.order >= 4][:1]
-    ['etd']
+    >>> next(row for row in diffusion.samplers() if row.name == "etd").order
+    4
     """
 
     name: str
