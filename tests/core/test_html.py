@@ -102,3 +102,11 @@ def test_each_part_has_its_longest_text(part: str, most: int) -> None:
 
     assert shown(most) == "x" * most
     assert shown(most + 1).count("x") < most
+
+
+@pytest.mark.parametrize(("rows", "shown", "more"), [(12, 12, ""), (13, 12, "2 more"), (40, 12, "29 more")])
+def test_rows_beyond_the_twelfth_are_counted(rows: int, shown: int, more: str) -> None:
+    text = html_report("t", [(f"n{i}", i) for i in range(rows)])
+    assert text.count("<tr>") == shown
+    assert f"n{shown - 1 - bool(more)}<" in text
+    assert (f"<th>...</th><td>{more}</td>" in text) == bool(more)

@@ -10,7 +10,7 @@ import pytest
 
 from diffmath import ode
 from diffmath._stepping.clocks import advance_clocks
-from diffmath._stepping.control import Tolerance, initial_step
+from diffmath._stepping.control import Tolerance, finite_rows, initial_step, sound_rows
 from diffmath._stepping.one_clock import BROKEN, SPENT, STUCK
 
 BOTH = pytest.mark.parametrize("step", [advance_clocks, advance_clocks.reference], ids=["kernel", "body"])
@@ -297,3 +297,17 @@ def test_the_first_steps_of_a_batch_are_those_of_its_rows(direction: float, long
     np.testing.assert_array_equal(whole, alone)
     assert (whole > 0).all()
     assert (whole <= longest).all()
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 3), (4, 2, 3), (1, 3), (0, 2), (4, 0)])
+def test_rows_are_sound_whose_components_are_finite(xp: Any, shape: Any) -> None:
+    """Also where a square would overflow; a row of nothing is sound."""
+    values = np.full(shape, 1e200)
+    for row, bad in ((1, np.nan), (2, -np.inf)):
+        if values.size and shape[0] > row:
+            values[(row, *(-1,) * (len(shape) - 1))] = bad
+    wanted = [row not in (1, 2) or not values.size for row in range(shape[0])]
+    x = xp.asarray(values)
+    assert finite_rows(x).tolist() == wanted
+    assert type(finite_rows(x)) is np.ndarray
+    np.testing.assert_array_equal(xp.numpy(sound_rows(x)), wanted)
