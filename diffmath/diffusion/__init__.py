@@ -45,6 +45,7 @@ from diffmath.diffusion._guidance.stepwise import cfg_pp
 from diffmath.diffusion._likelihood.encode import decode, encode
 from diffmath.diffusion._likelihood.likelihood import Likelihood, likelihood, log_likelihood
 from diffmath.diffusion._likelihood.pixels import bits_per_dim, dequantize
+from diffmath.diffusion._likelihood.probability_flow import probability_flow
 from diffmath.diffusion._loop.run import SamplerState
 from diffmath.diffusion._loop.sample import sample, trajectory
 from diffmath.diffusion._loop.steps import steps
@@ -102,14 +103,14 @@ from diffmath.diffusion._singlestep.etd import etd, exp_heun, res_2s, res_3s
 from diffmath.diffusion._singlestep.flows import euler, fireflow, rf_solver, runge_kutta
 from diffmath.diffusion._singlestep.seeds import dpmpp_sde, seeds_1, seeds_2, seeds_3
 from diffmath.diffusion._special.belm import belm
+from diffmath.diffusion._special.consistency import consistency, lcm
 from diffmath.diffusion._special.dpm_adaptive import dpm_adaptive
 from diffmath.diffusion._special.edict import edict
 from diffmath.diffusion._special.er_sde import er_sde
-from diffmath.diffusion._special.flow_maps import consistency, lcm, mean_flow, tcd
+from diffmath.diffusion._special.flow_maps import mean_flow, tcd
 from diffmath.diffusion._special.gotta_go_fast import gotta_go_fast
 from diffmath.diffusion._special.mixed_steps import dpm_fast, heunpp2
 from diffmath.diffusion._special.predictor_corrector import predictor_corrector
-from diffmath.diffusion._special.probability_flow import probability_flow
 from diffmath.diffusion._special.restart import restart
 from diffmath.diffusion._targets.bandwidth import likely_bandwidth
 from diffmath.diffusion._targets.empirical import EmpiricalData

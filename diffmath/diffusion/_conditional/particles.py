@@ -107,6 +107,8 @@ class Population:
     """The weights of a run: increments are added, and the particles resampled when few are effective."""
 
     def __init__(self, batch: int, threshold: float) -> None:
+        if batch < 1:
+            raise ValueError("particles are the rows of x_T, which must have at least one; got none")
         self.log_weights = np.full(batch, -math.log(batch))  # normalised
         self.threshold = threshold
         self.log_evidence = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
@@ -97,7 +98,7 @@ def predict(model: Model, form: Parametrisation, x: Array, t: Time) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class Pair(ABC):
     """A guidance that acts on two predictions in one form; a class, so that it can be sent to workers."""
 
     conditional: Model
@@ -109,8 +110,9 @@ class Pair:
         """Return the conditional and the unconditional prediction in the form of the guidance."""
         return predict(self.conditional, self.form, x, t), predict(self.unconditional, self.form, x, t)
 
+    @abstractmethod
     def __call__(self, x: Array, t: Time) -> Array:
-        raise NotImplementedError
+        """Return the guided prediction in the form of the guidance."""
 
 
 def guided_by(guidance: Pair) -> Model:

@@ -7,20 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffmath._arrays.devices import on_its_device
-from diffmath._arrays.gradients import keeping_gradients
-from diffmath._arrays.namespace import check_array
-from diffmath._arrays.tracing import refuse_traced
 from diffmath._core.typing import Array, Score
-from diffmath.diffusion._likelihood.angle import AngleFlow, check_start
-from diffmath.diffusion._model import Model, as_model
+from diffmath.diffusion._likelihood.clock import check_start, solve_flow
+from diffmath.diffusion._model import Model
 from diffmath.diffusion._process import Process
-from diffmath.ode import dopri5, solve
+from diffmath.ode import dopri5
 
 __all__ = ["decode", "encode"]
 
 
-@on_its_device
 def encode(
     process: Process,
     model: Model | Score,
@@ -83,10 +78,13 @@ def encode(
     >>> diffusion.decode(process, normal.score(process), z).round(4)
     array([[2.5]])
     """
-    return _transport(process, model, x, t_start, rtol, atol, max_steps, progress, with_gradient, back=False)
+    ends = [check_start(process, t_start), process.t_max]
+    return _transport(
+        process, model, x, ends, "x", rtol=rtol, atol=atol, max_steps=max_steps, progress=progress,
+        with_gradient=with_gradient,
+    )  # fmt: skip
 
 
-@on_its_device
 def decode(
     process: Process,
     model: Model | Score,
@@ -112,34 +110,24 @@ def decode(
     >>> diffusion.decode(process, model, np.array([[1.0]])).round(2)   # from pure noise
     array([[2.5]])
     """
-    return _transport(process, model, x_T, t_end, rtol, atol, max_steps, progress, with_gradient, back=True)
+    ends = [process.t_max, check_start(process, t_end)]
+    return _transport(
+        process, model, x_T, ends, "x_T", rtol=rtol, atol=atol, max_steps=max_steps, progress=progress,
+        with_gradient=with_gradient,
+    )  # fmt: skip
 
 
-def _transport(
-    process: Process,
-    model: Any,
-    x: Array,
-    time: float | None,
-    rtol: float,
-    atol: float,
-    max_steps: int,
-    progress: bool,
-    with_gradient: bool,
-    *,
-    back: bool,
-) -> Array:
-    model = as_model(model, process)
-    x = check_array("x_T" if back else "x", x, min_ndim=2)
-    refuse_traced("x", "adaptive steps depend on numbers", "call it outside the transformation", x)
-    flow = AngleFlow(model, process, check_start(process, time))
-    ends = [flow.start, process.t_max]
-    start, end = ends[::-1] if back else ends
-    with keeping_gradients(x, with_gradient):
-        path = solve(
-            lambda theta, y: flow.slope(y, flow.time(theta))[1], x / flow.radius(start),
-            [flow.angle(start), flow.angle(end)], method=dopri5, rtol=rtol, atol=atol, batch="shared",
-            max_steps=max_steps, progress=progress, on_failure="return",
-        )  # fmt: skip
-        if not path.success:
-            raise flow.failure(path)
-        return path.x[-1, ...] * flow.radius(end)
+def _transport(process: Process, model: Any, x: Array, ends: list[float], name: str, **options: Any) -> Array:
+    found = solve_flow(
+        process,
+        model,
+        x,
+        ends,
+        "angle",
+        name=name,
+        method=dopri5,
+        batch="shared",
+        on_failure="raise",
+        **options,
+    )
+    return found.x[-1, ...]

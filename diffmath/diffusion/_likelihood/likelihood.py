@@ -20,8 +20,9 @@ from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.gradients import keeping_gradients
 from diffmath._arrays.namespace import array_namespace, check_array, device
 from diffmath._arrays.tracing import refuse_traced
+from diffmath._core.solution import SolveError
 from diffmath._core.typing import Array, Score
-from diffmath.diffusion._likelihood.angle import AngleFlow, check_start
+from diffmath.diffusion._likelihood.clock import NoiseClock, check_start, radius
 from diffmath.diffusion._likelihood.divergence import DivergenceKind, traces
 from diffmath.diffusion._model import Model, as_model
 from diffmath.diffusion._process import Process
@@ -217,29 +218,32 @@ def likelihood(
     log_prior = _log_prior(process, prior)
     x = check_array("x", x, min_ndim=2)
     refuse_traced("x", "adaptive steps depend on numbers", "call it outside the transformation", x)
-    flow = AngleFlow(model, process, check_start(process, t_start))
+    clock = NoiseClock(process, check_start(process, t_start), process.t_max)
     trace, count = traces(model, x, divergence, probes, key)
     batch, shape, dim = x.shape[0], tuple(x.shape), math.prod(x.shape[1:])
     xp = array_namespace(x)
 
     def drift(theta: float, z: Array) -> Array:
-        t = flow.time(theta)
-        state, slope = flow.slope(xp.reshape(z[:, :dim], shape), t)
+        t = clock.rows(theta, z)
+        size = radius(process, t)
+        state = size * xp.reshape(z[:, :dim], shape)
+        velocity = xp.astype(model.velocity(state, t), x.dtype, copy=False)
         growth = xp.astype(trace(state, t), x.dtype, copy=False)
-        return xp.concat([xp.reshape(slope, (batch, dim)), growth], axis=1)
+        return xp.concat([xp.reshape(velocity / size, (batch, dim)), growth], axis=1)
 
     zeros = xp.zeros((batch, count), dtype=x.dtype, device=device(x))
-    z0 = xp.concat([xp.reshape(x, (batch, dim)) / flow.radius(flow.start), zeros], axis=1)
+    scales = [radius(process, t) for t in (clock.first, clock.last)]
+    z0 = xp.concat([xp.reshape(x, (batch, dim)) / scales[0], zeros], axis=1)
     with keeping_gradients(x, with_gradient):
         path = solve(
-            drift, z0, flow.ends, method=dopri5, rtol=rtol, atol=atol, batch="shared", max_steps=max_steps,
-            progress=progress, on_failure="return",
+            drift, z0, clock.values([clock.first, clock.last]), method=dopri5, rtol=rtol, atol=atol,
+            batch="shared", max_steps=max_steps, progress=progress, on_failure="return",
         )  # fmt: skip
         if not path.success:
-            raise flow.failure(path)
-        end, scale = path.x[-1, ...], flow.radius(process.t_max)
-        latent = xp.reshape(end[:, :dim], shape) * scale
-        change = dim * math.log(scale / flow.radius(flow.start))
+            raise SolveError(clock.in_times(path.message), path)
+        end = path.x[-1, ...]
+        latent = xp.reshape(end[:, :dim], shape) * scales[1]
+        change = dim * math.log(scales[1] / scales[0])
         estimates = (log_prior(latent) + change)[:, None] + end[:, dim:]
         value = xp.mean(estimates, axis=1)
         error = xp.std(estimates, axis=1, correction=1) / math.sqrt(count) if count > 1 else None

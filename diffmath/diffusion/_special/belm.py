@@ -19,9 +19,9 @@ from diffmath._arrays.devices import on_its_device
 from diffmath._arrays.gradients import keeping_gradients
 from diffmath._arrays.namespace import array_namespace
 from diffmath._core.typing import Array, Score
+from diffmath.diffusion._likelihood import checked_times
 from diffmath.diffusion._model import Model, as_model
 from diffmath.diffusion._process import Process
-from diffmath.diffusion._special.clock import checked_times
 from diffmath.diffusion._special.unrolled import Pair, as_pair, check_steps, finite_levels, in_kind_of
 
 __all__ = ["belm"]

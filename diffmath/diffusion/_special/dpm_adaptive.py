@@ -18,9 +18,9 @@ from diffmath._arrays.scalars import elementary
 from diffmath._core.solution import Solution
 from diffmath._core.typing import Array, Drift, Score, Time
 from diffmath._stepping.trial import SlopeState, Trial
+from diffmath.diffusion._likelihood import solve_flow
 from diffmath.diffusion._model import Model
 from diffmath.diffusion._process import Process
-from diffmath.diffusion._special.clock import solve_flow
 from diffmath.ode import IController
 
 __all__ = ["dpm_adaptive"]

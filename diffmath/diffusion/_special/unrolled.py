@@ -6,24 +6,25 @@ Such a loop has no decisions that depend on numbers of the state, so JAX can tra
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from diffmath._arrays.callables import check_result, guarded
 from diffmath._arrays.namespace import all_finite, array_namespace, asarray_like, check_array, same_kind
 from diffmath._arrays.tracing import is_tracing
 from diffmath._core.solution import Solution, SolveError
 from diffmath._core.typing import Array
 from diffmath._stepping.failures import nonfinite_rows
+from diffmath.diffusion._likelihood import checked_times
 from diffmath.diffusion._loop import host_standin
 from diffmath.diffusion._process import Process, log_snr_at
-from diffmath.diffusion._special.clock import checked_times
 from diffmath.random import Key, fold_in, normal
 
 __all__ = [
-    "Pair", "as_pair", "check_steps", "decreasing_times", "finite_levels", "in_kind_of", "needed_key",
-    "renoised", "step_noise",
+    "Pair", "as_pair", "check_steps", "decreasing_times", "evaluated", "finite_levels", "in_kind_of",
+    "needed_key", "noises", "renoised", "step_noise",
 ]  # fmt: skip
 
 Pair = tuple[Array, Array]
@@ -109,3 +110,17 @@ def decreasing_times(name: str, process: Process, times: Any) -> list[float]:
             f"{name} runs from noise to data: times must decrease; got {grid[0]:g} -> {grid[-1]:g}"
         )
     return grid
+
+
+def evaluated(function: Callable[..., Array], role: str, x: Array, *times: float) -> Array:
+    """Return the result of a user function of a state and times, checked, in the dtype of x."""
+    found = check_result(role, guarded(function, role, times[0], x, *times), x)
+    return array_namespace(x).astype(found, x.dtype, copy=False)
+
+
+def noises(name: str, key: Key | None, x: Array, count: int) -> Iterator[Array]:
+    """Return the noise of the steps that need it; a key is required if there are any."""
+    if count <= 0:
+        return iter(())
+    known = needed_key(name, key)
+    return (step_noise(known, f"diffusion.{name}", n, x) for n in range(count))

@@ -98,7 +98,7 @@ class Target(ABC):
 
     def _flow(self, x: Array, start: Marginal, end: Marginal) -> tuple[Array, Array]:
         """Return the flow of x, shape (batch, dim), and the logarithm of its Jacobian determinant."""
-        raise NotImplementedError
+        raise ValueError(f"{self!r} has no exact flow map: {self._no_flow()}")
 
     def score(self, process: Process) -> Model:
         r"""Return the exact score ``score(x, t)`` :math:`= \nabla \log p_t(x)`, a `Model`.

@@ -88,3 +88,8 @@ def test_refusals() -> None:
         check_threshold(1.5)
     with pytest.raises(TypeError, match="threshold must be a number"):
         check_threshold(None)
+
+
+def test_no_particles_are_refused() -> None:
+    with pytest.raises(ValueError, match="rows of x_T, which must have at least one; got none"):
+        Population(0, 0.5)

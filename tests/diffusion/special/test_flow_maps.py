@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from diffmath import SolveError, diffusion, random
-from diffmath.diffusion._special import flow_maps
+from diffmath.diffusion._special import unrolled
 
 MIXTURE = diffusion.GaussianMixture([0.3, 0.5, 0.2], [[-1.5], [0.4], [2.0]], [0.09, 0.25, 0.04])
 GAUSSIAN = diffusion.Gaussian([0.7], [[0.3]])
@@ -27,12 +27,12 @@ def unit_noise(key: Any, domain: str, n: int, x: np.ndarray) -> np.ndarray:
 def samplers(process: diffusion.Process, low: float) -> dict[str, Callable[..., Any]]:
     flow = GAUSSIAN.flow_map(process)
     return {
-        "consistency": lambda x, times: flow_maps.consistency(
+        "consistency": lambda x, times: diffusion.consistency(
             process, lambda x, t: flow(x, t, low), x, times, key=KEY
         ),
-        "lcm": lambda x, times: flow_maps.lcm(process, lambda x, t: flow(x, t, 0.0), x, times, key=KEY),
-        "tcd": lambda x, times: flow_maps.tcd(process, flow, x, times, key=KEY),
-        "tcd-1": lambda x, times: flow_maps.tcd(process, flow, x, times, key=KEY, gamma=1.0),
+        "lcm": lambda x, times: diffusion.lcm(process, lambda x, t: flow(x, t, 0.0), x, times, key=KEY),
+        "tcd": lambda x, times: diffusion.tcd(process, flow, x, times, key=KEY),
+        "tcd-1": lambda x, times: diffusion.tcd(process, flow, x, times, key=KEY, gamma=1.0),
     }
 
 
@@ -43,7 +43,7 @@ def test_the_law_is_exact(
     process: diffusion.Process, name: str, fraction: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For Gaussian data the run is affine in the state and the noises, one row each: mean and variance."""
-    monkeypatch.setattr(flow_maps, "step_noise", unit_noise)
+    monkeypatch.setattr(unrolled, "step_noise", unit_noise)
     times = [process.t_max * part for part in (1.0, 0.7, 0.35, fraction)]
     x = np.zeros((5, 1))
     x[1] = 1.0

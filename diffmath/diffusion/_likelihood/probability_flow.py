@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from diffmath._core.solution import Solution
 from diffmath._core.typing import Array, Score
+from diffmath.diffusion._likelihood.clock import solve_flow
 from diffmath.diffusion._model import Model
 from diffmath.diffusion._process import Process
-from diffmath.diffusion._special.clock import solve_flow
 from diffmath.ode import dopri5
 
 __all__ = ["probability_flow"]

@@ -12,6 +12,7 @@ Both variables exist on every process; the angle is finite, and v regular, where
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -29,7 +30,7 @@ from diffmath.diffusion._model import Model, as_model
 from diffmath.diffusion._process import VELOCITY, Process, log_snr_at
 from diffmath.ode import solve
 
-__all__ = ["NoiseClock", "checked_times", "solve_flow"]
+__all__ = ["NoiseClock", "check_start", "checked_times", "radius", "solve_flow"]
 
 Host = npt.NDArray[np.float64]
 Variable = Literal["angle", "log_snr"]
@@ -43,6 +44,14 @@ def checked_times(process: Process, times: Any) -> list[float]:
     return grid
 
 
+def check_start(process: Process, t_start: float | None) -> float:
+    """Return the time of given points: `t_min` by default, and where sigma > 0."""
+    start = process.t_min if t_start is None else float(t_start)
+    if not (0 <= start < process.t_max and process.marginal(start)[1] > 0):
+        raise ValueError(f"t_start must lie in (0, t_max={process.t_max:g}), where sigma > 0; got {start}")
+    return start
+
+
 @on_its_device
 def solve_flow(
     process: Process,
@@ -51,6 +60,7 @@ def solve_flow(
     times: Any,
     variable: Variable,
     *,
+    name: str = "x_T",
     batch: Literal["rows", "shared"],
     with_gradient: bool,
     on_failure: Literal["raise", "return"],
@@ -59,8 +69,8 @@ def solve_flow(
     """Return the probability-flow ODE solved by `ode.solve`, with states x and times of the process."""
     check_on_failure(on_failure)
     model = as_model(model, process)
-    x = check_array("x_T", x_T, min_ndim=2)
-    refuse_traced("x_T", "adaptive steps depend on numbers", "use diffusion.sample", x)
+    x = check_array(name, x_T, min_ndim=2)
+    refuse_traced(name, "adaptive steps depend on numbers", "use diffusion.sample", x)
     grid = checked_times(process, times)
     clock = NoiseClock(process, grid[0], grid[-1], variable)
     values = clock.values(grid)
@@ -69,26 +79,26 @@ def solve_flow(
 
     def slope(value: Time, y: Array) -> Array:
         t = clock.rows(value, y)
-        (alpha, sigma), size = process.marginal(t), _size(process, t)
+        (alpha, sigma), size = process.marginal(t), radius(process, t)
         rate = 1.0 / size if variable == "angle" else -alpha * sigma / size**3
         return array_namespace(y).astype(rate * model.velocity(size * y, t), y.dtype, copy=False)
 
     with keeping_gradients(x, with_gradient):
         found = solve(
             slope,
-            x / _size(process, grid[0]),
+            x / radius(process, grid[0]),
             values,
             batch=batch,
             on_failure="return",
             save="land",
             **options,
         )
-        states = [_size(process, t) * found.x[n, ...] for n, t in enumerate(grid[: len(found.t)])]
+        states = [radius(process, t) * found.x[n, ...] for n, t in enumerate(grid[: len(found.t)])]
     told = replace(found, x=array_namespace(x).stack(states), **clock.told(found, grid))
     return finish(told, on_failure)
 
 
-def _size(process: Process, t: Time) -> Any:
+def radius(process: Process, t: Time) -> Any:
     """Return the norm of (alpha, sigma), by which a state is scaled."""
     alpha, sigma = process.marginal(t)
     return (alpha**2 + sigma**2) ** 0.5
@@ -137,12 +147,21 @@ class NoiseClock:
     def told(self, found: Solution, grid: list[float]) -> dict[str, Any]:
         """Return the fields of a solution whose times are values of the clock, in times of the process."""
         end = np.asarray(found.t_end, dtype=np.float64)
-        name = "the angle atan2(sigma, alpha)" if self.variable == "angle" else "the log-SNR"
         return {
             "t": np.asarray(grid[: len(found.t)]),
             "t_end": self.times(end.reshape(-1)).reshape(end.shape)[()],
-            "message": f"{found.message} (here t is {name})" if found.message else "",
+            "message": self.in_times(found.message),
         }
+
+    def in_times(self, message: str) -> str:
+        """Return a message of the solver, with times of the process and with the model in place of f."""
+        message = re.sub(r"\bt=([-+0-9.]+(?:e[-+]?[0-9]+)?)", self._in_time, message)
+        return re.sub(r"\bf\b(?:\(t, x\))?", "the model", message)
+
+    def _in_time(self, found: re.Match[str]) -> str:
+        ends = {f"{self._value(t):g}": t for t in (self.first, self.last)}  # which are printed inexactly
+        t = ends.get(found[1])
+        return f"t={float(self.times(np.asarray([float(found[1])]))[0]) if t is None else t:.5g}"
 
     def _value(self, t: float) -> float:
         if self.variable == "log_snr":

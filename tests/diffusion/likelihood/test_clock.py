@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from diffmath import diffusion
-from diffmath.diffusion._special.clock import NoiseClock
+from diffmath.diffusion._likelihood.clock import NoiseClock
 
 PROCESSES = [diffusion.vp(), diffusion.flow(), diffusion.edm(), diffusion.vp_cosine(), diffusion.ve()]
 
