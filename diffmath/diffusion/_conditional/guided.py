@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from diffmath._arrays.namespace import array_namespace
 from diffmath._arrays.tracing import all_true
 from diffmath._core.typing import Array, Time
@@ -77,11 +79,13 @@ class Guided:
         denoised, pull = denoised_and_pullback(self.model, x, t)
         residual = self.measurement.residual(denoised)
         point = Point(x, alpha, sigma, denoised, residual, pull)
-        u, log_det, gradient = self.solver(self.measurement, point)
-        if gradient is None:
-            gradient = pull(self.measurement.operator.adjoint(u, x))
         xp, m = array_namespace(x), self.measurement.size
-        log_density = -0.5 * (xp.sum(residual * u, axis=1) + log_det + m * math.log(2 * math.pi))
+        # Without noise, a Jacobian that vanishes leaves no solution; the sampler reports that.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            u, log_det, gradient = self.solver(self.measurement, point)
+            if gradient is None:
+                gradient = pull(self.measurement.operator.adjoint(u, x))
+            log_density = -0.5 * (xp.sum(residual * u, axis=1) + log_det + m * math.log(2 * math.pi))
         return Twist(denoised, sigma**2 / alpha * gradient, log_density)
 
 

@@ -102,9 +102,9 @@ class AdamsRule:
         values, corrector = (
             (min(values, left), min(self.corrector, left + 1)) if self.tapers else (values, self.corrector)
         )
-        needed = max(values, corrector - 1)
-        past = [s, *(level(process, times[k]) for k in range(n - 1, max(-1, n - needed), -1))]
-        weights = self._weights(process, s, t, past[:values], self.predictor_moments)
+        # A corrector needs no more of them: it is at most one higher than the predictor.
+        past = [s, *(level(process, times[k]) for k in range(n - 1, max(-1, n - values), -1))]
+        weights = self._weights(process, s, t, past, self.predictor_moments)
         loss = self.tau**2 * (t.log_snr - s.log_snr) if self.tau else 0.0
         noise = t.sigma * math.sqrt(-math.expm1(-2 * loss))
         kept = decay(self.form, s, t, self.tau)

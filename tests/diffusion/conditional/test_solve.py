@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
+from diffmath import SolveError, diffusion
 from diffmath.diffusion._conditional.solve import conjugate_gradients, solve_direct, solve_isotropic
 
 RNG = np.random.default_rng(0)
@@ -56,3 +58,12 @@ def test_a_row_of_negative_curvature_stops() -> None:
     signs = np.array([[1.0], [-1.0]])
     u = conjugate_gradients(lambda v: signs * v, np.ones((2, 2)), 5)
     np.testing.assert_array_equal(u, [[1.0, 1.0], [0.0, 0.0]])
+
+
+def test_a_matrix_without_inverse_gives_no_warning_but_an_error_of_the_sampler() -> None:
+    """Warnings are errors in this suite. The sampler names the time and the rows."""
+    process = diffusion.vp()
+    measured = diffusion.LinearMeasurement(np.array([[1.0, 0.0]]), [0.3], 0.0)
+    flat = diffusion.from_denoiser(lambda x, t: 0 * x + 1.0, process)
+    with pytest.raises(SolveError, match="not finite at t=1"):
+        diffusion.sample(process, diffusion.mmps(flat, measured), np.ones((2, 2)), [1.0, 0.5], method="ddim")

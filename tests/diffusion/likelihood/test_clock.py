@@ -31,3 +31,10 @@ def test_the_ends_of_time_are_exact() -> None:
     assert clock.times(np.array([0.5 * math.pi, 0.0])).tolist() == [1.0, 0.0]
     with pytest.raises(ValueError, match=r"a finite log-SNR.*it is -inf at t=1: .*probability_flow"):
         NoiseClock(diffusion.flow(), 1.0, 0.0, "log_snr").values([1.0, 0.5])
+
+
+def test_messages_of_the_solver_speak_of_the_model_and_its_times() -> None:
+    clock = NoiseClock(diffusion.vp(), 1.0, 0.1)
+    first, middle = clock.values([1.0, 0.5])  # the first is printed with six digits, as the angle of 0.9999
+    told = clock.in_times(f"f(t, x) is nan at t={first:g} or t={middle:g}: check f there, after t=1e-3")
+    assert told == "the model is nan at t=1 or t=0.5: check the model there, after t=0.1"

@@ -167,3 +167,14 @@ def test_images_keep_their_shape() -> None:
     model = diffusion.from_denoiser(lambda x, t: 0.0 * x, PROCESS)
     assert model.score(x, np.array([0.3, 0.6])).shape == x.shape
     assert math.isclose(model.score(x, 0.3)[0, 0, 0, 0], -1 / PROCESS.sigma(0.3) ** 2)
+
+
+def test_a_score_gives_the_flow_of_vp_at_the_data_where_d_sigma_is_infinite() -> None:
+    """u = f x - g2/2 s, and back: the only way there."""
+    f, g2 = PROCESS.coefficients(0.0)
+    by_score = diffusion.from_score(lambda x, t: np.sin(x), PROCESS)
+    wanted = f * X - g2 / 2 * np.sin(X)
+    np.testing.assert_allclose(by_score.flow(X, 0.0), wanted, rtol=1e-15)
+    np.testing.assert_allclose(by_score.flow(X, np.zeros(len(X))), wanted, rtol=1e-15)
+    by_flow = diffusion.from_flow(lambda x, t: wanted, PROCESS)
+    np.testing.assert_allclose(by_flow.score(X, 0.0), np.sin(X), rtol=1e-13)
